@@ -1,0 +1,55 @@
+//! The compressions that barman-cloud writes, by the suffix they leave on a name.
+
+/// How an object's content is stored (`ALLOWED_COMPRESSIONS` in `barman/cloud.py`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    None,
+    Gzip,
+    Bzip2,
+    Xz,
+    Snappy,
+    Zstd,
+    Lz4,
+}
+
+impl Codec {
+    pub const ALL: [Self; 7] =
+        [Self::None, Self::Gzip, Self::Bzip2, Self::Xz, Self::Snappy, Self::Zstd, Self::Lz4];
+
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gzip => ".gz",
+            Self::Bzip2 => ".bz2",
+            Self::Xz => ".xz",
+            Self::Snappy => ".snappy",
+            Self::Zstd => ".zst",
+            Self::Lz4 => ".lz4",
+        }
+    }
+
+    /// Splits a file name into what was stored and how.
+    pub fn split(name: &str) -> (&str, Self) {
+        for codec in Self::ALL {
+            if codec != Self::None
+                && let Some(stem) = name.strip_suffix(codec.suffix())
+            {
+                return (stem, codec);
+            }
+        }
+        (name, Self::None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suffix_is_taken_off_once() {
+        assert_eq!(Codec::split("data.tar.bz2"), ("data.tar", Codec::Bzip2));
+        assert_eq!(Codec::split("a.gz.zst"), ("a.gz", Codec::Zstd));
+        assert_eq!(Codec::split("a.zstd"), ("a.zstd", Codec::None));
+        assert_eq!(Codec::split(""), ("", Codec::None));
+    }
+}

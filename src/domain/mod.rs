@@ -1,0 +1,18 @@
+//! The words of the field as types, and the formats they are written in.
+//!
+//! Knows no other module, does no I/O, and cannot panic on anything it reads.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+pub mod archive_file;
+pub mod archive_id;
+pub mod backup;
+pub mod backup_info;
+pub mod codec;
+pub mod lsn;
+pub mod object_key;
+mod python_literal;
+pub mod retention_policy;
+pub mod schedule;
+pub mod segment;
+pub mod segment_set;
+pub mod timeline;

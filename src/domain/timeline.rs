@@ -1,0 +1,169 @@
+//! Timelines and the history files that tie them together.
+
+use std::fmt;
+
+use crate::domain::lsn::Lsn;
+
+/// PostgreSQL's `TimeLineID`, never 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimelineId(u32);
+
+/// The ancestors of one timeline, as its `.history` file lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimelineHistory {
+    pub timeline: TimelineId,
+    /// Invariant: oldest first, timelines strictly increasing and below `timeline`.
+    ancestors: Vec<Ancestor>,
+}
+
+/// One line of a history file: the log follows `timeline` up to `switched_at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ancestor {
+    pub timeline: TimelineId,
+    pub switched_at: Lsn,
+}
+
+/// Why PostgreSQL would refuse to start with this file (`readTimeLineHistory` in `timeline.c`).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    #[error("the history file of timeline {0} is not text")]
+    NotText(TimelineId),
+    #[error("the history file of timeline {0} is empty")]
+    NoAncestor(TimelineId),
+    #[error("line {line} of the history file is {text:?}, expected a timeline and a switch point")]
+    Syntax { line: usize, text: String },
+    #[error("line {line} of the history file names timeline {timeline} out of order")]
+    OutOfOrder { line: usize, timeline: TimelineId },
+}
+
+impl TimelineId {
+    pub const FIRST: Self = Self(1);
+
+    pub const fn new(id: u32) -> Option<Self> {
+        if id == 0 { None } else { Some(Self(id)) }
+    }
+
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for TimelineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for TimelineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl TimelineHistory {
+    /// A timeline without a file: what PostgreSQL assumes for timeline 1, and for a newer one
+    /// whose file it cannot find.
+    pub const fn without_ancestors(timeline: TimelineId) -> Self {
+        Self { timeline, ancestors: Vec::new() }
+    }
+
+    /// Reads a `.history` file by the rules of `readTimeLineHistory`: comments and blank lines
+    /// are skipped, what follows the switch point is a remark.
+    pub fn parse(timeline: TimelineId, bytes: &[u8]) -> Result<Self, HistoryError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| HistoryError::NotText(timeline))?;
+        let mut ancestors: Vec<Ancestor> = Vec::new();
+        for (line, text) in (1..).zip(text.lines()) {
+            let content = text.trim_ascii_start();
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            let ancestor = Ancestor::parse(content)
+                .ok_or_else(|| HistoryError::Syntax { line, text: text.to_owned() })?;
+            let is_in_order = ancestors.last().is_none_or(|last| last.timeline < ancestor.timeline)
+                && ancestor.timeline < timeline;
+            if !is_in_order {
+                return Err(HistoryError::OutOfOrder { line, timeline: ancestor.timeline });
+            }
+            ancestors.push(ancestor);
+        }
+        if ancestors.is_empty() {
+            return Err(HistoryError::NoAncestor(timeline));
+        }
+        Ok(Self { timeline, ancestors })
+    }
+
+    /// Oldest first.
+    pub fn ancestors(&self) -> &[Ancestor] {
+        &self.ancestors
+    }
+
+    /// Where the log left `timeline`: `None` if it is not an ancestor.
+    pub fn switched_at(&self, timeline: TimelineId) -> Option<Lsn> {
+        self.ancestors
+            .iter()
+            .find(|ancestor| ancestor.timeline == timeline)
+            .map(|ancestor| ancestor.switched_at)
+    }
+}
+
+impl Ancestor {
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let timeline = TimelineId::new(words.next()?.parse().ok()?)?;
+        let switched_at = words.next()?.parse().ok()?;
+        Some(Self { timeline, switched_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn timeline(id: u32) -> TimelineId {
+        TimelineId::new(id).unwrap()
+    }
+
+    fn parse(id: u32, text: &str) -> Result<TimelineHistory, HistoryError> {
+        TimelineHistory::parse(timeline(id), text.as_bytes())
+    }
+
+    #[test]
+    fn a_cumulative_history_lists_every_ancestor() {
+        let text = "1\t0/100000A0\tno recovery target specified\n\n# a remark\n2\t0/12000000\tx\n";
+        let history = parse(3, text).unwrap();
+        assert_eq!(history.switched_at(timeline(1)), Some(Lsn::new(0x1000_00A0)));
+        assert_eq!(history.switched_at(timeline(2)), Some(Lsn::new(0x1200_0000)));
+        assert_eq!(history.switched_at(timeline(3)), None);
+    }
+
+    #[test]
+    fn what_postgresql_refuses_is_refused() {
+        assert_eq!(parse(2, "\n"), Err(HistoryError::NoAncestor(timeline(2))));
+        for text in ["garbage", "1", "x\t0/1\ty", "1\t0-1\ty", "0\t0/1\ty"] {
+            assert!(matches!(parse(2, text), Err(HistoryError::Syntax { line: 1, .. })), "{text}");
+        }
+        for text in ["2\t0/1\tx", "3\t0/1\tx", "1\t0/1\tx\n1\t0/2\tx"] {
+            assert!(matches!(parse(2, text), Err(HistoryError::OutOfOrder { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused() {
+        let parsed = TimelineHistory::parse(timeline(2), &[0xFF, 0xFE, 0]);
+        assert_eq!(parsed, Err(HistoryError::NotText(timeline(2))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>, id in 1_u32..) {
+            let _: Result<TimelineHistory, HistoryError> =
+                TimelineHistory::parse(timeline(id), &bytes);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Tells what can be restored from CloudNativePG backups made by the Barman Cloud Plugin.
+
+pub mod domain;

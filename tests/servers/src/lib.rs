@@ -1,0 +1,13 @@
+//! The real servers that tests, benches and the demo run against, on loopback.
+//!
+//! Each is started by the test that needs it and ends with it. A helper that cannot do its work
+//! panics and says why: a test that passes by leaving something out proves nothing.
+
+pub mod barman;
+pub mod http;
+pub mod postgres;
+pub mod process;
+pub mod prometheus;
+pub mod rclone;
+pub mod s3;
+pub mod tools;

@@ -1,0 +1,141 @@
+//! A real Prometheus that scrapes every second, and promtool.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::http;
+use crate::process::{Account, Finished, Server, free_port, run, run_with_input, wait_until};
+use crate::tools;
+
+/// A running server. It takes a second to answer, and another to have scraped.
+#[derive(Debug)]
+pub struct Prometheus {
+    _process: Server,
+    port: u16,
+    _directory: TempDir,
+}
+
+/// One element of a query's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    pub labels: BTreeMap<String, String>,
+    pub value: f64,
+}
+
+impl Prometheus {
+    /// Scrapes `/metrics` of each target, like `127.0.0.1:8080`, and evaluates the rule files.
+    pub async fn start(targets: &[&str], rule_files: &[PathBuf]) -> Self {
+        let directory = Account::own().temporary_directory();
+        let configuration = directory.path().join("prometheus.yml");
+        std::fs::write(&configuration, configure(targets, rule_files)).expect("a new file");
+        let port = free_port();
+        let mut command = Account::own().server_command(&tools::debian("prometheus"));
+        command.arg(format!("--config.file={}", configuration.display()));
+        command.arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()));
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        command.args(["--log.level=warn", "--rules.alert.resend-delay=2s"]);
+        let log = directory.path().join("log");
+        let mut process = Server::start("Prometheus", command, &log);
+        let ready = format!("http://127.0.0.1:{port}/-/ready");
+        process
+            .ready(LIMIT, async || {
+                let answer = http::try_send(&ready, &::http::Method::GET, &[]).await;
+                answer.is_ok_and(|response| response.status.is_success())
+            })
+            .await;
+        Self { _process: process, port, _directory: directory }
+    }
+
+    /// Asks an instant query; panics with Prometheus' words when it is wrong.
+    pub async fn query(&self, expression: &str) -> Vec<Sample> {
+        let expression = encode(expression);
+        let answer = self.api(&format!("query?query={expression}")).await;
+        let result = answer["data"]["result"].as_array().expect("an instant vector").clone();
+        result
+            .iter()
+            .map(|element| {
+                let labels = element["metric"].as_object().expect("labels");
+                let value = element["value"][1].as_str().expect("a sample");
+                let text =
+                    |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+                Sample {
+                    labels: labels
+                        .iter()
+                        .map(|(name, value)| (name.clone(), text(value)))
+                        .collect(),
+                    value: value.parse().expect("a number"),
+                }
+            })
+            .collect()
+    }
+
+    /// Asks until the answer is accepted, and returns it.
+    pub async fn query_until(
+        &self,
+        expression: &str,
+        within: Duration,
+        mut accept: impl FnMut(&[Sample]) -> bool,
+    ) -> Vec<Sample> {
+        wait_until(expression, within, async || {
+            let samples = self.query(expression).await;
+            accept(&samples).then_some(samples)
+        })
+        .await
+    }
+
+    /// Gets `/api/v1/PATH`, like `alerts`, `rules` or `targets`.
+    pub async fn api(&self, path: &str) -> serde_json::Value {
+        let answer = http::get(&format!("{}/api/v1/{path}", self.url())).await.json();
+        assert_eq!(answer["status"], "success", "{path}: {answer}");
+        answer
+    }
+
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// Runs `promtool check metrics` on the text of a scrape. It is not content with OpenMetrics.
+pub async fn check_metrics(text: &str) -> Finished {
+    let mut command = Account::own().command(&tools::debian("promtool"));
+    command.args(["check", "metrics"]);
+    run_with_input(command, text, LIMIT).await
+}
+
+/// Runs promtool, with `check rules FILE` or `test rules FILE` say.
+pub async fn promtool(arguments: &[&str]) -> Finished {
+    let mut command = Account::own().command(&tools::debian("promtool"));
+    command.args(arguments);
+    run(command, LIMIT).await
+}
+
+fn configure(targets: &[&str], rule_files: &[PathBuf]) -> String {
+    let mut text = String::from("global: {scrape_interval: 1s, evaluation_interval: 1s}\n");
+    writeln!(text, "rule_files: {rule_files:?}").expect("a String takes everything");
+    text.push_str("scrape_configs:\n  - job_name: test\n    static_configs:\n");
+    writeln!(text, "      - targets: {targets:?}").expect("a String takes everything");
+    text
+}
+
+/// Encodes everything but letters and digits, as RFC 3986 allows.
+fn encode(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("a String takes everything");
+        }
+    }
+    encoded
+}
+
+/// It starts within seconds; the rest is for a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);

@@ -1,0 +1,164 @@
+//! What each fault looks like on the wire.
+//!
+//! Codes, messages and headers are those of Amazon S3 (API reference, "Error responses"), of R2
+//! where only R2 has them, and of common proxies.
+
+use std::io;
+
+use bytes::Bytes;
+use futures::stream;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+use http::header::CONTENT_TYPE;
+use http::header::HeaderName;
+use http::header::LOCATION;
+use http_body_util::BodyExt;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use s3s::Body;
+
+use crate::s3::fault::Fault;
+
+/// Served without a signature, so that a client which follows the redirect gets a page.
+pub(super) const LOGIN_PATH: &str = "/login.html";
+
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+
+/// The answer that replaces the right one; `None` for faults that change or delay it.
+pub(super) fn canned(fault: &Fault) -> Option<Response<Body>> {
+    let response = match fault {
+        Fault::SlowDown => error(503, "SlowDown", "Please reduce your request rate."),
+        Fault::TooManyRequests => error(429, "TooManyRequests", "Reduce your request rate."),
+        Fault::InternalError => {
+            error(500, "InternalError", "We encountered an internal error. Please try again.")
+        }
+        Fault::Unauthorized => error(401, "Unauthorized", "Unauthorized"),
+        Fault::AccessDenied => error(403, "AccessDenied", "Access Denied"),
+        Fault::RequestTimeTooSkewed => error(
+            403,
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current time is too large.",
+        ),
+        Fault::NoSuchKey => error(404, "NoSuchKey", "The specified key does not exist."),
+        Fault::PermanentRedirect { region } => permanent_redirect(region),
+        Fault::AuthorizationHeaderMalformed { region } => authorization_malformed(region),
+        Fault::RedirectToLogin => {
+            let mut response = html(StatusCode::FOUND);
+            response.headers_mut().insert(LOCATION, LOGIN_PATH.parse().unwrap());
+            response
+        }
+        Fault::HtmlPage => html(StatusCode::OK),
+        Fault::EmptyBody => Response::new(Body::empty()),
+        Fault::Gateway { status } => html(StatusCode::from_u16(*status).unwrap()),
+        Fault::CutBody | Fault::Slow(_) | Fault::Reset => return None,
+        Fault::XmlCutAtStart | Fault::XmlCutInTag | Fault::XmlCutBetweenElements => return None,
+    };
+    Some(response)
+}
+
+/// Spoils the right answer, for the faults that do.
+pub(super) async fn spoil(fault: &Fault, response: Response<Body>) -> Response<Body> {
+    let cut: fn(&[u8]) -> usize = match fault {
+        Fault::CutBody => return cut_body(response).await,
+        Fault::XmlCutAtStart => |xml| end_of(b"</Name>", xml),
+        Fault::XmlCutInTag => |xml| end_of(b"</", half(xml)),
+        Fault::XmlCutBetweenElements => |xml| end_of(b"</Contents>", half(xml)),
+        _ => return response,
+    };
+    let (mut head, body) = response.into_parts();
+    let body = collect(body).await;
+    let body = body.slice(..cut(&body));
+    head.headers.insert(CONTENT_LENGTH, body.len().into());
+    Response::from_parts(head, Body::from(body))
+}
+
+/// Takes away what HTTP does not send after HEAD and with 304.
+pub(super) fn without_body(method: &Method, response: Response<Body>) -> Response<Body> {
+    let status = response.status();
+    if method != Method::HEAD && status != StatusCode::NOT_MODIFIED {
+        return response;
+    }
+    let (mut head, _) = response.into_parts();
+    if !status.is_success() {
+        head.headers.remove(CONTENT_TYPE);
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    Response::from_parts(head, Body::empty())
+}
+
+pub(super) fn html(status: StatusCode) -> Response<Body> {
+    let page = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\
+                <body><form><input name=\"user\"></form></body></html>\n";
+    let mut response = Response::new(Body::from(page.to_owned()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, "text/html; charset=utf-8".parse().unwrap());
+    response
+}
+
+fn error(status: u16, code: &str, message: &str) -> Response<Body> {
+    error_with(status, code, message, "")
+}
+
+fn error_with(status: u16, code: &str, message: &str, more: &str) -> Response<Body> {
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+         <Message>{message}</Message>{more}<RequestId>0A1B2C3D4E5F6071</RequestId>\
+         <HostId>aG9zdA==</HostId></Error>"
+    );
+    let mut response = Response::new(Body::from(xml));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response.headers_mut().insert(CONTENT_TYPE, "application/xml".parse().unwrap());
+    response
+}
+
+fn permanent_redirect(region: &str) -> Response<Body> {
+    let message = "The bucket you are attempting to access must be addressed using the specified \
+                   endpoint. Please send all future requests to this endpoint.";
+    let endpoint = format!("<Endpoint>s3.{region}.amazonaws.com</Endpoint>");
+    let mut response = error_with(301, "PermanentRedirect", message, &endpoint);
+    response.headers_mut().insert(BUCKET_REGION, region.parse().unwrap());
+    response
+}
+
+fn authorization_malformed(region: &str) -> Response<Body> {
+    let message =
+        format!("The authorization header is malformed; the region is wrong; expecting '{region}'");
+    let element = format!("<Region>{region}</Region>");
+    let mut response = error_with(400, "AuthorizationHeaderMalformed", &message, &element);
+    response.headers_mut().insert(BUCKET_REGION, region.parse().unwrap());
+    response
+}
+
+async fn cut_body(response: Response<Body>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let body = collect(body).await;
+    head.headers.insert(CONTENT_LENGTH, body.len().into());
+    let half = body.slice(..body.len() / 2);
+    let frames = stream::unfold(Some(half), |left| async move {
+        match left {
+            Some(half) if !half.is_empty() => Some((Ok(Frame::data(half)), Some(Bytes::new()))),
+            _ => {
+                // Lets hyper flush the half before the error closes the connection.
+                tokio::task::yield_now().await;
+                Some((Err(io::Error::other("the body is cut here")), None))
+            }
+        }
+    });
+    Response::from_parts(head, Body::http_body_unsync(StreamBody::new(frames)))
+}
+
+async fn collect(body: Body) -> Bytes {
+    body.collect().await.expect("an answer from memory").to_bytes()
+}
+
+fn half(bytes: &[u8]) -> &[u8] {
+    bytes.get(..bytes.len() / 2).expect("half of it")
+}
+
+/// The end of the last occurrence; half of the whole if there is none.
+fn end_of(needle: &[u8], haystack: &[u8]) -> usize {
+    let start = haystack.windows(needle.len()).rposition(|window| window == needle);
+    start.map_or(haystack.len() / 2, |start| start + needle.len())
+}

@@ -1,0 +1,128 @@
+//! Connections: every request is counted, met by its fault if it has one, or passed on to S3.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header::DATE;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use s3s::Body;
+use s3s::service::S3Service;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::s3::answer;
+use crate::s3::control::Control;
+use crate::s3::fault::Fault;
+use crate::s3::operation::Operation;
+use crate::s3::operation::key_of;
+use crate::s3::store::Store;
+
+/// Stands before the S3 service.
+#[derive(Debug)]
+pub(super) struct Front {
+    pub(super) service: S3Service,
+    pub(super) control: Arc<Control>,
+    pub(super) store: Store,
+}
+
+/// Accepts until the task is aborted, which also ends all connections.
+pub(super) async fn accept(listener: TcpListener, front: Arc<Front>) -> Infallible {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => {
+                connections.spawn(serve(stream, Arc::clone(&front)));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, front: Arc<Front>) {
+    stream.set_nodelay(true).expect("a fresh socket");
+    let service = service_fn(move |request| {
+        let front = Arc::clone(&front);
+        Box::pin(async move { front.answer(request).await })
+    });
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let stream = connection.into_parts().io.into_inner();
+    if ended.is_err_and(|error| error.source().is_some_and(|cause| cause.is::<ResetHere>())) {
+        // Closing now sends RST instead of FIN.
+        stream.set_zero_linger().expect("an open socket");
+    }
+}
+
+impl Front {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, ResetHere> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        if uri.path() == answer::LOGIN_PATH {
+            return Ok(answer::html(StatusCode::OK));
+        }
+        let operation = Operation::of(&method, &uri);
+        let treatment = self.control.admit(operation, &key_of(&uri), format!("{method} {uri}"));
+        if !treatment.latency.is_zero() {
+            tokio::time::sleep(treatment.latency).await;
+        }
+        let response = match treatment.fault {
+            None => self.pass_on(operation, request).await,
+            Some(Fault::Reset) => return Err(ResetHere),
+            Some(Fault::Slow(delay)) => {
+                tokio::time::sleep(delay).await;
+                self.pass_on(operation, request).await
+            }
+            Some(fault) => match answer::canned(&fault) {
+                Some(response) => {
+                    drain(request).await;
+                    response
+                }
+                None => answer::spoil(&fault, self.pass_on(operation, request).await).await,
+            },
+        };
+        let mut response = answer::without_body(&method, response);
+        let headers = response.headers_mut();
+        headers.insert(DATE, HeaderValue::try_from(self.store.clock.http_date()).unwrap());
+        let id = format!("{:016X}", treatment.number);
+        headers.insert("x-amz-request-id", HeaderValue::try_from(id).unwrap());
+        Ok(response)
+    }
+
+    async fn pass_on(&self, operation: Operation, request: Request<Incoming>) -> Response<Body> {
+        let answered = self.service.call(request.map(Body::from)).await;
+        let response = answered.expect("s3s turns every error into a response");
+        if operation == Operation::List && response.status().is_success() {
+            self.control.after_list_page(&self.store);
+        }
+        response
+    }
+}
+
+/// Reads an upload to its end: closing with unread data would reset the connection.
+async fn drain(request: Request<Incoming>) {
+    let mut body = request.into_body();
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// Makes hyper drop the connection without an answer.
+#[derive(Debug)]
+struct ResetHere;
+
+impl fmt::Display for ResetHere {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the connection is to be reset")
+    }
+}
+
+impl Error for ResetHere {}

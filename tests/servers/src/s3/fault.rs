@@ -1,0 +1,149 @@
+//! Ways a store fails, and when.
+//!
+//! What a fault looks like on the wire is written in `answer`.
+
+use std::time::Duration;
+
+use crate::s3::operation::Operation;
+
+/// One way to answer wrongly. On HEAD, answers have no body, as on the real thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// 503 `SlowDown`: Amazon's throttling.
+    SlowDown,
+    /// 429 `TooManyRequests`: R2's throttling.
+    TooManyRequests,
+    /// 500 `InternalError`.
+    InternalError,
+    /// 401 `Unauthorized`: R2's answer to a deleted token.
+    Unauthorized,
+    /// 403 `AccessDenied`.
+    AccessDenied,
+    /// 403 `RequestTimeTooSkewed`.
+    RequestTimeTooSkewed,
+    /// 404 `NoSuchKey`.
+    NoSuchKey,
+    /// 301 `PermanentRedirect`: the bucket is in another region.
+    PermanentRedirect { region: String },
+    /// 400 `AuthorizationHeaderMalformed`: the request was signed for another region.
+    AuthorizationHeaderMalformed { region: String },
+    /// 302 to a login page, which this server serves as HTML.
+    RedirectToLogin,
+    /// 200 with an HTML page, as from a captive portal.
+    HtmlPage,
+    /// 200 with nothing in it.
+    EmptyBody,
+    /// A status with an HTML body that no store wrote, as from a proxy.
+    Gateway { status: u16 },
+    /// The right headers and half of the body, then the connection ends.
+    CutBody,
+    /// 200 and XML that ends after `</Name>`, with a fitting `Content-Length`.
+    XmlCutAtStart,
+    /// 200 and XML that ends within a tag, with a fitting `Content-Length`.
+    XmlCutInTag,
+    /// 200 and XML that ends after a whole `</Contents>`, with a fitting `Content-Length`.
+    XmlCutBetweenElements,
+    /// The right answer, but late.
+    Slow(Duration),
+    /// The connection is reset instead of an answer.
+    Reset,
+}
+
+/// Which requests meet a fault.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    operation: Option<Operation>,
+    key_part: Option<String>,
+    skip: u64,
+    times: u64,
+}
+
+impl Trigger {
+    /// The next `times` requests for the operation, or for any with `None`.
+    pub fn next(operation: impl Into<Option<Operation>>, times: u64) -> Self {
+        Self { operation: operation.into(), key_part: None, skip: 0, times }
+    }
+
+    /// The `nth` request from now, counted from one; those before it are answered well.
+    pub fn nth(operation: impl Into<Option<Operation>>, nth: u64) -> Self {
+        Self { skip: nth.saturating_sub(1), ..Self::next(operation, 1) }
+    }
+
+    /// Every request from now on.
+    pub fn always(operation: impl Into<Option<Operation>>) -> Self {
+        Self::next(operation, u64::MAX)
+    }
+
+    /// Narrows the trigger to objects whose key contains this text.
+    #[must_use]
+    pub fn on_key(mut self, part: impl Into<String>) -> Self {
+        self.key_part = Some(part.into());
+        self
+    }
+
+    fn matches(&self, operation: Operation, key: &str) -> bool {
+        self.operation.is_none_or(|wanted| wanted == operation)
+            && self.key_part.as_ref().is_none_or(|part| key.contains(part.as_str()))
+    }
+}
+
+/// The faults to come. The first one injected that fits a request is used.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    faults: Vec<(Trigger, Fault)>,
+}
+
+impl Plan {
+    pub(super) fn add(&mut self, trigger: Trigger, fault: Fault) {
+        self.faults.push((trigger, fault));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.faults.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.faults.len()
+    }
+
+    pub(super) fn take(&mut self, operation: Operation, key: &str) -> Option<Fault> {
+        let mut taken = None;
+        for (trigger, fault) in &mut self.faults {
+            if !trigger.matches(operation, key) {
+                continue;
+            }
+            if trigger.skip > 0 {
+                trigger.skip -= 1;
+            } else {
+                trigger.times = trigger.times.saturating_sub(1);
+                taken = Some(fault.clone());
+                break;
+            }
+        }
+        self.faults.retain(|(trigger, _)| trigger.times > 0);
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_fires_on_its_requests_only() {
+        let mut plan = Plan::default();
+        plan.add(Trigger::nth(Operation::List, 2), Fault::SlowDown);
+        plan.add(Trigger::next(None, 1).on_key("backup.info"), Fault::AccessDenied);
+        let seen = [
+            plan.take(Operation::List, ""),
+            plan.take(Operation::Get, "main/data.tar"),
+            plan.take(Operation::List, ""),
+            plan.take(Operation::List, ""),
+            plan.take(Operation::Get, "main/backup.info"),
+            plan.take(Operation::Get, "main/backup.info"),
+        ];
+        let expected = [None, None, Some(Fault::SlowDown), None, Some(Fault::AccessDenied), None];
+        assert_eq!(seen, expected);
+        assert_eq!(plan.len(), 0);
+    }
+}

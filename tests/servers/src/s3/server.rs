@@ -1,0 +1,221 @@
+//! The handle a test holds: starts the server, reads and turns everything, ends it on drop.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+use s3s::service::S3ServiceBuilder;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::s3::backend::Backend;
+use crate::s3::connection;
+use crate::s3::connection::Front;
+use crate::s3::control::Auth;
+use crate::s3::control::Control;
+use crate::s3::control::Credentials;
+use crate::s3::fault::Fault;
+use crate::s3::fault::Trigger;
+use crate::s3::multipart::Uploads;
+use crate::s3::operation::Requests;
+use crate::s3::store::Store;
+
+const ACCESS_KEY: &str = "test-access-key";
+const SECRET_KEY: &str = "test-secret-key";
+
+/// A running S3 server on loopback; path style, any region.
+#[derive(Debug)]
+pub struct S3Server {
+    address: SocketAddr,
+    store: Store,
+    control: Arc<Control>,
+    front: Arc<Front>,
+    /// `None` while connections are refused.
+    accepting: Mutex<Option<JoinHandle<Infallible>>>,
+}
+
+impl S3Server {
+    /// Starts an empty server on a free port of 127.0.0.1, in the current tokio runtime.
+    pub async fn start() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("bind a loopback port")?;
+        let address = listener.local_addr().context("read the bound port")?;
+        let store = Store::default();
+        let control = Arc::new(Control::default());
+        let backend = Backend { store: store.clone(), uploads: Uploads::default() };
+        let mut service = S3ServiceBuilder::new(backend);
+        service.set_auth(Auth(Arc::clone(&control)));
+        let front = Arc::new(Front {
+            service: service.build(),
+            control: Arc::clone(&control),
+            store: store.clone(),
+        });
+        let accepting = tokio::spawn(connection::accept(listener, Arc::clone(&front)));
+        let accepting = Mutex::new(Some(accepting));
+        let server = Self { address, store, control, front, accepting };
+        server.set_credentials(ACCESS_KEY, SECRET_KEY);
+        Ok(server)
+    }
+
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The access key a client starts with; `set_credentials` does not change it.
+    pub fn access_key(&self) -> &'static str {
+        ACCESS_KEY
+    }
+
+    /// The secret key a client starts with; `set_credentials` does not change it.
+    pub fn secret_key(&self) -> &'static str {
+        SECRET_KEY
+    }
+
+    /// The objects, to hand to another task.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// See [`Store::create_bucket`].
+    pub fn create_bucket(&self, bucket: &str) {
+        self.store.create_bucket(bucket);
+    }
+
+    /// See [`Store::put`].
+    pub fn put(&self, bucket: &str, key: impl Into<String>, bytes: impl Into<Bytes>) {
+        self.store.put(bucket, key, bytes);
+    }
+
+    /// See [`Store::put_at`].
+    pub fn put_at(
+        &self,
+        bucket: &str,
+        key: impl Into<String>,
+        bytes: impl Into<Bytes>,
+        uploaded_at: DateTime<Utc>,
+    ) {
+        self.store.put_at(bucket, key, bytes, uploaded_at);
+    }
+
+    /// See [`Store::put_many_synthetic`].
+    pub fn put_many_synthetic(
+        &self,
+        bucket: &str,
+        objects: impl Iterator<Item = (String, u64, DateTime<Utc>)>,
+    ) {
+        self.store.put_many_synthetic(bucket, objects);
+    }
+
+    /// See [`Store::delete`].
+    pub fn delete(&self, bucket: &str, key: &str) {
+        self.store.delete(bucket, key);
+    }
+
+    /// See [`Store::keys`].
+    pub fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        self.store.keys(bucket, prefix)
+    }
+
+    /// See [`Store::get`].
+    pub fn get(&self, bucket: &str, key: &str) -> Option<Bytes> {
+        self.store.get(bucket, key)
+    }
+
+    /// How many requests have arrived since the start or the last reset.
+    pub fn requests(&self) -> Requests {
+        self.control.state().requests.clone()
+    }
+
+    /// The last 10,000 requests, as method and URI.
+    pub fn request_log(&self) -> Vec<String> {
+        self.control.state().log.iter().cloned().collect()
+    }
+
+    pub fn reset_requests(&self) {
+        let mut state = self.control.state();
+        state.requests = Requests::default();
+        state.log.clear();
+    }
+
+    /// Answers 403 `AccessDenied` to everything, as after a permission was taken away.
+    pub fn deny_all(&self) {
+        self.control.state().denies_all = true;
+    }
+
+    /// Ends `deny_all`.
+    pub fn allow_all(&self) {
+        self.control.state().denies_all = false;
+    }
+
+    /// Accepts these keys and no others from now on.
+    pub fn set_credentials(&self, access_key: &str, secret_key: &str) {
+        let (access_key, secret_key) = (access_key.to_owned(), secret_key.to_owned());
+        self.control.state().credentials = Some(Credentials { access_key, secret_key });
+    }
+
+    /// Accepts no keys: 403 `InvalidAccessKeyId`.
+    pub fn revoke_credentials(&self) {
+        self.control.state().credentials = None;
+    }
+
+    /// Waits this long before every answer.
+    pub fn set_latency(&self, latency: Duration) {
+        self.control.state().latency = latency;
+    }
+
+    /// Lets `Date` and the stamp of new uploads lie by this much.
+    pub fn set_clock_offset(&self, offset: TimeDelta) {
+        self.store.clock.set_offset(offset);
+    }
+
+    /// Plans a fault. The first planned one that fits a request is used.
+    pub fn inject(&self, trigger: Trigger, fault: Fault) {
+        self.control.state().plan.add(trigger, fault);
+    }
+
+    pub fn clear_faults(&self) {
+        self.control.state().plan.clear();
+    }
+
+    /// The number of planned faults that have not been used up.
+    pub fn faults_left(&self) -> usize {
+        self.control.state().plan.len()
+    }
+
+    /// Runs the closure once, after the `page`-th good page of a listing from now (from one) was
+    /// made and before the client gets it.
+    pub fn on_list_page(&self, page: u64, change: impl FnOnce(&Store) + Send + 'static) {
+        self.control.add_hook(page, Box::new(change));
+    }
+
+    /// Closes the port and all connections; the next attempt is refused.
+    pub async fn stop_listening(&self) {
+        let accepting = self.accepting.lock().unwrap().take();
+        if let Some(task) = accepting {
+            task.abort();
+            task.await.expect_err("it never ends by itself");
+        }
+    }
+
+    /// Opens the same port again after `stop_listening`.
+    pub async fn resume_listening(&self) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(self.address).await.context("bind the port again")?;
+        let task = tokio::spawn(connection::accept(listener, Arc::clone(&self.front)));
+        *self.accepting.lock().unwrap() = Some(task);
+        Ok(())
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        if let Some(task) = self.accepting.lock().unwrap().take() {
+            task.abort();
+        }
+    }
+}

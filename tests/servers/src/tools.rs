@@ -1,0 +1,46 @@
+//! Where the installed programs are.
+//!
+//! A missing one is a panic that says how to install it: a test that skips itself proves nothing.
+
+#![expect(clippy::expect_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+
+/// A program of PostgreSQL, like `initdb`.
+#[must_use]
+pub fn postgres(program: &str) -> PathBuf {
+    existing(Path::new(POSTGRES_BIN).join(program))
+}
+
+/// A program of the Python packages, like `barman-cloud-backup` or `rclone`.
+#[must_use]
+pub fn python(program: &str) -> PathBuf {
+    existing(directory().join("venv/bin").join(program))
+}
+
+/// A program of another Debian package, like `prometheus`.
+#[must_use]
+pub fn debian(program: &str) -> PathBuf {
+    existing(Path::new("/usr/bin").join(program))
+}
+
+/// The directory of `scripts/install-tools --where`.
+fn directory() -> PathBuf {
+    let set = std::env::var_os("CNPG_BACKUP_VERIFIER_TOOLS").filter(|value| !value.is_empty());
+    if let Some(directory) = set {
+        return PathBuf::from(directory);
+    }
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/cache/cnpg-backup-verifier/tools");
+    }
+    let home = std::env::var_os("HOME").expect("HOME is set");
+    Path::new(&home).join(".cache/cnpg-backup-verifier/tools")
+}
+
+fn existing(program: PathBuf) -> PathBuf {
+    assert!(program.exists(), "{} is missing: run `make tools`", program.display());
+    program
+}
+
+/// Debian 12's only version.
+const POSTGRES_BIN: &str = "/usr/lib/postgresql/15/bin";
