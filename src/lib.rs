@@ -1,3 +1,4 @@
 //! Tells what can be restored from CloudNativePG backups made by the Barman Cloud Plugin.
 
 pub mod domain;
+pub mod observation;

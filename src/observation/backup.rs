@@ -1,0 +1,57 @@
+//! One folder below `base/`, as it was seen.
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::domain::backup::BackupId;
+use crate::domain::backup::Keep;
+use crate::domain::backup_info::BackupInfo;
+use crate::domain::backup_info::BackupInfoError;
+use crate::domain::codec::Codec;
+use crate::domain::object_key::TarContents;
+use crate::observation::Reading;
+use crate::observation::Unreadable;
+
+/// A base backup's folder: what `backup.info` says, and which objects lie beside it.
+#[derive(Clone, Debug)]
+pub struct ObservedBackup {
+    pub id: BackupId,
+    /// `None` if there is no such object.
+    pub info: Reading<Option<ObservedInfo>>,
+    pub keep: Reading<Option<Keep>>,
+    pub tars: Vec<TarObject>,
+    /// The newest upload among all objects of the folder.
+    pub last_uploaded_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedInfo {
+    pub uploaded_at: DateTime<Utc>,
+    pub content: Result<BackupInfo, BackupInfoError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TarObject {
+    pub contents: TarContents,
+    pub piece: u32,
+    pub codec: Codec,
+    pub size: u64,
+}
+
+impl ObservedBackup {
+    /// What could not be read of this backup.
+    pub fn unread(&self) -> Option<&Unreadable> {
+        self.info.as_ref().err().or(self.keep.as_ref().err())
+    }
+
+    /// `backup.info`, where it was there and understood.
+    pub fn parsed_info(&self) -> Option<&BackupInfo> {
+        let observed = self.info.as_ref().ok()?.as_ref()?;
+        observed.content.as_ref().ok()
+    }
+
+    /// The stored size of all tar files.
+    pub fn size_bytes(&self) -> u64 {
+        self.tars.iter().map(|tar| tar.size).sum()
+    }
+}

@@ -1,0 +1,127 @@
+//! What was seen of one archive, once. Says nothing of good or bad.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+pub mod backup;
+pub mod inventory;
+pub mod probe;
+pub mod timeline_archive;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::domain::timeline::HistoryError;
+use crate::domain::timeline::TimelineHistory;
+use crate::domain::timeline::TimelineId;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::Probes;
+
+/// A fact, or why it could not be read.
+pub type Reading<T> = Result<T, Unreadable>;
+
+/// All readings of one archive at one time.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    pub began_at: DateTime<Utc>,
+    /// How far the object store's clock is ahead of ours, where it told.
+    pub store_clock_ahead: TimeDelta,
+    pub backups: Reading<Vec<ObservedBackup>>,
+    pub archive: Reading<Inventory>,
+    /// One entry for every history file that the archive lists.
+    pub histories: BTreeMap<TimelineId, ObservedHistory>,
+    pub probes: Probes,
+}
+
+/// What opening one history file showed.
+pub type ObservedHistory = Reading<Result<TimelineHistory, HistoryDamage>>;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryDamage {
+    /// PostgreSQL refuses to start with it.
+    #[error(transparent)]
+    Malformed(#[from] HistoryError),
+    /// barman-cloud-wal-restore cannot deliver it, so PostgreSQL takes it for missing.
+    #[error("it cannot be decompressed: {0}")]
+    Undecodable(String),
+}
+
+/// Why something is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What was being read, such as `list the archive`.
+    pub what: String,
+    pub why: String,
+    pub reason: UnreadableReason,
+}
+
+/// The closed set of reasons, for metrics and for the hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnreadableReason {
+    /// The store refuses our credentials.
+    Auth,
+    /// The bucket or directory does not exist, or a listed object is gone.
+    NotFound,
+    Timeout,
+    Throttled,
+    /// The answer is not what the protocol promises.
+    Parse,
+    /// Everything else, such as no route to the store.
+    Internal,
+}
+
+impl UnreadableReason {
+    pub const ALL: [Self; 6] =
+        [Self::Auth, Self::NotFound, Self::Timeout, Self::Throttled, Self::Parse, Self::Internal];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::NotFound => "not_found",
+            Self::Timeout => "timeout",
+            Self::Throttled => "throttled",
+            Self::Parse => "parse",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+impl Observation {
+    /// Nothing could be read.
+    pub fn unread_archive(began_at: DateTime<Utc>, unreadable: Unreadable) -> Self {
+        Self {
+            began_at,
+            store_clock_ahead: TimeDelta::zero(),
+            backups: Err(unreadable.clone()),
+            archive: Err(unreadable),
+            histories: BTreeMap::new(),
+            probes: Probes::new(),
+        }
+    }
+
+    /// Whether every part of the archive was read.
+    pub fn is_complete(&self) -> bool {
+        self.unread().next().is_none()
+    }
+
+    /// Everything that could not be read.
+    pub fn unread(&self) -> impl Iterator<Item = &Unreadable> {
+        let backups = self.backups.as_ref();
+        let infos = backups.into_iter().flatten().filter_map(ObservedBackup::unread);
+        let histories = self.histories.values().filter_map(|history| history.as_ref().err());
+        // A segment that is gone since it was listed is the next listing's business.
+        let is_lost = |unreadable: &&Unreadable| unreadable.reason != UnreadableReason::NotFound;
+        let probes = self.probes.values().filter_map(|probe| probe.as_ref().err()).filter(is_lost);
+        let lists = backups.err().into_iter().chain(self.archive.as_ref().err());
+        lists.chain(infos).chain(histories).chain(probes)
+    }
+}
