@@ -1,0 +1,189 @@
+//! Walks through segments and keeps what is worth knowing about them: how far the log reaches,
+//! when its last transactions ended, which backups it completes.
+
+use crate::domain::lsn::Lsn;
+use crate::domain::timeline::TimelineId;
+use crate::wal::fields::Fields;
+use crate::wal::page::SegmentHeader;
+use crate::wal::page_rules::SegmentIdentity;
+use crate::wal::reader::Ending;
+use crate::wal::reader::RecordReader;
+use crate::wal::reader::Step;
+use crate::wal::record::Record;
+use crate::wal::transaction::TransactionEnd;
+
+/// What one or several consecutive segments hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// The first segment's header; `None` if it is damaged or missing.
+    pub header: Option<SegmentHeader>,
+    /// The timeline of the last page read.
+    pub last_timeline: Option<TimelineId>,
+    /// Complete records with the right checksum.
+    pub records: u64,
+    pub first_record: Option<FirstRecord>,
+    /// Where the last complete record ends.
+    pub valid_end: Option<Lsn>,
+    /// Of the transactions whose end is completely here, the one with the latest time.
+    pub newest_transaction_end: Option<TransactionEnd>,
+    /// In the order of the log.
+    pub backup_ends: Vec<BackupEnd>,
+    pub ending: Ending,
+}
+
+/// The first record that starts here, and the one before it, which is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstRecord {
+    pub start: Lsn,
+    pub previous: Lsn,
+}
+
+/// The record that recovery must reach for a backup to become consistent (`XLOG_BACKUP_END`;
+/// a backup taken from a standby has none).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupEnd {
+    pub lsn: Lsn,
+    /// The begin LSN of the backup.
+    pub begin: Lsn,
+}
+
+/// Makes a [`Survey`] from bytes as they come in.
+#[derive(Clone, Debug)]
+pub struct Surveyor {
+    reader: RecordReader,
+    records: u64,
+    first_record: Option<FirstRecord>,
+    valid_end: Option<Lsn>,
+    newest_transaction_end: Option<TransactionEnd>,
+    backup_ends: Vec<BackupEnd>,
+}
+
+impl Survey {
+    /// Surveys one segment, or what there is of it.
+    pub fn of(segment: &[u8], identity: SegmentIdentity) -> Self {
+        let mut surveyor = Surveyor::new(identity);
+        surveyor.feed(segment);
+        surveyor.survey()
+    }
+}
+
+impl Surveyor {
+    pub fn new(identity: SegmentIdentity) -> Self {
+        Self {
+            reader: RecordReader::new(identity),
+            records: 0,
+            first_record: None,
+            valid_end: None,
+            newest_transaction_end: None,
+            backup_ends: Vec::new(),
+        }
+    }
+
+    /// Announces that the bytes to come are from a file of this timeline.
+    pub fn follow(&mut self, timeline: TimelineId) {
+        self.reader.follow(timeline);
+    }
+
+    /// Takes the bytes that follow those fed before. After the end of the log it ignores them.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        while let Ok(Step::Record(record)) = self.reader.step(&mut bytes) {
+            self.records += 1;
+            self.valid_end = Some(record.end);
+            if self.first_record.is_none() {
+                let previous = record.header.previous;
+                self.first_record = Some(FirstRecord { start: record.start, previous });
+            }
+            if let Some(end) = TransactionEnd::of(&record) {
+                let newest = self.newest_transaction_end.get_or_insert(end);
+                if newest.ended_at <= end.ended_at {
+                    *newest = end;
+                }
+            }
+            self.backup_ends.extend(BackupEnd::of(&record));
+        }
+    }
+
+    /// What the bytes fed so far hold.
+    pub fn survey(&self) -> Survey {
+        Survey {
+            header: self.reader.first_header().copied(),
+            last_timeline: self.reader.timeline(),
+            records: self.records,
+            first_record: self.first_record,
+            valid_end: self.valid_end,
+            newest_transaction_end: self.newest_transaction_end,
+            backup_ends: self.backup_ends.clone(),
+            ending: self.reader.ending(),
+        }
+    }
+}
+
+impl BackupEnd {
+    fn of(record: &Record<'_>) -> Option<Self> {
+        if !record.header.is_backup_end() {
+            return None;
+        }
+        let begin = Lsn::new(Fields(record.main_data()?).u64()?);
+        Some(Self { lsn: record.start, begin })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wal::generator::Generator;
+
+    fn commit(log: &mut Generator, microseconds: i64) -> Lsn {
+        log.record(1, 0, &microseconds.to_le_bytes())
+    }
+
+    fn survey(bytes: &[u8]) -> Survey {
+        Survey::of(bytes, SegmentIdentity::default())
+    }
+
+    #[test]
+    fn the_newest_end_is_the_one_with_the_latest_time() {
+        let mut log = Generator::new();
+        commit(&mut log, 1);
+        let newest = commit(&mut log, 3);
+        commit(&mut log, 2);
+        let end = survey(&log.clone().finish()).newest_transaction_end;
+        assert_eq!(end.map(|end| end.lsn), Some(newest));
+        let as_new = commit(&mut log, 3);
+        let end = survey(&log.finish()).newest_transaction_end;
+        assert_eq!(end.map(|end| end.lsn), Some(as_new));
+    }
+
+    #[test]
+    fn a_commit_counts_once_it_is_complete() {
+        const SEGMENT: usize = 1 << 20;
+        let mut log = Generator::new();
+        log.filler(SEGMENT - 127 * 24 - 40 - 29 - 32);
+        let late = commit(&mut log, 5);
+        assert_eq!(log.offset(late), SEGMENT - 32);
+        let bytes = log.finish();
+        let mut surveyor = Surveyor::new(SegmentIdentity::default());
+        surveyor.feed(&bytes[..SEGMENT]);
+        let first = surveyor.survey();
+        assert_eq!(first.newest_transaction_end, None);
+        assert_eq!(first.ending, Ending::InsideRecord(Some(late)));
+        surveyor.feed(&bytes[SEGMENT..]);
+        assert_eq!(surveyor.survey().newest_transaction_end.map(|end| end.lsn), Some(late));
+        assert_eq!(survey(&bytes[SEGMENT..]).newest_transaction_end, None);
+    }
+
+    #[test]
+    fn backup_ends_name_the_begin_of_their_backup() {
+        let mut log = Generator::new();
+        let begin = log.filler(10);
+        let lsn = log.record(0, 0x50, &begin.value().to_le_bytes());
+        assert_eq!(survey(&log.finish()).backup_ends, [BackupEnd { lsn, begin }]);
+    }
+
+    #[test]
+    fn nothing_is_known_of_no_bytes() {
+        let nothing = survey(&[]);
+        assert_eq!((nothing.header, nothing.records), (None, 0));
+        assert_eq!(nothing.ending, Ending::Short(Lsn::new(0)));
+    }
+}
