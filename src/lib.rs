@@ -1,5 +1,6 @@
 //! Tells what can be restored from CloudNativePG backups made by the Barman Cloud Plugin.
 
+pub mod assessment;
 pub mod domain;
 pub mod observation;
 pub mod wal;

@@ -1,0 +1,183 @@
+//! Backups whose objects are complete, and what their WAL makes of them.
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::assessment::finding::Missing;
+use crate::assessment::finding::Problem;
+use crate::assessment::replay::Archive;
+use crate::assessment::replay::ObstacleKind;
+use crate::assessment::replay::Reach;
+use crate::assessment::route::NoRoute;
+use crate::assessment::route::Route;
+use crate::assessment::route::Timelines;
+use crate::domain::backup::Keep;
+use crate::domain::backup_info::BackupInfo;
+use crate::domain::backup_info::BackupWal;
+use crate::domain::segment::SegmentNumber;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::probe::SegmentId;
+
+/// A finished backup with all its objects.
+pub(super) struct Candidate<'a> {
+    pub(super) backup: &'a ObservedBackup,
+    pub(super) info: &'a BackupInfo,
+    pub(super) wal: BackupWal,
+    pub(super) route: Result<Route, NoRoute>,
+    pub(super) usability: Usability,
+}
+
+/// Whether a restore of the backup would reach a consistent state.
+pub(super) enum Usability {
+    Usable(Reach),
+    Unusable {
+        reason: String,
+        /// What to report, unless the cause is reported by itself.
+        problem: Option<Problem>,
+    },
+    /// Something that decides it could not be read.
+    Unknown(String),
+}
+
+impl<'a> Candidate<'a> {
+    pub(super) fn new(
+        backup: &'a ObservedBackup,
+        info: &'a BackupInfo,
+        wal: BackupWal,
+        timelines: &Timelines<'_>,
+    ) -> Self {
+        let route = timelines.route_of(&wal);
+        let unjudged = Usability::Unknown(String::new());
+        Self { backup, info, wal, route, usability: unjudged }
+    }
+
+    pub(super) fn judge(&mut self, archive: &Archive<'_>, clock: Clock) {
+        self.usability = self.usability(archive, clock);
+    }
+
+    pub(super) fn reach(&self) -> Option<&Reach> {
+        match &self.usability {
+            Usability::Usable(reach) => Some(reach),
+            Usability::Unusable { .. } | Usability::Unknown(_) => None,
+        }
+    }
+
+    pub(super) fn is_standalone(&self) -> bool {
+        matches!(self.backup.keep, Ok(Some(Keep::Standalone)))
+    }
+
+    /// The last segment that the backup asks the archive to keep.
+    pub(super) fn needs_until(&self, archive: &Archive<'_>) -> SegmentNumber {
+        if self.is_standalone() {
+            return self.wal.last_required;
+        }
+        let tip = self.route.as_ref().ok().and_then(|route| archive.settled_tip(route));
+        tip.map_or(self.wal.last_required, |tip| tip.number)
+    }
+
+    fn usability(&self, archive: &Archive<'_>, clock: Clock) -> Usability {
+        let route = match &self.route {
+            Ok(route) => route,
+            Err(NoRoute::Unread(timeline)) => {
+                return Usability::Unknown(format!(
+                    "the history file of timeline {timeline} could not be read"
+                ));
+            }
+            Err(NoRoute::Damaged(timeline) | NoRoute::NotAChild(timeline)) => {
+                return Usability::Unusable {
+                    reason: format!(
+                        "PostgreSQL refuses to start with the history file of timeline {timeline}"
+                    ),
+                    problem: None,
+                };
+            }
+        };
+        let BackupWal { first_required, last_required, .. } = self.wal;
+        let required = archive.reach(route, first_required, last_required);
+        if let Some(obstacle) = required.stopped_by {
+            return self.unusable(route, archive, &obstacle.kind, obstacle.at, clock);
+        }
+        if self.is_standalone() {
+            return Usability::Usable(required);
+        }
+        Usability::Usable(archive.reach(route, first_required, self.needs_until(archive)))
+    }
+
+    fn unusable(
+        &self,
+        route: &Route,
+        archive: &Archive<'_>,
+        kind: &ObstacleKind,
+        at: SegmentId,
+        clock: Clock,
+    ) -> Usability {
+        let size = self.wal.segment_size;
+        let name = at.number.name(at.timeline, size);
+        let reason = match kind {
+            ObstacleKind::Damaged(damage) => {
+                return Usability::Unusable {
+                    reason: format!("WAL segment {name} is damaged: {}", damage.detail),
+                    problem: None,
+                };
+            }
+            ObstacleKind::Shadowed => {
+                return Usability::Unusable {
+                    reason: format!("WAL segment {name} is shadowed by a leftover .partial"),
+                    problem: None,
+                };
+            }
+            ObstacleKind::Missing => format!("WAL segment {name} is missing"),
+        };
+        let tip = archive.settled_tip(route);
+        let is_awaited = tip.is_none_or(|tip| tip.number < at.number);
+        if is_awaited && clock.is_within_grace(self.completed_at()) {
+            let reason = format!("WAL segment {name} is not uploaded yet");
+            return Usability::Unusable { reason, problem: None };
+        }
+        let (last, count) = self.missing_required(route, archive, at);
+        let missing = Missing::Wal { first: name, last, count };
+        let backup = self.backup.id.clone();
+        Usability::Unusable { reason, problem: Some(Problem::BackupIncomplete { backup, missing }) }
+    }
+
+    /// The last missing segment among the required ones, and how many are missing.
+    fn missing_required(
+        &self,
+        route: &Route,
+        archive: &Archive<'_>,
+        first: SegmentId,
+    ) -> (crate::domain::segment::SegmentName, u64) {
+        let (mut last, mut count) = (first, 0);
+        for stretch in route.stretches(first.number, self.wal.last_required) {
+            let gaps = match archive.inventory.timeline(stretch.timeline) {
+                Some(timeline) => timeline.segments().gaps(stretch.segments),
+                None => vec![stretch.segments],
+            };
+            for gap in gaps {
+                last = SegmentId { timeline: stretch.timeline, number: gap.last };
+                count += gap.count();
+            }
+        }
+        (last.number.name(last.timeline, self.wal.segment_size), count)
+    }
+
+    /// When the backup was really finished: the upload of `backup.info` is its last act.
+    fn completed_at(&self) -> Option<DateTime<Utc>> {
+        let info = self.backup.info.as_ref().ok()?.as_ref()?;
+        Some(info.uploaded_at)
+    }
+}
+
+/// The store's time, and how long an upload may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    pub(super) now: DateTime<Utc>,
+    pub(super) grace: TimeDelta,
+}
+
+impl Clock {
+    fn is_within_grace(self, at: Option<DateTime<Utc>>) -> bool {
+        at.is_some_and(|at| self.now - at < self.grace)
+    }
+}

@@ -1,0 +1,182 @@
+//! Whether a base backup's own objects make it restorable.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::assessment::finding::Missing;
+use crate::assessment::finding::Problem;
+use crate::domain::backup::BackupStatus;
+use crate::domain::backup_info::BackupInfo;
+use crate::domain::backup_info::BackupWal;
+use crate::domain::object_key::TarContents;
+use crate::observation::backup::ObservedBackup;
+
+/// What a backup's folder amounts to, its WAL not yet considered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Finished, and all its objects are there.
+    Complete(BackupWal),
+    Running,
+    /// It ended badly or will never end.
+    Failed(Problem),
+    /// It claims to be finished, or nobody can tell.
+    Unusable(Problem),
+    /// Its objects could not be read.
+    Unread,
+    /// Its data lies where this program does not look.
+    Snapshot,
+}
+
+/// A backup that runs longer than this is dead, unless earlier ones took as long. A first backup
+/// of some hundred gigabytes is done by then; killed sidecars leave `STARTED` for ever.
+const RUNNING_MAX: TimeDelta = TimeDelta::hours(3);
+
+/// How much longer than the longest finished one a backup may run.
+const RUNNING_FACTOR: i32 = 3;
+
+/// What is common to all backups of an archive.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    now: DateTime<Utc>,
+    running_max: TimeDelta,
+    /// When the newest finished backup began.
+    newest_success_began_at: Option<DateTime<Utc>>,
+}
+
+impl Pace {
+    pub(super) fn of(backups: &[ObservedBackup], now: DateTime<Utc>) -> Self {
+        let finished = || {
+            backups
+                .iter()
+                .filter_map(ObservedBackup::parsed_info)
+                .filter(|info| info.status == BackupStatus::Done)
+        };
+        let longest = finished().filter_map(|info| Some(info.ended_at? - info.began_at?)).max();
+        Self {
+            now,
+            running_max: longest
+                .and_then(|longest| longest.checked_mul(RUNNING_FACTOR))
+                .map_or(RUNNING_MAX, |scaled| scaled.max(RUNNING_MAX)),
+            newest_success_began_at: finished().filter_map(|info| info.began_at).max(),
+        }
+    }
+
+    fn is_superseded(&self, began_at: DateTime<Utc>) -> bool {
+        self.newest_success_began_at.is_some_and(|newest| began_at < newest)
+    }
+}
+
+impl Standing {
+    pub(super) fn of(backup: &ObservedBackup, pace: &Pace) -> Self {
+        let info = match &backup.info {
+            Err(_) => return Self::Unread,
+            Ok(None) => return Self::without_info(backup, pace),
+            Ok(Some(info)) => match &info.content {
+                Ok(info) => info,
+                Err(error) => {
+                    return Self::Unusable(Problem::BackupInfoUnreadable {
+                        backup: backup.id.clone(),
+                        why: error.to_string(),
+                    });
+                }
+            },
+        };
+        match info.status {
+            BackupStatus::Done => Self::finished(backup, info),
+            BackupStatus::Failed => {
+                let began_at = info.began_at.or_else(|| backup.id.began_at());
+                Self::Failed(Problem::BackupFailed {
+                    backup: backup.id.clone(),
+                    error: info.error.clone(),
+                    is_superseded: began_at.is_some_and(|began_at| pace.is_superseded(began_at)),
+                })
+            }
+            BackupStatus::Empty
+            | BackupStatus::Started
+            | BackupStatus::WaitingForWals
+            | BackupStatus::Syncing => Self::unfinished(backup, info.began_at, pace),
+        }
+    }
+
+    /// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none.
+    fn without_info(backup: &ObservedBackup, pace: &Pace) -> Self {
+        let age = pace.now - backup.last_uploaded_at;
+        let began_at = backup.id.began_at().unwrap_or(backup.last_uploaded_at);
+        if age < pace.running_max && !pace.is_superseded(began_at) {
+            return Self::Running;
+        }
+        Self::Unusable(Problem::BackupIncomplete {
+            backup: backup.id.clone(),
+            missing: Missing::Objects(vec!["backup.info".to_owned()]),
+        })
+    }
+
+    fn unfinished(backup: &ObservedBackup, began_at: Option<DateTime<Utc>>, pace: &Pace) -> Self {
+        let since = began_at.or_else(|| backup.id.began_at()).unwrap_or(backup.last_uploaded_at);
+        let is_superseded = pace.is_superseded(since);
+        if pace.now - since < pace.running_max && !is_superseded {
+            return Self::Running;
+        }
+        let backup = backup.id.clone();
+        Self::Failed(Problem::BackupStuck { backup, since, is_superseded })
+    }
+
+    fn finished(backup: &ObservedBackup, info: &BackupInfo) -> Self {
+        if info.is_snapshot {
+            return Self::Snapshot;
+        }
+        let missing = missing_objects(backup, info);
+        match info.wal {
+            Some(wal) if missing.is_empty() => Self::Complete(wal),
+            _ => Self::Unusable(Problem::BackupIncomplete {
+                backup: backup.id.clone(),
+                missing: Missing::Objects(missing),
+            }),
+        }
+    }
+}
+
+/// The tar files that a restore needs and cannot have: one set of pieces for the data directory
+/// and for each tablespace, numbered without a hole, none empty.
+///
+/// How many pieces there were is written nowhere, so a missing last one is not seen here.
+fn missing_objects(backup: &ObservedBackup, info: &BackupInfo) -> Vec<String> {
+    let mut pieces: BTreeMap<TarContents, Vec<(u32, u64)>> = BTreeMap::new();
+    pieces.insert(TarContents::DataDirectory, Vec::new());
+    for &oid in &info.tablespaces {
+        pieces.insert(TarContents::Tablespace(oid), Vec::new());
+    }
+    for tar in &backup.tars {
+        pieces.entry(tar.contents).or_default().push((tar.piece, tar.size));
+    }
+    let mut missing = Vec::new();
+    for (contents, mut found) in pieces {
+        found.sort_unstable();
+        let mut expected = 0;
+        for (piece, size) in &found {
+            missing.extend((expected..*piece).take(PIECES_NAMED_MAX).map(|it| name(contents, it)));
+            if *size == 0 {
+                missing.push(format!("{} (0 bytes)", name(contents, *piece)));
+            }
+            expected = piece.saturating_add(1);
+        }
+        if found.is_empty() {
+            missing.push(name(contents, 0));
+        }
+    }
+    missing
+}
+
+/// A hostile number in a name must not make a list of four billion.
+const PIECES_NAMED_MAX: usize = 10;
+
+fn name(contents: TarContents, piece: u32) -> String {
+    let stem = match contents {
+        TarContents::DataDirectory => "data".to_owned(),
+        TarContents::Tablespace(oid) => oid.to_string(),
+    };
+    if piece == 0 { format!("{stem}.tar") } else { format!("{stem}_{piece:04}.tar") }
+}

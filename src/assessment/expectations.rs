@@ -1,0 +1,24 @@
+//! What an archive is held to. Only what somebody promised is expected.
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::domain::schedule::Schedule;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// How old the newest usable backup may be.
+    pub base_backup_age_max: Option<TimeDelta>,
+    /// How long ago the newest segment may have been uploaded.
+    pub wal_age_max: Option<TimeDelta>,
+    /// How long a missing segment may still be on its way while later ones are there already.
+    pub uploading_grace: TimeDelta,
+    /// How far back every moment must be reachable.
+    pub retention: Option<TimeDelta>,
+    pub schedule: Option<Schedule>,
+    /// How often the archive is looked at.
+    pub check_interval: Option<TimeDelta>,
+    /// Gaps before this moment are known and accepted.
+    pub acknowledge_gap_before: Option<DateTime<Utc>>,
+}

@@ -1,0 +1,181 @@
+//! Judged problems, each with its evidence. Nothing here decides; see the judges.
+
+mod code;
+mod text;
+
+use std::fmt;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::assessment::Gap;
+use crate::assessment::verdict::Verdict;
+use crate::domain::backup::BackupId;
+use crate::domain::segment::SegmentName;
+use crate::domain::timeline::TimelineId;
+use crate::observation::Unreadable;
+use crate::observation::probe::SegmentDamage;
+
+pub use crate::assessment::finding::code::FindingCode;
+pub use crate::assessment::finding::text::duration;
+
+/// One judged problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub severity: Severity,
+    /// The best verdict that this problem allows.
+    pub verdict: Verdict,
+    pub problem: Problem,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Act now.
+    Critical,
+    /// Act, but not at night.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+/// What is wrong, with the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    WalGap {
+        gap: Gap,
+        /// Backups that can be restored up to the gap only.
+        stranded: Vec<BackupId>,
+        /// The parent timeline still has a segment of that number: recovery would replay
+        /// transactions that the new timeline never had.
+        parent_has_segment: bool,
+    },
+    WalDamaged {
+        segment: SegmentName,
+        damage: SegmentDamage,
+    },
+    HistoryMissing {
+        timeline: TimelineId,
+        stranded: Vec<BackupId>,
+    },
+    HistoryDamaged {
+        timeline: TimelineId,
+        why: String,
+    },
+    PartialShadowsSegment {
+        segment: SegmentName,
+    },
+    SegmentTwice {
+        first: SegmentName,
+        count: u64,
+    },
+    NoUsableBackup {
+        backups: usize,
+    },
+    BackupFailed {
+        backup: BackupId,
+        error: Option<String>,
+        /// A later backup succeeded.
+        is_superseded: bool,
+    },
+    BackupIncomplete {
+        backup: BackupId,
+        missing: Missing,
+    },
+    BackupInfoUnreadable {
+        backup: BackupId,
+        why: String,
+    },
+    BackupStuck {
+        backup: BackupId,
+        since: DateTime<Utc>,
+        is_superseded: bool,
+    },
+    BackupOverdue {
+        newest: BackupId,
+        age: TimeDelta,
+        age_max: TimeDelta,
+    },
+    BackupNeverRan {
+        waited: TimeDelta,
+        age_max: TimeDelta,
+    },
+    WalStale {
+        newest: SegmentName,
+        age: TimeDelta,
+        age_max: TimeDelta,
+    },
+    WindowShort {
+        reaches_back: TimeDelta,
+        retention: TimeDelta,
+    },
+    RetentionNotEnforced {
+        obsolete: Vec<BackupId>,
+        retention: TimeDelta,
+    },
+    ForeignSystem {
+        expected: u64,
+        found: u64,
+        /// The backup or segment that carries the other identifier.
+        carrier: String,
+    },
+    ArchiveEmpty {
+        address: String,
+    },
+    StoreUnreachable(Unreadable),
+    StoreDenied(Unreadable),
+}
+
+/// What a backup lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Names below the backup's folder, with what is wrong where they are there but useless.
+    Objects(Vec<String>),
+    Wal {
+        first: SegmentName,
+        last: SegmentName,
+        count: u64,
+    },
+}
+
+impl Severity {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+impl Finding {
+    /// The newest state cannot be reached because of this.
+    pub const fn fatal(problem: Problem) -> Self {
+        Self { severity: Severity::Critical, verdict: Verdict::Unrecoverable, problem }
+    }
+
+    /// Something is wrong that leaves the newest state reachable.
+    pub const fn risk(problem: Problem) -> Self {
+        Self { severity: Severity::Warning, verdict: Verdict::AtRisk, problem }
+    }
+
+    /// Worth knowing, and nothing that was promised is broken.
+    pub const fn notice(problem: Problem) -> Self {
+        Self { severity: Severity::Info, verdict: Verdict::Recoverable, problem }
+    }
+
+    /// Something could not be read.
+    pub const fn unknown(problem: Problem) -> Self {
+        Self { severity: Severity::Critical, verdict: Verdict::Unknown, problem }
+    }
+
+    pub const fn code(&self) -> FindingCode {
+        self.problem.code()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.problem, f)
+    }
+}

@@ -1,0 +1,92 @@
+//! The closed list of finding codes, which metrics, alerts and scripts refer to.
+
+use crate::assessment::finding::Problem;
+
+macro_rules! finding_codes {
+    ($($variant:ident => $code:literal,)*) => {
+        /// A problem's name for machines. New problems get new codes; none is ever reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FindingCode {
+            $($variant,)*
+        }
+
+        impl FindingCode {
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)*
+                }
+            }
+        }
+    };
+}
+
+finding_codes! {
+    WalGap => "wal_gap",
+    WalDamaged => "wal_damaged",
+    HistoryMissing => "history_missing",
+    HistoryDamaged => "history_damaged",
+    PartialShadowsSegment => "partial_shadows_segment",
+    SegmentTwice => "segment_twice",
+    NoUsableBackup => "no_usable_backup",
+    BackupFailed => "backup_failed",
+    BackupIncomplete => "backup_incomplete",
+    BackupDamaged => "backup_damaged",
+    BackupInfoUnreadable => "backup_info_unreadable",
+    BackupStuck => "backup_stuck",
+    BackupOverdue => "backup_overdue",
+    BackupNeverRan => "backup_never_ran",
+    WalStale => "wal_stale",
+    ArchiverStuck => "archiver_stuck",
+    WindowShort => "window_short",
+    RetentionNotEnforced => "retention_not_enforced",
+    ForeignSystem => "foreign_system",
+    SharedServerName => "shared_server_name",
+    ArchiveEmpty => "archive_empty",
+    StoreUnreachable => "store_unreachable",
+    StoreDenied => "store_denied",
+    NoObjectStore => "no_object_store",
+    NoSchedule => "no_schedule",
+    ScheduleSuspended => "schedule_suspended",
+    ScheduleFiveFields => "schedule_five_fields",
+    ScheduleWrongMethod => "schedule_wrong_method",
+    WalArchiverNotEnabled => "wal_archiver_not_enabled",
+    WalArchivingSkipped => "wal_archiving_skipped",
+    EmptyArchiveCheckSkipped => "empty_archive_check_skipped",
+    LegacyInTreeBackup => "legacy_in_tree_backup",
+    NoRetentionPolicy => "no_retention_policy",
+    PluginUnavailable => "plugin_unavailable",
+    CredentialsIncomplete => "credentials_incomplete",
+    R2ChecksumEnvMissing => "r2_checksum_env_missing",
+    LifecycleRuleConflict => "lifecycle_rule_conflict",
+    RestoreDrillOverdue => "restore_drill_overdue",
+    RestoreDrillFailed => "restore_drill_failed",
+}
+
+impl Problem {
+    pub const fn code(&self) -> FindingCode {
+        match self {
+            Self::WalGap { .. } => FindingCode::WalGap,
+            Self::WalDamaged { .. } => FindingCode::WalDamaged,
+            Self::HistoryMissing { .. } => FindingCode::HistoryMissing,
+            Self::HistoryDamaged { .. } => FindingCode::HistoryDamaged,
+            Self::PartialShadowsSegment { .. } => FindingCode::PartialShadowsSegment,
+            Self::SegmentTwice { .. } => FindingCode::SegmentTwice,
+            Self::NoUsableBackup { .. } => FindingCode::NoUsableBackup,
+            Self::BackupFailed { .. } => FindingCode::BackupFailed,
+            Self::BackupIncomplete { .. } => FindingCode::BackupIncomplete,
+            Self::BackupInfoUnreadable { .. } => FindingCode::BackupInfoUnreadable,
+            Self::BackupStuck { .. } => FindingCode::BackupStuck,
+            Self::BackupOverdue { .. } => FindingCode::BackupOverdue,
+            Self::BackupNeverRan { .. } => FindingCode::BackupNeverRan,
+            Self::WalStale { .. } => FindingCode::WalStale,
+            Self::WindowShort { .. } => FindingCode::WindowShort,
+            Self::RetentionNotEnforced { .. } => FindingCode::RetentionNotEnforced,
+            Self::ForeignSystem { .. } => FindingCode::ForeignSystem,
+            Self::ArchiveEmpty { .. } => FindingCode::ArchiveEmpty,
+            Self::StoreUnreachable(_) => FindingCode::StoreUnreachable,
+            Self::StoreDenied(_) => FindingCode::StoreDenied,
+        }
+    }
+}

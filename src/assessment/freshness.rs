@@ -1,0 +1,43 @@
+//! Did every due backup arrive, and does WAL keep coming? Judged only where somebody expects it.
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::NewestSegment;
+use crate::assessment::expectations::Expectations;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::observation::inventory::Inventory;
+
+pub(super) fn judge_backups(
+    backups: &[AssessedBackup],
+    inventory: &Inventory,
+    expected: &Expectations,
+    now: DateTime<Utc>,
+) -> Option<Finding> {
+    let age_max = expected.base_backup_age_max?;
+    let usable = backups.iter().filter(|backup| backup.is_usable());
+    let newest = usable.filter_map(|backup| Some((backup.ended_at?, &backup.id))).max();
+    if let Some((ended_at, id)) = newest {
+        let age = now - ended_at;
+        let newest = id.clone();
+        return (age_max < age)
+            .then(|| Finding::risk(Problem::BackupOverdue { newest, age, age_max }));
+    }
+    // A new cluster archives WAL before its first backup is due.
+    let waited = now - inventory.oldest_upload_at?;
+    (backups.is_empty() && age_max < waited)
+        .then(|| Finding::risk(Problem::BackupNeverRan { waited, age_max }))
+}
+
+pub(super) fn judge_wal(
+    newest: Option<NewestSegment>,
+    expected: &Expectations,
+    store_now: DateTime<Utc>,
+) -> Option<Finding> {
+    let age_max = expected.wal_age_max?;
+    let newest = newest?;
+    let age = store_now - newest.uploaded_at;
+    (age_max < age).then(|| Finding::risk(Problem::WalStale { newest: newest.name, age, age_max }))
+}

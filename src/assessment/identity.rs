@@ -1,0 +1,67 @@
+//! Whose archive is it? Several servers in one path overwrite each other's WAL.
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::domain::backup::BackupId;
+use crate::domain::backup::BackupStatus;
+use crate::domain::segment::SegmentSize;
+use crate::observation::Observation;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::probe::SegmentProbe;
+
+/// The server that writes to the archive now, and those before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Owners {
+    /// Of the newest finished backup.
+    pub(super) current: Option<u64>,
+    pub(super) predecessors: Vec<u64>,
+    /// Since when the current one is known to write, where it had predecessors.
+    pub(super) since: Option<DateTime<Utc>>,
+    foreign_backup: Option<(BackupId, u64)>,
+}
+
+impl Owners {
+    pub(super) fn of(backups: &[ObservedBackup]) -> Self {
+        let identified = || {
+            backups.iter().filter_map(|backup| {
+                let info = backup.parsed_info().filter(|it| it.status == BackupStatus::Done)?;
+                Some((info.began_at?, info.system_identifier?, &backup.id))
+            })
+        };
+        let Some((_, current, _)) = identified().max() else { return Self::default() };
+        let mut predecessors: Vec<u64> =
+            identified().map(|(_, system, _)| system).filter(|system| *system != current).collect();
+        predecessors.sort_unstable();
+        predecessors.dedup();
+        let own = identified().filter(|(_, system, _)| *system == current);
+        let foreign = identified().filter(|(_, system, _)| *system != current).max();
+        Self {
+            current: Some(current),
+            since: (!predecessors.is_empty())
+                .then(|| own.map(|(began_at, _, _)| began_at).min())
+                .flatten(),
+            predecessors,
+            foreign_backup: foreign.map(|(_, system, id)| (id.clone(), system)),
+        }
+    }
+
+    pub(super) fn judge(&self, seen: &Observation, size: SegmentSize) -> Option<Finding> {
+        let expected = self.current?;
+        if let Some((id, found)) = &self.foreign_backup {
+            let (found, carrier) = (*found, format!("backup {id}"));
+            return Some(Finding::risk(Problem::ForeignSystem { expected, found, carrier }));
+        }
+        let foreign = seen.probes.iter().rev().find_map(|(id, probe)| match probe {
+            Ok(SegmentProbe::Read(content)) if content.system_identifier != expected => {
+                Some((id.number.name(id.timeline, size), content.system_identifier))
+            }
+            Ok(SegmentProbe::Read(_) | SegmentProbe::Damaged(_)) | Err(_) => None,
+        });
+        let (segment, found) = foreign?;
+        let carrier = format!("WAL segment {segment}");
+        Some(Finding::risk(Problem::ForeignSystem { expected, found, carrier }))
+    }
+}

@@ -1,0 +1,221 @@
+//! Judges an observation. Cannot fail, reads no clock, does no I/O.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod assess;
+mod candidate;
+mod catalogue;
+pub mod expectations;
+pub mod finding;
+mod freshness;
+mod gaps;
+mod identity;
+mod obstacles;
+mod replay;
+mod retention;
+mod route;
+mod store;
+mod timelines;
+pub mod verdict;
+mod windows;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::assessment::finding::Finding;
+use crate::assessment::verdict::Verdict;
+use crate::domain::archive_id::ArchiveAddress;
+use crate::domain::archive_id::ArchiveId;
+use crate::domain::backup::BackupId;
+use crate::domain::backup::BackupStatus;
+use crate::domain::lsn::Lsn;
+use crate::domain::segment::SegmentName;
+use crate::domain::timeline::TimelineId;
+pub use crate::observation::UnreadableReason;
+
+pub use crate::assessment::assess::assess;
+pub use crate::assessment::assess::wanted_probes;
+
+/// Which archive is judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    pub archive: ArchiveId,
+    pub address: ArchiveAddress,
+}
+
+/// Everything that can be said of one archive at one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assessment {
+    pub archive: ArchiveId,
+    pub address: ArchiveAddress,
+    pub verdict: Verdict,
+    /// When the archive was last read as a whole; what is said here holds for that time.
+    pub observed_at: Option<DateTime<Utc>>,
+    /// When the last attempt to read it ended.
+    pub checked_at: DateTime<Utc>,
+    /// Why the last attempt failed, if it did.
+    pub unreadable: Option<UnreadableReason>,
+    /// `None` while it is not known.
+    pub latest_recoverable: Option<bool>,
+    /// One for each usable backup, oldest first.
+    pub windows: Vec<RecoveryWindow>,
+    /// In the order of timelines and segments.
+    pub gaps: Vec<Gap>,
+    /// Oldest first.
+    pub backups: Vec<AssessedBackup>,
+    pub newest_segment: Option<NewestSegment>,
+    /// Worst first.
+    pub findings: Vec<Finding>,
+    pub totals: Totals,
+    pub promises: Promises,
+}
+
+/// The moments that one backup can be restored to, without a hole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryWindow {
+    pub backup_id: BackupId,
+    pub first: FirstPoint,
+    pub last: LastPoint,
+    /// What recovery must be told (`targetTLI`) where its own choice, the latest timeline, would
+    /// not work for this backup.
+    pub target_timeline: Option<TimelineId>,
+}
+
+/// The moment from which a backup is consistent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstPoint {
+    pub at: DateTime<Utc>,
+    pub lsn: Lsn,
+}
+
+/// The end of the last segment before the first hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastPoint {
+    pub at: DateTime<Utc>,
+    pub source: TimeSource,
+    pub lsn: Lsn,
+    pub segment: SegmentName,
+}
+
+/// Where the time of a window's end comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The newest commit inside the WAL.
+    Commit,
+    /// The upload of the segment, an upper bound.
+    Upload,
+}
+
+/// Missing segments of one timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub first: SegmentName,
+    pub last: SegmentName,
+    pub count: u64,
+    pub effect: GapEffect,
+    /// The operator has accepted the loss.
+    pub is_acknowledged: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GapEffect {
+    /// The newest state cannot be reached any more.
+    StopsRecovery,
+    /// Only moments in between cannot be reached.
+    Hole,
+    /// No backup needs these segments.
+    Harmless,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssessedBackup {
+    pub id: BackupId,
+    /// `None` if `backup.info` is missing or could not be understood.
+    pub status: Option<BackupStatus>,
+    pub kind: BackupKind,
+    /// Why it is not usable, in words; empty for a usable one.
+    pub reasons: Vec<String>,
+    pub began_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub begin_wal: Option<SegmentName>,
+    pub end_wal: Option<SegmentName>,
+    pub size_bytes: u64,
+}
+
+/// What a backup is good for; the label of `_base_backups`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BackupKind {
+    Usable,
+    /// Finished, but it cannot be restored.
+    Unusable,
+    Failed,
+    Running,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewestSegment {
+    pub name: SegmentName,
+    pub uploaded_at: DateTime<Utc>,
+}
+
+/// Sizes for cost and trends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub base_objects: u64,
+    pub base_bytes: u64,
+    pub wal_objects: u64,
+    pub wal_bytes: u64,
+    /// `server_version_num / 10000` of the newest backup.
+    pub postgres_major: Option<u32>,
+}
+
+/// What the archive is held to, so that alerts need no numbers of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promises {
+    pub retention: Option<TimeDelta>,
+    pub schedule_interval: Option<TimeDelta>,
+    pub next_backup_due_at: Option<DateTime<Utc>>,
+    pub base_backup_age_max: Option<TimeDelta>,
+    pub wal_age_max: Option<TimeDelta>,
+    pub check_interval: Option<TimeDelta>,
+}
+
+impl GapEffect {
+    pub const ALL: [Self; 3] = [Self::StopsRecovery, Self::Hole, Self::Harmless];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::StopsRecovery => "stops_recovery",
+            Self::Hole => "hole",
+            Self::Harmless => "harmless",
+        }
+    }
+}
+
+impl BackupKind {
+    pub const ALL: [Self; 4] = [Self::Usable, Self::Unusable, Self::Failed, Self::Running];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Usable => "usable",
+            Self::Unusable => "unusable",
+            Self::Failed => "failed",
+            Self::Running => "running",
+        }
+    }
+}
+
+impl TimeSource {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Upload => "upload",
+        }
+    }
+}
+
+impl AssessedBackup {
+    pub fn is_usable(&self) -> bool {
+        self.kind == BackupKind::Usable
+    }
+}

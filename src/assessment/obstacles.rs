@@ -1,0 +1,85 @@
+//! Segments that are there and stop recovery all the same, and what backups lack of their own WAL.
+
+use std::collections::BTreeMap;
+
+use crate::assessment::GapEffect;
+use crate::assessment::candidate::Candidate;
+use crate::assessment::candidate::Usability;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::assessment::gaps::Latest;
+use crate::assessment::gaps::PlacedGap;
+use crate::assessment::replay::Archive;
+use crate::assessment::replay::ObstacleKind;
+use crate::domain::segment::SegmentRange;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentDamageKind;
+use crate::observation::probe::SegmentId;
+
+/// Damaged and shadowed segments that some backup meets on its way to the end of its route.
+pub(super) fn judge(
+    archive: &Archive<'_>,
+    candidates: &[Candidate<'_>],
+    latest: Option<&Latest<'_>>,
+) -> Vec<Finding> {
+    let mut met: BTreeMap<SegmentId, ObstacleKind> = BTreeMap::new();
+    for candidate in candidates {
+        let Ok(route) = &candidate.route else { continue };
+        let until = candidate.needs_until(archive);
+        let found = archive.present_obstacles(route, candidate.wal.first_required, until);
+        met.extend(found.into_iter().map(|obstacle| (obstacle.at, obstacle.kind)));
+    }
+    met.into_iter()
+        .filter_map(|(id, kind)| {
+            let segment = id.number.name(id.timeline, archive.inventory.segment_size);
+            let problem = match kind {
+                ObstacleKind::Missing => return None,
+                ObstacleKind::Shadowed => Problem::PartialShadowsSegment { segment },
+                // Said once for the whole archive, as a foreign system.
+                ObstacleKind::Damaged(damage)
+                    if damage.kind == SegmentDamageKind::ForeignSystem =>
+                {
+                    return None;
+                }
+                ObstacleKind::Damaged(damage) => Problem::WalDamaged { segment, damage },
+            };
+            let effect = latest.map_or(GapEffect::StopsRecovery, |latest| {
+                latest.effect(id.timeline, SegmentRange::only(id.number))
+            });
+            Some(match effect {
+                GapEffect::StopsRecovery => Finding::fatal(problem),
+                GapEffect::Hole | GapEffect::Harmless => Finding::risk(problem),
+            })
+        })
+        .collect()
+}
+
+/// Segments that are stored twice: harmless after a change of compression, and worth knowing.
+pub(super) fn duplicates(inventory: &Inventory) -> Option<Finding> {
+    let mut twice = inventory.timelines.iter().filter(|(_, archive)| !archive.twice().is_empty());
+    let (timeline, archive) = twice.clone().next()?;
+    let count = twice.by_ref().map(|(_, archive)| archive.twice().count()).sum();
+    let first = archive.twice().first()?.name(*timeline, inventory.segment_size);
+    Some(Finding::notice(Problem::SegmentTwice { first, count }))
+}
+
+/// What a backup lacks of the WAL between its start and its end. An accepted gap stays silent
+/// here too.
+pub(super) fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Option<Finding> {
+    let Usability::Unusable { problem: Some(problem), .. } = &candidate.usability else {
+        return None;
+    };
+    let (first, last) = (candidate.wal.first_required, candidate.wal.last_required);
+    let own = SegmentRange::new(first, last)?;
+    let mut inside = gaps
+        .iter()
+        .filter(|it| it.gap.effect != GapEffect::Harmless)
+        .filter(|it| it.segments.intersection(&own).is_some())
+        .peekable();
+    let is_accepted = inside.peek().is_some() && inside.all(|it| it.gap.is_acknowledged);
+    Some(if is_accepted {
+        Finding::notice(problem.clone())
+    } else {
+        Finding::risk(problem.clone())
+    })
+}

@@ -1,0 +1,276 @@
+//! How far recovery gets through the archive.
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::assessment::identity::Owners;
+use crate::assessment::route::Route;
+use crate::assessment::route::Stretch;
+use crate::domain::segment::SegmentNumber;
+use crate::domain::segment::SegmentRange;
+use crate::domain::timeline::TimelineId;
+use crate::observation::Observation;
+use crate::observation::Reading;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentDamage;
+use crate::observation::probe::SegmentDamageKind;
+use crate::observation::probe::SegmentId;
+use crate::observation::probe::SegmentProbe;
+
+/// The archive as recovery meets it, with what is needed to tell a gap from a late upload.
+pub(super) struct Archive<'a> {
+    pub(super) inventory: &'a Inventory,
+    seen: &'a Observation,
+    /// The server whose archive this is, once a backup has told.
+    system_identifier: Option<u64>,
+    /// Servers that wrote here before; what is left of their WAL is no newer state.
+    predecessors: Vec<u64>,
+    /// By the store's clock.
+    now: DateTime<Utc>,
+    uploading_grace: TimeDelta,
+    /// Up to here, per backup from a primary, the archiver has confirmed every segment: such a
+    /// backup ends only when its last segment is archived.
+    confirmed: Vec<SegmentId>,
+}
+
+/// A segment that recovery cannot pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Obstacle {
+    pub(super) at: SegmentId,
+    pub(super) kind: ObstacleKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ObstacleKind {
+    Missing,
+    Shadowed,
+    Damaged(SegmentDamage),
+}
+
+/// How far recovery gets from one segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// The last segment that is replayed; `None` if not even the first is.
+    pub(super) last: Option<SegmentId>,
+    pub(super) stopped_by: Option<Obstacle>,
+}
+
+/// With this many later segments a missing one is no late upload: the archiver uploads out of
+/// order only what waits beside it, `wal.maxParallel` segments, of which 8 is the most seen in use.
+const LATER_SEGMENTS_OF_A_GAP: u64 = 32;
+
+/// Holes in the tail that may be uploading at once; each is at least one segment of those above.
+const UPLOADING_HOLES_MAX: usize = 32;
+
+impl<'a> Archive<'a> {
+    pub(super) fn new(seen: &'a Observation, inventory: &'a Inventory, now: DateTime<Utc>) -> Self {
+        Self {
+            inventory,
+            seen,
+            system_identifier: None,
+            predecessors: Vec::new(),
+            now: now + seen.store_clock_ahead,
+            uploading_grace: TimeDelta::zero(),
+            confirmed: Vec::new(),
+        }
+    }
+
+    pub(super) fn with_grace(mut self, grace: TimeDelta) -> Self {
+        self.uploading_grace = grace;
+        self
+    }
+
+    pub(super) fn owned_by(mut self, owners: &Owners) -> Self {
+        self.system_identifier = owners.current;
+        self.predecessors.clone_from(&owners.predecessors);
+        self
+    }
+
+    pub(super) fn confirmed_up_to(mut self, confirmed: Vec<SegmentId>) -> Self {
+        self.confirmed = confirmed;
+        self
+    }
+
+    /// Replays a route from one segment to another, both included.
+    pub(super) fn reach(&self, route: &Route, first: SegmentNumber, last: SegmentNumber) -> Reach {
+        let mut reached = None;
+        for stretch in route.stretches(first, last) {
+            let Stretch { timeline, segments } = stretch;
+            let Some(obstacle) = self.first_obstacle(stretch) else {
+                reached = Some(SegmentId { timeline, number: segments.last });
+                continue;
+            };
+            let before = obstacle.at.number.previous().filter(|it| segments.first <= *it);
+            let last = before.map(|number| SegmentId { timeline, number }).or(reached);
+            return Reach { last, stopped_by: Some(obstacle) };
+        }
+        Reach { last: reached, stopped_by: None }
+    }
+
+    /// Every obstacle on a route between two segments, missing ones left out.
+    pub(super) fn present_obstacles(
+        &self,
+        route: &Route,
+        first: SegmentNumber,
+        last: SegmentNumber,
+    ) -> Vec<Obstacle> {
+        let mut obstacles = Vec::new();
+        for stretch in route.stretches(first, last) {
+            let mut rest = Some(stretch.segments);
+            while let Some(segments) = rest {
+                if obstacles.len() == OBSTACLES_MAX {
+                    return obstacles;
+                }
+                let timeline = stretch.timeline;
+                let found = self.first_present_obstacle(Stretch { timeline, segments });
+                rest = found
+                    .as_ref()
+                    .and_then(|it| SegmentRange::new(it.at.number.next(), segments.last));
+                obstacles.extend(found);
+            }
+        }
+        obstacles
+    }
+
+    /// The newest segment on a route, without a tail that is still being uploaded: segments after
+    /// a hole that is too young to be a gap.
+    pub(super) fn settled_tip(&self, route: &Route) -> Option<SegmentId> {
+        let mut newest = route.newest(SegmentNumber::LAST, self.inventory)?;
+        if let Some(leftover) = self.first_leftover(route) {
+            newest = route.newest(leftover.previous()?, self.inventory)?;
+        }
+        let mut tip = newest;
+        for _ in 0..UPLOADING_HOLES_MAX {
+            let Some(before) = self.before_uploading_hole(route, tip, newest) else { break };
+            tip = before;
+        }
+        Some(tip)
+    }
+
+    /// The first segment known to be a predecessor's, from which on the route is not ours.
+    fn first_leftover(&self, route: &Route) -> Option<SegmentNumber> {
+        let is_leftover = |probe: &Reading<SegmentProbe>| match probe {
+            Ok(SegmentProbe::Read(content)) => {
+                self.predecessors.contains(&content.system_identifier)
+            }
+            Ok(SegmentProbe::Damaged(_)) | Err(_) => false,
+        };
+        let leftovers = self.seen.probes.iter().filter(|(_, probe)| is_leftover(probe));
+        leftovers.filter(|(id, _)| route.passes(**id)).map(|(id, _)| id.number).min()
+    }
+
+    /// The last segment before the hole nearest to `tip`, if that hole may still be filled.
+    fn before_uploading_hole(
+        &self,
+        route: &Route,
+        tip: SegmentId,
+        newest: SegmentId,
+    ) -> Option<SegmentId> {
+        let archive = self.inventory.timeline(tip.timeline)?;
+        let range = archive.segments().range_at(tip.number)?;
+        // A child timeline's segments may go on below the switch; those are not on the route.
+        let starts_on_route = |number| route.timeline_at(number) == Some(tip.timeline);
+        if !starts_on_route(range.first) {
+            return None;
+        }
+        let hole_last = range.first.previous()?;
+        let before = route.newest(hole_last, self.inventory)?;
+        if before.number == hole_last {
+            return self.before_uploading_hole(route, before, newest);
+        }
+        let hole = SegmentRange::new(before.number.next(), hole_last)?;
+        let is_young = archive
+            .uploaded_at(range.first)
+            .is_some_and(|uploaded_at| self.now - uploaded_at < self.uploading_grace);
+        let later = newest.number.value() - hole_last.value();
+        let timeline = route.timeline_at(hole.first)?;
+        let is_late_only =
+            is_young && later < LATER_SEGMENTS_OF_A_GAP && !self.is_confirmed(timeline, hole);
+        is_late_only.then_some(before)
+    }
+
+    /// Whether the segments are known to have been archived once.
+    fn is_confirmed(&self, timeline: TimelineId, hole: SegmentRange) -> bool {
+        let vanished = self
+            .inventory
+            .timeline(timeline)
+            .is_some_and(|archive| archive.vanished().overlapping(hole).next().is_some());
+        let id = SegmentId { timeline, number: hole.first };
+        vanished
+            || self.confirmed.iter().any(|it| it.timeline == timeline && id.number <= it.number)
+    }
+
+    fn first_obstacle(&self, stretch: Stretch) -> Option<Obstacle> {
+        let Stretch { timeline, segments } = stretch;
+        let missing = match self.inventory.timeline(timeline) {
+            None => Some(segments.first),
+            Some(archive) => archive.segments().gaps(segments).first().map(|gap| gap.first),
+        };
+        let missing = missing.map(|number| Obstacle {
+            at: SegmentId { timeline, number },
+            kind: ObstacleKind::Missing,
+        });
+        let present = self.first_present_obstacle(stretch);
+        [missing, present].into_iter().flatten().min_by_key(|obstacle| obstacle.at)
+    }
+
+    fn first_present_obstacle(&self, stretch: Stretch) -> Option<Obstacle> {
+        let Stretch { timeline, segments } = stretch;
+        let archive = self.inventory.timeline(timeline)?;
+        let id = |number| SegmentId { timeline, number };
+        let first_of = |set: &crate::domain::segment_set::SegmentSet| {
+            set.overlapping(segments).next().map(|range| range.first.max(segments.first))
+        };
+        let shadowed = first_of(archive.shadowed())
+            .map(|number| Obstacle { at: id(number), kind: ObstacleKind::Shadowed });
+        let empty = first_of(archive.empty()).map(|number| Obstacle {
+            at: id(number),
+            kind: ObstacleKind::Damaged(SegmentDamage {
+                kind: SegmentDamageKind::Empty,
+                detail: "the object has no content, which stops PostgreSQL where a missing \
+                         segment would only end recovery"
+                    .to_owned(),
+            }),
+        });
+        let probed = self
+            .seen
+            .probes
+            .range(id(segments.first)..=id(segments.last))
+            .filter(|(id, _)| archive.segments().contains(id.number))
+            .find_map(|(id, probe)| {
+                let damage = self.damage_of(probe.as_ref().ok()?)?;
+                Some(Obstacle { at: *id, kind: ObstacleKind::Damaged(damage) })
+            });
+        [shadowed, empty, probed].into_iter().flatten().min_by_key(|obstacle| obstacle.at)
+    }
+
+    fn damage_of(&self, probe: &SegmentProbe) -> Option<SegmentDamage> {
+        let content = match probe {
+            SegmentProbe::Damaged(damage) => return Some(damage.clone()),
+            SegmentProbe::Read(content) => content,
+        };
+        let damage = |kind, detail| Some(SegmentDamage { kind, detail });
+        match self.system_identifier {
+            Some(ours) if ours != content.system_identifier => damage(
+                SegmentDamageKind::ForeignSystem,
+                format!(
+                    "it was written by the server with system identifier {}, not by {ours}",
+                    content.system_identifier
+                ),
+            ),
+            _ if content.segment_size != self.inventory.segment_size => damage(
+                SegmentDamageKind::WrongSize,
+                format!(
+                    "it says that segments have {} bytes, and the backups say {}",
+                    content.segment_size.bytes(),
+                    self.inventory.segment_size.bytes()
+                ),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// More damaged segments than this are not listed one by one.
+const OBSTACLES_MAX: usize = 1_000;

@@ -1,0 +1,31 @@
+//! What could not be read.
+
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::observation::Unreadable;
+use crate::observation::UnreadableReason;
+
+/// One finding for each reason: a store that is down fails every read the same way.
+pub(super) fn judge<'a>(
+    unread: impl Iterator<Item = &'a Unreadable>,
+    weigh: fn(Problem) -> Finding,
+) -> Vec<Finding> {
+    let mut seen: Vec<UnreadableReason> = Vec::new();
+    let mut findings = Vec::new();
+    for unreadable in unread {
+        if seen.contains(&unreadable.reason) {
+            continue;
+        }
+        seen.push(unreadable.reason);
+        let problem = match unreadable.reason {
+            UnreadableReason::Auth => Problem::StoreDenied(unreadable.clone()),
+            UnreadableReason::NotFound
+            | UnreadableReason::Timeout
+            | UnreadableReason::Throttled
+            | UnreadableReason::Parse
+            | UnreadableReason::Internal => Problem::StoreUnreachable(unreadable.clone()),
+        };
+        findings.push(weigh(problem));
+    }
+    findings
+}

@@ -1,0 +1,54 @@
+//! An assessment as the lower half of a scenario file shows it.
+
+use chrono::DateTime;
+use chrono::Utc;
+use cnpg_backup_verifier::assessment::Assessment;
+
+pub fn render(assessment: &Assessment) -> String {
+    let mut lines = vec![format!("verdict   {}", assessment.verdict.code())];
+    let latest = match assessment.latest_recoverable {
+        Some(true) => "reachable",
+        Some(false) => "not reachable",
+        None => "unknown",
+    };
+    lines.push(format!("latest    {latest}"));
+    if let Some(newest) = assessment.newest_segment {
+        lines.push(format!("newest    {}", newest.name));
+    }
+    for backup in &assessment.backups {
+        let reasons = backup.reasons.join("; ");
+        let line = format!("backup    {} {} {reasons}", backup.id, backup.kind.code());
+        lines.push(line.trim_end().to_owned());
+    }
+    for window in &assessment.windows {
+        let target = window.target_timeline.map_or(String::new(), |it| format!(" target {it}"));
+        lines.push(format!(
+            "window    {} {} .. {} ({}) {}{target}",
+            window.backup_id,
+            time(window.first.at),
+            time(window.last.at),
+            window.last.source.code(),
+            window.last.segment,
+        ));
+    }
+    for gap in &assessment.gaps {
+        let acknowledged = if gap.is_acknowledged { " acknowledged" } else { "" };
+        let (first, last, effect) = (gap.first, gap.last, gap.effect.code());
+        lines.push(format!("gap       {first}..{last} {} {effect}{acknowledged}", gap.count));
+    }
+    for finding in &assessment.findings {
+        let evidence: Vec<String> = finding
+            .problem
+            .evidence()
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.replace(' ', "")))
+            .collect();
+        let (severity, code) = (finding.severity.code(), finding.code().as_str());
+        lines.push(format!("finding   {severity} {code} {}", evidence.join(" ")));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M").to_string()
+}

@@ -1,0 +1,217 @@
+//! The small language of scenario files; `tests/scenarios/README.md` describes it.
+
+use std::path::Path;
+
+use chrono::DateTime;
+use chrono::NaiveDateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+use cnpg_backup_verifier::assessment::Subject;
+use cnpg_backup_verifier::assessment::expectations::Expectations;
+use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
+use cnpg_backup_verifier::domain::archive_id::ArchiveId;
+use cnpg_backup_verifier::domain::archive_id::StoreAddress;
+use cnpg_backup_verifier::domain::schedule::Schedule;
+use cnpg_backup_verifier::domain::segment::SegmentNumber;
+use cnpg_backup_verifier::domain::segment::SegmentSize;
+use cnpg_backup_verifier::domain::timeline::TimelineId;
+use cnpg_backup_verifier::observation::UnreadableReason;
+
+use crate::scenarios::archive::GivenBackup;
+use crate::scenarios::archive::GivenObject;
+
+/// What a file says above its `---`.
+pub struct Scenario {
+    pub subject: Subject,
+    pub now: DateTime<Utc>,
+    pub size: SegmentSize,
+    pub codec: String,
+    pub expectations: Expectations,
+    pub objects: Vec<GivenObject>,
+    pub backups: Vec<GivenBackup>,
+    pub histories: Vec<(TimelineId, Vec<String>)>,
+    pub probes: Vec<(TimelineId, SegmentNumber, Vec<String>)>,
+    pub vanished: Vec<(TimelineId, SegmentNumber)>,
+    pub unreadable: Vec<(String, UnreadableReason)>,
+    pub store_clock_ahead: TimeDelta,
+}
+
+impl Scenario {
+    pub fn parse(text: &str, path: &Path) -> Self {
+        let mut scenario = Self::empty();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let Some((&first, rest)) = words.split_first() else { continue };
+            if !first.starts_with('#') {
+                let known = scenario.take(first, rest);
+                assert!(known, "{}: cannot understand {line:?}", path.display());
+            }
+        }
+        scenario.date_undated();
+        scenario
+    }
+
+    fn empty() -> Self {
+        let server_name = "pg".to_owned();
+        Self {
+            subject: Subject {
+                archive: ArchiveId {
+                    namespace: "databases".to_owned(),
+                    cluster: "pg".to_owned(),
+                    server_name: server_name.clone(),
+                },
+                address: ArchiveAddress {
+                    store: StoreAddress::Directory("/backups".to_owned()),
+                    prefix: String::new(),
+                    server_name,
+                },
+            },
+            now: DateTime::UNIX_EPOCH,
+            size: SegmentSize::DEFAULT,
+            codec: ".bz2".to_owned(),
+            expectations: Expectations {
+                uploading_grace: TimeDelta::minutes(10),
+                ..Expectations::default()
+            },
+            objects: Vec::new(),
+            backups: Vec::new(),
+            histories: Vec::new(),
+            probes: Vec::new(),
+            vanished: Vec::new(),
+            unreadable: Vec::new(),
+            store_clock_ahead: TimeDelta::zero(),
+        }
+    }
+
+    fn take(&mut self, word: &str, rest: &[&str]) -> bool {
+        match (word, rest) {
+            ("now", [date, time]) => self.now = parse_time(date, time),
+            ("segments", ["of", size]) => {
+                self.size = SegmentSize::new(size.parse::<u64>().unwrap() << 20).unwrap();
+            }
+            ("codec", [codec]) => self.codec = (*codec).to_owned(),
+            ("grace", [duration]) => self.expectations.uploading_grace = parse_duration(duration),
+            ("wal_max_age", [duration]) => {
+                self.expectations.wal_age_max = Some(parse_duration(duration));
+            }
+            ("base_backup_max_age", [duration]) => {
+                self.expectations.base_backup_age_max = Some(parse_duration(duration));
+            }
+            ("retention", [duration]) => {
+                self.expectations.retention = Some(parse_duration(duration));
+            }
+            ("schedule", fields) => {
+                self.expectations.schedule = Some(Schedule::parse(&fields.join(" ")).unwrap());
+            }
+            ("acknowledge_gap_before", [date, time]) => {
+                self.expectations.acknowledge_gap_before = Some(parse_time(date, time));
+            }
+            ("store_clock_ahead", [duration]) => {
+                self.store_clock_ahead = match duration.strip_prefix('-') {
+                    Some(duration) => -parse_duration(duration),
+                    None => parse_duration(duration),
+                };
+            }
+            ("timeline", [timeline, "wal", ranges @ ..]) => self.add_segments(timeline, ranges),
+            ("object", [path, rest @ ..]) => self.objects.push(GivenObject::parse(path, rest)),
+            ("history", [timeline, rest @ ..]) => {
+                let words = rest.iter().map(|it| (*it).to_owned()).collect();
+                self.histories.push((parse_timeline(timeline), words));
+            }
+            ("backup", [id, rest @ ..]) => self.backups.push(GivenBackup::parse(id, rest)),
+            ("probe", [timeline, number, rest @ ..]) => {
+                let words = rest.iter().map(|it| (*it).to_owned()).collect();
+                self.probes.push((parse_timeline(timeline), parse_number(number), words));
+            }
+            ("vanished", [timeline, number]) => {
+                self.vanished.push((parse_timeline(timeline), parse_number(number)));
+            }
+            ("unreadable", [what, reason]) => {
+                let known = UnreadableReason::ALL.into_iter().find(|it| it.code() == *reason);
+                self.unreadable.push(((*what).to_owned(), known.unwrap()));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// `timeline 1 wal 0A..2F 34 [uploaded DATE TIME]`
+    fn add_segments(&mut self, timeline: &str, words: &[&str]) {
+        let timeline = parse_timeline(timeline);
+        let (ranges, uploaded_at) = match words {
+            [ranges @ .., "uploaded", date, time] => (ranges, Some(parse_time(date, time))),
+            ranges => (ranges, None),
+        };
+        for range in ranges {
+            let (first, last) = range.split_once("..").unwrap_or((range, range));
+            for number in parse_number(first).value()..=parse_number(last).value() {
+                let name = SegmentNumber::new(number).name(timeline, self.size);
+                self.objects.push(GivenObject {
+                    key: format!("wals/{}/{name}{}", name.folder(), self.codec),
+                    size: 100,
+                    uploaded_at,
+                    number: Some(number),
+                });
+            }
+        }
+    }
+
+    /// Segments came every five minutes and the last one two minutes ago, unless a line says
+    /// otherwise.
+    fn date_undated(&mut self) {
+        let newest = self.objects.iter().filter_map(|object| object.number).max().unwrap_or(0);
+        for object in &mut self.objects {
+            let before = object.number.map_or(0, |number| newest - number);
+            let age = TimeDelta::minutes(2 + 5 * i64::try_from(before).unwrap());
+            object.uploaded_at.get_or_insert(self.now - age);
+        }
+        self.objects.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+
+    /// Whether another object holds the same segment.
+    pub fn has_twin(&self, index: usize) -> bool {
+        let lost = &self.objects[index];
+        let name = lost.segment_name();
+        self.objects.iter().filter(|other| other.segment_name() == name).count() > 1
+    }
+
+    /// Nothing tells that the newest segment of a timeline was ever there.
+    pub fn is_newest(&self, lost: &GivenObject) -> bool {
+        let (timeline, name) = (&lost.segment_name()[..8], lost.segment_name());
+        let others = self.objects.iter().filter(|other| other.is_whole_segment());
+        others.filter(|it| it.segment_name().starts_with(timeline)).all(|it| it.segment_name() <= name)
+    }
+
+    /// A segment without content is worse than none, and a history that contradicts a segment no
+    /// longer does without it.
+    pub fn is_better_without(&self, index: usize) -> bool {
+        self.objects[index].size == 0
+    }
+}
+
+pub fn parse_time(date: &str, time: &str) -> DateTime<Utc> {
+    let text = format!("{date} {time}");
+    let formats = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"];
+    let parsed = formats.iter().find_map(|it| NaiveDateTime::parse_from_str(&text, it).ok());
+    parsed.unwrap_or_else(|| panic!("{text:?} is no time")).and_utc()
+}
+
+pub fn parse_number(hex: &str) -> SegmentNumber {
+    SegmentNumber::new(u64::from_str_radix(hex, 16).unwrap())
+}
+
+pub fn parse_timeline(text: &str) -> TimelineId {
+    TimelineId::new(text.parse().unwrap()).unwrap()
+}
+
+fn parse_duration(text: &str) -> TimeDelta {
+    let (number, unit) = text.split_at(text.len() - 1);
+    let number = number.parse().unwrap();
+    match unit {
+        "s" => TimeDelta::seconds(number),
+        "m" => TimeDelta::minutes(number),
+        "h" => TimeDelta::hours(number),
+        "d" => TimeDelta::days(number),
+        _ => panic!("{text:?} is no duration"),
+    }
+}
