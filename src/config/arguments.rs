@@ -1,0 +1,98 @@
+//! The flags that settings and archives are named by, as the user wrote them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::ValueEnum;
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub(super) file: FileArguments,
+    /// Address and port of the metrics and the status page [default: 0.0.0.0:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct CheckArguments {
+    #[command(flatten)]
+    pub(super) file: FileArguments,
+    /// What is looked at: listing = names, sizes and backup.info
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) depth: Depth,
+    /// How the result is printed on stdout
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(super) expectations: ExpectationArguments,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct FileArguments {
+    /// Configuration in YAML
+    #[arg(long, value_name = "FILE", env = "CNPG_BACKUP_VERIFIER_CONFIG")]
+    #[arg(hide_env_values = true)]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// Which archives are meant; all of the configuration where nothing is said.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Which archives (without any: all of the configuration)")]
+pub(super) struct SelectionArguments {
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["namespace", "cluster"])]
+    #[arg(help = "s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME; \
+                  of the configuration only the credentials are used")]
+    pub(super) archive: Option<String>,
+    /// Where the S3 store answers, if it is not AWS
+    #[arg(long, value_name = "URL", requires = "archive")]
+    pub(super) endpoint_url: Option<String>,
+    /// Region of the S3 store [default: auto]
+    #[arg(long, value_name = "REGION", requires = "archive")]
+    pub(super) region: Option<String>,
+    /// Namespace of the Cluster
+    #[arg(long, value_name = "NS", requires = "cluster")]
+    pub(super) namespace: Option<String>,
+    /// Name of the Cluster
+    #[arg(long, value_name = "NAME", requires = "namespace")]
+    pub(super) cluster: Option<String>,
+}
+
+/// What the archives are held to; wins over the configuration.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Expectations (win over the configuration; --archive has no others)")]
+pub(super) struct ExpectationArguments {
+    /// How old the newest WAL may be, such as 15m
+    #[arg(long, value_name = "DURATION")]
+    pub(super) wal_max_age: Option<String>,
+    /// How old the newest usable base backup may be, such as 26h; auto: as the schedule says
+    #[arg(long, value_name = "DURATION")]
+    pub(super) base_backup_max_age: Option<String>,
+    /// How long a missing segment may still be on its way, such as 10m
+    #[arg(long, value_name = "DURATION")]
+    pub(super) uploading_grace: Option<String>,
+    /// How far back every moment must be reachable, such as 30d, 4w or 6m
+    #[arg(long, value_name = "POLICY")]
+    pub(super) retention: Option<String>,
+}
+
+/// How far an archive is looked into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Depth {
+    #[default]
+    Listing,
+}
+
+/// In which form `check` prints its result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A page for people.
+    #[default]
+    Text,
+    /// One document, as at /api/v1/status.
+    Json,
+    /// One line for monitoring plugins.
+    Nagios,
+}

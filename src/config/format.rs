@@ -1,0 +1,198 @@
+//! What the texts of the configuration must look like.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::config::reader::Flaw;
+use crate::config::reader::Format;
+use crate::domain::retention_policy::RetentionPolicy;
+use crate::domain::schedule::Schedule;
+
+pub(super) const LISTEN: Format<SocketAddr> = Format {
+    expected: "an address and a port, such as 0.0.0.0:8080",
+    parse: |text| text.parse().map_err(|_| Flaw::Mismatch),
+};
+
+/// Each cycle costs at least two billed requests per archive; more than one a second serves
+/// nobody. Beyond a day a backup is due before the last one was looked at.
+pub(super) const POLL_INTERVAL: Format<Duration> = Format {
+    expected: "a duration with its unit from 1s to 1d, such as 60s",
+    parse: |text| duration_between(text, SECOND, DAY),
+};
+
+/// What is deleted later is seen by a full listing only; beyond 30 days the usual retention
+/// has removed what could have been saved.
+pub(super) const FULL_LISTING_INTERVAL: Format<Duration> = Format {
+    expected: "a duration with its unit from 1s to 30d, such as 6h",
+    parse: |text| duration_between(text, SECOND, DAY * 30),
+};
+
+pub(super) const AGE_MAX: Format<TimeDelta> = Format {
+    expected: "a duration with its unit from 1s to 3650d, such as 15m",
+    parse: |text| delta(duration_between(text, SECOND, DAY * 3650)?),
+};
+
+/// A grace of more than a day would hide a gap for longer than most backups are apart.
+pub(super) const GRACE: Format<TimeDelta> = Format {
+    expected: "a duration with its unit from 0s to 1d, such as 10m",
+    parse: |text| delta(duration_between(text, Duration::ZERO, DAY)?),
+};
+
+pub(super) const MOMENT: Format<DateTime<Utc>> = Format {
+    expected: "a moment as in RFC 3339, such as 2026-01-10T12:00:00Z",
+    parse: |text| {
+        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Flaw::Mismatch)?;
+        Ok(moment.with_timezone(&Utc))
+    },
+};
+
+pub(super) const RETENTION: Format<RetentionPolicy> = Format {
+    expected: "a count of days, weeks or months of at most a hundred years, such as 30d, 4w or 6m",
+    parse: |text| RetentionPolicy::parse(text).ok_or(Flaw::Mismatch),
+};
+
+pub(super) const SCHEDULE: Format<Schedule> = Format {
+    expected: "a schedule with six fields as in a ScheduledBackup, such as \"0 0 0 * * *\"",
+    parse: |text| Schedule::parse(text).map_err(|error| Flaw::Because(error.to_string())),
+};
+
+/// Namespaces and clusters: they become parts of addresses and labels.
+pub(super) const NAME: Format<String> = Format {
+    expected: "a name of letters, digits, dots, dashes and underscores",
+    parse: |text| name(text, 253, |c| c.is_ascii_alphanumeric() || "._-".contains(c)),
+};
+
+pub(super) const SERVER_NAME: Format<String> = Format {
+    expected: "the name of one folder",
+    parse: |text| name(text, 253, |c| c != '/' && !c.is_control()),
+};
+
+pub(super) const REGION: Format<String> = Format {
+    expected: "a region, such as auto or eu-central-1",
+    parse: |text| name(text, 64, |c| c.is_ascii_alphanumeric() || c == '-'),
+};
+
+pub(super) const IS_TRUE: Format<bool> = Format {
+    expected: "true or false",
+    parse: |text| match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Flaw::Mismatch),
+    },
+};
+
+/// The path is only shown where it cannot be the credential itself, put there by mistake.
+pub(super) const CREDENTIAL_FILE: Format<PathBuf> = Format {
+    expected: "the absolute path of a readable file",
+    parse: |text| {
+        let path = absolute(text).map_err(|_| {
+            Flaw::Because("something else, not shown as it may be a credential".to_owned())
+        })?;
+        let is_file = File::open(&path).and_then(|file| Ok(file.metadata()?.is_file()));
+        match is_file {
+            Ok(true) => Ok(path),
+            Ok(false) => Err(Flaw::Because(format!("no file at {text:?}"))),
+            Err(error) => Err(Flaw::Because(format!("{text:?}: {error}"))),
+        }
+    },
+};
+
+pub(super) const DIRECTORY: Format<PathBuf> =
+    Format { expected: "the absolute path of a directory", parse: absolute };
+
+pub(super) const BYTE_RATE: Format<u64> = Format {
+    expected: "bytes per second with their unit (kB, MB, GB, KiB, MiB, GiB), such as 50MB",
+    parse: |text| byte_count(text).ok_or(Flaw::Mismatch),
+};
+
+fn duration_between(text: &str, shortest: Duration, longest: Duration) -> Result<Duration, Flaw> {
+    // humantime alone reads this one without a unit.
+    if text == "0" {
+        return Err(Flaw::Mismatch);
+    }
+    let duration = humantime::parse_duration(text).map_err(|_| Flaw::Mismatch)?;
+    (shortest..=longest).contains(&duration).then_some(duration).ok_or(Flaw::Mismatch)
+}
+
+fn delta(duration: Duration) -> Result<TimeDelta, Flaw> {
+    TimeDelta::from_std(duration).map_err(|_| Flaw::Mismatch)
+}
+
+fn name(text: &str, length_max: usize, is_allowed: fn(char) -> bool) -> Result<String, Flaw> {
+    let is_name = (1..=length_max).contains(&text.len())
+        && text.chars().all(is_allowed)
+        && ![".", ".."].contains(&text);
+    is_name.then(|| text.to_owned()).ok_or(Flaw::Mismatch)
+}
+
+fn absolute(text: &str) -> Result<PathBuf, Flaw> {
+    let path = Path::new(text);
+    path.is_absolute().then(|| path.to_owned()).ok_or(Flaw::Mismatch)
+}
+
+fn byte_count(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (digits, unit) = text.split_at_checked(unit_at)?;
+    let factor = match unit {
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads<T>(format: &Format<T>, text: &str) -> Option<T> {
+        (format.parse)(text).ok()
+    }
+
+    #[test]
+    fn durations_carry_their_unit_and_have_bounds() {
+        let minutes = |text: &str| reads(&AGE_MAX, text).map(|age| age.num_minutes());
+        for (text, expected) in
+            [("60s", 1), ("15m", 15), ("1h30m", 90), ("6h", 360), ("30d", 43200)]
+        {
+            assert_eq!(minutes(text), Some(expected), "{text}");
+        }
+        for wrong in ["", "0", "60", "0s", "-1s", "1x", "s", "1.5", "99999d", "999999999999999y"] {
+            assert_eq!(minutes(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(reads(&GRACE, "0s"), Some(TimeDelta::zero()));
+        assert_eq!(reads(&POLL_INTERVAL, "500ms"), None);
+        assert_eq!(reads(&POLL_INTERVAL, "1h30m"), Some(Duration::from_mins(90)));
+    }
+
+    #[test]
+    fn byte_rates_carry_their_unit() {
+        assert_eq!(reads(&BYTE_RATE, "50MB"), Some(50_000_000));
+        assert_eq!(reads(&BYTE_RATE, "1GiB"), Some(1 << 30));
+        for wrong in ["", "50", "MB", "0MB", "50mb", "-1MB", "99999999999999999999MB", "5é"] {
+            assert_eq!(reads(&BYTE_RATE, wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_one_part_of_a_path() {
+        assert_eq!(reads(&SERVER_NAME, "postgres main").as_deref(), Some("postgres main"));
+        for wrong in ["", ".", "..", "a/b", "a\nb"] {
+            assert_eq!(reads(&SERVER_NAME, wrong), None, "{wrong:?}");
+        }
+    }
+}

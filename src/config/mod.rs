@@ -1,0 +1,134 @@
+//! Flags, environment and one YAML file in; one checked configuration out, or all its problems.
+//!
+//! Opens no port, asks no store, and reads no credential. Nothing else reads the environment.
+
+mod archive;
+mod arguments;
+mod check;
+mod credentials;
+mod document;
+mod environment;
+mod expectations;
+mod format;
+mod location;
+mod problem;
+mod reader;
+mod reserved;
+
+use std::fs::File;
+use std::io::Read;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+pub use crate::config::archive::ArchiveConfig;
+use crate::config::archive::Archives;
+pub use crate::config::arguments::CheckArguments;
+pub use crate::config::arguments::Output;
+pub use crate::config::arguments::RunArguments;
+pub use crate::config::check::CheckConfig;
+pub use crate::config::credentials::Credentials;
+use crate::config::document::Node;
+use crate::config::environment::Overrides;
+pub use crate::config::expectations::BaseBackupAgeMax;
+pub use crate::config::expectations::ExpectationConfig;
+pub use crate::config::problem::ConfigError;
+pub use crate::config::problem::Problem;
+use crate::config::reader::Reader;
+use crate::config::reader::Section;
+
+/// Everything the daemon is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Between two incremental listings.
+    pub poll_interval: Duration,
+    /// Between two listings of everything; not shorter than `poll_interval`.
+    pub full_listing_interval: Duration,
+    pub credentials: Credentials,
+    pub archives: Vec<ArchiveConfig>,
+    /// For archives that say nothing else; those in `archives` have them filled in.
+    pub expectations: ExpectationConfig,
+}
+
+impl Config {
+    /// The configuration of the daemon: at least one archive.
+    pub fn read(arguments: &RunArguments) -> Result<Self, ConfigError> {
+        Self::read_with(arguments, Overrides::from_environment())
+    }
+
+    fn read_with(arguments: &RunArguments, overrides: Overrides) -> Result<Self, ConfigError> {
+        let listen = arguments.listen.as_deref();
+        let mut reader = Reader::new(overrides.with_flag("listen", "--listen", listen));
+        let document = read_file(&mut reader, arguments.file.config.as_deref());
+        let needed = Archives::Needed("at least one archive (Kubernetes is not asked yet)");
+        let config = Self::read_document(&mut reader, document.as_ref(), needed);
+        reader.finish(Some(config))
+    }
+
+    /// Reads all settings; defaults stand in for what has a problem.
+    fn read_document(reader: &mut Reader, document: Option<&Node>, needed: Archives) -> Self {
+        // What a file that could not be read may name is not missed.
+        let needed = document.map_or(Archives::Optional, |_| needed);
+        reader.read(document.unwrap_or(&Node::Null), |section| {
+            let listen = section.text("listen", &format::LISTEN).unwrap_or(LISTEN);
+            let poll_interval = section.text("poll_interval", &format::POLL_INTERVAL);
+            let poll_interval = poll_interval.unwrap_or(POLL_INTERVAL);
+            let full_listing_interval = full_listing_interval(section, poll_interval);
+            section.section("kubernetes", reserved::read_kubernetes);
+            let credentials = section.section("credentials", credentials::read_credentials);
+            let expectations = section.section("expectations", ExpectationConfig::read);
+            let archives = archive::read_archives(section, expectations, needed);
+            section.section("content", reserved::read_content);
+            Self {
+                listen,
+                poll_interval,
+                full_listing_interval,
+                credentials,
+                archives,
+                expectations,
+            }
+        })
+    }
+}
+
+fn full_listing_interval(section: &mut Section<'_>, poll_interval: Duration) -> Duration {
+    const KEY: &str = "full_listing_interval";
+    let interval = section.text(KEY, &format::FULL_LISTING_INTERVAL);
+    if let Some(interval) = interval.filter(|interval| *interval < poll_interval) {
+        let expected = "a duration not shorter than poll_interval";
+        section.note::<()>(KEY, expected, humantime::format_duration(interval).to_string());
+    }
+    let interval = interval.unwrap_or(FULL_LISTING_INTERVAL);
+    interval.max(poll_interval)
+}
+
+/// Reads the file, if there is one; a file that cannot be read is a problem and no document.
+fn read_file(reader: &mut Reader, path: Option<&Path>) -> Option<Node> {
+    let Some(path) = path else { return Some(Node::Null) };
+    let origin = path.display().to_string();
+    let document = read_text(path)
+        .map_err(|found| Problem::new(&origin, "a readable file of at most 1 MiB", found))
+        .and_then(|text| Node::parse(&text, &origin));
+    document.map_err(|problem| reader.note(problem)).ok()
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    let bytes = read.map_err(|error| error.to_string())?;
+    if FILE_BYTES_MAX < bytes as u64 { Err("a larger one".to_owned()) } else { Ok(text) }
+}
+
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
+const FULL_LISTING_INTERVAL: Duration = Duration::from_hours(6);
+
+/// What a `ConfigMap` can hold.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests;

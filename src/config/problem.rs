@@ -1,0 +1,44 @@
+//! What is wrong with the configuration: every problem, each naming its setting.
+//!
+//! A text that may hold a credential never gets into a problem.
+
+use std::fmt;
+
+/// Everything that is wrong, one problem per line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError(pub Vec<Problem>);
+
+/// One setting that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The dotted path, the flag or the environment variable, as the user wrote it.
+    pub key: String,
+    pub expected: String,
+    pub found: String,
+}
+
+impl Problem {
+    pub(super) fn new(
+        key: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self { key: key.into(), expected: expected.into(), found: found.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let line_break = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.key, self.expected, self.found)
+    }
+}

@@ -1,0 +1,123 @@
+//! Reads one archive into an [`Observation`]. Cannot fail: what could not be read is part of it.
+
+mod backups;
+mod cache;
+mod histories;
+mod probes;
+mod wals;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::domain::object_key::ServerFolder;
+use crate::domain::segment::SegmentSize;
+use crate::observation::Observation;
+use crate::observation::Reading;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::Probes;
+use crate::observation::probe::SegmentId;
+use crate::sources::collect::cache::Cache;
+use crate::sources::object_store::ObjectStore;
+
+/// Reads one archive again and again, and remembers what need not be read twice.
+pub struct Collector {
+    store: Arc<dyn ObjectStore>,
+    folder: ServerFolder,
+    cache: Cache,
+}
+
+/// How much of the archive is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Everything; the only one that notices what was deleted.
+    Complete,
+    /// What came after the newest segment, with some overlap.
+    Incremental,
+}
+
+impl Collector {
+    pub fn new(store: Arc<dyn ObjectStore>, folder: ServerFolder) -> Self {
+        Self { store, folder, cache: Cache::default() }
+    }
+
+    /// Reads backups, archive and history files, in this order: WAL that arrives meanwhile can
+    /// only close a gap.
+    ///
+    /// Retention deletes a backup before its WAL, so a complete listing looks at the backups a
+    /// second time: whoever is gone by then needs no WAL.
+    pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
+        let mut backups = self.read_backups().await;
+        let archive = match &backups {
+            Ok(backups) => self.read_archive(listing, segment_size(backups)).await,
+            // The same store would fail the same way, after the same wait.
+            Err(unreadable) => Err(unreadable.clone()),
+        };
+        if listing == Listing::Complete
+            && archive.is_ok()
+            && let Ok(seen) = &mut backups
+            && !seen.is_empty()
+        {
+            match self.list_backup_ids().await {
+                Ok(ids) => seen.retain(|backup| ids.contains(&backup.id)),
+                Err(unreadable) => backups = Err(unreadable),
+            }
+        }
+        let histories = match &archive {
+            Ok(inventory) => self.read_histories(inventory).await,
+            Err(_) => BTreeMap::new(),
+        };
+        Observation {
+            began_at: now,
+            store_clock_ahead: self.store.clock_ahead().unwrap_or_else(TimeDelta::zero),
+            backups,
+            archive,
+            histories,
+            probes: self.known_probes(),
+        }
+    }
+
+    /// Opens segments and adds what they show to an observation.
+    pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) {
+        let Ok(inventory) = &seen.archive else { return };
+        let mut found = Probes::new();
+        for &id in wanted {
+            found.insert(id, self.open_segment(inventory, id).await);
+        }
+        seen.probes.extend(found);
+    }
+
+    async fn read_archive(
+        &mut self,
+        listing: Listing,
+        size: Option<SegmentSize>,
+    ) -> Reading<Inventory> {
+        let size = size.or(self.cache.segment_size).unwrap_or(SegmentSize::DEFAULT);
+        let known = self.cache.inventory.take().filter(|known| known.segment_size == size);
+        let mut read = match (listing, known) {
+            (Listing::Incremental, Some(known)) => self.list_new_wal(known).await,
+            (Listing::Complete | Listing::Incremental, known) => {
+                self.list_all_wal(size, known).await
+            }
+        }?;
+        if let Some(own) = self.size_without_backups(&read).await? {
+            read = self.list_all_wal(own, None).await?;
+        }
+        self.cache.segment_size = Some(read.segment_size);
+        self.cache.inventory = Some(read.clone());
+        Ok(read)
+    }
+}
+
+/// Of the newest backup that tells.
+fn segment_size(backups: &[ObservedBackup]) -> Option<SegmentSize> {
+    let told = backups.iter().filter_map(|backup| {
+        let info = backup.parsed_info()?;
+        Some((info.began_at, info.wal?.segment_size))
+    });
+    told.max_by_key(|(began_at, _)| *began_at).map(|(_, size)| size)
+}

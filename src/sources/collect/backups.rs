@@ -1,0 +1,156 @@
+//! The folders below `base/`.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+use chrono::Utc;
+use futures::StreamExt;
+use futures::stream;
+
+use crate::domain::backup::BackupId;
+use crate::domain::backup::Keep;
+use crate::domain::backup_info::BackupInfo;
+use crate::domain::object_key::BackupFile;
+use crate::observation::Reading;
+use crate::observation::Unreadable;
+use crate::observation::UnreadableReason;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::backup::ObservedInfo;
+use crate::observation::backup::TarObject;
+use crate::observation::inventory::ListedObject;
+use crate::sources::collect::Collector;
+use crate::sources::collect::cache::Version;
+use crate::sources::limits;
+use crate::sources::listing::list_all;
+use crate::sources::object_store::StoreErrorKind;
+
+/// What a listing shows of one backup.
+#[derive(Default)]
+struct Folder {
+    info: Option<ListedObject>,
+    keep: Option<ListedObject>,
+    tars: Vec<TarObject>,
+    last_uploaded_at: Option<DateTime<Utc>>,
+}
+
+const LIST: &str = "list the backups";
+
+impl Collector {
+    pub(super) async fn read_backups(&mut self) -> Reading<Vec<ObservedBackup>> {
+        let folders = self.list_backups().await?;
+        self.cache.infos.retain(|id, _| folders.contains_key(id));
+        self.cache.keeps.retain(|id, _| folders.contains_key(id));
+        let this = &*self;
+        let reads = folders.into_iter().map(|(id, folder)| this.read_backup(id, folder));
+        let read: Vec<Option<ReadBackup>> =
+            stream::iter(reads).buffered(limits::BACKUPS_AT_ONCE).collect().await;
+        Ok(read.into_iter().flatten().map(|read| self.remember(read)).collect())
+    }
+
+    pub(super) async fn list_backup_ids(&self) -> Reading<BTreeSet<BackupId>> {
+        Ok(self.list_backups().await?.into_keys().collect())
+    }
+
+    async fn list_backups(&self) -> Reading<BTreeMap<BackupId, Folder>> {
+        let mut folders: BTreeMap<BackupId, Folder> = BTreeMap::new();
+        let base = self.folder.base();
+        let listed = list_all(self.store.as_ref(), &base, None, |object| {
+            let Some((id, file)) = self.folder.backup_file(&object.key) else { return };
+            let folder = folders.entry(id).or_default();
+            folder.last_uploaded_at = folder.last_uploaded_at.max(Some(object.uploaded_at));
+            match file {
+                BackupFile::Info => folder.info = Some(object),
+                BackupFile::Keep => folder.keep = Some(object),
+                BackupFile::Tar { contents, piece, codec } => {
+                    folder.tars.push(TarObject { contents, piece, codec, size: object.size });
+                }
+                BackupFile::Other => {}
+            }
+        });
+        listed.await.map_err(|error| error.unreadable(LIST))?;
+        if folders.len() <= limits::BACKUPS_MAX {
+            return Ok(folders);
+        }
+        Err(Unreadable {
+            what: LIST.to_owned(),
+            why: format!("{} backups, more than {}", folders.len(), limits::BACKUPS_MAX),
+            reason: UnreadableReason::Internal,
+        })
+    }
+
+    /// `None` if the backup was deleted since it was listed.
+    async fn read_backup(&self, id: BackupId, folder: Folder) -> Option<ReadBackup> {
+        let info = match &folder.info {
+            None => Ok(None),
+            Some(object) => match self.read_info(&id, object).await {
+                Ok(info) => Ok(Some(info)),
+                Err(None) => return None,
+                Err(Some(unreadable)) => Err(unreadable),
+            },
+        };
+        let keep = match &folder.keep {
+            None => Ok(None),
+            Some(object) => self.read_keep(&id, object).await,
+        };
+        let last_uploaded_at = folder.last_uploaded_at?;
+        let backup = ObservedBackup { id, info, keep, tars: folder.tars, last_uploaded_at };
+        Some(ReadBackup { backup, info: folder.info, keep: folder.keep })
+    }
+
+    async fn read_info(
+        &self,
+        id: &BackupId,
+        object: &ListedObject,
+    ) -> Result<ObservedInfo, Option<Unreadable>> {
+        if let Some(known) = self.cache.infos.get(id).and_then(|known| known.of(object)) {
+            return Ok(known.clone());
+        }
+        let read = self.store.get(&object.key, limits::BACKUP_INFO_BYTES_MAX).await;
+        let bytes = read.map_err(|error| match error.kind {
+            StoreErrorKind::NoSuchKey => None,
+            _ => Some(error.unreadable(&format!("read backup.info of backup {id}"))),
+        })?;
+        Ok(ObservedInfo { uploaded_at: object.uploaded_at, content: BackupInfo::parse(&bytes) })
+    }
+
+    async fn read_keep(&self, id: &BackupId, object: &ListedObject) -> Reading<Option<Keep>> {
+        if let Some(known) = self.cache.keeps.get(id).and_then(|known| known.of(object)) {
+            return Ok(Some(*known));
+        }
+        let what = format!("read the keep annotation of backup {id}");
+        let read = self.store.get(&object.key, limits::KEEP_ANNOTATION_BYTES_MAX).await;
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind == StoreErrorKind::NoSuchKey => return Ok(None),
+            Err(error) => return Err(error.unreadable(&what)),
+        };
+        match bytes.trim_ascii() {
+            b"full" => Ok(Some(Keep::Full)),
+            b"standalone" => Ok(Some(Keep::Standalone)),
+            _ => Err(Unreadable {
+                what,
+                why: "it is neither \"full\" nor \"standalone\"".to_owned(),
+                reason: UnreadableReason::Parse,
+            }),
+        }
+    }
+
+    fn remember(&mut self, read: ReadBackup) -> ObservedBackup {
+        let ReadBackup { backup, info, keep } = read;
+        if let (Some(object), Ok(Some(info))) = (info, &backup.info) {
+            self.cache.infos.insert(backup.id.clone(), Version::new(&object, info.clone()));
+        }
+        if let (Some(object), Ok(Some(keep))) = (keep, &backup.keep) {
+            self.cache.keeps.insert(backup.id.clone(), Version::new(&object, *keep));
+        }
+        backup
+    }
+}
+
+/// A backup with the objects that it was read from.
+struct ReadBackup {
+    backup: ObservedBackup,
+    info: Option<ListedObject>,
+    keep: Option<ListedObject>,
+}

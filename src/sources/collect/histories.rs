@@ -1,0 +1,78 @@
+//! The history files below `wals/`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::domain::timeline::TimelineHistory;
+use crate::domain::timeline::TimelineId;
+use crate::observation::HistoryDamage;
+use crate::observation::ObservedHistory;
+use crate::observation::Unreadable;
+use crate::observation::UnreadableReason;
+use crate::observation::inventory::HistoryObject;
+use crate::observation::inventory::Inventory;
+use crate::observation::inventory::ListedObject;
+use crate::sources::collect::Collector;
+use crate::sources::collect::cache::Version;
+use crate::sources::decompress::decompress;
+use crate::sources::limits;
+
+impl Collector {
+    pub(super) async fn read_histories(
+        &mut self,
+        inventory: &Inventory,
+    ) -> BTreeMap<TimelineId, ObservedHistory> {
+        self.cache.histories.retain(|timeline, _| inventory.histories.contains_key(timeline));
+        let mut histories = BTreeMap::new();
+        for (&timeline, object) in &inventory.histories {
+            if histories.len() == limits::HISTORIES_MAX {
+                histories.insert(timeline, Err(too_many()));
+                break;
+            }
+            histories.insert(timeline, self.read_history(timeline, object).await);
+        }
+        histories
+    }
+
+    async fn read_history(
+        &mut self,
+        timeline: TimelineId,
+        object: &HistoryObject,
+    ) -> ObservedHistory {
+        let listed = ListedObject {
+            key: self.folder.history(timeline, object.codec),
+            size: object.size,
+            etag: object.etag.clone(),
+            uploaded_at: object.uploaded_at,
+        };
+        if let Some(known) = self.cache.histories.get(&timeline).and_then(|it| it.of(&listed)) {
+            return Ok(known.clone());
+        }
+        let read = self.store.get(&listed.key, limits::HISTORY_BYTES_MAX).await;
+        let bytes = read.map_err(|error| {
+            error.unreadable(&format!("read the history file of timeline {timeline}"))
+        })?;
+        let content = parse(timeline, object, &bytes);
+        self.cache.histories.insert(timeline, Version::new(&listed, content.clone()));
+        Ok(content)
+    }
+}
+
+fn parse(
+    timeline: TimelineId,
+    object: &HistoryObject,
+    bytes: &Bytes,
+) -> Result<TimelineHistory, HistoryDamage> {
+    let text = decompress(object.codec, bytes, limits::HISTORY_BYTES_MAX)
+        .map_err(|error| HistoryDamage::Undecodable(error.to_string()))?;
+    Ok(TimelineHistory::parse(timeline, &text)?)
+}
+
+fn too_many() -> Unreadable {
+    Unreadable {
+        what: "read the history files".to_owned(),
+        why: format!("there are more than {}", limits::HISTORIES_MAX),
+        reason: UnreadableReason::Internal,
+    }
+}

@@ -1,0 +1,185 @@
+//! Opens segments.
+
+use bytes::Bytes;
+
+use crate::domain::archive_file::ArchiveFileKind;
+use crate::domain::codec::Codec;
+use crate::domain::segment::SegmentSize;
+use crate::observation::Reading;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::Probes;
+use crate::observation::probe::SegmentContent;
+use crate::observation::probe::SegmentDamage;
+use crate::observation::probe::SegmentDamageKind;
+use crate::observation::probe::SegmentId;
+use crate::observation::probe::SegmentProbe;
+use crate::sources::collect::Collector;
+use crate::sources::decompress::DecompressError;
+use crate::sources::decompress::decompress;
+use crate::sources::decompress::decompress_prefix;
+use crate::sources::limits;
+use crate::sources::listing::list_all;
+use crate::sources::object_store::StoreError;
+use crate::sources::object_store::StoreErrorKind;
+use crate::wal::DamageKind;
+use crate::wal::Ending;
+use crate::wal::HeaderDamage;
+use crate::wal::SegmentHeader;
+use crate::wal::SegmentIdentity;
+use crate::wal::Survey;
+
+/// As much of a segment as holds its long page header (`SizeOfXLogLongPHD`).
+const HEADER_BYTES: u64 = 40;
+
+impl Collector {
+    pub(super) fn known_probes(&self) -> Probes {
+        self.cache.probes.iter().map(|(id, probe)| (*id, Ok(probe.clone()))).collect()
+    }
+
+    /// Forgets what was opened, as an object may have been replaced since.
+    pub fn forget_probes(&mut self) {
+        self.cache.probes.clear();
+    }
+
+    pub(super) async fn open_segment(
+        &mut self,
+        inventory: &Inventory,
+        id: SegmentId,
+    ) -> Reading<SegmentProbe> {
+        let size = inventory.segment_size;
+        let name = id.number.name(id.timeline, size);
+        let what = format!("read WAL segment {name}");
+        let (codec, bytes) =
+            self.fetch(inventory, id).await.map_err(|error| error.unreadable(&what))?;
+        let identity = SegmentIdentity {
+            start: Some(id.number.start(size)),
+            timeline: Some(id.timeline),
+            segment_size: Some(size),
+            system_identifier: None,
+        };
+        // Decoding takes up to a quarter of a second, which the event loop has not got.
+        let probed = tokio::task::spawn_blocking(move || probe(codec, &bytes, size, identity));
+        let probe = probed
+            .await
+            .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))
+            .map_err(|error| error.unreadable(&what))?;
+        if self.cache.probes.len() >= limits::PROBES_REMEMBERED_MAX {
+            self.cache.probes.clear();
+        }
+        self.cache.probes.insert(id, probe.clone());
+        Ok(probe)
+    }
+
+    /// The segment size that the newest segment tells, where no backup did and it differs from
+    /// what was assumed.
+    pub(super) async fn size_without_backups(
+        &mut self,
+        inventory: &Inventory,
+    ) -> Reading<Option<SegmentSize>> {
+        if !self.cache.infos.is_empty() || self.cache.segment_size == Some(inventory.segment_size) {
+            return Ok(None);
+        }
+        let Some(newest) = inventory.newest_segment() else { return Ok(None) };
+        let what = "read the segment size from the newest WAL segment";
+        let (codec, bytes) =
+            self.fetch(inventory, newest).await.map_err(|error| error.unreadable(what))?;
+        let header = decompress_prefix(codec, &bytes, HEADER_BYTES)
+            .ok()
+            .and_then(|header| SegmentHeader::parse(&header).ok());
+        // A damaged segment tells nothing; without a backup nothing depends on it either.
+        let told = header.map(|header| header.segment_size);
+        Ok(told.filter(|told| *told != inventory.segment_size))
+    }
+
+    /// The object that a restore would pick: usually compressed like the newest one, else
+    /// whichever a listing shows first.
+    async fn fetch(
+        &self,
+        inventory: &Inventory,
+        id: SegmentId,
+    ) -> Result<(Codec, Bytes), StoreError> {
+        let size = inventory.segment_size;
+        let bytes_max = limits::segment_object_bytes_max(size.bytes());
+        let archive = inventory.timeline(id.timeline);
+        let name = id.number.name(id.timeline, size);
+        let is_ambiguous = archive.is_some_and(|archive| archive.twice().contains(id.number));
+        if let Some(codec) =
+            archive.and_then(|archive| archive.newest_codec()).filter(|_| !is_ambiguous)
+        {
+            let fetched = self.store.get(&self.folder.segment(name, codec), bytes_max).await;
+            match fetched {
+                Err(error) if error.kind == StoreErrorKind::NoSuchKey => {}
+                fetched => return fetched.map(|bytes| (codec, bytes)),
+            }
+        }
+        let mut stored = None;
+        let prefix = self.folder.segment(name, Codec::None);
+        list_all(self.store.as_ref(), &prefix, None, |object| {
+            let file = self.folder.archive_file(&object.key);
+            let whole = file.filter(|file| file.kind == ArchiveFileKind::Segment(name));
+            if stored.is_none() {
+                stored = whole.map(|file| file.codec);
+            }
+        })
+        .await?;
+        let codec =
+            stored.ok_or_else(|| StoreError::new(StoreErrorKind::NoSuchKey, prefix.clone()))?;
+        let bytes = self.store.get(&self.folder.segment(name, codec), bytes_max).await?;
+        Ok((codec, bytes))
+    }
+}
+
+fn probe(
+    codec: Codec,
+    stored: &Bytes,
+    size: SegmentSize,
+    identity: SegmentIdentity,
+) -> SegmentProbe {
+    match decompress(codec, stored, limits::segment_content_bytes_max(size.bytes())) {
+        Ok(content) => survey(&content, size, identity),
+        Err(error) => {
+            let kind = match &error {
+                DecompressError::Truncated => SegmentDamageKind::Truncated,
+                DecompressError::Undecodable(_) => SegmentDamageKind::Undecodable,
+                DecompressError::TooLarge { .. } => SegmentDamageKind::WrongSize,
+            };
+            SegmentProbe::Damaged(SegmentDamage { kind, detail: error.to_string() })
+        }
+    }
+}
+
+fn survey(content: &[u8], size: SegmentSize, identity: SegmentIdentity) -> SegmentProbe {
+    let damaged = |kind, detail| SegmentProbe::Damaged(SegmentDamage { kind, detail });
+    let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    let survey = Survey::of(content, identity);
+    if let Ending::Damaged(damage) = &survey.ending {
+        let kind = match &damage.kind {
+            DamageKind::Header(HeaderDamage::OtherSegmentSize { .. }) => {
+                SegmentDamageKind::WrongSize
+            }
+            DamageKind::Header(HeaderDamage::OtherAddress { .. }) => {
+                SegmentDamageKind::WrongAddress
+            }
+            DamageKind::Header(_) => SegmentDamageKind::BadPageHeader,
+            DamageKind::Record(_) => SegmentDamageKind::BadCrc,
+        };
+        return damaged(kind, damage.to_string());
+    }
+    if length != size.bytes() {
+        let kind = if length < size.bytes() {
+            SegmentDamageKind::Truncated
+        } else {
+            SegmentDamageKind::WrongSize
+        };
+        return damaged(kind, format!("it has {length} bytes, expected {}", size.bytes()));
+    }
+    let Some(header) = survey.header else {
+        let detail = "it does not begin with a page header".to_owned();
+        return damaged(SegmentDamageKind::BadPageHeader, detail);
+    };
+    SegmentProbe::Read(SegmentContent {
+        system_identifier: header.system_identifier,
+        segment_size: header.segment_size,
+        newest_commit_at: survey.newest_transaction_end.map(|end| end.ended_at),
+    })
+}

@@ -1,0 +1,215 @@
+//! A local or mounted directory as an object store: the path below it is the key.
+//!
+//! It lists in the order of S3, follows symbolic links, and never leaves its root by a key. A name
+//! that is not UTF-8 is listed with replacement characters, so that it shows up as a stray, and
+//! cannot be opened.
+
+mod walk;
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::DateTime;
+use chrono::TimeDelta;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::observation::inventory::ListedObject;
+use crate::sources::directory::walk::Walk;
+use crate::sources::limits;
+use crate::sources::object_store::ListPage;
+use crate::sources::object_store::ListRequest;
+use crate::sources::object_store::ObjectStore;
+use crate::sources::object_store::StoreError;
+use crate::sources::object_store::StoreErrorKind;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryStore {
+    root: PathBuf,
+    /// Must exist for a listing to mean anything.
+    demanded: PathBuf,
+}
+
+impl DirectoryStore {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        Self { demanded: root.clone(), root }
+    }
+
+    /// Takes the store for missing while it lacks this folder.
+    #[must_use]
+    pub fn demanding(self, folder: &str) -> Self {
+        Self { demanded: self.root.join(folder.trim_matches('/')), ..self }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for DirectoryStore {
+    async fn list_page(&self, request: ListRequest<'_>) -> Result<ListPage, StoreError> {
+        let (root, demanded) = (self.root.clone(), self.demanded.clone());
+        let prefix = request.prefix.to_owned();
+        let start_after = request.start_after.map(str::to_owned);
+        let continuation = request.continuation.map(str::to_owned);
+        let ListRequest { is_outline, keys_max, .. } = request;
+        blocking(limits::DIRECTORY_CALL, move || {
+            Walk::demand(&demanded)?;
+            Walk::page(
+                &root,
+                ListRequest {
+                    prefix: &prefix,
+                    start_after: start_after.as_deref(),
+                    is_outline,
+                    continuation: continuation.as_deref(),
+                    keys_max,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        let (root, key) = (self.root.clone(), key.to_owned());
+        blocking(limits::PATIENCE.body(bytes_max), move || {
+            let (mut file, object) = open(&root, &key)?;
+            if object.size > bytes_max {
+                return Err(StoreError::too_large(&key, object.size, bytes_max));
+            }
+            let bytes = read(&mut file, &key, bytes_max.saturating_add(1))?;
+            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            if size > bytes_max {
+                return Err(StoreError::too_large(&key, size, bytes_max));
+            }
+            Ok(bytes)
+        })
+        .await
+    }
+
+    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError> {
+        let (root, key) = (self.root.clone(), key.to_owned());
+        blocking(limits::PATIENCE.body(length), move || {
+            let (mut file, _) = open(&root, &key)?;
+            file.seek(SeekFrom::Start(start)).map_err(|error| object_error(&key, &error))?;
+            read(&mut file, &key, length)
+        })
+        .await
+    }
+
+    async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
+        let (root, key) = (self.root.clone(), key.to_owned());
+        blocking(limits::DIRECTORY_CALL, move || stat(&root, &key).map(|(_, object)| object)).await
+    }
+
+    /// A mounted directory has the clock of another machine, but no way to ask for it.
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        None
+    }
+}
+
+/// Runs file access where it may block, for a mounted directory that hangs not longer than this.
+async fn blocking<T: Send + 'static>(
+    patience: Duration,
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match timeout(patience, spawn_blocking(read)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(error)) => Err(StoreError::new(StoreErrorKind::Unavailable, error.to_string())),
+        Err(_) => {
+            let detail = format!("the directory gave no answer within {} s", patience.as_secs());
+            Err(StoreError::new(StoreErrorKind::TimedOut, detail))
+        }
+    }
+}
+
+/// Where a key lies; `None` if no file below the root can have it.
+fn path_of(root: &Path, key: &str) -> Option<PathBuf> {
+    let mut path = root.to_owned();
+    for part in key.split('/') {
+        if matches!(part, "" | "." | "..") || part.contains('\0') {
+            return None;
+        }
+        path.push(part);
+    }
+    Some(path)
+}
+
+fn stat(root: &Path, key: &str) -> Result<(PathBuf, ListedObject), StoreError> {
+    let gone = || StoreError::new(StoreErrorKind::NoSuchKey, format!("`{key}`"));
+    let path = path_of(root, key).ok_or_else(gone)?;
+    let metadata = fs::metadata(&path).map_err(|error| object_error(key, &error))?;
+    if !metadata.is_file() {
+        return Err(gone());
+    }
+    Ok((path, listed(key, &metadata)))
+}
+
+/// Only after it is known to be a regular file, because opening a pipe would wait for a writer.
+fn open(root: &Path, key: &str) -> Result<(File, ListedObject), StoreError> {
+    let (path, object) = stat(root, key)?;
+    let file = File::open(path).map_err(|error| object_error(key, &error))?;
+    Ok((file, object))
+}
+
+fn read(file: &mut File, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+    let mut bytes = Vec::new();
+    file.take(bytes_max).read_to_end(&mut bytes).map_err(|error| object_error(key, &error))?;
+    Ok(Bytes::from(bytes))
+}
+
+fn listed(key: &str, metadata: &fs::Metadata) -> ListedObject {
+    let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or_default();
+    ListedObject {
+        key: key.to_owned(),
+        size: metadata.size(),
+        etag: format!("\"{:x}.{nanoseconds:x}-{:x}\"", metadata.mtime(), metadata.size()),
+        uploaded_at: DateTime::from_timestamp(metadata.mtime(), nanoseconds).unwrap_or_default(),
+    }
+}
+
+fn object_error(key: &str, error: &io::Error) -> StoreError {
+    if is_absent(error) {
+        StoreError::new(StoreErrorKind::NoSuchKey, format!("`{key}`"))
+    } else {
+        io_error(key, error)
+    }
+}
+
+fn io_error(what: &str, error: &io::Error) -> StoreError {
+    let kind = match error.kind() {
+        io::ErrorKind::PermissionDenied => StoreErrorKind::Denied,
+        io::ErrorKind::TimedOut => StoreErrorKind::TimedOut,
+        _ => StoreErrorKind::Unavailable,
+    };
+    StoreError::new(kind, format!("`{what}`: {error}"))
+}
+
+/// Whether the path leads to nothing, a link to nothing included.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_never_leaves_the_root() {
+        let root = Path::new("/backups");
+        assert_eq!(path_of(root, "a/b c"), Some(PathBuf::from("/backups/a/b c")));
+        for key in ["", "/", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a/", "a\0b"] {
+            assert_eq!(path_of(root, key), None, "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Makes calls of another store fail on purpose, for fault tests.
+
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::TimeDelta;
+
+use crate::observation::inventory::ListedObject;
+use crate::sources::object_store::ListPage;
+use crate::sources::object_store::ListRequest;
+use crate::sources::object_store::ObjectStore;
+use crate::sources::object_store::StoreError;
+use crate::sources::requests::Operation;
+
+/// A store with planned failures; every other call goes through.
+#[derive(Debug)]
+pub struct Failing<S> {
+    inner: S,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: u64,
+    plan: Vec<Failure>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    /// `None` is any.
+    operation: Option<Operation>,
+    /// How many fitting calls still go through.
+    skip: u64,
+    /// How many fail after those.
+    times: u64,
+    error: StoreError,
+}
+
+impl<S> Failing<S> {
+    pub const fn new(inner: S) -> Self {
+        Self { inner, state: Mutex::new(State { calls: 0, plan: Vec::new() }) }
+    }
+
+    pub const fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// How many calls were made so far.
+    pub fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// Lets the `nth` call from now fail, counted from one.
+    pub fn fail_nth(&self, operation: impl Into<Option<Operation>>, nth: u64, error: StoreError) {
+        let failure =
+            Failure { operation: operation.into(), skip: nth.saturating_sub(1), times: 1, error };
+        self.state().plan.push(failure);
+    }
+
+    /// Lets every call from now on fail.
+    pub fn fail_always(&self, operation: impl Into<Option<Operation>>, error: StoreError) {
+        let failure = Failure { operation: operation.into(), skip: 0, times: u64::MAX, error };
+        self.state().plan.push(failure);
+    }
+
+    /// Forgets all planned failures.
+    pub fn heal(&self) {
+        self.state().plan.clear();
+    }
+
+    fn admit(&self, operation: Operation) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.calls += 1;
+        let mut fitting = state
+            .plan
+            .iter_mut()
+            .filter(|failure| failure.operation.is_none_or(|wanted| wanted == operation));
+        let failed = fitting.find_map(|failure| {
+            if failure.skip > 0 {
+                failure.skip -= 1;
+                return None;
+            }
+            failure.times = failure.times.checked_sub(1)?;
+            Some(failure.error.clone())
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl<S: ObjectStore> ObjectStore for Failing<S> {
+    async fn list_page(&self, request: ListRequest<'_>) -> Result<ListPage, StoreError> {
+        self.admit(Operation::List)?;
+        self.inner.list_page(request).await
+    }
+
+    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        self.admit(Operation::Get)?;
+        self.inner.get(key, bytes_max).await
+    }
+
+    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError> {
+        self.admit(Operation::GetRange)?;
+        self.inner.get_range(key, start, length).await
+    }
+
+    async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
+        self.admit(Operation::Head)?;
+        self.inner.head(key).await
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.inner.clock_ahead()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sources::memory::MemoryStore;
+    use crate::sources::object_store::StoreErrorKind;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_planned_calls_fail() {
+        let store = Failing::new(MemoryStore::default());
+        store.inner().put("a", "1");
+        let error = StoreError::new(StoreErrorKind::Throttled, "on purpose");
+        store.fail_nth(Operation::Get, 2, error.clone());
+        assert!(store.get("a", 9).await.is_ok());
+        assert!(store.head("a").await.is_ok());
+        assert_eq!(store.get("a", 9).await, Err(error.clone()));
+        assert!(store.get("a", 9).await.is_ok());
+        assert_eq!(store.calls(), 4);
+        store.fail_always(None, error.clone());
+        assert_eq!(store.head("a").await, Err(error));
+        store.heal();
+        assert!(store.head("a").await.is_ok());
+    }
+}

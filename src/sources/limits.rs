@@ -1,0 +1,154 @@
+//! Every upper bound of a read, each with the sentence that derives it.
+//!
+//! Reaching one is an error of the read, never a silent cut.
+
+use std::time::Duration;
+
+/// Ten times the largest archive we plan for, 30 days of one segment a second (2.6 million keys).
+pub const LIST_PAGES_MAX: u32 = 30_000;
+
+/// S3 gives at most this many keys a page (`max-keys` of `ListObjectsV2`).
+pub const LIST_KEYS_PER_PAGE: u16 = 1_000;
+
+/// One page of an outline shows 1,000 folders of 256 segments of 16 MiB, so this covers 4 million.
+pub const OUTLINE_PAGES_MAX: u32 = 16;
+
+/// A million keys at 75 ms a page take 75 s one after another and 6 s this way, where the CPU
+/// begins to be the limit.
+pub const LISTS_AT_ONCE: usize = 16;
+
+/// A range costs up to one request more than its keys need; 16 folders hold up to 4,096 segments,
+/// so that is at most a fifth.
+pub const RANGE_FOLDERS_MIN: usize = 16;
+
+/// A folder with a million entries takes about 100 MB while it is sorted.
+pub const DIRECTORY_ENTRIES_MAX: usize = 1_000_000;
+
+/// About 3 KiB, and up to 1.2 KiB for each tablespace with the longest path Linux allows.
+pub const BACKUP_INFO_BYTES_MAX: u64 = 1 << 20;
+
+/// A line for each ancestor, about 60 bytes: room for a thousand promotions.
+pub const HISTORY_BYTES_MAX: u64 = 64 << 10;
+
+/// Holds `full`, `standalone` or nothing (`KeepManager` in `barman/annotations.py`).
+pub const KEEP_ANNOTATION_BYTES_MAX: u64 = 1 << 10;
+
+/// The largest `--wal-segsize` of `initdb`.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// bzip2 works on blocks of at most 900,000 bytes and shows nothing of one that is not complete,
+/// and incompressible data grows by up to 1 %.
+pub const HEADER_PROBE_BYTES: u64 = 1 << 20;
+
+/// `xz -9` needs 65 MiB to decode; Barman writes preset 3, which needs 5 MiB.
+pub const XZ_MEMORY_BYTES_MAX: u64 = 128 << 20;
+
+/// `zstd` without `--long` or `--ultra` writes windows of at most 8 MiB; 2^27 bytes is what its own
+/// decoder accepts by default.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// Access keys are shorter than 200 bytes; anything larger is the wrong file.
+pub const CREDENTIAL_FILE_BYTES_MAX: u64 = 4 << 10;
+
+/// Instance metadata is one hop away, or not there at all.
+pub const INSTANCE_METADATA: Duration = Duration::from_secs(1);
+
+/// A slow disk or a mounted bucket answers a page of names within this, or hangs.
+pub const DIRECTORY_CALL: Duration = Duration::from_secs(60);
+
+/// One archive: a cold listing of 10 million keys, 16 pages at a time, at 0.3 s a page, takes 190 s;
+/// this leaves room for retries and for opening what was listed.
+pub const ARCHIVE_READ: Duration = Duration::from_secs(15 * 60);
+
+/// How long one call to an object store may take, in all its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Patience {
+    /// To a connection, TLS included: several lost packets on a long route.
+    pub connect: Duration,
+    /// From a request to the head of its answer; Amazon lists within this even where many
+    /// delete markers lie in the way, save for pathological buckets.
+    pub first_byte: Duration,
+    /// Between two pieces of a body.
+    pub next_byte: Duration,
+    /// One attempt, without the body of an object.
+    pub attempt: Duration,
+    /// All attempts and the pauses between them, without the body of an object.
+    pub call: Duration,
+    pub attempts_max: u32,
+    /// The first pause; each further one is twice as long, less a random part.
+    pub pause_first: Duration,
+    pub pause_max: Duration,
+    /// A body slower than this on the whole is given up.
+    pub bytes_per_second_min: u64,
+}
+
+/// What the daemon grants an object store.
+pub const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(5),
+    first_byte: Duration::from_secs(30),
+    next_byte: Duration::from_secs(20),
+    attempt: Duration::from_secs(40),
+    call: Duration::from_secs(120),
+    attempts_max: 4,
+    pause_first: Duration::from_millis(500),
+    pause_max: Duration::from_secs(10),
+    bytes_per_second_min: 256 << 10,
+};
+
+impl Patience {
+    /// How long the body of an object of this size may take.
+    pub const fn body(&self, bytes: u64) -> Duration {
+        let seconds =
+            bytes / if self.bytes_per_second_min == 0 { 1 } else { self.bytes_per_second_min };
+        self.first_byte.saturating_add(Duration::from_secs(seconds))
+    }
+}
+
+/// The most an object that holds one segment of this size can take.
+///
+/// No codec of Barman's lets incompressible data grow by more than bzip2's 1 % and 600 bytes.
+pub const fn segment_object_bytes_max(segment_bytes: u64) -> u64 {
+    segment_bytes + segment_bytes / 64 + (4 << 10)
+}
+
+/// One byte more than a segment has, so that an overlong one is told from a whole one.
+pub const fn segment_content_bytes_max(segment_bytes: u64) -> u64 {
+    segment_bytes + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_gets_time_by_its_size() {
+        assert_eq!(PATIENCE.body(0), PATIENCE.first_byte);
+        assert_eq!(PATIENCE.body(16 << 20), PATIENCE.first_byte + Duration::from_secs(64));
+    }
+
+    #[test]
+    fn incompressible_segments_fit() {
+        for megabytes in [1_u64, 16, 1024] {
+            let segment = megabytes << 20;
+            let bzip2 = segment + segment / 100 + 600;
+            assert!(bzip2 <= segment_object_bytes_max(segment), "{megabytes} MiB");
+        }
+    }
+}
+
+/// Small objects read at the same time: enough to hide the latency of a month of `backup.info`
+/// files after a start, and no burst that a store would throttle.
+pub const BACKUPS_AT_ONCE: usize = 8;
+
+/// Hourly backups, as a five-field schedule makes them, kept for a year are 8,760.
+pub const BACKUPS_MAX: usize = 10_000;
+
+/// Every promotion leaves one; a thousand is a failover a day for three years.
+pub const HISTORIES_MAX: usize = 1_000;
+
+/// Each is about a hundred bytes; a steady archive needs one or two.
+pub const PROBES_REMEMBERED_MAX: usize = 256;
+
+/// Archives read at the same time. Most of a check is waiting: at 75 ms for each of two lists, a
+/// thousand archives take ten seconds of a minute's poll.
+pub const ARCHIVES_AT_ONCE: usize = 16;

@@ -1,0 +1,176 @@
+//! Lists everything under a prefix: page by page, or in several ranges at once.
+//!
+//! What arrives is in byte order, once each, or the listing fails: a fold over it relies on that.
+
+use futures::stream;
+use futures::stream::StreamExt;
+use futures::stream::TryStreamExt;
+
+use crate::observation::inventory::ListedObject;
+use crate::sources::limits::LIST_PAGES_MAX;
+use crate::sources::limits::LISTS_AT_ONCE;
+use crate::sources::limits::OUTLINE_PAGES_MAX;
+use crate::sources::limits::RANGE_FOLDERS_MIN;
+use crate::sources::object_store::ListPage;
+use crate::sources::object_store::ListRequest;
+use crate::sources::object_store::ObjectStore;
+use crate::sources::object_store::StoreError;
+use crate::sources::object_store::StoreErrorKind;
+
+/// Shows every object after `start_after`, in byte order, to `each`.
+pub async fn list_all<S: ObjectStore + ?Sized>(
+    store: &S,
+    prefix: &str,
+    start_after: Option<&str>,
+    mut each: impl FnMut(ListedObject) + Send,
+) -> Result<(), StoreError> {
+    let range = Range { prefix, after: start_after, end: None };
+    list_range(store, range, None, &mut each).await
+}
+
+/// The folders directly under a prefix, each ending in `/`.
+pub async fn list_folders<S: ObjectStore + ?Sized>(
+    store: &S,
+    prefix: &str,
+) -> Result<Vec<String>, StoreError> {
+    let (folders, is_complete) = outline(store, prefix).await?;
+    if is_complete { Ok(folders) } else { Err(too_many_pages(prefix, OUTLINE_PAGES_MAX)) }
+}
+
+/// Folds every object into one fold for each range, and returns those in the order of their keys.
+///
+/// A range ends between two folders under the prefix, so no folder is in two folds. A listing of
+/// few pages makes one fold. Costs one request for each thousand folders and each further range.
+pub async fn list_in_ranges<S, F>(
+    store: &S,
+    prefix: &str,
+    new_fold: impl Fn() -> F + Sync,
+    add: impl Fn(&mut F, ListedObject) + Sync,
+) -> Result<Vec<F>, StoreError>
+where
+    S: ObjectStore + ?Sized,
+    F: Send,
+{
+    let whole = Range { prefix, after: None, end: None };
+    let mut first = store.list_page(whole.request(None)).await?;
+    let mut cuts = Vec::new();
+    if first.continuation.is_some() {
+        let (folders, _) = outline(store, prefix).await?;
+        let listed = first.objects.last().map_or(prefix, |object| object.key.as_str());
+        let left = folders.iter().filter(|folder| folder.as_str() > listed).collect::<Vec<_>>();
+        cuts = cut(&left);
+    }
+    let starts = std::iter::once(None).chain(cuts.iter().map(|key| Some(key.as_str())));
+    let ends = cuts.iter().map(|key| Some(key.as_str())).chain(std::iter::once(None));
+    let ranges = starts.zip(ends).map(|(after, end)| Range { prefix, after, end });
+    let lists = ranges.map(|range| {
+        // Only the range that begins it all can go on from the page that is there already.
+        let page = if range.after.is_none() { Some(std::mem::take(&mut first)) } else { None };
+        let (new_fold, add) = (&new_fold, &add);
+        async move {
+            let mut fold = new_fold();
+            list_range(store, range, page, &mut |object| add(&mut fold, object)).await?;
+            Ok(fold)
+        }
+    });
+    stream::iter(lists.collect::<Vec<_>>()).buffered(LISTS_AT_ONCE).try_collect().await
+}
+
+/// The keys after `after` up to and including `end`.
+#[derive(Clone, Copy, Debug)]
+struct Range<'a> {
+    prefix: &'a str,
+    after: Option<&'a str>,
+    end: Option<&'a str>,
+}
+
+impl<'a> Range<'a> {
+    const fn request(&self, continuation: Option<&'a str>) -> ListRequest<'a> {
+        ListRequest {
+            prefix: self.prefix,
+            start_after: self.after,
+            is_outline: false,
+            continuation,
+            keys_max: None,
+        }
+    }
+}
+
+/// `page` is the first one, where it was read before.
+async fn list_range<S: ObjectStore + ?Sized>(
+    store: &S,
+    range: Range<'_>,
+    page: Option<ListPage>,
+    each: &mut (impl FnMut(ListedObject) + Send),
+) -> Result<(), StoreError> {
+    let mut page = match page {
+        Some(page) => page,
+        None => store.list_page(range.request(None)).await?,
+    };
+    let mut last = range.after.map(str::to_owned);
+    for _ in 0..LIST_PAGES_MAX {
+        for object in page.objects {
+            check_order(range.prefix, last.as_deref(), &object.key)?;
+            if range.end.is_some_and(|end| end < object.key.as_str()) {
+                return Ok(());
+            }
+            last = Some(object.key.clone());
+            each(object);
+        }
+        let Some(continuation) = page.continuation else { return Ok(()) };
+        page = store.list_page(range.request(Some(&continuation))).await?;
+    }
+    Err(too_many_pages(range.prefix, LIST_PAGES_MAX))
+}
+
+fn check_order(prefix: &str, last: Option<&str>, key: &str) -> Result<(), StoreError> {
+    if !key.starts_with(prefix) {
+        let detail = format!("the listing of `{prefix}` shows `{key}`");
+        return Err(StoreError::new(StoreErrorKind::Malformed, detail));
+    }
+    match last {
+        Some(last) if last >= key => {
+            let detail = format!("the listing is not in byte order: `{key}` follows `{last}`");
+            Err(StoreError::new(StoreErrorKind::Malformed, detail))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The folders, and whether these are all.
+async fn outline<S: ObjectStore + ?Sized>(
+    store: &S,
+    prefix: &str,
+) -> Result<(Vec<String>, bool), StoreError> {
+    let request = ListRequest { prefix, is_outline: true, ..ListRequest::default() };
+    let mut folders = Vec::new();
+    let mut continuation: Option<String> = None;
+    for _ in 0..OUTLINE_PAGES_MAX {
+        let request = ListRequest { continuation: continuation.as_deref(), ..request };
+        let page = store.list_page(request).await?;
+        for folder in page.folders {
+            check_order(prefix, folders.last().map(String::as_str), &folder)?;
+            folders.push(folder);
+        }
+        continuation = page.continuation;
+        if continuation.is_none() {
+            return Ok((folders, true));
+        }
+    }
+    Ok((folders, false))
+}
+
+/// Keys that part these folders into ranges of about the same number.
+///
+/// A cut leaves the slash off, so that the folder's first key comes after it.
+fn cut(folders: &[&String]) -> Vec<String> {
+    let ranges = (folders.len() / RANGE_FOLDERS_MIN).clamp(1, LISTS_AT_ONCE);
+    let at = |range: usize| folders.get(range * folders.len() / ranges);
+    let cuts = (1..ranges).filter_map(at);
+    cuts.map(|folder| folder.trim_end_matches('/').to_owned()).collect()
+}
+
+fn too_many_pages(prefix: &str, pages_max: u32) -> StoreError {
+    let detail = format!("the listing of `{prefix}` has over {pages_max} pages");
+    StoreError::new(StoreErrorKind::TooLarge, detail)
+}

@@ -1,0 +1,136 @@
+//! An object store in memory, for tests and examples.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::observation::inventory::ListedObject;
+use crate::sources::object_store::ListPage;
+use crate::sources::object_store::ListRequest;
+use crate::sources::object_store::ObjectStore;
+use crate::sources::object_store::StoreError;
+use crate::sources::object_store::StoreErrorKind;
+use crate::sources::paging::Pager;
+
+/// Objects by key; shared by reference, changed at any time.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    contents: Mutex<Contents>,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    objects: BTreeMap<String, Stored>,
+    /// Makes a new ETag for every write.
+    writes: u64,
+    clock_ahead: Option<TimeDelta>,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    bytes: Bytes,
+    uploaded_at: DateTime<Utc>,
+    write: u64,
+}
+
+impl MemoryStore {
+    /// Stores an object as uploaded at the start of 1970.
+    pub fn put(&self, key: impl Into<String>, bytes: impl Into<Bytes>) {
+        self.put_at(key, bytes, DateTime::UNIX_EPOCH);
+    }
+
+    pub fn put_at(
+        &self,
+        key: impl Into<String>,
+        bytes: impl Into<Bytes>,
+        uploaded_at: DateTime<Utc>,
+    ) {
+        let mut contents = self.contents();
+        contents.writes += 1;
+        let stored = Stored { bytes: bytes.into(), uploaded_at, write: contents.writes };
+        contents.objects.insert(key.into(), stored);
+    }
+
+    /// Says whether there was one.
+    pub fn remove(&self, key: &str) -> bool {
+        self.contents().objects.remove(key).is_some()
+    }
+
+    pub fn keys(&self) -> Vec<String> {
+        self.contents().objects.keys().cloned().collect()
+    }
+
+    /// What [`ObjectStore::clock_ahead`] answers from now on.
+    pub fn set_clock_ahead(&self, ahead: Option<TimeDelta>) {
+        self.contents().clock_ahead = ahead;
+    }
+
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, key: &str) -> Result<Stored, StoreError> {
+        let found = self.contents().objects.get(key).cloned();
+        found.ok_or_else(|| StoreError::new(StoreErrorKind::NoSuchKey, format!("`{key}`")))
+    }
+}
+
+impl Stored {
+    fn listed(&self, key: &str) -> ListedObject {
+        ListedObject {
+            key: key.to_owned(),
+            size: u64::try_from(self.bytes.len()).unwrap_or(u64::MAX),
+            etag: format!("\"{:032x}\"", self.write),
+            uploaded_at: self.uploaded_at,
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for MemoryStore {
+    async fn list_page(&self, request: ListRequest<'_>) -> Result<ListPage, StoreError> {
+        let mut pager = Pager::new(request)?;
+        let contents = self.contents();
+        let first = pager.first_key().to_owned();
+        let from_first = (Bound::Included(first.as_str()), Bound::Unbounded);
+        for (key, stored) in contents.objects.range::<str, _>(from_first) {
+            if !key.starts_with(request.prefix)
+                || pager.offer(key, || Ok(Some(stored.listed(key))))?.is_break()
+            {
+                break;
+            }
+        }
+        Ok(pager.finish())
+    }
+
+    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        let stored = self.find(key)?;
+        let size = stored.listed(key).size;
+        if size > bytes_max {
+            return Err(StoreError::too_large(key, size, bytes_max));
+        }
+        Ok(stored.bytes)
+    }
+
+    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError> {
+        let bytes = self.find(key)?.bytes;
+        let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+        Ok(bytes.slice(offset(start)..offset(start.saturating_add(length))))
+    }
+
+    async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
+        Ok(self.find(key)?.listed(key))
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.contents().clock_ahead
+    }
+}

@@ -1,0 +1,220 @@
+//! Watches every attempt of one call as it is sent: counts it, times it, and keeps what went wrong.
+//!
+//! The SDK retries; this is where each attempt can be seen.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use aws_sdk_s3::config::ConfigBag;
+use aws_sdk_s3::config::Intercept;
+use aws_sdk_s3::config::RuntimeComponents;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::ClassifyRetry;
+use aws_sdk_s3::config::retry::RetryAction;
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
+use tokio::time::Instant;
+
+use crate::sources::object_store::StoreError;
+use crate::sources::object_store::StoreErrorKind;
+use crate::sources::requests::Operation;
+use crate::sources::s3::clients::Endpoint;
+use crate::sources::s3::failure;
+use crate::sources::s3::failure::Refusal;
+
+/// One call to the store, in one or more attempts.
+#[derive(Clone)]
+pub(super) struct Attempts {
+    operation: Operation,
+    endpoint: Arc<Endpoint>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sent_at: Option<Instant>,
+    error: Option<StoreError>,
+    /// Whether the answer's XML goes on to the end of its root element.
+    has_end_of_listing: bool,
+    is_past_the_end: bool,
+}
+
+impl Attempts {
+    pub(super) fn new(operation: Operation, endpoint: &Arc<Endpoint>) -> Self {
+        Self { operation, endpoint: Arc::clone(endpoint), state: Arc::default() }
+    }
+
+    /// Why the last attempt failed.
+    pub(super) fn error(&self) -> Option<StoreError> {
+        self.state().error.clone()
+    }
+
+    pub(super) fn has_end_of_listing(&self) -> bool {
+        self.state().has_end_of_listing
+    }
+
+    /// Whether the object is too short to have the range that was asked for.
+    pub(super) fn is_past_the_end(&self) -> bool {
+        self.state().is_past_the_end
+    }
+
+    /// Counts an error that shows only in what the SDK takes for a good answer.
+    pub(super) fn refuse(&self, error: StoreError) -> StoreError {
+        self.endpoint.requests().count_error(self.operation, error.kind);
+        error
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refusal(
+        &self,
+        response: Option<&HttpResponse>,
+        code: Option<&str>,
+        message: Option<&str>,
+    ) -> StoreError {
+        let Some(response) = response else {
+            return StoreError::new(StoreErrorKind::Unavailable, "no answer");
+        };
+        let status = response.status().as_u16();
+        let region = response.headers().get("x-amz-bucket-region");
+        let is_refused = matches!(status, 301 | 307 | 400);
+        let other_region = region.filter(|region| is_refused && *region != self.endpoint.region());
+        Refusal { status, code, message, other_region }.error(self.operation)
+    }
+
+    fn failure(&self, context: &FinalizerInterceptorContextRef<'_>) -> Option<StoreError> {
+        let error = context.output_or_error()?.err()?;
+        if error.is_operation_error() {
+            let (code, message) = metadata(context).unwrap_or_default();
+            return Some(self.refusal(context.response(), code, message));
+        }
+        let detail = failure::text(error);
+        let kind = if error.is_timeout_error()
+            || error.as_connector_error().is_some_and(|error| error.is_timeout())
+        {
+            StoreErrorKind::TimedOut
+        } else if let Some(error) = failure::without_credentials(error) {
+            return Some(error);
+        } else {
+            StoreErrorKind::Unavailable
+        };
+        Some(StoreError::new(kind, detail))
+    }
+}
+
+/// The S3 error code and message of a typed error.
+fn metadata<'a>(
+    context: &'a FinalizerInterceptorContextRef<'_>,
+) -> Option<(Option<&'a str>, Option<&'a str>)> {
+    let error = context.output_or_error()?.err()?.as_operation_error()?;
+    let metadata = if let Some(error) = error.downcast_ref::<ListObjectsV2Error>() {
+        error.meta()
+    } else if let Some(error) = error.downcast_ref::<GetObjectError>() {
+        error.meta()
+    } else {
+        error.downcast_ref::<HeadObjectError>()?.meta()
+    };
+    Some((metadata.code(), metadata.message()))
+}
+
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "Attempts"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.endpoint.requests().count_sent(self.operation);
+        self.state().sent_at = Some(Instant::now());
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(date) = context.response().headers().get("date") {
+            self.endpoint.note_date(date);
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // The body of an object is not in memory here, and not asked for.
+        let body = context.response().body().bytes().unwrap_or_default();
+        self.state().has_end_of_listing = body.trim_ascii_end().ends_with(b"ListBucketResult>");
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let status = context.response().map(|response| response.status().as_u16());
+        let is_past_the_end = self.operation == Operation::GetRange && status == Some(416);
+        let error = if is_past_the_end { None } else { self.failure(context) };
+        let requests = self.endpoint.requests();
+        if let Some(error) = &error {
+            requests.count_error(self.operation, error.kind);
+        }
+        let mut state = self.state();
+        if let Some(sent_at) = state.sent_at.take() {
+            requests.observe_duration(self.operation, sent_at.elapsed());
+        }
+        state.error = error;
+        state.is_past_the_end = is_past_the_end;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempts").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}
+
+/// Lets the SDK retry what R2 and proxies answer when asked too often.
+///
+/// The SDK knows Amazon's `SlowDown`, and neither status 429 nor `TooManyRequests`.
+#[derive(Debug)]
+pub(super) struct RetryThrottled;
+
+impl ClassifyRetry for RetryThrottled {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let status = context.response().map(|response| response.status().as_u16());
+        if status == Some(429) {
+            RetryAction::throttling_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "RetryThrottled"
+    }
+}

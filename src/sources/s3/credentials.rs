@@ -1,0 +1,178 @@
+//! Where the keys to an object store come from.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::imds;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future;
+use aws_sdk_s3::config::IdentityCache;
+use aws_sdk_s3::config::Region;
+use aws_sdk_s3::config::SharedIdentityCache;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+
+use crate::sources::limits;
+
+/// How a store is opened. Never printed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum CredentialSource {
+    /// What AWS tools would use: environment, profile files, web identity, instance metadata.
+    DefaultChain,
+    /// Two files that are read again for every request, so that a rotation needs no restart.
+    Files {
+        access_key_id: PathBuf,
+        secret_access_key: PathBuf,
+    },
+    Keys {
+        access_key_id: String,
+        secret_access_key: String,
+        session_token: Option<String>,
+    },
+}
+
+impl CredentialSource {
+    pub(super) fn provider(&self, region: Region) -> SharedCredentialsProvider {
+        match self.clone() {
+            Self::DefaultChain => {
+                SharedCredentialsProvider::new(DefaultChain { region, chain: OnceCell::new() })
+            }
+            Self::Files { access_key_id, secret_access_key } => {
+                SharedCredentialsProvider::new(KeyFiles { access_key_id, secret_access_key })
+            }
+            Self::Keys { access_key_id, secret_access_key, session_token } => {
+                let (id, secret) = (access_key_id, secret_access_key);
+                let keys = Credentials::new(id, secret, session_token, None, "given");
+                SharedCredentialsProvider::new(keys)
+            }
+        }
+    }
+
+    /// Files cost less to read than a cache to keep right; the chain may ask servers.
+    pub(super) fn cache(&self) -> SharedIdentityCache {
+        match self {
+            Self::DefaultChain => IdentityCache::lazy().build(),
+            Self::Files { .. } | Self::Keys { .. } => IdentityCache::no_cache(),
+        }
+    }
+}
+
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DefaultChain => "DefaultChain",
+            Self::Files { .. } => "Files",
+            Self::Keys { .. } => "Keys",
+        })
+    }
+}
+
+/// Built at its first use, because that needs a runtime.
+#[derive(Debug)]
+struct DefaultChain {
+    region: Region,
+    chain: OnceCell<DefaultCredentialsChain>,
+}
+
+impl DefaultChain {
+    async fn credentials(&self) -> provider::Result {
+        let chain = self.chain.get_or_init(|| async {
+            // Nobody answers for instance metadata outside AWS; the default is to ask four times.
+            let metadata = imds::Client::builder()
+                .max_attempts(1)
+                .connect_timeout(limits::INSTANCE_METADATA)
+                .read_timeout(limits::INSTANCE_METADATA)
+                .build();
+            DefaultCredentialsChain::builder()
+                .region(self.region.clone())
+                .imds_client(metadata)
+                .build()
+                .await
+        });
+        chain.await.provide_credentials().await
+    }
+}
+
+impl ProvideCredentials for DefaultChain {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+#[derive(Debug)]
+struct KeyFiles {
+    access_key_id: PathBuf,
+    secret_access_key: PathBuf,
+}
+
+impl KeyFiles {
+    async fn credentials(&self) -> provider::Result {
+        let (id, secret) = (self.access_key_id.clone(), self.secret_access_key.clone());
+        let keys = spawn_blocking(move || Ok((read_key(&id)?, read_key(&secret)?)));
+        let keys: Result<(String, String), String> =
+            keys.await.unwrap_or_else(|error| Err(error.to_string()));
+        let (id, secret) = keys.map_err(CredentialsError::provider_error)?;
+        Ok(Credentials::new(id, secret, None, None, "files"))
+    }
+}
+
+impl ProvideCredentials for KeyFiles {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+/// The error names the file and never shows what is in it.
+fn read_key(path: &Path) -> Result<String, String> {
+    let failed = |why: &dyn fmt::Display| format!("read the key file `{}`: {why}", path.display());
+    let file = File::open(path).map_err(|error| failed(&error))?;
+    let mut text = String::new();
+    let mut file = file.take(limits::CREDENTIAL_FILE_BYTES_MAX);
+    file.read_to_string(&mut text).map_err(|error| failed(&error))?;
+    let key = text.trim();
+    let is_key = !key.is_empty() && key.chars().all(|it| it.is_ascii_graphic());
+    if is_key { Ok(key.to_owned()) } else { Err(failed(&"expected one line of printable ASCII")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_never_printed() {
+        let source = CredentialSource::Keys {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: "wJalrXUtnFEMI".to_owned(),
+            session_token: None,
+        };
+        assert_eq!(format!("{source:?}"), "Keys");
+    }
+
+    #[test]
+    fn a_key_file_may_end_in_a_newline_and_holds_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "AKIDEXAMPLE\n").unwrap();
+        assert_eq!(read_key(&path).unwrap(), "AKIDEXAMPLE");
+        for wrong in ["", "\n", "two words", "a\nb", "\u{e9}"] {
+            std::fs::write(&path, wrong).unwrap();
+            let error = read_key(&path).unwrap_err();
+            assert!(error.ends_with("expected one line of printable ASCII"), "{error}");
+        }
+        assert!(read_key(Path::new("/no/such/file")).unwrap_err().contains("/no/such/file"));
+    }
+}

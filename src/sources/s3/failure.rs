@@ -1,0 +1,192 @@
+//! What a failed request means, from the answer's status and S3 error code.
+
+use std::error::Error;
+use std::fmt::Write;
+
+use aws_credential_types::provider::error::CredentialsError;
+
+use crate::sources::object_store::StoreError;
+use crate::sources::object_store::StoreErrorKind;
+use crate::sources::requests::Operation;
+
+/// An answer that is not what was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Refusal<'a> {
+    pub(super) status: u16,
+    /// From the XML of the error; an answer to HEAD has none.
+    pub(super) code: Option<&'a str>,
+    pub(super) message: Option<&'a str>,
+    /// Where the bucket is, if the answer says so and the request was signed for elsewhere.
+    pub(super) other_region: Option<&'a str>,
+}
+
+/// A message says no more than this that a person would read.
+const TEXT_CHARS_MAX: usize = 300;
+
+impl Refusal<'_> {
+    pub(super) fn error(&self, operation: Operation) -> StoreError {
+        let kind = self.kind(operation);
+        let mut detail = format!("HTTP {}", self.status);
+        // Where access is denied, some servers repeat the access key in the message.
+        let message = self.message.filter(|_| kind != StoreErrorKind::Denied);
+        let parts = [self.code, message, self.explanation()];
+        for part in parts.into_iter().flatten().filter(|part| !part.is_empty()) {
+            // Writing to a string does not fail.
+            let _: std::fmt::Result = write!(detail, ", {}", printable(part));
+        }
+        if let Some(region) = self.other_region {
+            let _: std::fmt::Result =
+                write!(detail, ", the bucket is in the region `{}`", printable(region));
+        }
+        StoreError::new(kind, detail)
+    }
+
+    fn kind(&self, operation: Operation) -> StoreErrorKind {
+        if self.other_region.is_some() {
+            return StoreErrorKind::Denied;
+        }
+        if let Some(kind) = self.code.and_then(kind_of_code) {
+            return kind;
+        }
+        match self.status {
+            401 | 403 => StoreErrorKind::Denied,
+            404 if operation == Operation::Head => StoreErrorKind::NoSuchKey,
+            408 => StoreErrorKind::TimedOut,
+            429 => StoreErrorKind::Throttled,
+            // Amazon's `SlowDown` without the body that would say so.
+            503 if operation == Operation::Head => StoreErrorKind::Throttled,
+            500.. => StoreErrorKind::Unavailable,
+            _ => StoreErrorKind::Malformed,
+        }
+    }
+
+    const fn explanation(&self) -> Option<&'static str> {
+        match (self.status, self.code) {
+            (200..=299, _) => Some("the content is not an answer of S3"),
+            (300..=399, None) => Some("a redirect, as to the page of a proxy or a login"),
+            (401 | 403, None) => None,
+            (_, None) => Some("no S3 error code"),
+            (_, Some(_)) => None,
+        }
+    }
+}
+
+/// The codes of Amazon S3 (API reference, "Error responses") and R2 that say more than the status.
+fn kind_of_code(code: &str) -> Option<StoreErrorKind> {
+    let kind = match code {
+        // `NotFound` is what the SDK makes of a 404 to HEAD.
+        "NoSuchKey" | "NotFound" => StoreErrorKind::NoSuchKey,
+        "NoSuchBucket" | "InvalidBucketName" => StoreErrorKind::NoSuchBucket,
+        "AccessDenied"
+        | "AllAccessDisabled"
+        | "AuthorizationHeaderMalformed"
+        | "ExpiredRequest"
+        | "ExpiredToken"
+        | "InvalidAccessKeyId"
+        | "InvalidToken"
+        | "NotEntitled"
+        | "PermanentRedirect"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "SignatureDoesNotMatch"
+        | "TokenRefreshRequired"
+        | "Unauthorized" => StoreErrorKind::Denied,
+        "BandwidthLimitExceeded"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequests" => StoreErrorKind::Throttled,
+        "RequestTimeout" => StoreErrorKind::TimedOut,
+        _ => return None,
+    };
+    Some(kind)
+}
+
+/// A request that could not be signed, because there is nothing to sign it with.
+pub(super) fn without_credentials(error: &(dyn Error + 'static)) -> Option<StoreError> {
+    let detail = match chain(error).find_map(|it| it.downcast_ref::<CredentialsError>())? {
+        CredentialsError::CredentialsNotLoaded(_) => {
+            "no credentials in the environment, profile files or instance metadata".to_owned()
+        }
+        other => other.source().map_or_else(|| "no credentials".to_owned(), text),
+    };
+    Some(StoreError::new(StoreErrorKind::Denied, detail))
+}
+
+/// The error with its causes, each once.
+pub(super) fn text(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for cause in chain(error) {
+        let cause = printable(&cause.to_string());
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// One line of bounded length, whatever the server sent.
+fn printable(text: &str) -> String {
+    let one_line = text.chars().map(|it| if it.is_control() { ' ' } else { it });
+    one_line.take(TEXT_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_says_more_than_the_status() {
+        let check = |operation, status, code, expected| {
+            let refusal = Refusal { status, code, ..Refusal::default() };
+            assert_eq!(refusal.error(operation).kind, expected, "{status} {code:?}");
+        };
+        check(Operation::Get, 404, Some("NoSuchKey"), StoreErrorKind::NoSuchKey);
+        check(Operation::Get, 404, Some("NoSuchBucket"), StoreErrorKind::NoSuchBucket);
+        check(Operation::Head, 404, None, StoreErrorKind::NoSuchKey);
+        check(Operation::Get, 404, None, StoreErrorKind::Malformed);
+        check(Operation::List, 404, None, StoreErrorKind::Malformed);
+        check(Operation::Head, 403, None, StoreErrorKind::Denied);
+        check(Operation::Get, 400, Some("ExpiredToken"), StoreErrorKind::Denied);
+        check(Operation::Get, 503, Some("SlowDown"), StoreErrorKind::Throttled);
+        check(Operation::Get, 503, None, StoreErrorKind::Unavailable);
+        check(Operation::Head, 503, None, StoreErrorKind::Throttled);
+        check(Operation::Get, 429, None, StoreErrorKind::Throttled);
+        check(Operation::Get, 502, None, StoreErrorKind::Unavailable);
+        check(Operation::Get, 302, None, StoreErrorKind::Malformed);
+        check(Operation::List, 200, None, StoreErrorKind::Malformed);
+        check(Operation::List, 400, Some("InvalidArgument"), StoreErrorKind::Malformed);
+    }
+
+    #[test]
+    fn a_denial_names_the_region_and_not_the_key() {
+        let refusal = Refusal {
+            status: 400,
+            code: Some("AuthorizationHeaderMalformed"),
+            message: Some("the Credential AKIDEXAMPLE is malformed"),
+            other_region: Some("eu-west-1"),
+        };
+        assert_eq!(
+            refusal.error(Operation::List).to_string(),
+            "access denied: HTTP 400, AuthorizationHeaderMalformed, \
+             the bucket is in the region `eu-west-1`"
+        );
+    }
+
+    #[test]
+    fn what_a_server_says_stays_on_one_line() {
+        let long = "x\n".repeat(TEXT_CHARS_MAX);
+        let refusal =
+            Refusal { status: 400, code: Some("Odd"), message: Some(&long), other_region: None };
+        let detail = refusal.error(Operation::Get).detail;
+        assert!(detail.chars().count() < TEXT_CHARS_MAX + 20 && !detail.contains('\n'));
+    }
+}
