@@ -1,0 +1,40 @@
+# Every command of this repository. CI runs the same ones: .ci/run.
+
+.DEFAULT_GOAL := help
+.PHONY: help tools build test lint bench demo demo-break demo-repair
+
+tools := $(shell scripts/install-tools --where)
+shell_scripts := .ci/run $(filter-out %.txt %/lib,$(wildcard scripts/*)) $(wildcard scripts/lib/*)
+
+help: ## Lists the commands.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+tools: ## Installs PostgreSQL, barman-cloud, the S3 server and Prometheus (root or sudo).
+	scripts/install-tools servers
+
+build: ## Builds the daemon for this machine.
+	cargo build --locked --release
+
+test: tools ## Runs all tests, the ones against real servers included.
+	cargo test --workspace --locked
+
+lint: ## Checks format, code, documentation, dependencies, scripts and the Dockerfile.
+	scripts/install-tools lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked
+	$(tools)/cargo/bin/cargo-deny --workspace --locked check bans licenses sources
+	shellcheck --external-sources $(shell_scripts)
+	$(tools)/venv/bin/hadolint Dockerfile
+
+bench: ## Measures what the README's performance table promises.
+	cargo bench --workspace --locked
+
+demo: ## Starts the daemon on a real archive: PostgreSQL, barman-cloud, S3. Ctrl-C ends it.
+	@scripts/demo
+
+demo-break: ## Deletes a WAL object of the running demo.
+	@scripts/demo-break
+
+demo-repair: ## Takes a new base backup in the running demo.
+	@scripts/demo-repair
