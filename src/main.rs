@@ -1,1 +1,40 @@
-fn main() {}
+//! Parses arguments, starts telemetry, runs one command, returns an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cnpg_backup_verifier::cli;
+use cnpg_backup_verifier::cli::Cli;
+use cnpg_backup_verifier::cli::Command;
+use cnpg_backup_verifier::config::CheckConfig;
+use cnpg_backup_verifier::config::Config;
+use cnpg_backup_verifier::service::check::check;
+use cnpg_backup_verifier::service::run::run;
+use cnpg_backup_verifier::service::telemetry;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return cli::explain_usage(&usage),
+    };
+    telemetry::start(cli.log_filter(), cli.log_format());
+    execute(cli.command).await.unwrap_or_else(|error| cli::explain_error(&error))
+}
+
+async fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(arguments) => {
+            run(Config::read(&arguments)?).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(arguments) => {
+            let verdict = check(CheckConfig::read(&arguments)?).await?;
+            Ok(cli::exit_code(verdict))
+        }
+        Command::Version => {
+            cli::print_version()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The command line: which command is meant, how it logs, and what its exit code says.
+
+use std::io;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
+
+use crate::assessment::verdict::Verdict;
+use crate::config::CheckArguments;
+use crate::config::ConfigError;
+use crate::config::RunArguments;
+use crate::service::build;
+use crate::service::telemetry;
+use crate::service::telemetry::LogFormat;
+
+/// Tells whether CloudNativePG backups in an object store can be restored.
+#[derive(Debug, Parser)]
+#[command(name = "cnpg-backup-verifier", version, max_term_width = 100)]
+#[command(
+    after_help = "Example:\n  cnpg-backup-verifier check --archive s3://backups/postgres-main"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch the archives of the configuration and publish what can be restored, until SIGTERM
+    #[command(after_help = RUN_HELP)]
+    Run(RunArguments),
+    /// Look at archives once, print what can be restored, and exit with the worst verdict
+    #[command(after_help = CHECK_HELP)]
+    Check(Box<CheckArguments>),
+    /// Print version, git revision and compiler
+    #[command(after_help = "Example:\n  cnpg-backup-verifier version")]
+    Version,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Logs (on stderr)")]
+struct LogArguments {
+    /// error, warn, info, debug, trace, off, or MODULE=LEVEL,... [default: info; check: warn]
+    #[arg(long, value_name = "LEVEL", env = "CNPG_BACKUP_VERIFIER_LOG_LEVEL", global = true)]
+    #[arg(value_parser = telemetry::parse_filter, hide_env_values = true)]
+    log_level: Option<Targets>,
+    /// auto: text on a terminal, JSON in a pipe
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, global = true)]
+    #[arg(env = "CNPG_BACKUP_VERIFIER_LOG_FORMAT", hide_env_values = true)]
+    log_format: LogFormatChoice,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum LogFormatChoice {
+    #[default]
+    Auto,
+    Json,
+    Text,
+}
+
+impl Cli {
+    pub fn log_filter(&self) -> Targets {
+        let default = match self.command {
+            Command::Run(_) => LevelFilter::INFO,
+            // Its output is the answer; what it did on the way matters only when it went wrong.
+            Command::Check(_) | Command::Version => LevelFilter::WARN,
+        };
+        self.log.log_level.clone().unwrap_or_else(|| Targets::new().with_default(default))
+    }
+
+    pub fn log_format(&self) -> LogFormat {
+        match self.log.log_format {
+            LogFormatChoice::Auto => LogFormat::of_stderr(),
+            LogFormatChoice::Json => LogFormat::Json,
+            LogFormatChoice::Text => LogFormat::Text,
+        }
+    }
+}
+
+/// Prints what clap has to say, which may be the help that was asked for.
+pub fn explain_usage(usage: &clap::Error) -> ExitCode {
+    // Nobody is left to tell that stderr is gone.
+    let _ = usage.print();
+    if usage.use_stderr() { WRONG_USAGE.into() } else { ExitCode::SUCCESS }
+}
+
+/// Prints an error that ended a command.
+pub fn explain_error(error: &anyhow::Error) -> ExitCode {
+    let is_config = error.is::<ConfigError>();
+    let _ = writeln!(io::stderr(), "{error:#}");
+    if is_config { WRONG_USAGE.into() } else { NOT_DONE.into() }
+}
+
+/// As monitoring plugins do.
+pub fn exit_code(verdict: Verdict) -> ExitCode {
+    match verdict {
+        Verdict::Recoverable => ExitCode::SUCCESS,
+        Verdict::AtRisk => ExitCode::from(1),
+        Verdict::Unrecoverable => ExitCode::from(2),
+        Verdict::Unknown => ExitCode::from(3),
+    }
+}
+
+pub fn print_version() -> io::Result<()> {
+    let (version, revision, rustc) = (build::VERSION, build::REVISION, build::RUSTC);
+    writeln!(io::stdout(), "cnpg-backup-verifier {version}\ngit revision {revision}\n{rustc}")
+}
+
+/// `EX_USAGE` of `sysexits.h`.
+const WRONG_USAGE: u8 = 64;
+
+/// The command could not do its work, so that nothing is known.
+const NOT_DONE: u8 = 3;
+
+const RUN_HELP: &str = "\
+Every setting of the configuration that is no list of archives can also be given as an
+environment variable: its path in capitals, dots as underscores, behind CNPG_BACKUP_VERIFIER_.
+expectations.wal_max_age is CNPG_BACKUP_VERIFIER_EXPECTATIONS_WAL_MAX_AGE. A flag wins over a
+variable, a variable over the file. SIGTERM and SIGINT end the program in order, a second one
+at once.
+
+Exit codes:
+  0   ended by a signal
+  3   ended by itself
+  64  wrong usage or configuration; all problems are listed
+
+Example:
+  cnpg-backup-verifier run --config /etc/cnpg-backup-verifier/config.yaml --listen 0.0.0.0:8080";
+
+const CHECK_HELP: &str = "\
+Credentials are those of the configuration, else what AWS's own tools would use
+(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profiles, web identity).
+
+Exit codes, of several archives the worst (0, 1, 3, 2):
+  0   recoverable
+  1   at risk
+  2   unrecoverable
+  3   unknown: it could not be read well enough to say
+  64  wrong usage or configuration; all problems are listed
+
+Examples:
+  cnpg-backup-verifier check --archive s3://backups/prod/postgres-main \\
+      --endpoint-url https://s3.example.com --wal-max-age 15m --retention 30d
+  cnpg-backup-verifier check --archive file:///mnt/backups/postgres-main
+  cnpg-backup-verifier check --config config.yaml --namespace databases --cluster postgres -o json";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn check_lists_its_flags_and_exit_codes() {
+        let mut cli = Cli::command().term_width(100);
+        // Also hands the global flags down to the commands.
+        cli.build();
+        let help = cli.find_subcommand_mut("check").unwrap().render_help().to_string();
+        insta::assert_snapshot!(help, @r"
+        Look at archives once, print what can be restored, and exit with the worst verdict
+
+        Usage: cnpg-backup-verifier check [OPTIONS]
+
+        Options:
+              --config <FILE>    Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
+              --depth <DEPTH>    What is looked at: listing = names, sizes and backup.info [default:
+                                 listing] [possible values: listing]
+          -o, --output <OUTPUT>  How the result is printed on stdout [default: text] [possible values: text,
+                                 json, nagios]
+          -h, --help             Print help (see more with '--help')
+
+        Which archives (without any: all of the configuration):
+              --archive <ADDRESS>   s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME; of the
+                                    configuration only the credentials are used
+              --endpoint-url <URL>  Where the S3 store answers, if it is not AWS
+              --region <REGION>     Region of the S3 store [default: auto]
+              --namespace <NS>      Namespace of the Cluster
+              --cluster <NAME>      Name of the Cluster
+
+        Expectations (win over the configuration; --archive has no others):
+              --wal-max-age <DURATION>          How old the newest WAL may be, such as 15m
+              --base-backup-max-age <DURATION>  How old the newest usable base backup may be, such as 26h;
+                                                auto: as the schedule says
+              --uploading-grace <DURATION>      How long a missing segment may still be on its way, such as
+                                                10m
+              --retention <POLICY>              How far back every moment must be reachable, such as 30d, 4w
+                                                or 6m
+
+        Logs (on stderr):
+              --log-level <LEVEL>    error, warn, info, debug, trace, off, or MODULE=LEVEL,... [default:
+                                     info; check: warn] [env: CNPG_BACKUP_VERIFIER_LOG_LEVEL]
+              --log-format <FORMAT>  auto: text on a terminal, JSON in a pipe [env:
+                                     CNPG_BACKUP_VERIFIER_LOG_FORMAT] [default: auto] [possible values:
+                                     auto, json, text]
+
+        Credentials are those of the configuration, else what AWS's own tools would use
+        (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profiles, web identity).
+
+        Exit codes, of several archives the worst (0, 1, 3, 2):
+          0   recoverable
+          1   at risk
+          2   unrecoverable
+          3   unknown: it could not be read well enough to say
+          64  wrong usage or configuration; all problems are listed
+
+        Examples:
+          cnpg-backup-verifier check --archive s3://backups/prod/postgres-main \
+              --endpoint-url https://s3.example.com --wal-max-age 15m --retention 30d
+          cnpg-backup-verifier check --archive file:///mnt/backups/postgres-main
+          cnpg-backup-verifier check --config config.yaml --namespace databases --cluster postgres -o json
+        ");
+    }
+
+    #[test]
+    fn wrong_combinations_are_refused() {
+        for wrong in [
+            "check --archive s3://a/b --namespace c --cluster d",
+            "check --namespace c",
+            "check --endpoint-url http://a",
+            "check --depth wal",
+            "check --output yaml",
+            "check extra",
+            "run --depth listing",
+            "run --log-level loud",
+            "restore-plan",
+        ] {
+            let words = std::iter::once("cnpg-backup-verifier").chain(wrong.split(' '));
+            assert!(Cli::try_parse_from(words).is_err_and(|it| it.use_stderr()), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The metrics of a snapshot as text, for Prometheus and for people.
+//!
+//! Written by hand because the `prometheus` crate needs several times the 10 ms that a scrape of
+//! a thousand archives may take; the bench `metrics` compares both.
+
+mod families;
+pub mod family;
+mod own;
+mod reading;
+mod writer;
+
+use std::sync::Arc;
+
+use prometheus::proto::MetricFamily;
+
+use crate::publication::metrics::families::FAMILIES;
+use crate::publication::metrics::family::Family;
+use crate::publication::metrics::writer::Labels;
+use crate::publication::metrics::writer::write_family;
+use crate::publication::snapshot::Snapshot;
+
+/// How the text is written. Both tell the same; a scraper says which one it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus' text format 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+impl Format {
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// What was built, for `_build_info`, the page and `version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Build {
+    pub version: &'static str,
+    pub revision: &'static str,
+    pub rustc: &'static str,
+}
+
+/// Every family that a snapshot can have, in the order of the output.
+pub const fn families() -> &'static [Family] {
+    FAMILIES
+}
+
+/// The text of the newest snapshot, so that a second scraper costs nothing but the copy.
+#[derive(Debug)]
+pub struct RenderedMetrics {
+    build: Build,
+    labels: Labels,
+    text: Rendered,
+    open_metrics: Rendered,
+}
+
+#[derive(Debug, Default)]
+struct Rendered {
+    /// Holding it keeps another snapshot from getting the same address.
+    snapshot: Option<Arc<Snapshot>>,
+    text: Arc<String>,
+}
+
+/// The answer to one scrape in two parts, to be sent one after the other.
+#[derive(Clone, Debug)]
+pub struct Scrape {
+    pub snapshot: Arc<String>,
+    /// The program's own metrics and the end mark.
+    pub own: String,
+}
+
+impl RenderedMetrics {
+    pub fn new(build: Build) -> Self {
+        Self {
+            build,
+            labels: Labels::default(),
+            text: Rendered::default(),
+            open_metrics: Rendered::default(),
+        }
+    }
+
+    /// Renders the snapshot unless that was done before, and `own`, what the program's registry
+    /// gathered about itself, every time.
+    pub fn scrape(
+        &mut self,
+        snapshot: &Arc<Snapshot>,
+        own: &[MetricFamily],
+        format: Format,
+    ) -> Scrape {
+        let rendered = match format {
+            Format::Text => &mut self.text,
+            Format::OpenMetrics => &mut self.open_metrics,
+        };
+        let is_current = rendered.snapshot.as_ref().is_some_and(|held| Arc::ptr_eq(held, snapshot));
+        if !is_current {
+            // The old text's memory is used again, unless a slow reader still holds it.
+            let mut text = std::mem::take(&mut rendered.text);
+            let mut buffer = Arc::get_mut(&mut text).map(std::mem::take).unwrap_or_default();
+            buffer.clear();
+            self.labels.fill(snapshot);
+            for family in FAMILIES {
+                write_family(&mut buffer, family, (snapshot, &self.build, &self.labels), format);
+            }
+            rendered.text = Arc::new(buffer);
+            rendered.snapshot = Some(Arc::clone(snapshot));
+        }
+        let mut text = String::new();
+        own::write(&mut text, own, format);
+        match format {
+            Format::Text => {}
+            Format::OpenMetrics => text.push_str("# EOF\n"),
+        }
+        Scrape { snapshot: Arc::clone(&rendered.text), own: text }
+    }
+}
+
+impl Scrape {
+    pub fn into_string(self) -> String {
+        let mut text = String::with_capacity(self.snapshot.len() + self.own.len());
+        text.push_str(&self.snapshot);
+        text.push_str(&self.own);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The table of all metrics: name, help, kind, labels, and where the samples come from.
+
+use crate::publication::metrics::family::Family;
+use crate::publication::metrics::family::Kind;
+use crate::publication::metrics::family::Source;
+use crate::publication::metrics::reading;
+use crate::publication::metrics::writer::Fleet;
+use crate::publication::metrics::writer::Samples;
+use crate::publication::snapshot::WatchedArchive;
+
+macro_rules! name {
+    ($name:literal) => {
+        concat!("backup_verifier_", $name)
+    };
+}
+
+type FleetSamples = fn(&Fleet<'_>, &mut Samples<'_>);
+type ArchiveSamples = fn(&WatchedArchive, &mut Samples<'_>);
+
+const fn fleet(name: &'static str, help: &'static str, samples: FleetSamples) -> Family {
+    Family { name, help, kind: Kind::Gauge, labels: &[], source: Source::Fleet(samples) }
+}
+
+const fn archive(name: &'static str, help: &'static str, samples: ArchiveSamples) -> Family {
+    Family { name, help, kind: Kind::Gauge, labels: &[], source: Source::Archive(samples) }
+}
+
+impl Family {
+    const fn labels(mut self, labels: &'static [&'static str]) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    const fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+}
+
+pub(super) const FAMILIES: &[Family] = &[
+    fleet(name!("build_info"), "The running program.", reading::build_info)
+        .kind(Kind::Info)
+        .labels(&["version", "revision", "rustc"]),
+    fleet(name!("archives"), "Number of archives that are watched.", reading::archives),
+    fleet(
+        name!("object_store_up"),
+        "Whether the object store answered when it was asked last.",
+        reading::object_store_up,
+    )
+    .labels(&["object_store"]),
+    archive(name!("archive_info"), "Where the archive is stored.", reading::archive_info)
+        .kind(Kind::Info)
+        .labels(&["object_store", "bucket", "prefix", "pg_major"]),
+    archive(
+        name!("verdict"),
+        "1 for the verdict on the archive, 0 for the others.",
+        reading::verdict,
+    )
+    .labels(&["verdict"]),
+    archive(
+        name!("finding"),
+        "1 for each kind of problem that was found, of any severity, 0 for the others.",
+        reading::finding,
+    )
+    .labels(&["code"]),
+    archive(
+        name!("last_check_timestamp_seconds"),
+        "When the last attempt to read the archive ended.",
+        reading::last_check,
+    ),
+    archive(
+        name!("last_success_timestamp_seconds"),
+        "When the whole archive was read last; all other values are of that time.",
+        reading::last_success,
+    ),
+    archive(name!("checks_total"), "Attempts to read the archive.", reading::checks)
+        .kind(Kind::Counter),
+    archive(
+        name!("check_failures_total"),
+        "Attempts to read the archive that failed, by reason.",
+        reading::check_failures,
+    )
+    .kind(Kind::Counter)
+    .labels(&["reason"]),
+    archive(name!("base_backups"), "Number of stored base backups.", reading::base_backups)
+        .labels(&["status"]),
+    archive(
+        name!("last_base_backup_timestamp_seconds"),
+        "When the newest usable base backup ended.",
+        reading::last_base_backup,
+    ),
+    archive(
+        name!("first_base_backup_timestamp_seconds"),
+        "When the oldest usable base backup ended.",
+        reading::first_base_backup,
+    ),
+    archive(
+        name!("last_base_backup_size_bytes"),
+        "Stored size of the newest usable base backup.",
+        reading::last_base_backup_size,
+    ),
+    archive(
+        name!("last_base_backup_duration_seconds"),
+        "How long the newest usable base backup took.",
+        reading::last_base_backup_duration,
+    ),
+    archive(
+        name!("last_failed_backup_timestamp_seconds"),
+        "When the newest stored base backup that failed ended.",
+        reading::last_failed_backup,
+    ),
+    archive(
+        name!("last_wal_timestamp_seconds"),
+        "When the newest WAL segment was uploaded.",
+        reading::last_wal,
+    ),
+    archive(
+        name!("wal_gaps"),
+        "Number of gaps in the WAL, without those that the operator accepted.",
+        reading::wal_gaps,
+    )
+    .labels(&["effect"]),
+    archive(
+        name!("wal_gaps_acknowledged"),
+        "Number of gaps in the WAL that the operator accepted.",
+        reading::wal_gaps_acknowledged,
+    ),
+    archive(
+        name!("wal_missing_segments"),
+        "Number of WAL segments missing in gaps, without those that the operator accepted.",
+        reading::wal_missing_segments,
+    )
+    .labels(&["effect"]),
+    archive(
+        name!("recovery_window_start_timestamp_seconds"),
+        "First moment from which on every moment until the end of the window can be restored.",
+        reading::recovery_window_start,
+    ),
+    archive(
+        name!("recovery_window_end_timestamp_seconds"),
+        "Newest moment that can be restored.",
+        reading::recovery_window_end,
+    ),
+    archive(
+        name!("latest_recoverable"),
+        "Whether the newest archived state can be restored.",
+        reading::latest_recoverable,
+    ),
+    archive(
+        name!("retention_seconds"),
+        "How far back every moment should be restorable.",
+        reading::retention,
+    ),
+    archive(
+        name!("schedule_interval_seconds"),
+        "Time between two base backups of the schedule.",
+        reading::schedule_interval,
+    ),
+    archive(
+        name!("next_backup_timestamp_seconds"),
+        "When the next base backup is due.",
+        reading::next_backup,
+    ),
+    archive(
+        name!("base_backup_max_age_seconds"),
+        "How old the newest usable base backup may become.",
+        reading::base_backup_max_age,
+    ),
+    archive(
+        name!("wal_max_age_seconds"),
+        "How long ago the newest WAL segment may have been uploaded.",
+        reading::wal_max_age,
+    ),
+    archive(
+        name!("check_interval_seconds"),
+        "Time between two attempts to read the archive.",
+        reading::check_interval,
+    ),
+    archive(name!("archive_bytes"), "Stored bytes.", reading::archive_bytes).labels(&["kind"]),
+    archive(name!("archive_objects"), "Stored objects.", reading::archive_objects)
+        .labels(&["kind"]),
+];

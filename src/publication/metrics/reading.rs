@@ -1,0 +1,214 @@
+//! Where the samples of each family come from.
+//!
+//! What was never read is left out: no gaps were counted where nothing was listed.
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::Assessment;
+use crate::assessment::BackupKind;
+use crate::assessment::Gap;
+use crate::assessment::GapEffect;
+use crate::assessment::finding::FindingCode;
+use crate::assessment::verdict::Verdict;
+use crate::domain::archive_id::StoreAddress;
+use crate::publication::metrics::writer::Fleet;
+use crate::publication::metrics::writer::Samples;
+use crate::publication::snapshot::WatchedArchive;
+use crate::publication::span::newest_span;
+
+pub(super) fn build_info(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
+    let build = fleet.build;
+    samples.labelled(&[build.version, build.revision, build.rustc], true);
+}
+
+pub(super) fn archives(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
+    samples.one(fleet.snapshot.archives.len());
+}
+
+pub(super) fn object_store_up(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
+    for store in &fleet.snapshot.stores {
+        samples.each(&store.name, store.is_up);
+    }
+}
+
+pub(super) fn archive_info(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let address = &archive.assessment.address;
+    let bucket = match &address.store {
+        StoreAddress::S3 { bucket, .. } => bucket,
+        StoreAddress::Directory(_) => "",
+    };
+    let major = archive.assessment.totals.postgres_major;
+    let major = major.map(|major| major.to_string()).unwrap_or_default();
+    samples.labelled(&[&archive.object_store, bucket, &address.prefix, &major], true);
+}
+
+pub(super) fn verdict(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    for verdict in Verdict::ALL {
+        samples.each(verdict.code(), verdict == archive.assessment.verdict);
+    }
+}
+
+pub(super) fn finding(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let findings = &archive.assessment.findings;
+    for code in FindingCode::ALL {
+        samples.each(code.as_str(), findings.iter().any(|finding| finding.code() == *code));
+    }
+}
+
+pub(super) fn last_check(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.one(archive.assessment.checked_at);
+}
+
+pub(super) fn last_success(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.observed_at);
+}
+
+pub(super) fn checks(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.one(archive.checks.checks());
+}
+
+pub(super) fn check_failures(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    for (reason, failures) in archive.checks.failures() {
+        samples.each(reason.code(), failures);
+    }
+}
+
+pub(super) fn base_backups(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let backups = &archive.assessment.backups;
+    if backups.is_empty() && archive.assessment.observed_at.is_none() {
+        return;
+    }
+    for kind in BackupKind::ALL {
+        samples.each(kind.code(), backups.iter().filter(|backup| backup.kind == kind).count());
+    }
+}
+
+fn usable(archive: &WatchedArchive) -> impl DoubleEndedIterator<Item = &AssessedBackup> {
+    archive.assessment.backups.iter().filter(|backup| backup.is_usable())
+}
+
+pub(super) fn last_base_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(usable(archive).next_back().and_then(|backup| backup.ended_at));
+}
+
+pub(super) fn first_base_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(usable(archive).next().and_then(|backup| backup.ended_at));
+}
+
+pub(super) fn last_base_backup_size(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(usable(archive).next_back().map(|backup| backup.size_bytes));
+}
+
+pub(super) fn last_base_backup_duration(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let backup = usable(archive).next_back();
+    samples.maybe(backup.and_then(|backup| Some(backup.ended_at? - backup.began_at?)));
+}
+
+pub(super) fn last_failed_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let failed = archive.assessment.backups.iter().filter(|backup| match backup.kind {
+        BackupKind::Failed => true,
+        BackupKind::Usable | BackupKind::Unusable | BackupKind::Running => false,
+    });
+    let ended_at = |backup: &AssessedBackup| -> Option<DateTime<Utc>> {
+        backup.ended_at.or(backup.began_at).or_else(|| backup.id.began_at())
+    };
+    samples.maybe(failed.filter_map(ended_at).max());
+}
+
+pub(super) fn last_wal(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.newest_segment.map(|segment| segment.uploaded_at));
+}
+
+/// An accepted loss is no news. That the newest state cannot be reached always is.
+fn is_accepted(gap: &Gap) -> bool {
+    match gap.effect {
+        GapEffect::StopsRecovery => false,
+        GapEffect::Hole | GapEffect::Harmless => gap.is_acknowledged,
+    }
+}
+
+fn is_listed(assessment: &Assessment) -> bool {
+    assessment.observed_at.is_some() || !assessment.gaps.is_empty()
+}
+
+/// The gaps of each effect that nobody accepted, told apart from "not looked at".
+fn write_gaps(archive: &WatchedArchive, samples: &mut Samples<'_>, measure: fn(&Gap) -> u64) {
+    if is_listed(&archive.assessment) {
+        for effect in GapEffect::ALL {
+            let gaps = archive.assessment.gaps.iter();
+            let counted = gaps.filter(|gap| gap.effect == effect && !is_accepted(gap));
+            samples.each(effect.code(), counted.map(measure).sum::<u64>());
+        }
+    }
+}
+
+pub(super) fn wal_gaps(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    write_gaps(archive, samples, |_| 1);
+}
+
+pub(super) fn wal_missing_segments(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    write_gaps(archive, samples, |gap| gap.count);
+}
+
+pub(super) fn wal_gaps_acknowledged(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    if is_listed(&archive.assessment) {
+        samples.one(archive.assessment.gaps.iter().filter(|gap| is_accepted(gap)).count());
+    }
+}
+
+pub(super) fn recovery_window_start(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(newest_span(&archive.assessment.windows).map(|span| span.first_at));
+}
+
+pub(super) fn recovery_window_end(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(newest_span(&archive.assessment.windows).map(|span| span.last.at));
+}
+
+pub(super) fn latest_recoverable(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.latest_recoverable);
+}
+
+pub(super) fn retention(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.promises.retention);
+}
+
+pub(super) fn schedule_interval(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.promises.schedule_interval);
+}
+
+pub(super) fn next_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.promises.next_backup_due_at);
+}
+
+pub(super) fn base_backup_max_age(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.promises.base_backup_age_max);
+}
+
+pub(super) fn wal_max_age(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.promises.wal_age_max);
+}
+
+pub(super) fn check_interval(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.promises.check_interval);
+}
+
+pub(super) fn archive_bytes(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let totals = &archive.assessment.totals;
+    write_totals(archive, samples, [("base", totals.base_bytes), ("wal", totals.wal_bytes)]);
+}
+
+pub(super) fn archive_objects(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let totals = &archive.assessment.totals;
+    write_totals(archive, samples, [("base", totals.base_objects), ("wal", totals.wal_objects)]);
+}
+
+fn write_totals(archive: &WatchedArchive, samples: &mut Samples<'_>, kinds: [(&str, u64); 2]) {
+    let is_known = archive.assessment.observed_at.is_some();
+    for (kind, total) in kinds {
+        if is_known || total != 0 {
+            samples.each(kind, total);
+        }
+    }
+}

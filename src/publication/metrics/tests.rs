@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use prometheus::HistogramOpts;
+use prometheus::HistogramVec;
+use prometheus::IntCounterVec;
+use prometheus::Opts;
+use prometheus::Registry;
+
+use super::*;
+use crate::publication::metrics::family::ARCHIVE_LABELS;
+use crate::publication::metrics::family::Kind;
+use crate::publication::samples;
+
+const BUILD: Build = Build { version: "0.1.0", revision: "0123abc", rustc: "1.95.0" };
+
+fn own() -> Vec<MetricFamily> {
+    let registry = Registry::new();
+    let requests = Opts::new("backup_verifier_object_store_requests_total", "Requests \"sent\".");
+    let requests = IntCounterVec::new(requests, &["operation"]).unwrap();
+    requests.with_label_values(&["list"]).inc_by(3);
+    registry.register(Box::new(requests)).unwrap();
+    let durations = HistogramOpts::new("backup_verifier_check_duration_seconds", "A\nB.");
+    let durations = HistogramVec::new(durations.buckets(vec![0.5, 1.0, 10.0]), &["depth"]).unwrap();
+    durations.with_label_values(&["listing"]).observe(0.75);
+    registry.register(Box::new(durations)).unwrap();
+    registry.gather()
+}
+
+fn render(snapshot: Snapshot, format: Format) -> String {
+    RenderedMetrics::new(BUILD).scrape(&Arc::new(snapshot), &own(), format).into_string()
+}
+
+#[test]
+fn the_text_format_of_a_fleet() {
+    insta::assert_snapshot!(render(samples::fleet(samples::KINDS), Format::Text));
+}
+
+#[test]
+fn the_open_metrics_format_of_one_archive() {
+    insta::assert_snapshot!(render(samples::only(samples::AT_RISK), Format::OpenMetrics));
+}
+
+#[test]
+fn before_the_first_cycle_there_are_no_archives() {
+    let text = render(Snapshot::empty(chrono::DateTime::UNIX_EPOCH), Format::Text);
+    assert!(text.contains("\nbackup_verifier_archives 0\n"), "{text}");
+    assert!(!text.contains("cnpg_cluster"), "{text}");
+}
+
+#[test]
+fn no_series_exists_twice_even_if_two_archives_share_a_name() {
+    let mut snapshot = samples::fleet(samples::KINDS);
+    let mut twin = snapshot.archives[0].clone();
+    Arc::make_mut(&mut twin.assessment).verdict = crate::assessment::verdict::Verdict::AtRisk;
+    snapshot.archives.push(twin);
+    let snapshot = Snapshot::new(snapshot.generated_at, snapshot.archives, snapshot.stores);
+    let text = render(snapshot, Format::Text);
+    let mut series = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, _) = line.rsplit_once(' ').unwrap();
+        assert!(series.insert(name), "{name}");
+    }
+    let twin = "backup_verifier_verdict{cnpg_namespace=\"databases\",\
+        cnpg_cluster=\"postgres-0000\",server_name=\"postgres-0000\",verdict=\"at_risk\"} 1";
+    assert!(text.contains(twin), "the worse twin is shown");
+}
+
+#[test]
+fn what_was_never_read_is_left_out() {
+    let text = render(samples::only(samples::NEVER_READ), Format::Text);
+    for name in ["wal_gaps", "base_backups", "archive_bytes", "last_wal", "latest_recoverable"] {
+        assert!(!text.contains(name), "{name}");
+    }
+    assert!(text.contains("verdict=\"unknown\"} 1"));
+}
+
+#[test]
+fn a_second_scrape_renders_nothing_and_a_new_snapshot_uses_the_memory_again() {
+    let mut metrics = RenderedMetrics::new(BUILD);
+    let snapshot = Arc::new(samples::fleet(samples::KINDS));
+    let first = metrics.scrape(&snapshot, &[], Format::Text);
+    let second = metrics.scrape(&snapshot, &[], Format::Text);
+    assert!(Arc::ptr_eq(&first.snapshot, &second.snapshot));
+    let address = first.snapshot.as_ptr();
+    drop((first, second));
+    let third = metrics.scrape(&Arc::new(samples::fleet(1)), &[], Format::Text);
+    assert_eq!(third.snapshot.as_ptr(), address);
+}
+
+#[test]
+fn both_formats_have_the_same_samples() {
+    let lines = |format| -> BTreeMap<String, String> {
+        let text = render(samples::fleet(samples::KINDS), format);
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let pairs = samples.map(|line| line.rsplit_once(' ').unwrap());
+        pairs
+            .map(|(series, value)| {
+                (series.replace("1.0\"", "1\"").replace("10.0\"", "10\""), value.to_owned())
+            })
+            .collect()
+    };
+    assert_eq!(lines(Format::Text), lines(Format::OpenMetrics));
+}
+
+#[test]
+fn the_table_keeps_the_rules_of_prometheus() {
+    let mut names = BTreeSet::new();
+    for family in families() {
+        let name = family.name;
+        assert!(names.insert(name), "{name} twice");
+        assert!(name.starts_with("backup_verifier_"), "{name}");
+        assert_eq!(name.ends_with("_total"), family.kind == Kind::Counter, "{name}");
+        assert_eq!(name.ends_with("_info"), family.kind == Kind::Info, "{name}");
+        assert!(!family.help.contains(['\\', '\n', '"']) && family.help.ends_with('.'), "{name}");
+        for label in family.labels {
+            assert!(!ARCHIVE_LABELS.contains(label), "{name} {label}");
+            assert!(!["namespace", "cluster", "pod", "job", "instance"].contains(label), "{name}");
+        }
+    }
+}

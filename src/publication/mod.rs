@@ -1,0 +1,15 @@
+//! Renders what was assessed: metrics, JSON, text, page. Decides nothing, reads no clock.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+pub mod metrics;
+pub mod nagios;
+pub mod page;
+pub mod report;
+mod runbook;
+pub mod snapshot;
+mod span;
+pub mod status_json;
+mod wording;
+
+#[cfg(test)]
+pub(crate) mod samples;

@@ -1,0 +1,182 @@
+//! One archive in full, on one page.
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::Assessment;
+use crate::assessment::BackupKind;
+use crate::assessment::TimeSource;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Severity;
+use crate::assessment::finding::duration;
+use crate::assessment::verdict::Verdict;
+use crate::publication::report::paper::Paper;
+use crate::publication::runbook;
+use crate::publication::span::newest_span;
+use crate::publication::span::reachable_spans;
+use crate::publication::wording::ago;
+use crate::publication::wording::bytes;
+use crate::publication::wording::sentence;
+use crate::publication::wording::utc;
+
+/// What fits on a page; the JSON has everything.
+const FINDINGS_MAX: usize = 8;
+const SPANS_MAX: usize = 4;
+const BACKUPS_MAX: usize = 8;
+
+pub(super) fn write_archive(paper: &mut Paper, assessment: &Assessment, now: DateTime<Utc>) {
+    paper.verdict(assessment.verdict, &assessment.archive.to_string());
+    paper.paragraph(0, sentence(assessment.verdict));
+    let read = match assessment.observed_at {
+        Some(at) => format!("last read {} ({})", utc(at), ago(at, now)),
+        None => "never read as a whole".to_owned(),
+    };
+    paper.paragraph(0, &format!("{}, {read}", assessment.address));
+    write_findings(paper, &assessment.findings);
+    let is_known = assessment.observed_at.is_some() || !assessment.backups.is_empty();
+    if is_known {
+        write_moments(paper, assessment, now);
+        write_backups(paper, assessment);
+    }
+    write_steps(paper, assessment);
+}
+
+fn write_findings(paper: &mut Paper, findings: &[Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    paper.heading("WHY");
+    for finding in findings.iter().take(FINDINGS_MAX) {
+        paper.severity(finding.severity, finding.code().as_str());
+        paper.paragraph(6, &finding.to_string());
+        paper.item(6, "do: ", &finding.problem.hint());
+    }
+    let rest = findings.len().saturating_sub(FINDINGS_MAX);
+    if rest != 0 {
+        paper.line(2, &format!("and {rest} more; see -o json"));
+    }
+}
+
+fn write_moments(paper: &mut Paper, assessment: &Assessment, now: DateTime<Utc>) {
+    paper.heading(match assessment.unreadable {
+        None => "WHAT CAN BE RESTORED",
+        Some(_) => "WHAT COULD BE RESTORED WHEN IT WAS READ LAST",
+    });
+    let spans = reachable_spans(&assessment.windows);
+    let Some(newest) = newest_span(&assessment.windows) else {
+        paper.line(2, "nothing");
+        return;
+    };
+    let at = newest.last.at;
+    let newest = format!("{} ({})", utc(at), ago(at, now));
+    paper.item(2, "newest moment  ", &newest);
+    let mut label = "every moment   ";
+    for span in spans.iter().rev().take(SPANS_MAX) {
+        let (first, last) = (utc(span.first_at), utc(span.last.at));
+        let length = duration(span.last.at - span.first_at);
+        paper.item(2, label, &format!("from {first} to {last} ({length})"));
+        label = "and            ";
+    }
+    let rest = spans.len().saturating_sub(SPANS_MAX);
+    if rest != 0 {
+        paper.line(2, &format!("and {rest} older stretches of time; see -o json"));
+    }
+    let is_bound = assessment.windows.iter().any(|window| {
+        window.last.at == at
+            && match window.last.source {
+                TimeSource::Upload => true,
+                TimeSource::Commit => false,
+            }
+    });
+    if is_bound {
+        paper.paragraph(
+            2,
+            "The newest moment is when its WAL was uploaded; the last commit inside is older, and \
+             a later recovery target fails.",
+        );
+    }
+    for window in &assessment.windows {
+        if let Some(timeline) = window.target_timeline {
+            let backup = &window.backup_id;
+            paper.paragraph(2, &format!("From backup {backup} only with targetTLI {timeline}."));
+        }
+    }
+}
+
+fn write_backups(paper: &mut Paper, assessment: &Assessment) {
+    if assessment.backups.is_empty() {
+        return;
+    }
+    paper.blank();
+    paper.line(2, &row("BACKUP", "STATE", "ENDED", ["SIZE", "REACHES"]));
+    for backup in assessment.backups.iter().rev().take(BACKUPS_MAX) {
+        let reach = assessment.windows.iter().find(|window| window.backup_id == backup.id);
+        let reach = reach.map_or_else(|| "-".to_owned(), |window| utc(window.last.at));
+        let ended = backup.ended_at.map_or_else(|| "-".to_owned(), utc);
+        let size = bytes(backup.size_bytes);
+        paper.line(2, &row(backup.id.as_str(), backup.kind.code(), &ended, [&size, &reach]));
+        if is_to_explain(backup) {
+            paper.paragraph(6, &backup.reasons.join("; "));
+        }
+    }
+    let rest = assessment.backups.iter().rev().skip(BACKUPS_MAX);
+    let (older, usable) = (rest.clone().count(), rest.filter(|backup| backup.is_usable()).count());
+    if older != 0 {
+        paper.line(2, &format!("and {older} older, {usable} of them usable; see -o json"));
+    }
+}
+
+fn is_to_explain(backup: &AssessedBackup) -> bool {
+    match backup.kind {
+        BackupKind::Unusable | BackupKind::Failed => !backup.reasons.is_empty(),
+        BackupKind::Usable | BackupKind::Running => false,
+    }
+}
+
+fn row(backup: &str, state: &str, ended: &str, [size, reaches]: [&str; 2]) -> String {
+    format!("{backup:15}  {state:8}  {ended:23}  {size:>10}  {reaches}")
+}
+
+fn write_steps(paper: &mut Paper, assessment: &Assessment) {
+    paper.heading("WHAT TO DO");
+    let mut steps = Vec::new();
+    let worst = assessment.findings.first().filter(|finding| match finding.severity {
+        Severity::Critical | Severity::Warning => true,
+        Severity::Info => false,
+    });
+    if let Some(worst) = worst {
+        let code = worst.code();
+        let (file, folder) = (runbook::file(code), runbook::FOLDER);
+        steps.push(format!("Deal with {} first. Runbook: {file} in {folder}", code.as_str()));
+    }
+    if let Some(step) = last_resort(assessment) {
+        steps.push(step);
+    }
+    if steps.is_empty() {
+        paper.line(2, "nothing");
+    }
+    for (number, step) in (1..).zip(steps) {
+        paper.item(2, &format!("{number}. "), &step);
+    }
+}
+
+/// For whoever has to restore before anything is repaired.
+fn last_resort(assessment: &Assessment) -> Option<String> {
+    let newest = newest_span(&assessment.windows).map(|span| utc(span.last.at));
+    match (assessment.verdict, newest) {
+        (Verdict::Recoverable | Verdict::AtRisk, _) => None,
+        (Verdict::Unrecoverable, Some(newest)) => Some(format!(
+            "To restore before that is repaired, choose a moment no later than {newest}; a \
+             restore to the newest state fails or loses data."
+        )),
+        (Verdict::Unrecoverable, None) => Some(
+            "Keep the running database: nothing that is stored here brings it back.".to_owned(),
+        ),
+        (Verdict::Unknown, Some(newest)) => Some(format!(
+            "Take what is said above as old news: when the archive was read last, moments up to \
+             {newest} could be restored."
+        )),
+        (Verdict::Unknown, None) => None,
+    }
+}

@@ -1,0 +1,202 @@
+//! What is known of every archive at one time; page, metrics and JSON all show the same one.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::Assessment;
+use crate::assessment::UnreadableReason;
+use crate::assessment::verdict::Verdict;
+use crate::domain::archive_id::StoreAddress;
+
+/// The result of a cycle. It never changes; the next cycle makes another one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    pub generated_at: DateTime<Utc>,
+    /// The worst of all archives.
+    pub verdict: Verdict,
+    /// By name; several archives of one name with the worst first.
+    pub archives: Vec<WatchedArchive>,
+    /// By name, each once.
+    pub stores: Vec<StoreState>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct WatchedArchive {
+    pub assessment: Arc<Assessment>,
+    /// The `name` of its [`StoreState`].
+    pub object_store: String,
+    pub checks: CheckCounts,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StoreState {
+    pub name: String,
+    /// Whether it answered when it was asked last.
+    pub is_up: bool,
+}
+
+/// How often an archive was checked since the program started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckCounts {
+    checks: u64,
+    /// In the order of `UnreadableReason::ALL`.
+    failures: [u64; UnreadableReason::ALL.len()],
+}
+
+impl Snapshot {
+    pub fn new(
+        generated_at: DateTime<Utc>,
+        mut archives: Vec<WatchedArchive>,
+        mut stores: Vec<StoreState>,
+    ) -> Self {
+        archives.sort_by(|left, right| {
+            let (left, right) = (&left.assessment, &right.assessment);
+            (&left.archive, Reverse(left.verdict), &left.address).cmp(&(
+                &right.archive,
+                Reverse(right.verdict),
+                &right.address,
+            ))
+        });
+        // A store that is down for one of its archives sorts first and is the one that stays.
+        stores.sort();
+        stores.dedup_by(|next, kept| next.name == kept.name);
+        let verdict = Verdict::worst(archives.iter().map(|archive| archive.assessment.verdict));
+        Self { generated_at, verdict, archives, stores }
+    }
+
+    /// Before the first cycle, when nothing is known.
+    pub fn empty(generated_at: DateTime<Utc>) -> Self {
+        Self::new(generated_at, Vec::new(), Vec::new())
+    }
+
+    /// One pass over some archives, without a history of checks.
+    pub fn once(generated_at: DateTime<Utc>, assessments: Vec<Assessment>) -> Self {
+        let archives: Vec<WatchedArchive> = assessments.into_iter().map(watched).collect();
+        let stores = archives
+            .iter()
+            .map(|archive| StoreState {
+                name: archive.object_store.clone(),
+                is_up: archive.assessment.unreadable.is_none(),
+            })
+            .collect();
+        Self::new(generated_at, archives, stores)
+    }
+
+    /// The archives that a reader should see first come first.
+    pub fn worst_first(&self) -> Vec<&WatchedArchive> {
+        let mut archives: Vec<&WatchedArchive> = self.archives.iter().collect();
+        archives.sort_by_key(|archive| Reverse(archive.assessment.verdict));
+        archives
+    }
+
+    /// Only the archives of one cluster; `None` if it is not watched.
+    pub fn of_cluster(&self, namespace: &str, cluster: &str) -> Option<Self> {
+        let archives: Vec<WatchedArchive> = self
+            .archives
+            .iter()
+            .filter(|watched| {
+                let archive = &watched.assessment.archive;
+                archive.namespace == namespace && archive.cluster == cluster
+            })
+            .cloned()
+            .collect();
+        let is_theirs =
+            |store: &&StoreState| archives.iter().any(|archive| archive.object_store == store.name);
+        let stores = self.stores.iter().filter(is_theirs).cloned().collect();
+        (!archives.is_empty()).then(|| Self::new(self.generated_at, archives, stores))
+    }
+}
+
+fn watched(assessment: Assessment) -> WatchedArchive {
+    let mut checks = CheckCounts::default();
+    checks.count(assessment.unreadable);
+    let object_store = store_name(&assessment.address.store);
+    WatchedArchive { assessment: Arc::new(assessment), object_store, checks }
+}
+
+/// A name for a store that has no other: different stores get different names, and none tells a
+/// password that somebody wrote into an endpoint.
+pub fn store_name(store: &StoreAddress) -> String {
+    match store {
+        StoreAddress::S3 { bucket, endpoint_url: Some(url), .. } => {
+            let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            format!("{}/{bucket}", host.trim_end_matches('/'))
+        }
+        StoreAddress::S3 { bucket, endpoint_url: None, region } => {
+            format!("s3.{region}.amazonaws.com/{bucket}")
+        }
+        StoreAddress::Directory(path) => path.clone(),
+    }
+}
+
+impl CheckCounts {
+    /// Counts one check, and why it failed if it did.
+    pub fn count(&mut self, failure: Option<UnreadableReason>) {
+        self.checks += 1;
+        for (reason, failures) in UnreadableReason::ALL.into_iter().zip(&mut self.failures) {
+            *failures += u64::from(failure == Some(reason));
+        }
+    }
+
+    pub const fn checks(&self) -> u64 {
+        self.checks
+    }
+
+    /// The number of failed checks for each reason, also for those that never happened.
+    pub fn failures(&self) -> impl Iterator<Item = (UnreadableReason, u64)> {
+        UnreadableReason::ALL.into_iter().zip(self.failures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publication::samples;
+
+    #[test]
+    fn a_store_that_is_down_for_one_archive_is_down() {
+        let state = |is_up| StoreState { name: "minio/cnpg".to_owned(), is_up };
+        let stores = vec![state(true), state(false), state(true)];
+        let snapshot = Snapshot::new(DateTime::UNIX_EPOCH, Vec::new(), stores);
+        assert_eq!(snapshot.stores, [state(false)]);
+    }
+
+    #[test]
+    fn the_worst_archives_come_first() {
+        let snapshot = samples::fleet(8);
+        let verdicts: Vec<Verdict> =
+            snapshot.worst_first().iter().map(|archive| archive.assessment.verdict).collect();
+        assert!(verdicts.is_sorted_by(|first, next| first >= next), "{verdicts:?}");
+        assert_eq!(snapshot.verdict, Verdict::Unrecoverable);
+    }
+
+    #[test]
+    fn a_cluster_that_is_not_watched_is_not_an_empty_one() {
+        assert_eq!(samples::fleet(3).of_cluster("databases", "nobody"), None);
+    }
+
+    #[test]
+    fn a_failed_check_counts_under_its_reason_only() {
+        let mut counts = CheckCounts::default();
+        counts.count(None);
+        counts.count(Some(UnreadableReason::Throttled));
+        assert_eq!(counts.checks(), 2);
+        for (reason, failures) in counts.failures() {
+            assert_eq!(failures, u64::from(reason == UnreadableReason::Throttled), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_store_tells_no_password() {
+        let store = StoreAddress::S3 {
+            bucket: "cnpg".to_owned(),
+            endpoint_url: Some("https://me:secret@minio:9000/".to_owned()),
+            region: "auto".to_owned(),
+        };
+        assert_eq!(store_name(&store), "minio:9000/cnpg");
+    }
+}

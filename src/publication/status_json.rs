@@ -1,0 +1,244 @@
+//! The JSON of `check -o json` and `/api/v1/status`, as scripts read it.
+//!
+//! It has types of its own, so that a name changed inside never breaks a script.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use chrono::Utc;
+use serde::Serialize;
+use serde::Serializer;
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::Assessment;
+use crate::assessment::FirstPoint;
+use crate::assessment::Gap;
+use crate::assessment::LastPoint;
+use crate::assessment::NewestSegment;
+use crate::assessment::RecoveryWindow;
+use crate::assessment::finding::Finding;
+use crate::publication::runbook;
+use crate::publication::snapshot::Snapshot;
+use crate::publication::wording::rfc3339;
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+pub struct StatusDocument<'a> {
+    generated_at: Time,
+    verdict: &'static str,
+    archives: Vec<Archive<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Archive<'a> {
+    cnpg_namespace: &'a str,
+    cnpg_cluster: &'a str,
+    server_name: &'a str,
+    destination_path: String,
+    verdict: &'static str,
+    observed_at: Option<Time>,
+    latest_recoverable: Option<bool>,
+    recovery_windows: Vec<Window<'a>>,
+    gaps: Vec<MissingWal>,
+    backups: Vec<Backup<'a>>,
+    newest_segment: Option<Segment>,
+    findings: Vec<JudgedProblem>,
+}
+
+#[derive(Debug, Serialize)]
+struct Window<'a> {
+    backup_id: &'a str,
+    first: First,
+    last: Last,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_timeline: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct First {
+    time: Time,
+    lsn: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Last {
+    time: Time,
+    lsn: String,
+    segment: String,
+    timeline: u32,
+    time_source: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct MissingWal {
+    timeline: u32,
+    first: String,
+    last: String,
+    count: u64,
+    effect: &'static str,
+    acknowledged: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Backup<'a> {
+    backup_id: &'a str,
+    status: Option<&'static str>,
+    usable: bool,
+    reasons: &'a [String],
+    begin_time: Option<Time>,
+    end_time: Option<Time>,
+    begin_wal: Option<String>,
+    end_wal: Option<String>,
+    size_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Segment {
+    name: String,
+    uploaded_at: Time,
+}
+
+#[derive(Debug, Serialize)]
+struct JudgedProblem {
+    code: &'static str,
+    severity: &'static str,
+    message: String,
+    hint: String,
+    runbook_url: String,
+    evidence: BTreeMap<&'static str, String>,
+}
+
+/// RFC 3339 in UTC.
+#[derive(Debug)]
+struct Time(DateTime<Utc>);
+
+/// The document with line breaks, for a file or a terminal.
+pub fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
+    let mut text = serde_json::to_string_pretty(&StatusDocument::new(snapshot))?;
+    text.push('\n');
+    Ok(text)
+}
+
+impl<'a> StatusDocument<'a> {
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let archives = snapshot.archives.iter();
+        Self {
+            generated_at: Time(snapshot.generated_at),
+            verdict: snapshot.verdict.code(),
+            archives: archives.map(|watched| Archive::new(&watched.assessment)).collect(),
+        }
+    }
+}
+
+impl<'a> Archive<'a> {
+    fn new(assessment: &'a Assessment) -> Self {
+        Self {
+            cnpg_namespace: &assessment.archive.namespace,
+            cnpg_cluster: &assessment.archive.cluster,
+            server_name: &assessment.archive.server_name,
+            destination_path: assessment.address.destination_path(),
+            verdict: assessment.verdict.code(),
+            observed_at: assessment.observed_at.map(Time),
+            latest_recoverable: assessment.latest_recoverable,
+            recovery_windows: assessment.windows.iter().map(Window::new).collect(),
+            gaps: assessment.gaps.iter().map(MissingWal::new).collect(),
+            backups: assessment.backups.iter().map(Backup::new).collect(),
+            newest_segment: assessment.newest_segment.map(Segment::new),
+            findings: assessment.findings.iter().map(JudgedProblem::new).collect(),
+        }
+    }
+}
+
+impl<'a> Window<'a> {
+    fn new(window: &'a RecoveryWindow) -> Self {
+        let FirstPoint { at, lsn } = window.first;
+        let LastPoint { at: last_at, source, lsn: last_lsn, segment } = window.last;
+        Self {
+            backup_id: window.backup_id.as_str(),
+            first: First { time: Time(at), lsn: lsn.to_string() },
+            last: Last {
+                time: Time(last_at),
+                lsn: last_lsn.to_string(),
+                segment: segment.to_string(),
+                timeline: segment.timeline.value(),
+                time_source: source.code(),
+            },
+            target_timeline: window.target_timeline.map(|timeline| timeline.value()),
+        }
+    }
+}
+
+impl MissingWal {
+    fn new(gap: &Gap) -> Self {
+        Self {
+            timeline: gap.first.timeline.value(),
+            first: gap.first.to_string(),
+            last: gap.last.to_string(),
+            count: gap.count,
+            effect: gap.effect.code(),
+            acknowledged: gap.is_acknowledged,
+        }
+    }
+}
+
+impl<'a> Backup<'a> {
+    fn new(backup: &'a AssessedBackup) -> Self {
+        Self {
+            backup_id: backup.id.as_str(),
+            status: backup.status.map(|status| status.code()),
+            usable: backup.is_usable(),
+            reasons: &backup.reasons,
+            begin_time: backup.began_at.map(Time),
+            end_time: backup.ended_at.map(Time),
+            begin_wal: backup.begin_wal.map(|name| name.to_string()),
+            end_wal: backup.end_wal.map(|name| name.to_string()),
+            size_bytes: backup.size_bytes,
+        }
+    }
+}
+
+impl Segment {
+    fn new(segment: NewestSegment) -> Self {
+        Self { name: segment.name.to_string(), uploaded_at: Time(segment.uploaded_at) }
+    }
+}
+
+impl JudgedProblem {
+    fn new(finding: &Finding) -> Self {
+        Self {
+            code: finding.code().as_str(),
+            severity: finding.severity.code(),
+            message: finding.to_string(),
+            hint: finding.problem.hint(),
+            runbook_url: runbook::url(finding.code()),
+            evidence: finding.problem.evidence().into_iter().collect(),
+        }
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&rfc3339(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publication::samples;
+
+    #[test]
+    fn the_document_is_what_scripts_rely_on() {
+        insta::assert_snapshot!(render(&samples::fleet(samples::KINDS)).unwrap());
+    }
+
+    #[test]
+    fn a_fleet_of_none_is_a_document_too() {
+        let text = render(&Snapshot::empty(DateTime::UNIX_EPOCH)).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let expected = serde_json::json!({
+            "generated_at": "1970-01-01T00:00:00Z", "verdict": "unknown", "archives": [],
+        });
+        assert_eq!(document, expected);
+    }
+}

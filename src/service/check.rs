@@ -1,0 +1,82 @@
+//! One pass over the selected archives, for the command line.
+
+use std::io;
+use std::io::IsTerminal;
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use futures::StreamExt;
+use futures::stream;
+
+use crate::assessment::Assessment;
+use crate::assessment::GapEffect;
+use crate::assessment::verdict::Verdict;
+use crate::config::CheckConfig;
+use crate::config::Output;
+use crate::publication::nagios;
+use crate::publication::report;
+use crate::publication::report::Colour;
+use crate::publication::snapshot::Snapshot;
+use crate::publication::status_json;
+use crate::service::clock;
+use crate::service::own_metrics::OwnMetrics;
+use crate::service::watched::Watched;
+use crate::sources::limits;
+use crate::sources::s3::S3Clients;
+use crate::sources::stores::Stores;
+
+/// Two looks at a hole are this far apart: longer than an upload that was under way at the first.
+const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
+
+/// A hole younger than this may still be uploading; an older one needs no second look.
+const UPLOADING_MAX: TimeDelta = TimeDelta::minutes(10);
+
+/// Checks, prints, and tells the worst verdict.
+pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
+    let metrics = OwnMetrics::register().context("register metrics")?;
+    let clients = S3Clients::new(clock::now, metrics.requests.clone());
+    let stores = Stores::new(clients, &config.credentials);
+    let checks = config.archives.into_iter().map(|archive| {
+        let watched = Watched::new(archive, &stores);
+        assess_once(watched)
+    });
+    let assessments: Vec<Assessment> =
+        stream::iter(checks).buffered(limits::ARCHIVES_AT_ONCE).collect().await;
+    let snapshot = Snapshot::once(clock::now(), assessments);
+    print(&snapshot, config.output).context("print the result")?;
+    Ok(snapshot.verdict)
+}
+
+/// Where nobody said how long an upload may take, a fresh hole is a gap if it is still there at a
+/// second look.
+async fn assess_once(mut watched: Watched) -> Assessment {
+    let first = watched.check(Duration::ZERO).await;
+    let has_gap = first.gaps.iter().any(|gap| gap.effect == GapEffect::StopsRecovery);
+    if watched.has_uploading_grace() || !has_gap {
+        return Assessment::clone(&first);
+    }
+    let lenient = watched.look_again(UPLOADING_MAX).await;
+    if lenient.gaps == first.gaps {
+        return Assessment::clone(&first);
+    }
+    tokio::time::sleep(SECOND_LOOK_AFTER).await;
+    watched.look_again(TimeDelta::zero()).await
+}
+
+fn print(snapshot: &Snapshot, output: Output) -> anyhow::Result<()> {
+    let is_terminal = io::stdout().is_terminal();
+    let colour = if is_terminal { Colour::Ansi } else { Colour::Plain };
+    let text = match output {
+        Output::Text => report::render(snapshot, colour),
+        Output::Json => status_json::render(snapshot).context("write JSON")?,
+        Output::Nagios => nagios::render(snapshot),
+    };
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        // Whoever reads the first line only, such as `head`, has what he wants.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}

@@ -1,0 +1,110 @@
+//! Accepts connections and bounds what each may take. Knows nothing of the answers.
+//!
+//! `axum::serve` sets no limit on headers and none on how long a client may take to send them.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+use crate::service::shutdown::Shutdown;
+
+/// Answers until `stop` is ready, then lets the answers that have begun come to their end.
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    let (closing, closed) = Shutdown::channel();
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            // The semaphore is never closed.
+            let permit = Arc::clone(&permits).acquire_owned().await.ok();
+            (listener.accept().await, permit)
+        };
+        tokio::select! {
+            () = &mut stop => break,
+            Some(_) = connections.join_next() => {}
+            (accepted, permit) = accepted => match accepted {
+                Ok((stream, _)) => {
+                    let (router, closed) = (router.clone(), closed.clone());
+                    connections.spawn(async move {
+                        answer(stream, router, closed).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => wait_after(&error).await,
+            },
+        }
+    }
+    drop(listener);
+    closing.send_replace(true);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(DRAIN_TIME_MAX, ended).await.is_err() {
+        tracing::warn!("connections are still open and are cut off");
+    }
+}
+
+async fn answer(stream: TcpStream, router: Router, mut closed: Shutdown) {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new());
+    builder.header_read_timeout(HEADER_TIME_MAX);
+    builder.max_buf_size(HEADER_BYTES_MAX);
+    builder.max_headers(HEADERS_MAX);
+    let service = TowerToHyperService::new(router);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        result = connection.as_mut() => {
+            if let Err(error) = result {
+                tracing::debug!(%error, "connection ended early");
+            }
+            return;
+        }
+        () = closed.requested() => {}
+        () = sleep(CONNECTION_TIME_MAX) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    if timeout(DRAIN_TIME_MAX, connection).await.is_err() {
+        tracing::debug!("connection is cut off");
+    }
+}
+
+/// A client that went away is its own affair; without file descriptors it helps to wait.
+async fn wait_after(error: &io::Error) {
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
+        _ => {
+            tracing::warn!(%error, "connection cannot be accepted");
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Two Prometheus servers, a kubelet and some browsers need a tenth of it.
+const CONNECTIONS_MAX: usize = 128;
+
+/// Our longest address and a browser's cookies for the same host fit twice.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+
+/// Browsers behind two proxies send about 30.
+const HEADERS_MAX: usize = 64;
+
+/// For sending the headers, and between two requests on one connection.
+const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Whoever stops reading an answer gives the connection back after this time.
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// The whole program has five seconds to end.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);

@@ -1,0 +1,269 @@
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::http::Method;
+use axum::http::Request;
+use chrono::DateTime;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::publication::samples;
+use crate::service::shutdown::Shutdown;
+
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// A daemon without a loop: the test plays it.
+struct Daemon {
+    router: Router,
+    health: Health,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    shutdown: watch::Sender<bool>,
+}
+
+struct Answer {
+    code: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Daemon {
+    fn new() -> Self {
+        let (shutdown, requested) = Shutdown::channel();
+        let health = Health::new(PERIOD, requested);
+        let empty = Snapshot::empty(DateTime::UNIX_EPOCH);
+        let (snapshots, receiver) = watch::channel(Arc::new(empty));
+        let published = Published::new(receiver, health.clone(), Registry::new());
+        Self { router: router(published), health, snapshots, shutdown }
+    }
+
+    fn after_a_cycle() -> Self {
+        let daemon = Self::new();
+        daemon.snapshots.send_replace(Arc::new(samples::fleet(samples::KINDS)));
+        daemon.health.finished_cycle();
+        daemon
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (code, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        Answer { code, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    fn header(&self, name: &str) -> &str {
+        self.headers[name].to_str().unwrap()
+    }
+
+    fn json(&self) -> serde_json::Value {
+        assert_eq!(self.header("content-type"), "application/json");
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_format_that_is_asked_for() {
+    let daemon = Daemon::after_a_cycle();
+    let text = daemon.get("/metrics").await;
+    assert_eq!(text.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert!(text.body.contains("# TYPE backup_verifier_checks_total counter\n"));
+    assert!(!text.body.contains("# EOF"));
+    let request = Request::get("/metrics").header("accept", "application/openmetrics-text");
+    let open_metrics = daemon.send(request.body(Body::empty()).unwrap()).await;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(open_metrics.header("content-type"), content_type);
+    assert!(open_metrics.body.contains("# TYPE backup_verifier_checks counter\n"));
+    assert!(open_metrics.body.ends_with("\n# EOF\n"));
+    for answer in [text, open_metrics] {
+        assert_eq!(answer.header("content-length"), answer.body.len().to_string());
+        assert_eq!(answer.header("vary"), "Accept");
+    }
+}
+
+#[tokio::test]
+async fn metrics_show_the_newest_snapshot() {
+    let daemon = Daemon::new();
+    assert!(daemon.get("/metrics").await.body.contains("\nbackup_verifier_archives 0\n"));
+    daemon.snapshots.send_replace(Arc::new(samples::fleet(2)));
+    assert!(daemon.get("/metrics").await.body.contains("\nbackup_verifier_archives 2\n"));
+}
+
+#[tokio::test]
+async fn the_code_of_a_cluster_tells_its_verdict() {
+    let daemon = Daemon::after_a_cycle();
+    for (kind, code) in [
+        (samples::HEALTHY, 200),
+        (samples::AT_RISK, 200),
+        (samples::UNRECOVERABLE, 503),
+        (samples::UNREAD_SINCE, 503),
+    ] {
+        let answer = daemon.get(&format!("/api/v1/status/databases/postgres-{kind:04}")).await;
+        assert_eq!(answer.code, code, "{kind}");
+        let document = answer.json();
+        assert_eq!(document["archives"].as_array().unwrap().len(), 1);
+        assert_eq!(document["verdict"], document["archives"][0]["verdict"]);
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_watched_is_not_found() {
+    let daemon = Daemon::after_a_cycle();
+    let answer = daemon.get("/api/v1/status/databases/nobody").await;
+    assert_eq!(answer.code, 404);
+    assert_eq!(answer.json(), serde_json::json!({"error": "databases/nobody is not watched"}));
+}
+
+#[tokio::test]
+async fn before_the_first_cycle_nobody_is_told_that_his_cluster_is_not_watched() {
+    let answer = Daemon::new().get("/api/v1/status/databases/postgres-0000").await;
+    assert_eq!(answer.code, 503);
+    assert!(answer.json()["error"].as_str().unwrap().contains("first cycle"));
+}
+
+#[tokio::test]
+async fn the_status_of_the_fleet_is_a_document_whatever_it_says() {
+    let answer = Daemon::after_a_cycle().get("/api/v1/status").await;
+    assert_eq!(answer.code, 200);
+    assert_eq!(answer.json()["verdict"], "unrecoverable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn liveness_depends_on_the_loop_alone() {
+    let daemon = Daemon::after_a_cycle();
+    daemon.shutdown.send_replace(true);
+    for path in ["/livez", "/healthz"] {
+        let answer = daemon.get(path).await;
+        assert_eq!((answer.code, answer.body.as_str()), (200, "ok\n"));
+    }
+    let verbose = daemon.get("/healthz?verbose").await;
+    assert_eq!((verbose.code, verbose.body.as_str()), (200, "[+]loop ok\nlivez check passed\n"));
+    tokio::time::advance(4 * PERIOD).await;
+    let stuck = daemon.get("/livez").await;
+    let body = "[-]loop failed: has not turned for 240 s\nlivez check failed\n";
+    assert_eq!((stuck.code, stuck.body.as_str()), (503, body));
+}
+
+#[tokio::test]
+async fn readiness_begins_with_the_first_cycle_and_ends_with_the_shutdown() {
+    let daemon = Daemon::new();
+    assert_eq!(daemon.get("/readyz").await.code, 503);
+    daemon.health.finished_cycle();
+    assert_eq!(daemon.get("/readyz").await.code, 200);
+    let verbose = daemon.get("/readyz?verbose=1").await;
+    assert_eq!(verbose.body, "[+]first-cycle ok\n[+]shutdown ok\nreadyz check passed\n");
+    daemon.shutdown.send_replace(true);
+    assert_eq!(daemon.get("/readyz").await.code, 503);
+}
+
+#[tokio::test]
+async fn the_page_is_found_with_its_style_and_nothing_else_is() {
+    let daemon = Daemon::after_a_cycle();
+    let page = daemon.get("/").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.body.contains("UNRECOVERABLE"));
+    assert_eq!(STYLESHEET_ROUTE, format!("/{}", page::STYLESHEET_PATH));
+    assert_eq!(daemon.get(STYLESHEET_ROUTE).await.code, 200);
+    assert_eq!(daemon.get("/admin").await.code, 404);
+}
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_load_nothing_from_elsewhere() {
+    let daemon = Daemon::after_a_cycle();
+    for path in ["/", "/metrics", "/livez", "/api/v1/status", "/nowhere"] {
+        let answer = daemon.get(path).await;
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn only_reading_is_allowed() {
+    let daemon = Daemon::after_a_cycle();
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        let request = Request::builder().method(method).uri("/metrics");
+        let answer = daemon.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.code, answer.header("allow")), (405, "GET,HEAD"));
+    }
+    let request = Request::head("/metrics").body(Body::empty()).unwrap();
+    let head = daemon.send(request).await;
+    let get = daemon.get("/metrics").await;
+    assert_eq!((head.code, head.body.as_str()), (200, ""));
+    assert_eq!(head.header("content-length"), get.header("content-length"));
+}
+
+#[tokio::test]
+async fn a_request_with_a_large_body_is_refused() {
+    let daemon = Daemon::after_a_cycle();
+    let request = Request::get("/metrics").body(Body::from(vec![0; 2_000])).unwrap();
+    assert_eq!(daemon.send(request).await.code, 413);
+}
+
+/// Sends bytes to a real server and reads all of its answer.
+async fn exchange(router: Router, bytes: &[u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(serve(listener, router, std::future::pending()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    server.abort();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_real_connection_gets_a_real_answer() {
+    let request = b"GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let answer = exchange(Daemon::new().router, request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn headers_without_end_are_refused() {
+    let cookie = "a".repeat(HEADERS_TOO_LONG);
+    let request = format!("GET / HTTP/1.1\r\nhost: a\r\ncookie: {cookie}\r\n\r\n");
+    let answer = exchange(Daemon::new().router, request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let many: String = (0..100).map(|number| format!("x-{number}: a\r\n")).collect();
+    let request = format!("GET / HTTP/1.1\r\nhost: a\r\n{many}\r\n");
+    let answer = exchange(Daemon::new().router, request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+/// More than the server's buffer, and little enough to be read before the connection is closed.
+const HEADERS_TOO_LONG: usize = 17_000;
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_is_hung_up_on() {
+    let answer = exchange(Daemon::new().router, b"GET / HT").await;
+    assert_eq!(answer, "");
+}
+
+#[tokio::test]
+async fn a_stop_ends_idle_connections_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, mut requested) = Shutdown::channel();
+    let router = Daemon::new().router;
+    let server = tokio::spawn(async move { serve(listener, router, requested.requested()).await });
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    stop.send_replace(true);
+    server.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}

@@ -1,0 +1,13 @@
+//! The long-running shell: starts and stops everything, and drives the cycle.
+
+pub mod build;
+pub mod check;
+pub mod clock;
+pub mod cycle;
+pub mod health;
+pub mod http;
+pub mod own_metrics;
+pub mod run;
+pub mod shutdown;
+pub mod telemetry;
+pub mod watched;

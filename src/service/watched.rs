@@ -1,0 +1,224 @@
+//! One archive that is watched: reads it, judges it, keeps what the next time needs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+use tokio::time::Instant;
+use tokio::time::timeout;
+
+use crate::assessment::Assessment;
+use crate::assessment::Subject;
+use crate::assessment::assess;
+use crate::assessment::expectations::Expectations;
+use crate::assessment::wanted_probes;
+use crate::config::ArchiveConfig;
+use crate::config::BaseBackupAgeMax;
+use crate::observation::Observation;
+use crate::observation::Unreadable;
+use crate::observation::UnreadableReason;
+use crate::observation::probe::SegmentId;
+use crate::publication::snapshot::CheckCounts;
+use crate::publication::snapshot::StoreState;
+use crate::publication::snapshot::WatchedArchive;
+use crate::publication::snapshot::store_name;
+use crate::service::clock;
+use crate::sources::collect::Collector;
+use crate::sources::collect::Listing;
+use crate::sources::limits;
+use crate::sources::stores::Stores;
+
+/// An archive, what it is held to, and what is known of it.
+pub struct Watched {
+    config: ArchiveConfig,
+    subject: Subject,
+    collector: Collector,
+    check_interval: Option<TimeDelta>,
+    listed_completely_at: Option<Instant>,
+    latest: Option<Arc<Assessment>>,
+    checks: CheckCounts,
+}
+
+/// Rounds of opening segments after one listing. A commit is looked for in up to sixteen segments
+/// one after the other, and the border between two servers' WAL is found by halving.
+const PROBE_ROUNDS_MAX: usize = 40;
+
+/// How long a scheduled backup may take before it counts as overdue.
+const BACKUP_DURATION_GRACE: TimeDelta = TimeDelta::hours(2);
+
+impl Watched {
+    pub fn new(config: ArchiveConfig, stores: &Stores) -> Self {
+        let store = stores.open(&config.address);
+        let collector = Collector::new(store, config.address.folder());
+        let subject = Subject { archive: config.id.clone(), address: config.address.clone() };
+        Self {
+            config,
+            subject,
+            collector,
+            check_interval: None,
+            listed_completely_at: None,
+            latest: None,
+            checks: CheckCounts::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn checked_every(self, interval: Duration) -> Self {
+        Self { check_interval: TimeDelta::from_std(interval).ok(), ..self }
+    }
+
+    /// Reads and judges the archive, completely if the last complete listing is that long ago.
+    pub async fn check(&mut self, complete_every: Duration) -> Arc<Assessment> {
+        let is_due = self.listed_completely_at.is_none_or(|at| complete_every <= at.elapsed());
+        let listing = if is_due { Listing::Complete } else { Listing::Incremental };
+        let began_at = Instant::now();
+        let now = clock::now();
+        let expected = self.expectations(now);
+        let assessment =
+            match timeout(limits::ARCHIVE_READ, self.read(listing, &expected, now)).await {
+                Ok(assessment) => assessment,
+                Err(_) => self.timed_out(&expected, now),
+            };
+        if listing == Listing::Complete && assessment.observed_at == Some(now) {
+            self.listed_completely_at = Some(began_at);
+        }
+        self.checks.count(assessment.unreadable);
+        let assessment = Arc::new(self.with_last_values(assessment));
+        self.log(&assessment, began_at.elapsed());
+        self.latest = Some(Arc::clone(&assessment));
+        assessment
+    }
+
+    /// What to publish; `None` before the first check.
+    pub fn published(&self) -> Option<(WatchedArchive, StoreState)> {
+        let assessment = Arc::clone(self.latest.as_ref()?);
+        let name = store_name(&self.subject.address.store);
+        let state = StoreState { name: name.clone(), is_up: assessment.unreadable.is_none() };
+        Some((WatchedArchive { assessment, object_store: name, checks: self.checks }, state))
+    }
+
+    /// Reads everything once more and judges it with another grace.
+    pub async fn look_again(&mut self, grace: TimeDelta) -> Assessment {
+        let now = clock::now();
+        let expected = Expectations { uploading_grace: grace, ..self.expectations(now) };
+        self.read(Listing::Complete, &expected, now).await
+    }
+
+    async fn read(
+        &mut self,
+        listing: Listing,
+        expected: &Expectations,
+        now: DateTime<Utc>,
+    ) -> Assessment {
+        if listing == Listing::Complete {
+            self.collector.forget_probes();
+        }
+        let mut seen = self.collector.observe(listing, now).await;
+        for _ in 0..PROBE_ROUNDS_MAX {
+            let wanted = self.unopened(&seen, expected, now);
+            if wanted.is_empty() {
+                break;
+            }
+            self.collector.probe(&mut seen, &wanted).await;
+        }
+        assess(&self.subject, &seen, expected, now)
+    }
+
+    fn unopened(
+        &self,
+        seen: &Observation,
+        expected: &Expectations,
+        now: DateTime<Utc>,
+    ) -> Vec<SegmentId> {
+        let mut wanted = wanted_probes(&self.subject, seen, expected, now);
+        wanted.retain(|id| !seen.probes.contains_key(id));
+        wanted
+    }
+
+    /// An archive that takes too long is unread.
+    fn timed_out(&self, expected: &Expectations, now: DateTime<Utc>) -> Assessment {
+        let unreadable = Unreadable {
+            what: "read the archive".to_owned(),
+            why: format!("it took more than {} s", limits::ARCHIVE_READ.as_secs()),
+            reason: UnreadableReason::Timeout,
+        };
+        let seen = Observation::unread_archive(now, unreadable);
+        assess(&self.subject, &seen, expected, now)
+    }
+
+    /// What could be read before stays while it cannot be read again.
+    fn with_last_values(&self, assessment: Assessment) -> Assessment {
+        match &self.latest {
+            Some(latest) if assessment.observed_at.is_none() => assessment.succeeding(latest),
+            _ => assessment,
+        }
+    }
+
+    fn expectations(&self, now: DateTime<Utc>) -> Expectations {
+        let config = &self.config.expectations;
+        let schedule = self.config.schedule.clone();
+        Expectations {
+            base_backup_age_max: match config.base_backup_age_max {
+                None => None,
+                Some(BaseBackupAgeMax::Exactly(age)) => Some(age),
+                Some(BaseBackupAgeMax::FromSchedule) => schedule
+                    .as_ref()
+                    .and_then(|schedule| schedule.interval_max(now))
+                    .map(|interval| interval + BACKUP_DURATION_GRACE),
+            },
+            wal_age_max: config.wal_age_max,
+            uploading_grace: config.uploading_grace.unwrap_or_else(TimeDelta::zero),
+            retention: self.config.retention_policy.as_ref().map(|policy| policy.window()),
+            schedule,
+            check_interval: self.check_interval,
+            acknowledge_gap_before: config.acknowledge_gap_before,
+        }
+    }
+
+    /// Whether somebody said how long an upload may take.
+    pub const fn has_uploading_grace(&self) -> bool {
+        self.config.expectations.uploading_grace.is_some()
+    }
+
+    fn log(&self, assessment: &Assessment, duration: Duration) {
+        let before = self.latest.as_ref().map(|latest| latest.verdict);
+        let verdict = assessment.verdict.code();
+        let archive = &assessment.archive;
+        let (cnpg_namespace, cnpg_cluster) = (&archive.namespace, &archive.cluster);
+        let server_name = &archive.server_name;
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        if before != Some(assessment.verdict) {
+            tracing::info!(
+                cnpg_namespace,
+                cnpg_cluster,
+                server_name,
+                verdict,
+                duration_ms,
+                "archive {archive} is {verdict}"
+            );
+            for finding in &assessment.findings {
+                let code = finding.code().as_str();
+                tracing::info!(cnpg_namespace, cnpg_cluster, server_name, code, "{finding}");
+            }
+        } else if assessment.unreadable.is_some() {
+            tracing::warn!(
+                cnpg_namespace,
+                cnpg_cluster,
+                server_name,
+                duration_ms,
+                "archive {archive} could not be read again"
+            );
+        } else {
+            tracing::debug!(
+                cnpg_namespace,
+                cnpg_cluster,
+                server_name,
+                verdict,
+                duration_ms,
+                "archive {archive} was checked"
+            );
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The built program, as a shell sees it: exit codes, and what goes to which stream.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::process::Command;
+
+/// Exit code, stdout and stderr of the program, which sees no other variables than these.
+fn execute(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_cnpg-backup-verifier"))
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn wrong_usage_is_64_and_explained_on_stderr() {
+    for (arguments, word) in [
+        (&[] as &[&str], "Usage"),
+        (&["inspect"], "inspect"),
+        (&["run", "--depth", "listing"], "--depth"),
+        (&["check", "--depth", "full"], "listing"),
+        (&["check", "--namespace", "databases"], "--cluster"),
+        (&["check", "--log-level", "loud"], "loud"),
+        (&["check", "--archive", "s3://cnpg"], "--archive: expected"),
+        (&["check"], "archives: expected"),
+        (&["run"], "archives: expected"),
+        (&["run", "--config", "/nowhere/config.yaml"], "/nowhere/config.yaml: expected"),
+    ] {
+        let (code, stdout, stderr) = execute(arguments, &[]);
+        assert_eq!(code, Some(64), "{arguments:?}: {stderr}");
+        assert_eq!(stdout, "", "{arguments:?}");
+        assert!(stderr.contains(word), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn all_problems_of_the_configuration_are_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.yaml");
+    fs::write(&path, "poll_interval: 60\nlisten: here\narchive: []\n").unwrap();
+    let path = path.to_str().unwrap();
+    let variables = [
+        ("CNPG_BACKUP_VERIFIER_EXPECTATIONS_WAL_MAX_AGE", "soon"),
+        ("CNPG_BACKUP_VERIFIER_SERVICE_HOST", "10.0.0.1"),
+    ];
+
+    for arguments in [&["run", "--config", path], &["check", "--config", path]] {
+        let (code, stdout, stderr) = execute(arguments, &variables);
+        assert_eq!((code, stdout.as_str()), (Some(64), ""));
+        let keys: Vec<&str> = stderr.lines().filter_map(|line| line.split(':').next()).collect();
+        let expected = [
+            "listen",
+            "poll_interval",
+            "CNPG_BACKUP_VERIFIER_EXPECTATIONS_WAL_MAX_AGE",
+            "archives",
+            "archive",
+        ];
+        assert_eq!(keys, expected, "{stderr}");
+    }
+}
+
+#[test]
+fn the_file_can_be_named_by_a_variable() {
+    let variables = [("CNPG_BACKUP_VERIFIER_CONFIG", "/nowhere/config.yaml")];
+    let (code, _, stderr) = execute(&["run"], &variables);
+    assert_eq!(code, Some(64));
+    assert!(stderr.contains("/nowhere/config.yaml"), "{stderr}");
+}
+
+#[test]
+fn help_is_no_mistake_and_every_command_has_an_example() {
+    for arguments in [
+        &["--help"] as &[&str],
+        &["run", "--help"],
+        &["check", "--help"],
+        &["check", "-h"],
+        &["version", "--help"],
+        &["help", "check"],
+    ] {
+        let (code, stdout, stderr) = execute(arguments, &[]);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        assert!(stdout.contains("Example"), "{arguments:?}: {stdout}");
+    }
+}
+
+#[test]
+fn the_version_names_revision_and_compiler() {
+    let (code, stdout, stderr) = execute(&["version"], &[]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let lines: Vec<&str> = stdout.lines().collect();
+    let [version, revision, rustc] = lines.as_slice() else { panic!("{stdout}") };
+    assert_eq!(*version, concat!("cnpg-backup-verifier ", env!("CARGO_PKG_VERSION")));
+    assert!(revision.starts_with("git revision "), "{revision}");
+    assert!(rustc.starts_with("rustc 1."), "{rustc}");
+}

@@ -1,0 +1,8 @@
+//! All integration tests in one binary.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod cli;
+mod metrics;
+mod object_store;
+#[path = "../samples/mod.rs"]
+mod samples;

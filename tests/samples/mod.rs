@@ -1,0 +1,284 @@
+//! A fleet of archives in every state, for tests of publication and for the bench.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+use cnpg_backup_verifier::assessment::AssessedBackup;
+use cnpg_backup_verifier::assessment::Assessment;
+use cnpg_backup_verifier::assessment::BackupKind;
+use cnpg_backup_verifier::assessment::FirstPoint;
+use cnpg_backup_verifier::assessment::Gap;
+use cnpg_backup_verifier::assessment::GapEffect;
+use cnpg_backup_verifier::assessment::LastPoint;
+use cnpg_backup_verifier::assessment::NewestSegment;
+use cnpg_backup_verifier::assessment::Promises;
+use cnpg_backup_verifier::assessment::RecoveryWindow;
+use cnpg_backup_verifier::assessment::TimeSource;
+use cnpg_backup_verifier::assessment::Totals;
+use cnpg_backup_verifier::assessment::UnreadableReason;
+use cnpg_backup_verifier::assessment::finding::Finding;
+use cnpg_backup_verifier::assessment::finding::Missing;
+use cnpg_backup_verifier::assessment::finding::Problem;
+use cnpg_backup_verifier::assessment::verdict::Verdict;
+use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
+use cnpg_backup_verifier::domain::archive_id::ArchiveId;
+use cnpg_backup_verifier::domain::archive_id::StoreAddress;
+use cnpg_backup_verifier::domain::backup::BackupId;
+use cnpg_backup_verifier::domain::backup::BackupStatus;
+use cnpg_backup_verifier::domain::lsn::Lsn;
+use cnpg_backup_verifier::domain::segment::SegmentName;
+use cnpg_backup_verifier::observation::Unreadable;
+use cnpg_backup_verifier::publication::snapshot::CheckCounts;
+use cnpg_backup_verifier::publication::snapshot::Snapshot;
+use cnpg_backup_verifier::publication::snapshot::StoreState;
+use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
+
+/// The number of different archives; a larger fleet repeats them under other names.
+pub(crate) const KINDS: usize = 6;
+
+pub(crate) fn fleet(archives: usize) -> Snapshot {
+    let archives = (0..archives).map(watched).collect();
+    let stores = vec![
+        StoreState { name: "databases/minio".to_owned(), is_up: true },
+        StoreState { name: "databases/r2".to_owned(), is_up: false },
+    ];
+    Snapshot::new(at("2026-01-10T12:00:00Z"), archives, stores)
+}
+
+fn watched(index: usize) -> WatchedArchive {
+    let assessment = match index % KINDS {
+        0 => healthy(index),
+        1 => at_risk(index),
+        2 => unrecoverable(index),
+        3 => unread_since(index),
+        4 => never_read(index),
+        _ => empty(index),
+    };
+    let mut checks = CheckCounts::default();
+    checks.count(None);
+    checks.count(assessment.unreadable);
+    let store = if assessment.unreadable.is_none() { "databases/minio" } else { "databases/r2" };
+    WatchedArchive { assessment: Arc::new(assessment), object_store: store.to_owned(), checks }
+}
+
+/// Two good backups and every segment since the older one.
+fn healthy(index: usize) -> Assessment {
+    let cluster = format!("postgres-{index:04}");
+    let checked_at = at("2026-01-10T11:59:58Z");
+    Assessment {
+        archive: ArchiveId {
+            namespace: "databases".to_owned(),
+            cluster: cluster.clone(),
+            server_name: cluster.clone(),
+        },
+        address: ArchiveAddress {
+            store: StoreAddress::S3 {
+                bucket: "cnpg".to_owned(),
+                endpoint_url: Some("http://127.0.0.1:9000".to_owned()),
+                region: "auto".to_owned(),
+            },
+            prefix: "home".to_owned(),
+            server_name: cluster,
+        },
+        verdict: Verdict::Recoverable,
+        observed_at: Some(checked_at),
+        checked_at,
+        unreadable: None,
+        latest_recoverable: Some(true),
+        windows: vec![window("20260109T000000", "FD"), window("20260110T000000", "FD")],
+        gaps: Vec::new(),
+        backups: vec![backup("20260109T000000", 0xF0), backup("20260110T000000", 0xF8)],
+        newest_segment: Some(NewestSegment {
+            name: segment(0xFD),
+            uploaded_at: at("2026-01-10T11:58:03Z"),
+        }),
+        findings: Vec::new(),
+        totals: Totals {
+            base_objects: 4,
+            base_bytes: 7_301_444_404,
+            wal_objects: 14,
+            wal_bytes: 61_865_984,
+            postgres_major: Some(16),
+        },
+        promises: Promises {
+            retention: Some(TimeDelta::days(30)),
+            schedule_interval: Some(TimeDelta::days(1)),
+            next_backup_due_at: Some(at("2026-01-11T00:00:00Z")),
+            base_backup_age_max: Some(TimeDelta::hours(25)),
+            wal_age_max: Some(TimeDelta::minutes(15)),
+            check_interval: Some(TimeDelta::seconds(60)),
+        },
+    }
+}
+
+/// The older backup is stranded before a hole, another hole is accepted, one backup failed.
+fn at_risk(index: usize) -> Assessment {
+    let mut assessment = healthy(index);
+    assessment.verdict = Verdict::AtRisk;
+    assessment.windows = vec![window("20260109T000000", "F3"), window("20260110T000000", "FD")];
+    let hole = Gap {
+        first: segment(0xF4),
+        last: segment(0xF6),
+        count: 3,
+        effect: GapEffect::Hole,
+        is_acknowledged: false,
+    };
+    let accepted = Gap {
+        first: segment(0xE0),
+        last: segment(0xE0),
+        count: 1,
+        effect: GapEffect::Harmless,
+        is_acknowledged: true,
+    };
+    assessment.gaps = vec![accepted, hole];
+    let failed = AssessedBackup {
+        status: Some(BackupStatus::Failed),
+        kind: BackupKind::Failed,
+        reasons: vec!["it failed".to_owned()],
+        ended_at: None,
+        end_wal: None,
+        ..backup("20260109T120000", 0xF5)
+    };
+    assessment.backups.insert(1, failed);
+    assessment.findings = vec![
+        Finding::risk(Problem::WalGap {
+            gap: hole,
+            stranded: vec![id("20260109T000000")],
+            parent_has_segment: false,
+        }),
+        Finding::notice(Problem::BackupFailed {
+            backup: id("20260109T120000"),
+            error: Some("no space left | on device\nread /var/lib/postgresql".to_owned()),
+            is_superseded: true,
+        }),
+    ];
+    assessment
+}
+
+/// A hole after the newest usable backup, and a newer backup that lost an object.
+fn unrecoverable(index: usize) -> Assessment {
+    let mut assessment = healthy(index);
+    assessment.verdict = Verdict::Unrecoverable;
+    assessment.latest_recoverable = Some(false);
+    assessment.windows = vec![RecoveryWindow {
+        target_timeline: Some(segment(1).timeline),
+        ..window("20260109T000000", "F9")
+    }];
+    let gap = Gap {
+        first: segment(0xFA),
+        last: segment(0xFA),
+        count: 1,
+        effect: GapEffect::StopsRecovery,
+        is_acknowledged: false,
+    };
+    assessment.gaps = vec![gap];
+    if let Some(newest) = assessment.backups.last_mut() {
+        newest.kind = BackupKind::Unusable;
+        newest.reasons = vec!["data.tar.bz2 is missing".to_owned()];
+    }
+    let stranded = vec![id("20260109T000000")];
+    let missing = Missing::Objects(vec!["data.tar.bz2".to_owned()]);
+    assessment.findings = vec![
+        Finding::fatal(Problem::WalGap { gap, stranded, parent_has_segment: false }),
+        Finding::risk(Problem::BackupIncomplete { backup: id("20260110T000000"), missing }),
+    ];
+    assessment
+}
+
+/// The values of an hour ago, since then the credentials are refused.
+fn unread_since(index: usize) -> Assessment {
+    let mut assessment = healthy(index);
+    assessment.verdict = Verdict::Unknown;
+    assessment.observed_at = Some(at("2026-01-10T11:00:00.5Z"));
+    assessment.unreadable = Some(UnreadableReason::Auth);
+    assessment.findings = vec![Finding::unknown(Problem::StoreDenied(denied()))];
+    assessment
+}
+
+/// Nothing is known but the name, and the name is not made for markup.
+fn never_read(index: usize) -> Assessment {
+    let mut assessment = healthy(index);
+    assessment.archive.server_name = format!("odd\"\\<b>{index}");
+    assessment.verdict = Verdict::Unknown;
+    assessment.observed_at = None;
+    assessment.unreadable = Some(UnreadableReason::Auth);
+    assessment.latest_recoverable = None;
+    assessment.windows.clear();
+    assessment.backups.clear();
+    assessment.newest_segment = None;
+    assessment.totals = Totals::default();
+    assessment.promises = Promises::default();
+    assessment.findings = vec![Finding::unknown(Problem::StoreDenied(denied()))];
+    assessment
+}
+
+/// It was read, and there is nothing.
+fn empty(index: usize) -> Assessment {
+    let mut assessment = never_read(index);
+    assessment.archive.server_name = assessment.archive.cluster.clone();
+    assessment.address.store = StoreAddress::Directory("/mnt/backups".to_owned());
+    assessment.address.prefix = String::new();
+    assessment.verdict = Verdict::Unrecoverable;
+    assessment.observed_at = Some(assessment.checked_at);
+    assessment.unreadable = None;
+    assessment.latest_recoverable = Some(false);
+    let address = assessment.address.to_string();
+    assessment.findings = vec![Finding::fatal(Problem::ArchiveEmpty { address })];
+    assessment
+}
+
+fn denied() -> Unreadable {
+    Unreadable {
+        what: "list the archive".to_owned(),
+        why: "InvalidAccessKeyId: the access key does not exist".to_owned(),
+        reason: UnreadableReason::Auth,
+    }
+}
+
+/// What a backup reaches, up to the end of the segment with these last digits.
+fn window(backup_id: &str, last: &str) -> RecoveryWindow {
+    let number = u64::from_str_radix(last, 16).unwrap();
+    let began_at = id(backup_id).began_at().unwrap();
+    let uploaded = began_at + TimeDelta::minutes(i64::try_from(number).unwrap());
+    let is_newest = last == "FD";
+    RecoveryWindow {
+        backup_id: id(backup_id),
+        first: FirstPoint { at: began_at + TimeDelta::minutes(7), lsn: Lsn::new(0xF000_0100) },
+        last: LastPoint {
+            at: if is_newest { at("2026-01-10T11:57:41.123456Z") } else { uploaded },
+            source: if is_newest { TimeSource::Commit } else { TimeSource::Upload },
+            lsn: Lsn::new((number + 1) << 24),
+            segment: segment(number),
+        },
+        target_timeline: None,
+    }
+}
+
+fn backup(backup_id: &str, begin: u64) -> AssessedBackup {
+    let began_at = id(backup_id).began_at().unwrap();
+    AssessedBackup {
+        id: id(backup_id),
+        status: Some(BackupStatus::Done),
+        kind: BackupKind::Usable,
+        reasons: Vec::new(),
+        began_at: Some(began_at),
+        ended_at: Some(began_at + TimeDelta::minutes(7)),
+        begin_wal: Some(segment(begin)),
+        end_wal: Some(segment(begin + 1)),
+        size_bytes: 3_650_722_202,
+    }
+}
+
+fn segment(index: u64) -> SegmentName {
+    SegmentName::parse(&format!("0000000100000000{index:08X}")).unwrap()
+}
+
+fn id(text: &str) -> BackupId {
+    BackupId::parse(text).unwrap()
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+}
