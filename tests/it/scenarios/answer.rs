@@ -4,7 +4,7 @@ use chrono::DateTime;
 use chrono::Utc;
 use cnpg_backup_verifier::assessment::Assessment;
 
-pub fn render(assessment: &Assessment) -> String {
+pub(crate) fn render(assessment: &Assessment) -> String {
     let mut lines = vec![format!("verdict   {}", assessment.verdict.code())];
     let latest = match assessment.latest_recoverable {
         Some(true) => "reachable",

@@ -36,23 +36,23 @@ use crate::scenarios::file::parse_time;
 
 const OUR_SYSTEM: u64 = 7_000_000_000_000_000_001;
 
-pub struct GivenObject {
+pub(crate) struct GivenObject {
     /// Relative to the server's folder.
-    pub key: String,
-    pub size: u64,
-    pub uploaded_at: Option<DateTime<Utc>>,
-    pub number: Option<u64>,
+    pub(crate) key: String,
+    pub(crate) size: u64,
+    pub(crate) uploaded_at: Option<DateTime<Utc>>,
+    pub(crate) number: Option<u64>,
 }
 
 /// A backup as a line of a scenario gives it.
-pub struct GivenBackup {
+pub(crate) struct GivenBackup {
     id: BackupId,
     words: Vec<String>,
 }
 
 impl GivenObject {
     /// `object PATH [SIZE] [uploaded DATE TIME]`
-    pub fn parse(path: &str, words: &[&str]) -> Self {
+    pub(crate) fn parse(path: &str, words: &[&str]) -> Self {
         let (words, uploaded_at) = match words {
             [words @ .., "uploaded", date, time] => (words, Some(parse_time(date, time))),
             words => (words, None),
@@ -61,19 +61,19 @@ impl GivenObject {
         Self { key: path.to_owned(), size, uploaded_at, number: None }
     }
 
-    pub fn is_whole_segment(&self) -> bool {
+    pub(crate) fn is_whole_segment(&self) -> bool {
         let name = self.segment_name();
         name.len() == 24 && !self.key.contains(".partial") && !self.key.contains(".backup")
     }
 
-    pub fn segment_name(&self) -> &str {
+    pub(crate) fn segment_name(&self) -> &str {
         let name = self.key.rsplit('/').next().unwrap();
         name.split('.').next().unwrap()
     }
 }
 
 impl GivenBackup {
-    pub fn parse(id: &str, words: &[&str]) -> Self {
+    pub(crate) fn parse(id: &str, words: &[&str]) -> Self {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
         Self { id: BackupId::parse(id).unwrap(), words }
     }
@@ -197,7 +197,7 @@ impl GivenBackup {
 }
 
 impl Scenario {
-    pub fn observe(&self) -> Observation {
+    pub(crate) fn observe(&self) -> Observation {
         let failed = |what: &str| {
             let found = self.unreadable.iter().find(|(it, _)| it == what);
             found.map(|(_, reason)| unreadable(&format!("list {what}"), *reason))

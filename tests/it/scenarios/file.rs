@@ -21,23 +21,23 @@ use crate::scenarios::archive::GivenBackup;
 use crate::scenarios::archive::GivenObject;
 
 /// What a file says above its `---`.
-pub struct Scenario {
-    pub subject: Subject,
-    pub now: DateTime<Utc>,
-    pub size: SegmentSize,
-    pub codec: String,
-    pub expectations: Expectations,
-    pub objects: Vec<GivenObject>,
-    pub backups: Vec<GivenBackup>,
-    pub histories: Vec<(TimelineId, Vec<String>)>,
-    pub probes: Vec<(TimelineId, SegmentNumber, Vec<String>)>,
-    pub vanished: Vec<(TimelineId, SegmentNumber)>,
-    pub unreadable: Vec<(String, UnreadableReason)>,
-    pub store_clock_ahead: TimeDelta,
+pub(crate) struct Scenario {
+    pub(crate) subject: Subject,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) size: SegmentSize,
+    pub(crate) codec: String,
+    pub(crate) expectations: Expectations,
+    pub(crate) objects: Vec<GivenObject>,
+    pub(crate) backups: Vec<GivenBackup>,
+    pub(crate) histories: Vec<(TimelineId, Vec<String>)>,
+    pub(crate) probes: Vec<(TimelineId, SegmentNumber, Vec<String>)>,
+    pub(crate) vanished: Vec<(TimelineId, SegmentNumber)>,
+    pub(crate) unreadable: Vec<(String, UnreadableReason)>,
+    pub(crate) store_clock_ahead: TimeDelta,
 }
 
 impl Scenario {
-    pub fn parse(text: &str, path: &Path) -> Self {
+    pub(crate) fn parse(text: &str, path: &Path) -> Self {
         let mut scenario = Self::empty();
         for line in text.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -169,38 +169,40 @@ impl Scenario {
     }
 
     /// Whether another object holds the same segment.
-    pub fn has_twin(&self, index: usize) -> bool {
+    pub(crate) fn has_twin(&self, index: usize) -> bool {
         let lost = &self.objects[index];
         let name = lost.segment_name();
         self.objects.iter().filter(|other| other.segment_name() == name).count() > 1
     }
 
     /// Nothing tells that the newest segment of a timeline was ever there.
-    pub fn is_newest(&self, lost: &GivenObject) -> bool {
+    pub(crate) fn is_newest(&self, lost: &GivenObject) -> bool {
         let (timeline, name) = (&lost.segment_name()[..8], lost.segment_name());
         let others = self.objects.iter().filter(|other| other.is_whole_segment());
-        others.filter(|it| it.segment_name().starts_with(timeline)).all(|it| it.segment_name() <= name)
+        others
+            .filter(|it| it.segment_name().starts_with(timeline))
+            .all(|it| it.segment_name() <= name)
     }
 
     /// A segment without content is worse than none, and a history that contradicts a segment no
     /// longer does without it.
-    pub fn is_better_without(&self, index: usize) -> bool {
+    pub(crate) fn is_better_without(&self, index: usize) -> bool {
         self.objects[index].size == 0
     }
 }
 
-pub fn parse_time(date: &str, time: &str) -> DateTime<Utc> {
+pub(crate) fn parse_time(date: &str, time: &str) -> DateTime<Utc> {
     let text = format!("{date} {time}");
     let formats = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"];
     let parsed = formats.iter().find_map(|it| NaiveDateTime::parse_from_str(&text, it).ok());
     parsed.unwrap_or_else(|| panic!("{text:?} is no time")).and_utc()
 }
 
-pub fn parse_number(hex: &str) -> SegmentNumber {
+pub(crate) fn parse_number(hex: &str) -> SegmentNumber {
     SegmentNumber::new(u64::from_str_radix(hex, 16).unwrap())
 }
 
-pub fn parse_timeline(text: &str) -> TimelineId {
+pub(crate) fn parse_timeline(text: &str) -> TimelineId {
     TimelineId::new(text.parse().unwrap()).unwrap()
 }
 

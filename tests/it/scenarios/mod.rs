@@ -5,7 +5,7 @@
 
 mod answer;
 mod archive;
-mod file;
+pub(crate) mod file;
 
 use std::fs;
 use std::path::Path;
@@ -26,12 +26,8 @@ fn every_scenario_is_answered_as_written() {
         let text = fs::read_to_string(path).unwrap();
         let (given, expected) = text.split_once("\n---\n").unwrap_or((&text, ""));
         let scenario = Scenario::parse(given, path);
-        let assessment = assess(
-            &scenario.subject,
-            &scenario.observe(),
-            &scenario.expectations,
-            scenario.now,
-        );
+        let assessment =
+            assess(&scenario.subject, &scenario.observe(), &scenario.expectations, scenario.now);
         let answer = render(&assessment);
         if is_update {
             fs::write(path, format!("{given}\n---\n{answer}")).unwrap();
@@ -41,7 +37,6 @@ fn every_scenario_is_answered_as_written() {
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
-    println!("{} scenarios", files.len());
 }
 
 /// Losing any one segment never improves a verdict, whatever the archive looks like.

@@ -1,0 +1,198 @@
+//! Keeps the arrows of `ARCHITECTURE.md` true: who may import whom, and who may touch the world.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+struct Layer {
+    name: &'static str,
+    may_use: &'static [&'static str],
+    effects: Effects,
+}
+
+#[derive(PartialEq)]
+enum Effects {
+    None,
+    Allowed,
+}
+
+const LAYERS: &[Layer] = &[
+    Layer { name: "domain", may_use: &[], effects: Effects::None },
+    Layer { name: "wal", may_use: &["domain"], effects: Effects::None },
+    Layer { name: "observation", may_use: &["domain"], effects: Effects::None },
+    Layer { name: "assessment", may_use: &["domain", "observation"], effects: Effects::None },
+    Layer { name: "publication", may_use: &["domain", "assessment"], effects: Effects::None },
+    Layer { name: "config", may_use: &["domain"], effects: Effects::Allowed },
+    Layer {
+        name: "sources",
+        may_use: &["domain", "wal", "observation", "config"],
+        effects: Effects::Allowed,
+    },
+    Layer {
+        name: "service",
+        may_use: &[
+            "domain",
+            "wal",
+            "observation",
+            "assessment",
+            "publication",
+            "config",
+            "sources",
+        ],
+        effects: Effects::Allowed,
+    },
+    Layer {
+        name: "cli",
+        may_use: &["assessment", "config", "service", "publication"],
+        effects: Effects::Allowed,
+    },
+];
+
+/// Crates and modules that do I/O, run tasks, keep time, or log.
+const EFFECTS: &[&str] = &[
+    "tokio",
+    "axum",
+    "hyper",
+    "kube",
+    "k8s_openapi",
+    "aws_sdk_s3",
+    "aws_config",
+    "tracing",
+    "futures",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+];
+
+#[test]
+fn layers_import_only_what_they_may() {
+    let mut violations = Vec::new();
+    for layer in LAYERS {
+        for file in rust_files(&source().join(layer.name)) {
+            violations.extend(judge(layer, &file.display().to_string(), &code_of(&file)));
+        }
+    }
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
+
+#[test]
+fn everything_in_src_is_a_known_layer() {
+    const ENTRY_POINTS: [&str; 2] = ["main", "lib"];
+
+    for entry in fs::read_dir(source()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_known = LAYERS.iter().any(|layer| layer.name == name);
+        assert!(is_known || ENTRY_POINTS.contains(&name), "{} has no layer", path.display());
+    }
+}
+
+#[test]
+fn forbidden_imports_are_seen() {
+    let judge = |name: &str, code: &str| {
+        let layer = LAYERS.iter().find(|layer| layer.name == name).unwrap();
+        judge(layer, "a file", code).len()
+    };
+    assert_eq!(judge("domain", "use crate::observation::Observation;"), 1);
+    assert_eq!(judge("domain", "use crate::{observation::Observation};"), 1);
+    assert_eq!(judge("domain", "use super::super::sources;"), 1);
+    assert_eq!(judge("assessment", "let text = std::fs::read_to_string(path);"), 1);
+    assert_eq!(judge("publication", "use crate::observation::Observation;"), 1);
+    assert_eq!(judge("wal", "use tokio::sync::watch;"), 1);
+    assert_eq!(judge("wal", "use crate::domain::lsn::Lsn;"), 0);
+    assert_eq!(judge("sources", "use crate::assessment::verdict::Verdict;"), 1);
+}
+
+#[test]
+fn files_stay_small_enough_to_read() {
+    const LINES_MAX: usize = 500;
+
+    let mut long = Vec::new();
+    for layer in LAYERS {
+        for file in rust_files(&source().join(layer.name)) {
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
+            if LINES_MAX < lines {
+                long.push(format!("{}: {lines} lines", file.display()));
+            }
+        }
+    }
+    assert!(long.is_empty(), "\n{}\n", long.join("\n"));
+}
+
+fn judge(layer: &Layer, file: &str, code: &str) -> Vec<String> {
+    let mut violations = Vec::new();
+    for evasion in ["crate::{", "super::super"].iter().filter(|it| code.contains(**it)) {
+        violations.push(format!("{file}: write `{evasion}` as a full path"));
+    }
+    for used in crate_paths(code) {
+        if used != layer.name && !layer.may_use.contains(&used.as_str()) {
+            violations.push(format!("{file}: uses crate::{used}"));
+        }
+    }
+    for effect in EFFECTS.iter().filter(|_| layer.effects == Effects::None) {
+        if mentions(code, effect) {
+            violations.push(format!("{file}: uses {effect}"));
+        }
+    }
+    violations
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The file without its comments and without its unit tests, which may use anything.
+fn code_of(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn crate_paths(code: &str) -> BTreeSet<String> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    code.split("crate::")
+        .skip(1)
+        .map(|rest| rest.chars().take_while(|c| is_word(*c)).collect::<String>())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn mentions(code: &str, path: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    ["::", ";"].iter().any(|end| {
+        code.match_indices(&format!("{path}{end}")).any(|(at, _)| !code[..at].ends_with(is_part))
+    })
+}
+
+/// The files of a layer: everything under `src/name/`, and `src/name.rs`. Files of tests alone
+/// (`tests.rs`, and generators behind `#[cfg(test)]`) may use anything.
+fn rust_files(layer: &Path) -> Vec<PathBuf> {
+    const TEST_ONLY: [&str; 4] = ["tests", "samples", "generator", "fixtures"];
+
+    let mut files = Vec::new();
+    let single = layer.with_extension("rs");
+    if single.exists() {
+        files.push(single);
+    }
+    let Ok(entries) = fs::read_dir(layer) else { return files };
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if TEST_ONLY.contains(&stem.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files.dedup();
+    files
+}
