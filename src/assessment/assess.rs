@@ -164,14 +164,17 @@ impl Case<'_> {
         findings.extend(gaps::judge(&gaps, &candidates, route.as_ref(), &archive));
         findings.extend(obstacles::judge(&archive, &candidates, ways.as_ref()));
         findings.extend(obstacles::duplicates(self.inventory));
-        findings.extend(timelines::judge(self.seen, self.inventory, &candidates, reached));
+        findings.extend(timelines::judge(&timelines, &candidates, reached));
         findings.extend(owners.judge(self.seen, self.inventory.segment_size));
         assessment.gaps = gaps.iter().map(|placed| placed.gap).collect();
 
         let windows = windows::find(self.seen, &archive, &candidates, &timelines);
         assessment.windows = windows.windows;
         self.describe_backups(assessment, standings, &candidates, &gaps);
-        windows.wanted
+        let floor = candidates.iter().map(|candidate| candidate.wal.last_required).max();
+        let border = route.as_ref().zip(floor);
+        let border = border.and_then(|(route, floor)| archive.wanted_border(route, floor));
+        windows.wanted.into_iter().chain(border).collect()
     }
 
     fn candidates(
@@ -317,8 +320,12 @@ fn describe(
             Some(Usability::Unusable { reason, .. } | Usability::Unknown(reason)),
         ) => (BackupKind::Unusable, vec![reason.clone()]),
         (Standing::Complete(_), None) => {
-            let reason = "it belongs to another PostgreSQL server, or its WAL could not be listed";
-            (BackupKind::Unusable, vec![reason.to_owned()])
+            let system = info.and_then(|info| info.system_identifier).unwrap_or_default();
+            let reason = format!(
+                "its WAL is not known to be whole: it could not be listed, or it belongs to \
+                 another PostgreSQL server (system identifier {system})"
+            );
+            (BackupKind::Unusable, vec![reason])
         }
         (Standing::Running, _) => (BackupKind::Running, vec!["it is running".to_owned()]),
         (Standing::Failed(problem), _) => (BackupKind::Failed, vec![problem.to_string()]),

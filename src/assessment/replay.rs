@@ -160,6 +160,35 @@ impl<'a> Archive<'a> {
         leftovers.filter(|(id, _)| route.passes(**id)).map(|(id, _)| id.number).min()
     }
 
+    /// The segment to open next to find where another server's WAL begins on a route: halfway
+    /// between the last one known to be ours and the first one known to be foreign.
+    ///
+    /// `floor` is known to be ours. Nothing is wanted while nothing foreign is suspected.
+    pub(super) fn wanted_border(&self, route: &Route, floor: SegmentNumber) -> Option<SegmentId> {
+        let ours = self.system_identifier?;
+        let newest = route.newest(SegmentNumber::LAST, self.inventory)?;
+        let (mut own, mut foreign) = (floor, None);
+        for (id, probe) in &self.seen.probes {
+            let Ok(SegmentProbe::Read(content)) = probe else { continue };
+            if !route.passes(*id) || id.number < floor {
+                continue;
+            }
+            if content.system_identifier == ours {
+                own = own.max(id.number);
+            } else if foreign.is_none_or(|known| id.number < known) {
+                foreign = Some(id.number);
+            }
+        }
+        let Some(foreign) = foreign else {
+            let is_opened = self.seen.probes.contains_key(&newest);
+            return (!self.predecessors.is_empty() && !is_opened).then_some(newest);
+        };
+        let between = foreign.value().checked_sub(own.value())? / 2;
+        let middle = SegmentNumber::new(own.value() + between);
+        let wanted = route.newest(middle, self.inventory).filter(|id| own < id.number)?;
+        (!self.seen.probes.contains_key(&wanted)).then_some(wanted)
+    }
+
     /// The last segment before the hole nearest to `tip`, if that hole may still be filled.
     fn before_uploading_hole(
         &self,

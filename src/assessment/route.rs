@@ -18,6 +18,7 @@ use crate::observation::HistoryDamage;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
+use crate::observation::timeline_archive::TimelineArchive;
 
 /// A way through the log to the end of one timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,21 +132,46 @@ impl<'a> Timelines<'a> {
 
     /// The newest timeline that left any trace.
     pub(super) fn newest(&self) -> Option<TimelineId> {
-        let is_own = |uploaded_at: Option<DateTime<Utc>>| match (self.since, uploaded_at) {
+        let with_partials = self
+            .inventory
+            .timelines
+            .iter()
+            .filter(|(_, archive)| !archive.partials().is_empty() && self.since.is_none());
+        let with_partials = with_partials.map(|(timeline, _)| *timeline).max();
+        with_partials.max(self.with_segments().max()).max(self.listed().max())
+    }
+
+    /// The timelines that have whole segments, oldest first.
+    pub(super) fn with_segments(&self) -> impl Iterator<Item = TimelineId> + '_ {
+        let is_own = |archive: &TimelineArchive| {
+            let ranges = archive.segments().ranges().iter();
+            let mut edges = ranges.flat_map(|range| [range.first, range.last]);
+            edges.any(|edge| self.is_own(archive.uploaded_at(edge)))
+        };
+        let timelines = self.inventory.timelines.iter();
+        timelines.filter(move |(_, archive)| is_own(archive)).map(|(timeline, _)| *timeline)
+    }
+
+    /// The timelines whose history file is listed, oldest first.
+    pub(super) fn listed(&self) -> impl Iterator<Item = TimelineId> + '_ {
+        let histories = self.inventory.histories.iter();
+        let own = histories.filter(|(_, object)| self.is_own(Some(object.uploaded_at)));
+        own.map(|(timeline, _)| *timeline)
+    }
+
+    fn is_own(&self, uploaded_at: Option<DateTime<Utc>>) -> bool {
+        match (self.since, uploaded_at) {
             (Some(since), Some(uploaded_at)) => since <= uploaded_at,
             (None, _) | (_, None) => true,
-        };
-        let with_segments = self.inventory.timelines.iter().filter(|(_, archive)| {
-            let last = archive.segments().last();
-            match last {
-                Some(last) => is_own(archive.uploaded_at(last)),
-                None => !archive.partials().is_empty() && self.since.is_none(),
-            }
-        });
-        let histories = &self.inventory.histories;
-        let listed = histories.iter().filter(|(_, object)| is_own(Some(object.uploaded_at)));
-        let newest_listed = listed.map(|(timeline, _)| *timeline).max();
-        with_segments.map(|(timeline, _)| *timeline).max().max(newest_listed)
+        }
+    }
+
+    pub(super) const fn seen(&self) -> &Observation {
+        self.seen
+    }
+
+    pub(super) const fn inventory(&self) -> &Inventory {
+        self.inventory
     }
 
     /// The route to the newest state. Where the newest timeline's history is of no use, only its

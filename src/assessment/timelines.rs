@@ -15,53 +15,39 @@ use crate::observation::HistoryDamage;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 
-/// `is_latest_reached` says whether some backup reaches the newest state in spite of it all.
+/// `reached` says whether some backup reaches the newest state in spite of it all.
 pub(super) fn judge(
-    seen: &Observation,
-    inventory: &Inventory,
+    timelines: &Timelines<'_>,
     candidates: &[Candidate<'_>],
     reached: GapEffect,
 ) -> Vec<Finding> {
-    let timelines = Timelines::new(seen, inventory);
-    let Some(newest) = timelines.newest() else { return Vec::new() };
-    let mut findings = missing(inventory, &timelines, newest, candidates, reached);
-    findings.extend(damaged(seen, inventory, candidates, reached));
+    let mut findings = missing(timelines, candidates, reached);
+    findings.extend(damaged(timelines, candidates, reached));
     findings
 }
 
 /// Timelines that left segments or descendants but no history file.
 fn missing(
-    inventory: &Inventory,
     timelines: &Timelines<'_>,
-    newest: TimelineId,
     candidates: &[Candidate<'_>],
     reached: GapEffect,
 ) -> Vec<Finding> {
-    let oldest = candidates.iter().map(|candidate| candidate.wal.begin.timeline).min();
-    let has_segments = |timeline: TimelineId| {
-        inventory.timeline(timeline).is_some_and(|archive| !archive.segments().is_empty())
-    };
-    let mut seen: BTreeSet<TimelineId> =
-        inventory.timelines.keys().copied().filter(|it| has_segments(*it)).collect();
+    let mut left_traces: BTreeSet<TimelineId> = timelines.with_segments().collect();
     // A listed history of a later timeline implies the ones between: PostgreSQL counts up.
-    if let Some(oldest) = oldest {
-        let first_listed = inventory.histories.keys().copied().find(|it| oldest < *it);
-        let gap_start = first_listed.map(|_| oldest.value() + 1);
-        let range = gap_start.map(|start| start..newest.value());
-        let implied = range.into_iter().flatten().take(TIMELINES_MAX);
-        seen.extend(implied.filter_map(TimelineId::new));
+    let oldest = candidates.iter().map(|candidate| candidate.wal.begin.timeline).min();
+    if let (Some(oldest), Some(newest)) = (oldest, timelines.listed().max()) {
+        let implied = (oldest.value() + 1..newest.value()).take(TIMELINES_MAX);
+        left_traces.extend(implied.filter_map(TimelineId::new));
     }
-    seen.into_iter()
+    left_traces
+        .into_iter()
         .filter(|timeline| TimelineId::FIRST < *timeline)
-        .filter(|timeline| !inventory.histories.contains_key(timeline))
+        .filter(|timeline| !timelines.inventory().histories.contains_key(timeline))
         .filter_map(|timeline| {
             let stranded = stranded_before(timeline, timelines, candidates);
             // Whoever begins on the timeline itself does not need its history.
-            if stranded.is_empty() {
-                return None;
-            }
-            let problem = Problem::HistoryMissing { timeline, stranded };
-            Some(weigh(problem, reached))
+            let is_missed = !stranded.is_empty();
+            is_missed.then(|| weigh(Problem::HistoryMissing { timeline, stranded }, reached))
         })
         .collect()
 }
@@ -70,11 +56,11 @@ fn missing(
 const TIMELINES_MAX: usize = 10_000;
 
 fn damaged(
-    seen: &Observation,
-    inventory: &Inventory,
+    timelines: &Timelines<'_>,
     candidates: &[Candidate<'_>],
     reached: GapEffect,
 ) -> Vec<Finding> {
+    let (seen, inventory) = (timelines.seen(), timelines.inventory());
     let refused: BTreeSet<TimelineId> = candidates
         .iter()
         .filter_map(|candidate| match candidate.route {
