@@ -171,10 +171,9 @@ impl Case<'_> {
         let windows = windows::find(self.seen, &archive, &candidates, &timelines);
         assessment.windows = windows.windows;
         self.describe_backups(assessment, standings, &candidates, &gaps);
-        let floor = candidates.iter().map(|candidate| candidate.wal.last_required).max();
-        let border = route.as_ref().zip(floor);
-        let border = border.and_then(|(route, floor)| archive.wanted_border(route, floor));
-        windows.wanted.into_iter().chain(border).collect()
+        let border = route.as_ref().and_then(|route| archive.wanted_border(route));
+        let suspects = owners.suspects(self.backups, self.inventory);
+        windows.wanted.into_iter().chain(border).chain(suspects).collect()
     }
 
     fn candidates(
@@ -213,6 +212,7 @@ impl Case<'_> {
         Archive::new(self.seen, self.inventory, self.now)
             .with_grace(self.expected.uploading_grace)
             .owned_by(owners)
+            .own_until(candidates.iter().map(|candidate| candidate.wal.last_required).max())
             .confirmed_up_to(confirmed)
     }
 

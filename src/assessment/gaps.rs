@@ -152,16 +152,14 @@ fn harmless_gaps(
     needed: &SegmentSet,
     latest: Option<&Latest<'_>>,
 ) -> SegmentSet {
-    let mut harmless = SegmentSet::default();
     let Some(segments) = archive.inventory.timeline(timeline).map(|it| it.segments()) else {
-        return harmless;
+        return SegmentSet::default();
     };
+    let mut all = SegmentSet::default();
     let ends = segments.first().zip(segments.last());
-    let Some(all) = ends.and_then(|(first, last)| SegmentRange::new(first, last)) else {
-        return harmless;
-    };
-    segments.gaps(all).into_iter().for_each(|gap| harmless.insert_range(gap));
-    needed.ranges().iter().for_each(|gap| harmless.remove_range(*gap));
+    let within = ends.and_then(|(first, last)| SegmentRange::new(first, last));
+    within.into_iter().for_each(|within| all.insert_range(within));
+    let mut harmless = all.without(segments).without(needed);
     // What may still be on its way is no gap at all.
     let settled = latest.and_then(|latest| archive.settled_tip(latest.route));
     if let Some(tip) = settled.filter(|tip| tip.timeline == timeline)

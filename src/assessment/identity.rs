@@ -10,6 +10,8 @@ use crate::domain::backup::BackupStatus;
 use crate::domain::segment::SegmentSize;
 use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 
 /// The server that writes to the archive now, and those before it.
@@ -22,6 +24,9 @@ pub(super) struct Owners {
     pub(super) since: Option<DateTime<Utc>>,
     foreign_backup: Option<(BackupId, u64)>,
 }
+
+/// The newest few of another server's backups tell whether it still writes here.
+const SUSPECTS_MAX: usize = 4;
 
 impl Owners {
     pub(super) fn of(backups: &[ObservedBackup]) -> Self {
@@ -46,6 +51,27 @@ impl Owners {
             predecessors,
             foreign_backup: foreign.map(|(_, system, id)| (id.clone(), system)),
         }
+    }
+
+    /// Segments that other servers' backups needed: whoever wrote them last may be in the way of
+    /// our recovery.
+    pub(super) fn suspects(
+        &self,
+        backups: &[ObservedBackup],
+        inventory: &Inventory,
+    ) -> Vec<SegmentId> {
+        let foreign = backups.iter().rev().filter_map(ObservedBackup::parsed_info);
+        foreign
+            .filter(|info| info.system_identifier != self.current)
+            .filter_map(|info| info.wal)
+            .filter(|wal| wal.segment_size == inventory.segment_size)
+            .map(|wal| SegmentId { timeline: wal.begin.timeline, number: wal.first_required })
+            .filter(|id| {
+                let archive = inventory.timeline(id.timeline);
+                archive.is_some_and(|archive| archive.segments().contains(id.number))
+            })
+            .take(SUSPECTS_MAX)
+            .collect()
     }
 
     pub(super) fn judge(&self, seen: &Observation, size: SegmentSize) -> Option<Finding> {

@@ -11,6 +11,7 @@ mod gaps;
 mod identity;
 mod obstacles;
 mod replay;
+pub mod restore_plan;
 mod retention;
 mod route;
 mod store;
@@ -79,6 +80,16 @@ pub struct RecoveryWindow {
     /// What recovery must be told (`targetTLI`) where its own choice, the latest timeline, would
     /// not work for this backup.
     pub target_timeline: Option<TimelineId>,
+    /// The WAL that a restore to the end of the window reads, in order.
+    pub path: Vec<WalStretch>,
+}
+
+/// Segments of one timeline, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalStretch {
+    pub first: SegmentName,
+    pub last: SegmentName,
+    pub count: u64,
 }
 
 /// The moment from which a backup is consistent.

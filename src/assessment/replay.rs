@@ -26,6 +26,8 @@ pub(super) struct Archive<'a> {
     system_identifier: Option<u64>,
     /// Servers that wrote here before; what is left of their WAL is no newer state.
     predecessors: Vec<u64>,
+    /// The last segment that a backup of this server needed.
+    own_until: Option<SegmentNumber>,
     /// By the store's clock.
     now: DateTime<Utc>,
     uploading_grace: TimeDelta,
@@ -70,6 +72,7 @@ impl<'a> Archive<'a> {
             seen,
             system_identifier: None,
             predecessors: Vec::new(),
+            own_until: None,
             now: now + seen.store_clock_ahead,
             uploading_grace: TimeDelta::zero(),
             confirmed: Vec::new(),
@@ -84,6 +87,11 @@ impl<'a> Archive<'a> {
     pub(super) fn owned_by(mut self, owners: &Owners) -> Self {
         self.system_identifier = owners.current;
         self.predecessors.clone_from(&owners.predecessors);
+        self
+    }
+
+    pub(super) fn own_until(mut self, own_until: Option<SegmentNumber>) -> Self {
+        self.own_until = own_until;
         self
     }
 
@@ -157,15 +165,19 @@ impl<'a> Archive<'a> {
             Ok(SegmentProbe::Damaged(_)) | Err(_) => false,
         };
         let leftovers = self.seen.probes.iter().filter(|(_, probe)| is_leftover(probe));
-        leftovers.filter(|(id, _)| route.passes(**id)).map(|(id, _)| id.number).min()
+        let own_until = self.own_until;
+        leftovers
+            .filter(|(id, _)| route.passes(**id) && own_until.is_none_or(|own| own < id.number))
+            .map(|(id, _)| id.number)
+            .min()
     }
 
     /// The segment to open next to find where another server's WAL begins on a route: halfway
     /// between the last one known to be ours and the first one known to be foreign.
     ///
-    /// `floor` is known to be ours. Nothing is wanted while nothing foreign is suspected.
-    pub(super) fn wanted_border(&self, route: &Route, floor: SegmentNumber) -> Option<SegmentId> {
-        let ours = self.system_identifier?;
+    /// Nothing is wanted while nothing foreign is suspected.
+    pub(super) fn wanted_border(&self, route: &Route) -> Option<SegmentId> {
+        let (ours, floor) = (self.system_identifier?, self.own_until?);
         let newest = route.newest(SegmentNumber::LAST, self.inventory)?;
         let (mut own, mut foreign) = (floor, None);
         for (id, probe) in &self.seen.probes {
@@ -175,7 +187,7 @@ impl<'a> Archive<'a> {
             }
             if content.system_identifier == ours {
                 own = own.max(id.number);
-            } else if foreign.is_none_or(|known| id.number < known) {
+            } else if floor < id.number && foreign.is_none_or(|known| id.number < known) {
                 foreign = Some(id.number);
             }
         }
@@ -234,7 +246,7 @@ impl<'a> Archive<'a> {
         let Stretch { timeline, segments } = stretch;
         let missing = match self.inventory.timeline(timeline) {
             None => Some(segments.first),
-            Some(archive) => archive.segments().gaps(segments).first().map(|gap| gap.first),
+            Some(archive) => archive.segments().first_missing(segments),
         };
         let missing = missing.map(|number| Obstacle {
             at: SegmentId { timeline, number },

@@ -7,9 +7,11 @@ use crate::assessment::FirstPoint;
 use crate::assessment::LastPoint;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
+use crate::assessment::WalStretch;
 use crate::assessment::candidate::Candidate;
 use crate::assessment::replay::Archive;
 use crate::assessment::route::Route;
+use crate::assessment::route::Stretch;
 use crate::assessment::route::Timelines;
 use crate::domain::segment::SegmentNumber;
 use crate::observation::Observation;
@@ -43,6 +45,7 @@ pub(super) fn find(
     for candidate in candidates {
         let (Some(reach), Ok(route)) = (candidate.reach(), &candidate.route) else { continue };
         let (Some(last), Some(ended_at)) = (reach.last, candidate.info.ended_at) else { continue };
+        let reach_end = last.number;
         let last = if candidate.is_standalone() {
             own_end(candidate, last, ended_at)
         } else {
@@ -71,11 +74,24 @@ pub(super) fn find(
             first: FirstPoint { at: ended_at, lsn: candidate.wal.end_lsn },
             last,
             target_timeline: (route.target != default).then_some(route.target),
+            path: path(candidate, route, reach_end),
         });
     }
     found.wanted.sort_unstable();
     found.wanted.dedup();
     found
+}
+
+fn path(candidate: &Candidate<'_>, route: &Route, last: SegmentNumber) -> Vec<WalStretch> {
+    let size = candidate.wal.segment_size;
+    let stretches = route.stretches(candidate.wal.first_required, last);
+    stretches
+        .map(|Stretch { timeline, segments }| WalStretch {
+            first: segments.first.name(timeline, size),
+            last: segments.last.name(timeline, size),
+            count: segments.count(),
+        })
+        .collect()
 }
 
 /// A standalone backup reaches its own end and nothing else.

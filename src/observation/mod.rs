@@ -118,9 +118,7 @@ impl Observation {
         let backups = self.backups.as_ref();
         let infos = backups.into_iter().flatten().filter_map(ObservedBackup::unread);
         let histories = self.histories.values().filter_map(|history| history.as_ref().err());
-        // A segment that is gone since it was listed is the next listing's business.
-        let is_lost = |unreadable: &&Unreadable| unreadable.reason != UnreadableReason::NotFound;
-        let probes = self.probes.values().filter_map(|probe| probe.as_ref().err()).filter(is_lost);
+        let probes = self.probes.values().filter_map(|probe| probe.as_ref().err());
         let lists = backups.err().into_iter().chain(self.archive.as_ref().err());
         lists.chain(infos).chain(histories).chain(probes)
     }

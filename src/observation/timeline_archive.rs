@@ -98,7 +98,7 @@ impl TimelineArchive {
 
     /// The first segment within a range that recovery could not replay.
     pub fn first_obstacle(&self, within: SegmentRange) -> Option<SegmentNumber> {
-        let missing = self.segments.gaps(within).first().map(|gap| gap.first);
+        let missing = self.segments.first_missing(within);
         let blocked = |set: &SegmentSet| {
             set.overlapping(within).next().map(|range| range.first.max(within.first))
         };
@@ -163,14 +163,9 @@ impl TimelineArchive {
 
     /// Remembers what an earlier, complete listing had and this one has not.
     pub(super) fn note_vanished(&mut self, earlier: &Self) {
-        self.vanished = earlier.vanished.clone();
-        for &range in earlier.segments.ranges() {
-            for gap in self.segments.gaps(range) {
-                self.vanished.insert_range(gap);
-            }
-        }
-        for &range in self.segments.ranges() {
-            self.vanished.remove_range(range);
+        self.vanished = earlier.vanished.without(&self.segments);
+        for &range in earlier.segments.without(&self.segments).ranges() {
+            self.vanished.insert_range(range);
         }
     }
 

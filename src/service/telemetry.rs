@@ -3,8 +3,11 @@
 use std::io;
 use std::io::IsTerminal;
 
+use tracing::Level;
+use tracing::Metadata;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -24,7 +27,7 @@ impl LogFormat {
 
 /// Logs from now on; to be called once.
 pub fn start(filter: Targets, format: LogFormat) {
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(tells_no_secret));
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     match format {
         LogFormat::Json => {
@@ -34,6 +37,11 @@ pub fn start(filter: Targets, format: LogFormat) {
         LogFormat::Text if io::stderr().is_terminal() => registry.with(layer).init(),
         LogFormat::Text => registry.with(layer.with_ansi(false)).init(),
     }
+}
+
+/// The AWS SDK logs whole requests at its lower levels, signatures included.
+fn tells_no_secret(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("aws_") || *metadata.level() <= Level::INFO
 }
 
 /// Parses directives as in `RUST_LOG`: `info`, `warn,cnpg_backup_verifier=debug`.

@@ -17,6 +17,7 @@ use crate::domain::object_key::ServerFolder;
 use crate::domain::segment::SegmentSize;
 use crate::observation::Observation;
 use crate::observation::Reading;
+use crate::observation::UnreadableReason;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
@@ -49,7 +50,8 @@ impl Collector {
     /// only close a gap.
     ///
     /// Retention deletes a backup before its WAL, so a complete listing looks at the backups a
-    /// second time: whoever is gone by then needs no WAL.
+    /// second time: whoever is gone by then needs no WAL. So does any listing that showed a
+    /// `backup.info` which was not there when it was read.
     pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
         let mut backups = self.read_backups().await;
         let archive = match &backups {
@@ -57,10 +59,10 @@ impl Collector {
             // The same store would fail the same way, after the same wait.
             Err(unreadable) => Err(unreadable.clone()),
         };
-        if listing == Listing::Complete
-            && archive.is_ok()
+        if archive.is_ok()
             && let Ok(seen) = &mut backups
             && !seen.is_empty()
+            && (listing == Listing::Complete || seen.iter().any(is_perhaps_deleted))
         {
             match self.list_backup_ids().await {
                 Ok(ids) => seen.retain(|backup| ids.contains(&backup.id)),
@@ -97,7 +99,8 @@ impl Collector {
         size: Option<SegmentSize>,
     ) -> Reading<Inventory> {
         let size = size.or(self.cache.segment_size).unwrap_or(SegmentSize::DEFAULT);
-        let known = self.cache.inventory.take().filter(|known| known.segment_size == size);
+        // What is known stays known if this listing fails.
+        let known = self.cache.inventory.clone().filter(|known| known.segment_size == size);
         let mut read = match (listing, known) {
             (Listing::Incremental, Some(known)) => self.list_new_wal(known).await,
             (Listing::Complete | Listing::Incremental, known) => {
@@ -111,6 +114,11 @@ impl Collector {
         self.cache.inventory = Some(read.clone());
         Ok(read)
     }
+}
+
+/// Whether the backup's objects were listed and then not found.
+fn is_perhaps_deleted(backup: &ObservedBackup) -> bool {
+    backup.info.as_ref().is_err_and(|unreadable| unreadable.reason == UnreadableReason::NotFound)
 }
 
 /// Of the newest backup that tells.

@@ -192,16 +192,24 @@ fn io_error(what: &str, error: &io::Error) -> StoreError {
     StoreError::new(kind, format!("`{what}`: {error}"))
 }
 
-/// Whether the path leads to nothing, a link to nothing included.
+/// Whether the path leads to nothing, as links to nothing or to each other do.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
-    )
+    ) || error.raw_os_error() == Some(LINKS_IN_A_CIRCLE)
 }
+
+/// `ELOOP` of Linux.
+const LINKS_IN_A_CIRCLE: i32 = 40;
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
     #[test]
@@ -211,5 +219,68 @@ mod tests {
         for key in ["", "/", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a/", "a\0b"] {
             assert_eq!(path_of(root, key), None, "{key:?}");
         }
+    }
+
+    fn store() -> (tempfile::TempDir, DirectoryStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DirectoryStore::new(folder.path());
+        (folder, store)
+    }
+
+    async fn keys(store: &DirectoryStore) -> Vec<String> {
+        let page = store.list_page(ListRequest::default()).await.unwrap();
+        page.objects.into_iter().map(|object| object.key).collect()
+    }
+
+    #[tokio::test]
+    async fn links_are_followed_and_never_in_a_circle() {
+        let (folder, store) = store();
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::write(elsewhere.path().join("segment"), "x").unwrap();
+        let root = folder.path();
+        symlink(elsewhere.path(), root.join("wals")).unwrap();
+        symlink(root, root.join("again")).unwrap();
+        symlink(root.join("nowhere"), root.join("dangling")).unwrap();
+        symlink(root.join("itself"), root.join("itself")).unwrap();
+        assert_eq!(keys(&store).await, ["wals/segment"]);
+        assert_eq!(store.get("wals/segment", 1).await.unwrap(), "x");
+        assert_eq!(store.head("itself").await.unwrap_err().kind, StoreErrorKind::NoSuchKey);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_not_utf8_is_listed_and_cannot_be_opened() {
+        let (folder, store) = store();
+        fs::write(folder.path().join(OsStr::from_bytes(b"a\xff")), "x").unwrap();
+        fs::write(folder.path().join("b"), "x").unwrap();
+        assert_eq!(keys(&store).await, ["a\u{fffd}", "b"]);
+        let error = store.get("a\u{fffd}", 9).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::NoSuchKey);
+    }
+
+    #[tokio::test]
+    async fn folders_without_files_and_sockets_are_no_objects() {
+        let (folder, store) = store();
+        fs::create_dir_all(folder.path().join("a/b/c")).unwrap();
+        let _socket = UnixListener::bind(folder.path().join("socket")).unwrap();
+        assert!(keys(&store).await.is_empty());
+        let request = ListRequest { is_outline: true, ..ListRequest::default() };
+        assert!(store.list_page(request).await.unwrap().folders.is_empty());
+        assert_eq!(store.head("socket").await.unwrap_err().kind, StoreErrorKind::NoSuchKey);
+    }
+
+    #[tokio::test]
+    async fn a_file_in_place_of_the_directory_is_no_directory() {
+        let (folder, _) = store();
+        fs::write(folder.path().join("file"), "x").unwrap();
+        let store = DirectoryStore::new(folder.path().join("file"));
+        let error = store.list_page(ListRequest::default()).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::NoSuchBucket);
+    }
+
+    #[test]
+    fn a_refused_permission_is_told_from_a_broken_disk() {
+        let kind = |error: io::ErrorKind| io_error("pg/wals", &error.into()).kind;
+        assert_eq!(kind(io::ErrorKind::PermissionDenied), StoreErrorKind::Denied);
+        assert_eq!(kind(io::ErrorKind::Other), StoreErrorKind::Unavailable);
     }
 }

@@ -33,13 +33,6 @@ pub const HISTORY_BYTES_MAX: u64 = 64 << 10;
 /// Holds `full`, `standalone` or nothing (`KeepManager` in `barman/annotations.py`).
 pub const KEEP_ANNOTATION_BYTES_MAX: u64 = 1 << 10;
 
-/// The largest `--wal-segsize` of `initdb`.
-pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
-
-/// bzip2 works on blocks of at most 900,000 bytes and shows nothing of one that is not complete,
-/// and incompressible data grows by up to 1 %.
-pub const HEADER_PROBE_BYTES: u64 = 1 << 20;
-
 /// `xz -9` needs 65 MiB to decode; Barman writes preset 3, which needs 5 MiB.
 pub const XZ_MEMORY_BYTES_MAX: u64 = 128 << 20;
 
@@ -116,6 +109,23 @@ pub const fn segment_content_bytes_max(segment_bytes: u64) -> u64 {
     segment_bytes + 1
 }
 
+/// Small objects read at the same time: enough to hide the latency of a month of `backup.info`
+/// files after a start, and no burst that a store would throttle.
+pub const BACKUPS_AT_ONCE: usize = 8;
+
+/// Hourly backups, as a five-field schedule makes them, kept for a year are 8,760.
+pub const BACKUPS_MAX: usize = 10_000;
+
+/// Every promotion leaves one; a thousand is a failover a day for three years.
+pub const HISTORIES_MAX: usize = 1_000;
+
+/// Each is about a hundred bytes; a steady archive needs one or two.
+pub const PROBES_REMEMBERED_MAX: usize = 256;
+
+/// Archives read at the same time. Most of a check is waiting: at 75 ms for each of two lists, a
+/// thousand archives take ten seconds of a minute's poll.
+pub const ARCHIVES_AT_ONCE: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,20 +145,3 @@ mod tests {
         }
     }
 }
-
-/// Small objects read at the same time: enough to hide the latency of a month of `backup.info`
-/// files after a start, and no burst that a store would throttle.
-pub const BACKUPS_AT_ONCE: usize = 8;
-
-/// Hourly backups, as a five-field schedule makes them, kept for a year are 8,760.
-pub const BACKUPS_MAX: usize = 10_000;
-
-/// Every promotion leaves one; a thousand is a failover a day for three years.
-pub const HISTORIES_MAX: usize = 1_000;
-
-/// Each is about a hundred bytes; a steady archive needs one or two.
-pub const PROBES_REMEMBERED_MAX: usize = 256;
-
-/// Archives read at the same time. Most of a check is waiting: at 75 ms for each of two lists, a
-/// thousand archives take ten seconds of a minute's poll.
-pub const ARCHIVES_AT_ONCE: usize = 16;

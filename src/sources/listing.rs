@@ -28,15 +28,6 @@ pub async fn list_all<S: ObjectStore + ?Sized>(
     list_range(store, range, None, &mut each).await
 }
 
-/// The folders directly under a prefix, each ending in `/`.
-pub async fn list_folders<S: ObjectStore + ?Sized>(
-    store: &S,
-    prefix: &str,
-) -> Result<Vec<String>, StoreError> {
-    let (folders, is_complete) = outline(store, prefix).await?;
-    if is_complete { Ok(folders) } else { Err(too_many_pages(prefix, OUTLINE_PAGES_MAX)) }
-}
-
 /// Folds every object into one fold for each range, and returns those in the order of their keys.
 ///
 /// A range ends between two folders under the prefix, so no folder is in two folds. A listing of
@@ -55,7 +46,7 @@ where
     let mut first = store.list_page(whole.request(None)).await?;
     let mut cuts = Vec::new();
     if first.continuation.is_some() {
-        let (folders, _) = outline(store, prefix).await?;
+        let folders = outline(store, prefix).await?;
         let listed = first.objects.last().map_or(prefix, |object| object.key.as_str());
         let left = folders.iter().filter(|folder| folder.as_str() > listed).collect::<Vec<_>>();
         cuts = cut(&left);
@@ -120,7 +111,8 @@ async fn list_range<S: ObjectStore + ?Sized>(
         let Some(continuation) = page.continuation else { return Ok(()) };
         page = store.list_page(range.request(Some(&continuation))).await?;
     }
-    Err(too_many_pages(range.prefix, LIST_PAGES_MAX))
+    let detail = format!("the listing of `{}` has over {LIST_PAGES_MAX} pages", range.prefix);
+    Err(StoreError::new(StoreErrorKind::TooLarge, detail))
 }
 
 fn check_order(prefix: &str, last: Option<&str>, key: &str) -> Result<(), StoreError> {
@@ -137,11 +129,12 @@ fn check_order(prefix: &str, last: Option<&str>, key: &str) -> Result<(), StoreE
     }
 }
 
-/// The folders, and whether these are all.
+/// The folders directly under a prefix; not all of very many, which only makes the last range
+/// longer.
 async fn outline<S: ObjectStore + ?Sized>(
     store: &S,
     prefix: &str,
-) -> Result<(Vec<String>, bool), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     let request = ListRequest { prefix, is_outline: true, ..ListRequest::default() };
     let mut folders = Vec::new();
     let mut continuation: Option<String> = None;
@@ -154,10 +147,10 @@ async fn outline<S: ObjectStore + ?Sized>(
         }
         continuation = page.continuation;
         if continuation.is_none() {
-            return Ok((folders, true));
+            break;
         }
     }
-    Ok((folders, false))
+    Ok(folders)
 }
 
 /// Keys that part these folders into ranges of about the same number.
@@ -170,7 +163,78 @@ fn cut(folders: &[&String]) -> Vec<String> {
     cuts.map(|folder| folder.trim_end_matches('/').to_owned()).collect()
 }
 
-fn too_many_pages(prefix: &str, pages_max: u32) -> StoreError {
-    let detail = format!("the listing of `{prefix}` has over {pages_max} pages");
-    StoreError::new(StoreErrorKind::TooLarge, detail)
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use chrono::DateTime;
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    /// A server that answers every request with the same page, and that there is more.
+    struct Odd {
+        keys: &'static [&'static str],
+    }
+
+    #[async_trait]
+    impl ObjectStore for Odd {
+        async fn list_page(&self, _: ListRequest<'_>) -> Result<ListPage, StoreError> {
+            let objects = self.keys.iter().map(|key| ListedObject {
+                key: (*key).to_owned(),
+                size: 0,
+                etag: String::new(),
+                uploaded_at: DateTime::UNIX_EPOCH,
+            });
+            let continuation = Some("again".to_owned());
+            Ok(ListPage { objects: objects.collect(), folders: Vec::new(), continuation })
+        }
+
+        async fn get(&self, _: &str, _: u64) -> Result<Bytes, StoreError> {
+            Ok(Bytes::new())
+        }
+
+        async fn get_range(&self, _: &str, _: u64, _: u64) -> Result<Bytes, StoreError> {
+            Ok(Bytes::new())
+        }
+
+        async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
+            Err(StoreError::new(StoreErrorKind::NoSuchKey, key))
+        }
+
+        fn clock_ahead(&self) -> Option<TimeDelta> {
+            None
+        }
+    }
+
+    async fn check(keys: &'static [&'static str], expected: &str) {
+        let error = list_all(&Odd { keys }, "a/", None, |_| {}).await.unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_breaks_its_promise_is_an_error() {
+        let disorder = "unexpected answer: the listing is not in byte order: ";
+        check(&["a/2", "a/1"], &format!("{disorder}`a/1` follows `a/2`")).await;
+        check(&["a/1", "a/1"], &format!("{disorder}`a/1` follows `a/1`")).await;
+        check(&["a/1", "a/2"], &format!("{disorder}`a/1` follows `a/2`")).await;
+        check(&["b/1"], "unexpected answer: the listing of `a/` shows `b/1`").await;
+    }
+
+    #[tokio::test]
+    async fn a_listing_without_an_end_is_an_error() {
+        let expected = "larger than allowed: the listing of `a/` has over 30000 pages";
+        check(&[], expected).await;
+    }
+
+    #[test]
+    fn ranges_are_of_about_the_same_number_of_folders() {
+        let folders = (0..160).map(|it| format!("wals/{it:03}/")).collect::<Vec<_>>();
+        let cut = |count: usize| cut(&folders[..count].iter().collect::<Vec<_>>());
+        assert!(cut(0).is_empty());
+        assert!(cut(2 * RANGE_FOLDERS_MIN - 1).is_empty());
+        assert_eq!(cut(2 * RANGE_FOLDERS_MIN), ["wals/016"]);
+        assert_eq!(cut(50), ["wals/016", "wals/033"]);
+        assert_eq!(cut(160).len(), 9);
+    }
 }

@@ -29,7 +29,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Contents {
     objects: BTreeMap<String, Stored>,
-    /// Makes a new ETag for every write.
+    /// Makes a new `ETag` for every write.
     writes: u64,
     clock_ahead: Option<TimeDelta>,
 }

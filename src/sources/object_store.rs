@@ -24,6 +24,8 @@ pub trait ObjectStore: Send + Sync {
     async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError>;
 
     /// Size, entity tag and upload time of one object.
+    ///
+    /// A missing bucket looks like a missing object here, because answers to HEAD have no body.
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError>;
 
     /// How far the store's clock was ahead of ours at its last answer, where it tells.

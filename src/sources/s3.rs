@@ -124,7 +124,7 @@ impl ObjectStore for S3Store {
             .send()
             .await;
         let answer = sent.map_err(|error| last_error(&attempts, &error))?;
-        let page = list_answer::page(answer, attempts.has_end_of_listing());
+        let page = attempts.check_end_of_listing().and_then(|()| list_answer::page(answer));
         page.map_err(|error| attempts.refuse(error))
     }
 
@@ -193,7 +193,7 @@ where
     })
 }
 
-/// Every object has an ETag, and Barman uploads no HTML: a page of a proxy is told from both.
+/// Every object has an `ETag`, and Barman uploads no HTML: a page of a proxy is told from both.
 fn check_source(etag: Option<&str>, content_type: Option<&str>) -> Result<(), StoreError> {
     let is_page = content_type.is_some_and(|content_type| content_type.starts_with("text/html"));
     if etag.is_some() && !is_page {

@@ -23,7 +23,6 @@ use crate::sources::collect::Collector;
 use crate::sources::collect::cache::Version;
 use crate::sources::limits;
 use crate::sources::listing::list_all;
-use crate::sources::object_store::StoreErrorKind;
 
 /// What a listing shows of one backup.
 #[derive(Default)]
@@ -79,15 +78,11 @@ impl Collector {
         })
     }
 
-    /// `None` if the backup was deleted since it was listed.
+    /// `None` for a folder without objects, which no listing shows.
     async fn read_backup(&self, id: BackupId, folder: Folder) -> Option<ReadBackup> {
         let info = match &folder.info {
             None => Ok(None),
-            Some(object) => match self.read_info(&id, object).await {
-                Ok(info) => Ok(Some(info)),
-                Err(None) => return None,
-                Err(Some(unreadable)) => Err(unreadable),
-            },
+            Some(object) => self.read_info(&id, object).await.map(Some),
         };
         let keep = match &folder.keep {
             None => Ok(None),
@@ -98,19 +93,13 @@ impl Collector {
         Some(ReadBackup { backup, info: folder.info, keep: folder.keep })
     }
 
-    async fn read_info(
-        &self,
-        id: &BackupId,
-        object: &ListedObject,
-    ) -> Result<ObservedInfo, Option<Unreadable>> {
+    async fn read_info(&self, id: &BackupId, object: &ListedObject) -> Reading<ObservedInfo> {
         if let Some(known) = self.cache.infos.get(id).and_then(|known| known.of(object)) {
             return Ok(known.clone());
         }
         let read = self.store.get(&object.key, limits::BACKUP_INFO_BYTES_MAX).await;
-        let bytes = read.map_err(|error| match error.kind {
-            StoreErrorKind::NoSuchKey => None,
-            _ => Some(error.unreadable(&format!("read backup.info of backup {id}"))),
-        })?;
+        let bytes =
+            read.map_err(|error| error.unreadable(&format!("read backup.info of backup {id}")))?;
         Ok(ObservedInfo { uploaded_at: object.uploaded_at, content: BackupInfo::parse(&bytes) })
     }
 
@@ -120,11 +109,7 @@ impl Collector {
         }
         let what = format!("read the keep annotation of backup {id}");
         let read = self.store.get(&object.key, limits::KEEP_ANNOTATION_BYTES_MAX).await;
-        let bytes = match read {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind == StoreErrorKind::NoSuchKey => return Ok(None),
-            Err(error) => return Err(error.unreadable(&what)),
-        };
+        let bytes = read.map_err(|error| error.unreadable(&what))?;
         match bytes.trim_ascii() {
             b"full" => Ok(Some(Keep::Full)),
             b"standalone" => Ok(Some(Keep::Standalone)),

@@ -36,9 +36,6 @@ struct Entry {
     is_folder: bool,
 }
 
-/// `ELOOP` of Linux.
-const LINKS_IN_A_CIRCLE: i32 = 40;
-
 impl<'a> Walk<'a> {
     /// Fails unless there is such a directory.
     pub(super) fn demand(directory: &Path) -> Result<(), StoreError> {
@@ -166,12 +163,7 @@ fn classify(entry: &DirEntry) -> io::Result<Option<Entry>> {
     let path = entry.path();
     let mut file_type = entry.file_type()?;
     if file_type.is_symlink() {
-        file_type = match fs::metadata(&path) {
-            Ok(metadata) => metadata.file_type(),
-            // A loop of links among themselves leads to nothing, like a dangling one.
-            Err(error) if error.raw_os_error() == Some(LINKS_IN_A_CIRCLE) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        file_type = fs::metadata(&path)?.file_type();
     }
     if !file_type.is_dir() && !file_type.is_file() {
         return Ok(None);

@@ -59,8 +59,12 @@ impl Attempts {
         self.state().error.clone()
     }
 
-    pub(super) fn has_end_of_listing(&self) -> bool {
-        self.state().has_end_of_listing
+    /// The SDK takes XML that ends early for whole.
+    pub(super) fn check_end_of_listing(&self) -> Result<(), StoreError> {
+        if self.state().has_end_of_listing {
+            return Ok(());
+        }
+        Err(StoreError::new(StoreErrorKind::Malformed, "the listing breaks off"))
     }
 
     /// Whether the object is too short to have the range that was asked for.

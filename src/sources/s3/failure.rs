@@ -109,7 +109,7 @@ pub(super) fn without_credentials(error: &(dyn Error + 'static)) -> Option<Store
         CredentialsError::CredentialsNotLoaded(_) => {
             "no credentials in the environment, profile files or instance metadata".to_owned()
         }
-        other => other.source().map_or_else(|| "no credentials".to_owned(), text),
+        other => format!("no credentials: {}", other.source().map(text).unwrap_or_default()),
     };
     Some(StoreError::new(StoreErrorKind::Denied, detail))
 }
@@ -179,6 +179,21 @@ mod tests {
             "access denied: HTTP 400, AuthorizationHeaderMalformed, \
              the bucket is in the region `eu-west-1`"
         );
+    }
+
+    #[test]
+    fn a_lack_of_credentials_is_a_denial_that_says_so() {
+        let check = |error: CredentialsError, expected: &str| {
+            let found = without_credentials(&error).unwrap();
+            assert_eq!(found, StoreError::new(StoreErrorKind::Denied, expected));
+        };
+        check(
+            CredentialsError::not_loaded_no_source(),
+            "no credentials in the environment, profile files or instance metadata",
+        );
+        let unread = CredentialsError::provider_error("read the key file `/a`: not found");
+        check(unread, "no credentials: read the key file `/a`: not found");
+        assert_eq!(without_credentials(&std::fmt::Error), None);
     }
 
     #[test]

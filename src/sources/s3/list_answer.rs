@@ -15,11 +15,10 @@ use crate::sources::object_store::ListPage;
 use crate::sources::object_store::StoreError;
 use crate::sources::object_store::StoreErrorKind;
 
-/// `has_end` says whether the XML goes on to the end of its root element.
-pub(super) fn page(answer: ListObjectsV2Output, has_end: bool) -> Result<ListPage, StoreError> {
-    if !has_end {
-        return Err(malformed("the listing breaks off"));
-    }
+/// How an answer writes its keys.
+type Decode = fn(String) -> String;
+
+pub(super) fn page(answer: ListObjectsV2Output) -> Result<ListPage, StoreError> {
     if answer.name().is_none() {
         return Err(malformed("the listing names no bucket"));
     }
@@ -35,21 +34,24 @@ pub(super) fn page(answer: ListObjectsV2Output, has_end: bool) -> Result<ListPag
     if is_truncated && continuation.is_none() {
         return Err(malformed("the listing goes on and does not say where"));
     }
-    let is_encoded = answer.encoding_type == Some(EncodingType::Url);
+    let decode: Decode = match answer.encoding_type {
+        Some(EncodingType::Url) => decode_url,
+        _ => |key| key,
+    };
     let folders = answer.common_prefixes.unwrap_or_default();
     let folders = folders.into_iter().map(|folder| match folder.prefix {
-        Some(prefix) => Ok(decode(prefix, is_encoded)),
+        Some(prefix) => Ok(decode(prefix)),
         None => Err(malformed("the listing shows a folder without a name")),
     });
     let objects = answer.contents.unwrap_or_default();
-    let objects = objects.into_iter().map(|object| listed(object, is_encoded));
+    let objects = objects.into_iter().map(|object| listed(object, decode));
     let (folders, objects) =
         (folders.collect::<Result<_, _>>()?, objects.collect::<Result<_, _>>()?);
     Ok(ListPage { objects, folders, continuation })
 }
 
-fn listed(object: Object, is_encoded: bool) -> Result<ListedObject, StoreError> {
-    let key = object.key.map(|key| decode(key, is_encoded));
+fn listed(object: Object, decode: Decode) -> Result<ListedObject, StoreError> {
+    let key = object.key.map(decode);
     let key = key.ok_or_else(|| malformed("the listing shows an object without a key"))?;
     let size = object.size.and_then(|size| u64::try_from(size).ok());
     let uploaded_at = object.last_modified.as_ref().and_then(time);
@@ -60,8 +62,8 @@ fn listed(object: Object, is_encoded: bool) -> Result<ListedObject, StoreError> 
 }
 
 /// Amazon encodes as forms do, a space as `+` (and a plus as `%2B`).
-fn decode(text: String, is_encoded: bool) -> String {
-    if !is_encoded || !text.contains(['%', '+']) {
+fn decode_url(text: String) -> String {
+    if !text.contains(['%', '+']) {
         return text;
     }
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_whole_answer_is_a_page() {
-        let found = page(answer().build(), true).unwrap();
+        let found = page(answer().build()).unwrap();
         assert_eq!(found.objects[0].uploaded_at, DateTime::from_timestamp(60, 0).unwrap());
         assert_eq!((found.objects[0].key.as_str(), found.objects[0].size), ("a", 1));
         assert_eq!((found.folders, found.continuation), (vec!["b/".to_owned()], None));
@@ -104,10 +106,9 @@ mod tests {
     #[test]
     fn less_than_the_store_listed_is_an_error() {
         let check = |answer: ListObjectsV2OutputBuilder, expected| {
-            let error = page(answer.build(), true).unwrap_err();
+            let error = page(answer.build()).unwrap_err();
             assert_eq!(error, StoreError::new(StoreErrorKind::Malformed, expected));
         };
-        assert!(page(answer().build(), false).is_err());
         check(answer().set_name(None), "the listing names no bucket");
         check(answer().set_is_truncated(None), "the listing does not say if it is whole");
         check(answer().key_count(3), "the listing shows fewer keys than it counts");
@@ -122,8 +123,14 @@ mod tests {
 
     #[test]
     fn keys_are_decoded_only_where_the_answer_says_so() {
-        assert_eq!(decode("a%2Bb+%25/%0A%C3%A9".to_owned(), true), "a+b %/\n\u{e9}");
-        assert_eq!(decode("a%2Bb+c".to_owned(), false), "a%2Bb+c");
-        assert_eq!(decode("%FF".to_owned(), true), "\u{fffd}");
+        let key_of = |answer: ListObjectsV2OutputBuilder| {
+            let object = Object::builder().key("a%2Bb+%25/%0A%C3%A9").size(1);
+            let object = object.last_modified(SdkDateTime::from_secs(60)).build();
+            let answer = answer.set_contents(None).contents(object);
+            page(answer.build()).unwrap().objects.remove(0).key
+        };
+        assert_eq!(key_of(answer()), "a%2Bb+%25/%0A%C3%A9");
+        assert_eq!(key_of(answer().encoding_type(EncodingType::Url)), "a+b %/\n\u{e9}");
+        assert_eq!(decode_url("%FF".to_owned()), "\u{fffd}");
     }
 }

@@ -8,7 +8,6 @@ use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::sources::failing::Failing;
 use cnpg_backup_verifier::sources::limits::LISTS_AT_ONCE;
 use cnpg_backup_verifier::sources::listing::list_all;
-use cnpg_backup_verifier::sources::listing::list_folders;
 use cnpg_backup_verifier::sources::listing::list_in_ranges;
 use cnpg_backup_verifier::sources::memory::MemoryStore;
 use cnpg_backup_verifier::sources::object_store::ListRequest;
@@ -250,17 +249,6 @@ async fn a_listing_of_one_page_costs_one_request() {
     list_all(&store, "pg/wals/", Some(&last), |object| found.push(object.key)).await.unwrap();
     assert!(found.into_iter().eq(segments().skip(998).take(2)));
     assert_eq!(server.requests().of(Sent::List), 2);
-}
-
-#[tokio::test]
-async fn folders_are_listed_without_what_is_in_them() {
-    for fixture in Fixture::all().await {
-        for key in KEYS {
-            fixture.put(key, "x", uploaded_at());
-        }
-        let found = list_folders(fixture.store().as_ref(), "pg/").await.unwrap();
-        assert_eq!(found, ["pg/wals-old/", "pg/wals/"], "{}", fixture.name());
-    }
 }
 
 #[tokio::test]

@@ -274,6 +274,11 @@ impl Scenario {
             ["commit", date, time] => read(Some(parse_time(date, time)), OUR_SYSTEM),
             ["no", "commit"] => read(None, OUR_SYSTEM),
             ["system", system] => read(None, system.parse().unwrap()),
+            ["segments", "of", size] => SegmentProbe::Read(SegmentContent {
+                system_identifier: OUR_SYSTEM,
+                segment_size: SegmentSize::new(size.parse::<u64>().unwrap() << 20).unwrap(),
+                newest_commit_at: None,
+            }),
             ["bad_crc"] => SegmentProbe::Damaged(SegmentDamage {
                 kind: SegmentDamageKind::BadCrc,
                 detail: "a record's checksum is wrong".to_owned(),
