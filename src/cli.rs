@@ -14,8 +14,10 @@ use tracing_subscriber::filter::Targets;
 use crate::assessment::verdict::Verdict;
 use crate::config::CheckArguments;
 use crate::config::ConfigError;
+use crate::config::RestorePlanArguments;
 use crate::config::RunArguments;
 use crate::service::build;
+use crate::service::restore_plan::Answer;
 use crate::service::telemetry;
 use crate::service::telemetry::LogFormat;
 
@@ -40,6 +42,9 @@ pub enum Command {
     /// Look at archives once, print what can be restored, and exit with the worst verdict
     #[command(after_help = CHECK_HELP)]
     Check(Box<CheckArguments>),
+    /// Tell whether a moment can be restored, and print the recovery Cluster to apply
+    #[command(after_help = RESTORE_PLAN_HELP)]
+    RestorePlan(Box<RestorePlanArguments>),
     /// Print version, git revision and compiler
     #[command(after_help = "Example:\n  cnpg-backup-verifier version")]
     Version,
@@ -71,7 +76,7 @@ impl Cli {
         let default = match self.command {
             Command::Run(_) => LevelFilter::INFO,
             // Its output is the answer; what it did on the way matters only when it went wrong.
-            Command::Check(_) | Command::Version => LevelFilter::WARN,
+            Command::Check(_) | Command::RestorePlan(_) | Command::Version => LevelFilter::WARN,
         };
         self.log.log_level.clone().unwrap_or_else(|| Targets::new().with_default(default))
     }
@@ -106,6 +111,14 @@ pub fn exit_code(verdict: Verdict) -> ExitCode {
         Verdict::AtRisk => ExitCode::from(1),
         Verdict::Unrecoverable => ExitCode::from(2),
         Verdict::Unknown => ExitCode::from(3),
+    }
+}
+
+pub fn plan_exit_code(answer: Answer) -> ExitCode {
+    match answer {
+        Answer::Reachable => ExitCode::SUCCESS,
+        Answer::NotReachable => ExitCode::from(2),
+        Answer::Unknown => ExitCode::from(3),
     }
 }
 
@@ -151,6 +164,21 @@ Examples:
       --endpoint-url https://s3.example.com --wal-max-age 15m --retention 30d
   cnpg-backup-verifier check --archive file:///mnt/backups/postgres-main
   cnpg-backup-verifier check --config config.yaml --namespace databases --cluster postgres -o json";
+
+const RESTORE_PLAN_HELP: &str = "\
+A target after the newest archived commit is not reachable: PostgreSQL refuses to end recovery
+before it has passed its target. Leave --to out to get the newest archived state.
+
+Exit codes:
+  0   reachable
+  2   not reachable; the nearest moments are printed
+  3   unknown: it could not be read well enough to say
+  64  wrong usage or configuration; all problems are listed
+
+Examples:
+  cnpg-backup-verifier restore-plan --config config.yaml --namespace databases --cluster postgres \\
+      --to 2026-08-20T10:30:00Z
+  cnpg-backup-verifier restore-plan --archive s3://backups/postgres-main -o yaml";
 
 #[cfg(test)]
 mod tests {

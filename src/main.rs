@@ -8,7 +8,9 @@ use cnpg_backup_verifier::cli::Cli;
 use cnpg_backup_verifier::cli::Command;
 use cnpg_backup_verifier::config::CheckConfig;
 use cnpg_backup_verifier::config::Config;
+use cnpg_backup_verifier::config::RestorePlanConfig;
 use cnpg_backup_verifier::service::check::check;
+use cnpg_backup_verifier::service::restore_plan::restore_plan;
 use cnpg_backup_verifier::service::run::run;
 use cnpg_backup_verifier::service::telemetry;
 
@@ -31,6 +33,10 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => {
             let verdict = check(CheckConfig::read(&arguments)?).await?;
             Ok(cli::exit_code(verdict))
+        }
+        Command::RestorePlan(arguments) => {
+            let answer = restore_plan(RestorePlanConfig::read(&arguments)?).await?;
+            Ok(cli::plan_exit_code(answer))
         }
         Command::Version => {
             cli::print_version()?;

@@ -31,6 +31,22 @@ pub struct CheckArguments {
 }
 
 #[derive(Args, Clone, Debug, Default)]
+pub struct RestorePlanArguments {
+    #[command(flatten)]
+    pub(super) file: FileArguments,
+    /// The moment to restore to, such as 2026-08-20T10:30:00Z, or latest
+    #[arg(long, value_name = "TIME", default_value = "latest")]
+    pub(super) to: String,
+    /// How the plan is printed on stdout
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: PlanOutput,
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(super) expectations: ExpectationArguments,
+}
+
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct FileArguments {
     /// Configuration in YAML
     #[arg(long, value_name = "FILE", env = "CNPG_BACKUP_VERIFIER_CONFIG")]
@@ -95,4 +111,16 @@ pub enum Output {
     Json,
     /// One line for monitoring plugins.
     Nagios,
+}
+
+/// In which form `restore-plan` prints its result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanOutput {
+    /// For people, with the manifest.
+    #[default]
+    Text,
+    /// The recovery Cluster to apply.
+    Yaml,
+    /// As at /api/v1/restore-plan.
+    Json,
 }

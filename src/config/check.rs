@@ -1,11 +1,17 @@
 //! What `check` looks at: archives of the configuration, or one named by its address.
 
+use chrono::DateTime;
+use chrono::Utc;
+
 use crate::config::Config;
 use crate::config::archive::ArchiveConfig;
 use crate::config::archive::Archives;
 use crate::config::arguments::CheckArguments;
 use crate::config::arguments::ExpectationArguments;
+use crate::config::arguments::FileArguments;
 use crate::config::arguments::Output;
+use crate::config::arguments::PlanOutput;
+use crate::config::arguments::RestorePlanArguments;
 use crate::config::arguments::SelectionArguments;
 use crate::config::credentials::Credentials;
 use crate::config::environment::Overrides;
@@ -19,6 +25,7 @@ use crate::config::location::ENDPOINT_URL;
 use crate::config::problem::ConfigError;
 use crate::config::problem::Problem;
 use crate::config::read_file;
+use crate::config::reader::Format;
 use crate::config::reader::Reader;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::retention_policy::RetentionPolicy;
@@ -40,25 +47,81 @@ impl CheckConfig {
 
     fn read_with(arguments: &CheckArguments, overrides: Overrides) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(overrides);
-        let document = read_file(&mut reader, arguments.file.config.as_deref());
-        let flags = Flags::read(&mut reader, arguments);
-        let needed = match arguments.selection.archive {
+        let chosen = Chosen {
+            file: &arguments.file,
+            selection: &arguments.selection,
+            expectations: &arguments.expectations,
+        };
+        let (archives, credentials) = chosen.read(&mut reader);
+        reader.finish(Some(Self { archives, credentials, output: arguments.output }))
+    }
+}
+
+/// Everything that `restore-plan` is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestorePlanConfig {
+    pub archive: ArchiveConfig,
+    pub credentials: Credentials,
+    /// `None` is the newest archived state.
+    pub to: Option<DateTime<Utc>>,
+    pub output: PlanOutput,
+}
+
+impl RestorePlanConfig {
+    pub fn read(arguments: &RestorePlanArguments) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(Overrides::from_environment());
+        let chosen = Chosen {
+            file: &arguments.file,
+            selection: &arguments.selection,
+            expectations: &arguments.expectations,
+        };
+        let (archives, credentials) = chosen.read(&mut reader);
+        let to = match arguments.to.as_str() {
+            "latest" => None,
+            moment => reader.flag("--to", Some(moment), &TARGET),
+        };
+        let names: Vec<String> = archives.iter().map(|archive| archive.id.to_string()).collect();
+        let mut archives = archives.into_iter();
+        let (archive, other) = (archives.next(), archives.next());
+        if other.is_some() {
+            let expected = "one archive, by --namespace and --cluster or --archive";
+            reader.note(Problem::new("restore-plan", expected, names.join(", ")));
+        }
+        let output = arguments.output;
+        reader.finish(archive.map(|archive| Self { archive, credentials, to, output }))
+    }
+}
+
+const TARGET: Format<DateTime<Utc>> = Format {
+    expected: "latest, or a moment as in RFC 3339, such as 2026-08-20T10:30:00Z",
+    parse: format::MOMENT.parse,
+};
+
+/// What flags say of the archives that are meant and what they are held to.
+struct Chosen<'a> {
+    file: &'a FileArguments,
+    selection: &'a SelectionArguments,
+    expectations: &'a ExpectationArguments,
+}
+
+impl Chosen<'_> {
+    fn read(&self, reader: &mut Reader) -> (Vec<ArchiveConfig>, Credentials) {
+        let document = read_file(reader, self.file.config.as_deref());
+        let flags = Flags::read(reader, self.selection, self.expectations);
+        let needed = match self.selection.archive {
             Some(_) => Archives::Optional,
             None => {
                 Archives::Needed("at least one archive, or --archive (Kubernetes is not asked yet)")
             }
         };
         let Config { archives, credentials, .. } =
-            Config::read_document(&mut reader, document.as_ref(), needed);
-
-        let mut archives = match &arguments.selection.archive {
-            Some(address) => {
-                Vec::from_iter(read_archive(&mut reader, address, &arguments.selection))
-            }
-            None => select(&mut reader, archives, &arguments.selection),
+            Config::read_document(reader, document.as_ref(), needed);
+        let mut archives = match &self.selection.archive {
+            Some(address) => Vec::from_iter(read_archive(reader, address, self.selection)),
+            None => select(reader, archives, self.selection),
         };
         archives.iter_mut().for_each(|archive| flags.apply(archive));
-        reader.finish(Some(Self { archives, credentials, output: arguments.output }))
+        (archives, credentials)
     }
 }
 
@@ -128,10 +191,14 @@ struct Flags {
 }
 
 impl Flags {
-    fn read(reader: &mut Reader, arguments: &CheckArguments) -> Self {
+    fn read(
+        reader: &mut Reader,
+        selection: &SelectionArguments,
+        expectations: &ExpectationArguments,
+    ) -> Self {
         let ExpectationArguments { wal_max_age, base_backup_max_age, uploading_grace, retention } =
-            &arguments.expectations;
-        let base_backup_format = match arguments.selection.archive {
+            expectations;
+        let base_backup_format = match selection.archive {
             Some(_) => &BASE_BACKUP_AGE_MAX_EXACTLY,
             None => &BASE_BACKUP_AGE_MAX,
         };

@@ -39,21 +39,15 @@ impl ArchiveFile {
             None => ArchiveFileKind::History(parse_history_name(stem)?),
             Some(folder) => {
                 let kind = parse_segment_name(stem)?;
-                (kind.segment()?.folder() == folder).then_some(kind)?
+                (name.get(..FOLDER_DIGITS) == Some(folder)).then_some(kind)?
             }
         };
         Some(Self { kind, codec })
     }
 }
 
-impl ArchiveFileKind {
-    const fn segment(self) -> Option<SegmentName> {
-        match self {
-            Self::Segment(name) | Self::Partial(name) | Self::BackupLabel(name) => Some(name),
-            Self::History(_) => None,
-        }
-    }
-}
+/// Timeline and log; the rest of a segment's name counts within the folder.
+const FOLDER_DIGITS: usize = 16;
 
 fn parse_history_name(stem: &str) -> Option<TimelineId> {
     let digits = stem.strip_suffix(".history")?;

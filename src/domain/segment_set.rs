@@ -107,6 +107,21 @@ impl SegmentSet {
         gaps
     }
 
+    /// The first of [`Self::gaps`] begins here.
+    pub fn first_missing(&self, within: SegmentRange) -> Option<SegmentNumber> {
+        match self.range_at(within.first) {
+            None => Some(within.first),
+            Some(range) => (range.last < within.last).then(|| range.last.next()),
+        }
+    }
+
+    /// What is here and not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let kept = self.ranges.iter().flat_map(|range| other.gaps(*range));
+        Self { ranges: kept.collect() }
+    }
+
     /// The present ranges that share a segment with `within`, in order, uncut.
     pub fn overlapping(&self, within: SegmentRange) -> impl Iterator<Item = SegmentRange> + '_ {
         let start = self.ranges.partition_point(|range| range.last < within.first);
@@ -226,6 +241,13 @@ mod tests {
 
     proptest! {
         #[test]
+        fn what_the_other_has_is_taken_away(steps in steps(), others in steps()) {
+            let ((set, plain), (other, plain_other)) = (play(steps), play(others));
+            let left: SegmentSet = plain.difference(&plain_other).copied().map(number).collect();
+            prop_assert_eq!(set.without(&other), left);
+        }
+
+        #[test]
         fn the_set_agrees_with_a_plain_one(steps in steps()) {
             let (set, plain) = play(steps);
             for value in 0..64 {
@@ -243,6 +265,7 @@ mod tests {
             let (set, plain) = play(steps);
             let within = range(first, first + count);
             let gaps = set.gaps(within);
+            prop_assert_eq!(set.first_missing(within), gaps.first().map(|gap| gap.first));
             for value in first..=first + count {
                 let is_missing = gaps.iter().any(|gap| gap.contains(number(value)));
                 prop_assert_eq!(is_missing, !plain.contains(&value));

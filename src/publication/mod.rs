@@ -5,6 +5,7 @@ pub mod metrics;
 pub mod nagios;
 pub mod page;
 pub mod report;
+pub mod restore_plan;
 mod runbook;
 pub mod snapshot;
 mod span;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::io::IsTerminal;
-use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -21,6 +20,7 @@ use crate::publication::report::Colour;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
 use crate::service::clock;
+use crate::service::output;
 use crate::service::own_metrics::OwnMetrics;
 use crate::service::watched::Watched;
 use crate::sources::limits;
@@ -51,7 +51,7 @@ pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
 
 /// Where nobody said how long an upload may take, a fresh hole is a gap if it is still there at a
 /// second look.
-async fn assess_once(mut watched: Watched) -> Assessment {
+pub(super) async fn assess_once(mut watched: Watched) -> Assessment {
     let first = watched.check(Duration::ZERO).await;
     let has_gap = first.gaps.iter().any(|gap| gap.effect == GapEffect::StopsRecovery);
     if watched.has_uploading_grace() || !has_gap {
@@ -73,10 +73,5 @@ fn print(snapshot: &Snapshot, output: Output) -> anyhow::Result<()> {
         Output::Json => status_json::render(snapshot).context("write JSON")?,
         Output::Nagios => nagios::render(snapshot),
     };
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
-        // Whoever reads the first line only, such as `head`, has what he wants.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
-    }
+    Ok(output::print(&text)?)
 }

@@ -2,6 +2,7 @@
 
 mod guard;
 mod negotiation;
+mod plans;
 mod probes;
 mod server;
 
@@ -67,6 +68,15 @@ impl Published {
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshots.borrow())
     }
+
+    /// Before the first cycle nobody knows what is watched.
+    fn not_watched(&self, namespace: &str, cluster: &str) -> Response {
+        if self.health.has_finished_cycle() {
+            refusal(StatusCode::NOT_FOUND, &format!("{namespace}/{cluster} is not watched"))
+        } else {
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "the first cycle has not finished yet")
+        }
+    }
 }
 
 pub fn router(published: Published) -> Router {
@@ -79,6 +89,7 @@ pub fn router(published: Published) -> Router {
         .route("/readyz", get(probes::ready))
         .route("/api/v1/status", get(status))
         .route("/api/v1/status/{namespace}/{cluster}", get(cluster_status))
+        .route("/api/v1/restore-plan/{namespace}/{cluster}", get(plans::restore_plan))
         .fallback(async || (StatusCode::NOT_FOUND, "there is no such page\n"))
         .layer(middleware::from_fn(guard::bound))
         .with_state(published)
@@ -143,10 +154,7 @@ async fn cluster_status(
             };
             document(code, &snapshot)
         }
-        None if published.health.has_finished_cycle() => {
-            refusal(StatusCode::NOT_FOUND, &format!("{namespace}/{cluster} is not watched"))
-        }
-        None => refusal(StatusCode::SERVICE_UNAVAILABLE, "the first cycle has not finished yet"),
+        None => published.not_watched(&namespace, &cluster),
     }
 }
 

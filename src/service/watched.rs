@@ -13,6 +13,7 @@ use crate::assessment::Assessment;
 use crate::assessment::Subject;
 use crate::assessment::assess;
 use crate::assessment::expectations::Expectations;
+use crate::assessment::verdict::Verdict;
 use crate::assessment::wanted_probes;
 use crate::config::ArchiveConfig;
 use crate::config::BaseBackupAgeMax;
@@ -28,6 +29,7 @@ use crate::service::clock;
 use crate::sources::collect::Collector;
 use crate::sources::collect::Listing;
 use crate::sources::limits;
+use crate::sources::object_store::ObjectStore;
 use crate::sources::stores::Stores;
 
 /// An archive, what it is held to, and what is known of it.
@@ -38,6 +40,8 @@ pub struct Watched {
     check_interval: Option<TimeDelta>,
     listed_completely_at: Option<Instant>,
     latest: Option<Arc<Assessment>>,
+    /// The verdict of the last reading that missed nothing.
+    last_whole_verdict: Option<Verdict>,
     checks: CheckCounts,
 }
 
@@ -51,6 +55,11 @@ const BACKUP_DURATION_GRACE: TimeDelta = TimeDelta::hours(2);
 impl Watched {
     pub fn new(config: ArchiveConfig, stores: &Stores) -> Self {
         let store = stores.open(&config.address);
+        Self::of_store(config, store)
+    }
+
+    /// The same, with a store that was opened already.
+    pub fn of_store(config: ArchiveConfig, store: Arc<dyn ObjectStore>) -> Self {
         let collector = Collector::new(store, config.address.folder());
         let subject = Subject { archive: config.id.clone(), address: config.address.clone() };
         Self {
@@ -60,6 +69,7 @@ impl Watched {
             check_interval: None,
             listed_completely_at: None,
             latest: None,
+            last_whole_verdict: None,
             checks: CheckCounts::default(),
         }
     }
@@ -148,12 +158,21 @@ impl Watched {
         assess(&self.subject, &seen, expected, now)
     }
 
-    /// What could be read before stays while it cannot be read again.
-    fn with_last_values(&self, assessment: Assessment) -> Assessment {
-        match &self.latest {
-            Some(latest) if assessment.observed_at.is_none() => assessment.succeeding(latest),
-            _ => assessment,
+    /// What could be read before stays while it cannot be read again, and a bad verdict is not
+    /// cleared by what could not be read.
+    fn with_last_values(&mut self, assessment: Assessment) -> Assessment {
+        if assessment.observed_at.is_some() {
+            self.last_whole_verdict = Some(assessment.verdict);
+            return assessment;
         }
+        let mut assessment = match &self.latest {
+            Some(latest) => assessment.succeeding(latest),
+            None => assessment,
+        };
+        if self.last_whole_verdict.is_some_and(|whole| assessment.verdict < whole) {
+            assessment.verdict = Verdict::Unknown;
+        }
+        assessment
     }
 
     fn expectations(&self, now: DateTime<Utc>) -> Expectations {

@@ -164,6 +164,7 @@ fn unrecoverable(index: usize) -> Assessment {
     assessment.latest_recoverable = Some(false);
     assessment.windows = vec![RecoveryWindow {
         target_timeline: Some(segment(1).timeline),
+        path: Vec::new(),
         ..window("20260109T000000", "F9")
     }];
     let gap = Gap {
@@ -253,6 +254,7 @@ fn window(backup_id: &str, last: &str) -> RecoveryWindow {
             segment: segment(number),
         },
         target_timeline: None,
+        path: Vec::new(),
     }
 }
 

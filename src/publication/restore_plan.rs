@@ -1,0 +1,192 @@
+//! The answer to *can I restore to …*: text for people, YAML to apply, JSON for scripts.
+
+mod manifest;
+
+use chrono::DateTime;
+use chrono::Utc;
+use serde::Serialize;
+
+use crate::assessment::Assessment;
+use crate::assessment::restore_plan::Obstruction;
+use crate::assessment::restore_plan::Restore;
+use crate::assessment::restore_plan::RestorePlan;
+use crate::assessment::restore_plan::Target;
+use crate::domain::archive_id::ArchiveId;
+use crate::publication::wording::bytes;
+use crate::publication::wording::rfc3339;
+use crate::publication::wording::utc;
+
+/// A plan with what it was made for.
+#[derive(Clone, Debug)]
+pub struct PlanDocument<'a> {
+    pub archive: &'a ArchiveId,
+    pub address: String,
+    pub target: Target,
+    pub observed_at: Option<DateTime<Utc>>,
+    pub plan: RestorePlan,
+    postgres_major: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlanJson<'a> {
+    cnpg_namespace: &'a str,
+    cnpg_cluster: &'a str,
+    server_name: &'a str,
+    target: String,
+    /// `null` while it is not known.
+    reachable: Option<bool>,
+    reason: Option<String>,
+    observed_at: Option<String>,
+    backup_id: Option<&'a str>,
+    recovery_target: Option<RecoveryTarget>,
+    wal: Vec<Stretch>,
+    base_bytes: Option<u64>,
+    wal_bytes_max: Option<u64>,
+    nearest_before: Option<String>,
+    nearest_after: Option<String>,
+    manifest: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RecoveryTarget {
+    target_time: Option<String>,
+    target_timeline: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stretch {
+    timeline: u32,
+    first: String,
+    last: String,
+    segments: u64,
+}
+
+impl<'a> PlanDocument<'a> {
+    pub fn new(assessment: &'a Assessment, target: Target) -> Self {
+        Self {
+            archive: &assessment.archive,
+            address: assessment.address.to_string(),
+            target,
+            observed_at: assessment.observed_at,
+            plan: RestorePlan::new(assessment, target),
+            postgres_major: assessment.totals.postgres_major,
+        }
+    }
+
+    /// The recovery `Cluster` to apply; `None` if the target cannot be reached.
+    pub fn yaml(&self) -> Option<String> {
+        match &self.plan {
+            RestorePlan::Reachable(restore) => {
+                Some(manifest::render(self.archive, restore, self.postgres_major))
+            }
+            RestorePlan::NotReachable(_) | RestorePlan::Unknown { .. } => None,
+        }
+    }
+
+    pub fn json(&self) -> serde_json::Result<String> {
+        let restore = self.restore();
+        let obstruction = match &self.plan {
+            RestorePlan::NotReachable(obstruction) => Some(obstruction),
+            RestorePlan::Reachable(_) | RestorePlan::Unknown { .. } => None,
+        };
+        let path = restore.map_or(&[][..], |restore| restore.window.path.as_slice());
+        serde_json::to_string_pretty(&PlanJson {
+            cnpg_namespace: &self.archive.namespace,
+            cnpg_cluster: &self.archive.cluster,
+            server_name: &self.archive.server_name,
+            target: self.target_text(rfc3339),
+            reachable: match &self.plan {
+                RestorePlan::Reachable(_) => Some(true),
+                RestorePlan::NotReachable(_) => Some(false),
+                RestorePlan::Unknown { .. } => None,
+            },
+            reason: self.reason(),
+            observed_at: self.observed_at.map(rfc3339),
+            backup_id: restore.map(|restore| restore.backup_id().as_str()),
+            recovery_target: restore.map(|restore| RecoveryTarget {
+                target_time: restore.stop_at.map(rfc3339),
+                target_timeline: restore.target_timeline().map(|timeline| timeline.value()),
+            }),
+            wal: path
+                .iter()
+                .map(|stretch| Stretch {
+                    timeline: stretch.first.timeline.value(),
+                    first: stretch.first.to_string(),
+                    last: stretch.last.to_string(),
+                    segments: stretch.count,
+                })
+                .collect(),
+            base_bytes: restore.map(|restore| restore.base_bytes),
+            wal_bytes_max: restore.map(|restore| restore.wal_bytes_max),
+            nearest_before: obstruction.and_then(|it| it.nearest_before).map(rfc3339),
+            nearest_after: obstruction.and_then(|it| it.nearest_after).map(rfc3339),
+            manifest: self.yaml(),
+        })
+    }
+
+    pub fn text(&self) -> String {
+        let target = self.target_text(utc);
+        let mut text = match &self.plan {
+            RestorePlan::Reachable(restore) => reachable(&target, restore),
+            RestorePlan::NotReachable(obstruction) => not_reachable(&target, obstruction),
+            RestorePlan::Unknown { why } => format!("UNKNOWN  {target}\n{why}\n"),
+        };
+        text += &format!("\n{}", self.address);
+        if let Some(observed_at) = self.observed_at {
+            text += &format!(", last read {}", utc(observed_at));
+        }
+        text.push('\n');
+        if let Some(yaml) = self.yaml() {
+            text += &format!("\nApply this and wait until the new cluster is ready:\n\n{yaml}");
+        }
+        text
+    }
+
+    const fn restore(&self) -> Option<&Restore> {
+        match &self.plan {
+            RestorePlan::Reachable(restore) => Some(restore),
+            RestorePlan::NotReachable(_) | RestorePlan::Unknown { .. } => None,
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        match &self.plan {
+            RestorePlan::Reachable(_) => None,
+            RestorePlan::NotReachable(obstruction) => Some(obstruction.why.clone()),
+            RestorePlan::Unknown { why } => Some(why.clone()),
+        }
+    }
+
+    fn target_text(&self, moment: fn(DateTime<Utc>) -> String) -> String {
+        match self.target {
+            Target::Latest => "latest".to_owned(),
+            Target::At(at) => moment(at),
+        }
+    }
+}
+
+fn reachable(target: &str, restore: &Restore) -> String {
+    let mut text = format!("REACHABLE  {target}\n\n");
+    text += &format!("  from backup  {}, {}\n", restore.backup_id(), bytes(restore.base_bytes));
+    for (index, stretch) in restore.window.path.iter().enumerate() {
+        let label = if index == 0 { "with WAL" } else { "" };
+        text += &format!("  {label:<11}  {} to {}", stretch.first, stretch.last);
+        text += &format!(", timeline {}\n", stretch.first.timeline);
+    }
+    text += &format!("  {:<11}  at most about {}\n", "", bytes(restore.wal_bytes_max));
+    if let Some(timeline) = restore.target_timeline() {
+        text += &format!("  timeline     {timeline}, which recovery has to be told\n");
+    }
+    text
+}
+
+fn not_reachable(target: &str, obstruction: &Obstruction) -> String {
+    let mut text = format!("NOT REACHABLE  {target}\n{}\n", obstruction.why);
+    let nearest = [("before", obstruction.nearest_before), ("after", obstruction.nearest_after)];
+    for (side, moment) in nearest {
+        let moment = moment.map_or_else(|| "none".to_owned(), rfc3339);
+        text += &format!("\n  nearest {side:<6}  {moment}");
+    }
+    text.push('\n');
+    text
+}

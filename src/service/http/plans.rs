@@ -1,0 +1,58 @@
+//! `/api/v1/restore-plan/{namespace}/{cluster}?to=`: can this cluster be restored to …
+
+use std::collections::HashMap;
+
+use axum::extract::Path;
+use axum::extract::Query;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::restore_plan::Target;
+use crate::publication::restore_plan::PlanDocument;
+use crate::service::http::Published;
+use crate::service::http::refusal;
+
+/// Always 200 for a cluster that is watched: the document tells whether the target is reachable.
+pub(super) async fn restore_plan(
+    State(published): State<Published>,
+    Path((namespace, cluster)): Path<(String, String)>,
+    Query(mut query): Query<HashMap<String, String>>,
+) -> Response {
+    let Some(target) = parse_target(query.remove("to").as_deref()) else {
+        let why = "to is neither \"latest\" nor a moment as in RFC 3339";
+        return refusal(StatusCode::BAD_REQUEST, why);
+    };
+    if let Some(unknown) = query.keys().next() {
+        return refusal(StatusCode::BAD_REQUEST, &format!("unknown parameter {unknown:?}"));
+    }
+    let Some(snapshot) = published.snapshot().of_cluster(&namespace, &cluster) else {
+        return published.not_watched(&namespace, &cluster);
+    };
+    // A cluster with several archives is restored from the one in the best state.
+    let Some(watched) = snapshot.worst_first().pop() else {
+        return published.not_watched(&namespace, &cluster);
+    };
+    match PlanDocument::new(&watched.assessment, target).json() {
+        Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "restore plan cannot be written as JSON");
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "the plan cannot be written as JSON")
+        }
+    }
+}
+
+/// A `+` that nobody escaped arrives as a space.
+fn parse_target(text: Option<&str>) -> Option<Target> {
+    match text {
+        None | Some("" | "latest") => Some(Target::Latest),
+        Some(moment) => {
+            let parsed = DateTime::parse_from_rfc3339(&moment.replace(' ', "+")).ok()?;
+            Some(Target::At(parsed.with_timezone(&Utc)))
+        }
+    }
+}

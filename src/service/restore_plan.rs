@@ -1,0 +1,49 @@
+//! Answers *can I restore to …* once, for the command line.
+
+use anyhow::Context;
+
+use crate::assessment::restore_plan::RestorePlan;
+use crate::assessment::restore_plan::Target;
+use crate::config::PlanOutput;
+use crate::config::RestorePlanConfig;
+use crate::publication::restore_plan::PlanDocument;
+use crate::service::check::assess_once;
+use crate::service::clock;
+use crate::service::output;
+use crate::service::own_metrics::OwnMetrics;
+use crate::service::watched::Watched;
+use crate::sources::s3::S3Clients;
+use crate::sources::stores::Stores;
+
+/// Whether the target can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Reachable,
+    NotReachable,
+    Unknown,
+}
+
+/// Reads the archive, prints the plan, and tells the answer.
+pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
+    let metrics = OwnMetrics::register().context("register metrics")?;
+    let clients = S3Clients::new(clock::now, metrics.requests.clone());
+    let stores = Stores::new(clients, &config.credentials);
+    let assessment = assess_once(Watched::new(config.archive, &stores)).await;
+    let document = PlanDocument::new(&assessment, config.to.map_or(Target::Latest, Target::At));
+    let text = match config.output {
+        PlanOutput::Text => document.text(),
+        PlanOutput::Json => document.json().context("write JSON")?,
+        // Without a manifest the reason is what there is to print; as comments it is still YAML.
+        PlanOutput::Yaml => document.yaml().unwrap_or_else(|| commented(&document.text())),
+    };
+    output::print(&text).context("print the plan")?;
+    Ok(match document.plan {
+        RestorePlan::Reachable(_) => Answer::Reachable,
+        RestorePlan::NotReachable(_) => Answer::NotReachable,
+        RestorePlan::Unknown { .. } => Answer::Unknown,
+    })
+}
+
+fn commented(text: &str) -> String {
+    text.lines().map(|line| format!("# {line}\n")).collect()
+}

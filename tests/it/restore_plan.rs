@@ -1,0 +1,204 @@
+//! Which moments a plan promises, and what it says of the others.
+
+use std::path::Path;
+
+use chrono::DateTime;
+use chrono::Utc;
+use cnpg_backup_verifier::assessment::Assessment;
+use cnpg_backup_verifier::assessment::assess;
+use cnpg_backup_verifier::assessment::restore_plan::Obstruction;
+use cnpg_backup_verifier::assessment::restore_plan::Restore;
+use cnpg_backup_verifier::assessment::restore_plan::RestorePlan;
+use cnpg_backup_verifier::assessment::restore_plan::Target;
+
+use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
+
+use crate::scenarios::file::Scenario;
+
+/// Two backups, a gap between them, and commits known at the ends of both windows.
+const GAP: &str = "
+now       2026-01-10 12:00
+timeline  1  wal 0A..2F 34..51
+backup    20260109T000000  wal 0A..0B
+backup    20260110T000000  wal 40..41
+probe     1 2F commit 2026-01-09 20:00
+probe     1 51 commit 2026-01-10 11:55
+";
+
+fn assessed(given: &str) -> Assessment {
+    let scenario = Scenario::parse(given, Path::new("inline"));
+    assess(&scenario.subject, &scenario.observe(), &scenario.expectations, scenario.now)
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    format!("2026-01-{text}Z").parse().unwrap()
+}
+
+fn reachable(given: &str, target: Target) -> Restore {
+    match RestorePlan::new(&assessed(given), target) {
+        RestorePlan::Reachable(restore) => restore,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn obstruction(given: &str, target: Target) -> Obstruction {
+    match RestorePlan::new(&assessed(given), target) {
+        RestorePlan::NotReachable(obstruction) => obstruction,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_moment_is_restored_from_the_newest_backup_before_it() {
+    let restore = reachable(GAP, Target::At(at("10T06:00:00")));
+    assert_eq!(restore.backup_id().as_str(), "20260110T000000");
+    assert_eq!(restore.stop_at, Some(at("10T06:00:00")));
+    assert_eq!(restore.window.path.len(), 1);
+    assert_eq!(restore.window.path[0].first.to_string(), "000000010000000000000040");
+    let restore = reachable(GAP, Target::At(at("09T19:59:59")));
+    assert_eq!(restore.backup_id().as_str(), "20260109T000000");
+}
+
+#[test]
+fn a_moment_in_a_gap_has_neighbours_on_both_sides() {
+    let obstruction = obstruction(GAP, Target::At(at("09T22:00:00")));
+    assert_eq!(obstruction.nearest_before, Some(at("09T19:59:59.999999")));
+    assert_eq!(obstruction.nearest_after, Some(at("10T00:07:00")));
+}
+
+#[test]
+fn the_nearest_moments_are_reachable() {
+    for target in ["08T00:00:00", "09T22:00:00", "10T11:59:00"] {
+        let found = obstruction(GAP, Target::At(at(target)));
+        for nearest in [found.nearest_before, found.nearest_after].into_iter().flatten() {
+            reachable(GAP, Target::At(nearest));
+        }
+    }
+}
+
+#[test]
+fn a_target_after_the_last_commit_is_not_reachable_and_says_so() {
+    let obstruction = obstruction(GAP, Target::At(at("10T11:56:00")));
+    assert_eq!(obstruction.nearest_before, Some(at("10T11:54:59.999999")));
+    assert_eq!(obstruction.nearest_after, None);
+    assert!(obstruction.why.contains("no transaction"), "{}", obstruction.why);
+}
+
+#[test]
+fn the_newest_commit_itself_is_reached_without_a_target() {
+    let restore = reachable(GAP, Target::At(at("10T11:55:00")));
+    assert_eq!(restore.stop_at, None);
+}
+
+#[test]
+fn a_target_before_the_oldest_backup_is_not_reachable() {
+    let obstruction = obstruction(GAP, Target::At(at("08T00:00:00")));
+    assert_eq!(obstruction.nearest_before, None);
+    assert_eq!(obstruction.nearest_after, Some(at("09T00:07:00")));
+}
+
+#[test]
+fn the_latest_state_is_not_promised_past_a_gap() {
+    let given = "
+        now       2026-01-10 12:00
+        timeline  1  wal 30..45 47..51
+        backup    20260110T000000  wal 40..41
+        probe     1 45 commit 2026-01-10 10:30
+    ";
+    let obstruction = obstruction(given, Target::Latest);
+    assert_eq!(obstruction.nearest_before, Some(at("10T10:29:59.999999")));
+}
+
+#[test]
+fn a_backup_of_an_abandoned_branch_names_its_timeline() {
+    let given = "
+        now       2026-01-10 12:00
+        timeline  1  wal 30..60
+        timeline  2  wal 45..51
+        history   2  1@0/45000100
+        backup    20260110T060000  wal 50..51
+        probe     1 60 commit 2026-01-10 11:55
+    ";
+    let restore = reachable(given, Target::At(at("10T07:00:00")));
+    assert_eq!(restore.target_timeline().map(|it| it.value()), Some(1));
+}
+
+#[test]
+fn the_path_follows_the_timelines() {
+    let given = "
+        now       2026-01-10 12:00
+        timeline  1  wal 30..44
+        timeline  2  wal 45..51
+        history   2  1@0/45000100
+        backup    20260110T000000  wal 40..41
+        probe     2 51 commit 2026-01-10 11:55
+    ";
+    let path = reachable(given, Target::Latest).window.path;
+    let ends: Vec<String> = path.iter().map(|it| format!("{}..{}", it.first, it.last)).collect();
+    assert_eq!(
+        ends,
+        [
+            "000000010000000000000040..000000010000000000000044",
+            "000000020000000000000045..000000020000000000000051"
+        ]
+    );
+}
+
+#[test]
+fn without_a_known_commit_nobody_can_say() {
+    let given = "
+        now       2026-01-10 12:00
+        timeline  1  wal 30..51
+        backup    20260110T000000  wal 40..41
+    ";
+    let plan = RestorePlan::new(&assessed(given), Target::At(at("10T06:00:00")));
+    assert!(matches!(plan, RestorePlan::Unknown { .. }), "{plan:?}");
+    assert_eq!(reachable(given, Target::Latest).stop_at, None);
+}
+
+#[test]
+fn an_archive_that_was_not_read_has_no_plan() {
+    let given = "
+        now         2026-01-10 12:00
+        unreadable  backups timeout
+        unreadable  archive timeout
+    ";
+    for target in [Target::Latest, Target::At(at("10T06:00:00"))] {
+        let plan = RestorePlan::new(&assessed(given), target);
+        assert!(matches!(plan, RestorePlan::Unknown { .. }), "{plan:?}");
+    }
+}
+
+#[test]
+fn the_manifest_is_yaml_whatever_the_names_are() {
+    let mut assessment = assessed(GAP);
+    assessment.archive.server_name = "it's: \"odd\" # {name}".to_owned();
+    let document = PlanDocument::new(&assessment, Target::At(at("10T06:00:00.123456")));
+    let manifest: serde_json::Value = serde_saphyr::from_str(&document.yaml().unwrap()).unwrap();
+    assert_eq!(manifest["kind"], "Cluster");
+    assert_eq!(manifest["metadata"]["name"], "pg-restored");
+    let recovery = &manifest["spec"]["bootstrap"]["recovery"]["recoveryTarget"];
+    assert_eq!(recovery["backupID"], "20260110T000000");
+    assert_eq!(recovery["targetTime"], "2026-01-10T06:00:00.123456Z");
+    let origin = &manifest["spec"]["externalClusters"][0]["plugin"]["parameters"];
+    assert_eq!(origin["serverName"], "it's: \"odd\" # {name}");
+    let archiving = &manifest["spec"]["plugins"][0]["parameters"];
+    assert_ne!(archiving["serverName"], origin["serverName"]);
+}
+
+#[test]
+fn the_json_names_what_a_script_needs() {
+    let assessment = assessed(GAP);
+    let json = |target| {
+        let text = PlanDocument::new(&assessment, target).json().unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let plan = json(Target::Latest);
+    assert_eq!(plan["reachable"], true);
+    assert_eq!(plan["wal"][0]["last"], "000000010000000000000051");
+    assert!(plan["manifest"].is_string());
+    let plan = json(Target::At(at("09T22:00:00")));
+    assert_eq!(plan["reachable"], false);
+    assert_eq!(plan["nearest_after"], "2026-01-10T00:07:00Z");
+    assert!(plan["manifest"].is_null());
+}
