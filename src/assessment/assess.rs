@@ -153,7 +153,8 @@ impl Case<'_> {
             candidates.iter().any(|it| it.reach().is_some_and(|reach| reach.last == Some(tip)))
         };
         let latest = tip.is_some_and(is_reached);
-        assessment.latest_recoverable = self.decide(latest, &candidates, &standings);
+        assessment.latest_recoverable =
+            if latest { Some(true) } else { self.denial(&candidates, &standings) };
         assessment.newest_segment = tip.and_then(|tip| self.newest_segment(tip));
 
         let ways = route.as_ref().map(|route| Latest::new(route, &candidates));
@@ -216,24 +217,14 @@ impl Case<'_> {
             .confirmed_up_to(confirmed)
     }
 
-    /// Not reached is certain only if everything that could help was read.
-    fn decide(
-        &self,
-        latest: bool,
-        candidates: &[Candidate<'_>],
-        standings: &[Standing],
-    ) -> Option<bool> {
-        let is_in_doubt =
-            standings.iter().any(|it| matches!(it, Standing::Unread | Standing::Snapshot))
-                || candidates.iter().any(|it| matches!(it.usability, Usability::Unknown(_)))
-                || self.seen.histories.values().any(Result::is_err);
-        if latest {
-            Some(true)
-        } else if is_in_doubt {
-            None
-        } else {
-            Some(false)
-        }
+    /// `Some(false)` only if everything that could have helped was read.
+    fn denial(&self, candidates: &[Candidate<'_>], standings: &[Standing]) -> Option<bool> {
+        let is_unread = |it: &Standing| matches!(it, Standing::Unread | Standing::Snapshot);
+        let is_unknown = |it: &Candidate<'_>| matches!(it.usability, Usability::Unknown(_));
+        let is_in_doubt = standings.iter().any(is_unread)
+            || candidates.iter().any(is_unknown)
+            || self.seen.histories.values().any(Result::is_err);
+        (!is_in_doubt).then_some(false)
     }
 
     fn newest_segment(&self, tip: SegmentId) -> Option<NewestSegment> {

@@ -7,6 +7,7 @@ use chrono::Utc;
 use crate::assessment::finding::Missing;
 use crate::assessment::finding::Problem;
 use crate::assessment::replay::Archive;
+use crate::assessment::replay::Obstacle;
 use crate::assessment::replay::ObstacleKind;
 use crate::assessment::replay::Reach;
 use crate::assessment::route::NoRoute;
@@ -96,7 +97,7 @@ impl<'a> Candidate<'a> {
         let BackupWal { first_required, last_required, .. } = self.wal;
         let required = archive.reach(route, first_required, last_required);
         if let Some(obstacle) = required.stopped_by {
-            return self.unusable(route, archive, &obstacle.kind, obstacle.at, clock);
+            return self.unusable(route, archive, &obstacle, clock);
         }
         if self.is_standalone() {
             return Usability::Usable(required);
@@ -108,13 +109,12 @@ impl<'a> Candidate<'a> {
         &self,
         route: &Route,
         archive: &Archive<'_>,
-        kind: &ObstacleKind,
-        at: SegmentId,
+        obstacle: &Obstacle,
         clock: Clock,
     ) -> Usability {
-        let size = self.wal.segment_size;
+        let (at, size) = (obstacle.at, self.wal.segment_size);
         let name = at.number.name(at.timeline, size);
-        let reason = match kind {
+        let reason = match &obstacle.kind {
             ObstacleKind::Damaged(damage) => {
                 return Usability::Unusable {
                     reason: format!("WAL segment {name} is damaged: {}", damage.detail),

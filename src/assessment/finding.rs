@@ -1,7 +1,10 @@
 //! Judged problems, each with its evidence. Nothing here decides; see the judges.
 
 mod code;
-mod text;
+mod evidence;
+mod hint;
+mod sentence;
+mod words;
 
 use std::fmt;
 
@@ -18,7 +21,7 @@ use crate::observation::Unreadable;
 use crate::observation::probe::SegmentDamage;
 
 pub use crate::assessment::finding::code::FindingCode;
-pub use crate::assessment::finding::text::duration;
+pub use crate::assessment::finding::words::duration;
 
 /// One judged problem.
 #[derive(Clone, Debug, PartialEq, Eq)]

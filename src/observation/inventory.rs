@@ -346,7 +346,7 @@ mod tests {
         };
         let paths: Vec<String> = (0x80..0x300).filter(|it| it % 0x91 != 0).map(path).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let (cut_at, rest) = paths.split_at(0x80 - 0x00);
+        let (cut_at, rest) = paths.split_at(0x80);
         let (second, third) = rest.split_at(0x100);
         let parts = [cut_at, second, third].map(fold);
         assert_eq!(Inventory::join(parts), Some(fold(&paths)));

@@ -1,14 +1,21 @@
 //! All integration tests in one binary.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 
 mod architecture;
 mod bad_input;
 mod cli;
+mod end_to_end;
 mod faults;
 mod laws;
 mod made_archive;
 mod metrics;
 mod object_store;
+mod program;
 mod requests;
 mod restore_plan;
 #[path = "../samples/mod.rs"]

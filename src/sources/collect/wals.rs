@@ -51,7 +51,7 @@ impl Collector {
         let (folder, wals) = (&self.folder, self.folder.wals());
         let mut fold = Fold::onto(known, folder);
         let listed = list_all(self.store.as_ref(), &wals, start_after.as_deref(), |object| {
-            fold.add(&object)
+            fold.add(&object);
         });
         listed.await.map_err(|error| error.unreadable(LIST))?;
         Ok(fold.finish())

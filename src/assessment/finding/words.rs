@@ -1,0 +1,58 @@
+//! Counts, spans and durations as sentences use them.
+
+use chrono::TimeDelta;
+
+use crate::domain::backup::BackupId;
+use crate::domain::segment::SegmentName;
+
+/// A duration for people: its two largest units.
+pub fn duration(duration: TimeDelta) -> String {
+    let seconds = duration.num_seconds().max(0);
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let start = units.iter().position(|(size, _)| *size <= seconds).unwrap_or(units.len() - 1);
+    let mut rest = seconds;
+    let mut parts = Vec::new();
+    for (size, unit) in units.iter().skip(start).take(2) {
+        if 0 < rest / size || parts.is_empty() {
+            parts.push(format!("{} {unit}", rest / size));
+        }
+        rest %= size;
+    }
+    parts.join(" ")
+}
+
+pub(super) fn segments(number: u64) -> String {
+    if number == 1 { "1 segment".to_owned() } else { format!("{number} segments") }
+}
+
+pub(super) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+pub(super) fn span(first: SegmentName, last: SegmentName) -> String {
+    if first == last { first.to_string() } else { format!("{first} to {last}") }
+}
+
+pub(super) fn ids(ids: &[BackupId]) -> String {
+    ids.iter().map(BackupId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_told_in_their_two_largest_units() {
+        for (seconds, text) in [
+            (-5, "0 s"),
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3_700, "1 h 1 min"),
+            (86_400, "1 d"),
+            (90_061, "1 d 1 h"),
+        ] {
+            assert_eq!(duration(TimeDelta::seconds(seconds)), text);
+        }
+    }
+}
