@@ -88,7 +88,7 @@ fn unread(
     let mut assessment = Assessment::blank(subject, expected, now);
     assessment.unreadable = seen.unread().next().map(|unreadable| unreadable.reason);
     assessment.findings = store::judge(seen.unread(), Finding::unknown);
-    let pace = Pace::of(backups, now);
+    let pace = Pace::of(backups, now, expected.uploading_grace);
     for backup in backups {
         let standing = Standing::of(backup, &pace);
         assessment.backups.push(describe(backup, &standing, None));
@@ -133,7 +133,7 @@ impl Case<'_> {
     fn judge_contents(&self, assessment: &mut Assessment) -> Vec<SegmentId> {
         let owners = Owners::of(self.backups);
         let timelines = Timelines::new(self.seen, self.inventory).since(owners.since);
-        let pace = Pace::of(self.backups, self.now);
+        let pace = Pace::of(self.backups, self.now, self.expected.uploading_grace);
         let standings: Vec<Standing> =
             self.backups.iter().map(|backup| Standing::of(backup, &pace)).collect();
         let mut candidates = self.candidates(&standings, &owners, &timelines);
@@ -174,7 +174,8 @@ impl Case<'_> {
         self.describe_backups(assessment, standings, &candidates, &gaps);
         let border = route.as_ref().and_then(|route| archive.wanted_border(route));
         let suspects = owners.suspects(self.backups, self.inventory);
-        windows.wanted.into_iter().chain(border).chain(suspects).collect()
+        let duplicates = obstacles::wanted_duplicates(&archive, &candidates);
+        windows.wanted.into_iter().chain(border).chain(suspects).chain(duplicates).collect()
     }
 
     fn candidates(

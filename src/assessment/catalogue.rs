@@ -41,13 +41,18 @@ const RUNNING_FACTOR: i32 = 3;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     now: DateTime<Utc>,
+    uploading_grace: TimeDelta,
     running_max: TimeDelta,
     /// When the newest finished backup began.
     newest_success_began_at: Option<DateTime<Utc>>,
 }
 
 impl Pace {
-    pub(super) fn of(backups: &[ObservedBackup], now: DateTime<Utc>) -> Self {
+    pub(super) fn of(
+        backups: &[ObservedBackup],
+        now: DateTime<Utc>,
+        uploading_grace: TimeDelta,
+    ) -> Self {
         let finished = || {
             backups
                 .iter()
@@ -57,6 +62,7 @@ impl Pace {
         let longest = finished().filter_map(|info| Some(info.ended_at? - info.began_at?)).max();
         Self {
             now,
+            uploading_grace,
             running_max: longest
                 .and_then(|longest| longest.checked_mul(RUNNING_FACTOR))
                 .map_or(RUNNING_MAX, |scaled| scaled.max(RUNNING_MAX)),
@@ -101,11 +107,14 @@ impl Standing {
         }
     }
 
-    /// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none.
+    /// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none. The
+    /// data directory's tar is the last one it uploads, moments before.
     fn without_info(backup: &ObservedBackup, pace: &Pace) -> Self {
         let age = pace.now - backup.last_uploaded_at;
         let began_at = backup.id.began_at().unwrap_or(backup.last_uploaded_at);
-        if age < pace.running_max && !pace.is_superseded(began_at) {
+        let has_data = backup.tars.iter().any(|tar| tar.contents == TarContents::DataDirectory);
+        let age_max = if has_data { pace.uploading_grace } else { pace.running_max };
+        if age < age_max && !pace.is_superseded(began_at) {
             return Self::Running;
         }
         Self::Unusable(Problem::BackupIncomplete {

@@ -1,6 +1,7 @@
 //! Segments that are there and stop recovery all the same, and what backups lack of their own WAL.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::assessment::GapEffect;
 use crate::assessment::candidate::Candidate;
@@ -11,6 +12,7 @@ use crate::assessment::gaps::Latest;
 use crate::assessment::gaps::PlacedGap;
 use crate::assessment::replay::Archive;
 use crate::assessment::replay::ObstacleKind;
+use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentDamageKind;
@@ -53,6 +55,32 @@ pub(super) fn judge(
         })
         .collect()
 }
+
+/// Segments stored twice that some backup needs: which of the two is good, opening them tells.
+pub(super) fn wanted_duplicates(
+    archive: &Archive<'_>,
+    candidates: &[Candidate<'_>],
+) -> Vec<SegmentId> {
+    let mut wanted = BTreeSet::new();
+    for candidate in candidates {
+        let Ok(route) = &candidate.route else { continue };
+        let until = candidate.needs_until(archive);
+        for stretch in route.stretches(candidate.wal.first_required, until) {
+            let Some(timeline) = archive.inventory.timeline(stretch.timeline) else { continue };
+            let twice = timeline.twice().overlapping(stretch.segments);
+            let shared = twice.filter_map(|range| range.intersection(&stretch.segments));
+            let numbers = shared.flat_map(|range| range.first.value()..=range.last.value());
+            wanted.extend(numbers.take(DUPLICATES_OPENED_MAX).map(|number| SegmentId {
+                timeline: stretch.timeline,
+                number: SegmentNumber::new(number),
+            }));
+        }
+    }
+    wanted.into_iter().take(DUPLICATES_OPENED_MAX).collect()
+}
+
+/// A change of compression leaves one or two; more of them are a sample.
+const DUPLICATES_OPENED_MAX: usize = 16;
 
 /// Segments that are stored twice: harmless after a change of compression, and worth knowing.
 pub(super) fn duplicates(inventory: &Inventory) -> Option<Finding> {

@@ -274,6 +274,17 @@ impl<'a> Archive<'a> {
                     .to_owned(),
             }),
         });
+        let misfit = first_of(archive.misfits()).map(|number| Obstacle {
+            at: id(number),
+            kind: ObstacleKind::Damaged(SegmentDamage {
+                kind: SegmentDamageKind::WrongSize,
+                detail: format!(
+                    "it is stored uncompressed and has not the {} bytes of a segment, which stops \
+                     PostgreSQL where a missing one would only end recovery",
+                    self.inventory.segment_size.bytes()
+                ),
+            }),
+        });
         let probed = self
             .seen
             .probes
@@ -283,7 +294,7 @@ impl<'a> Archive<'a> {
                 let damage = self.damage_of(probe.as_ref().ok()?)?;
                 Some(Obstacle { at: *id, kind: ObstacleKind::Damaged(damage) })
             });
-        [shadowed, empty, probed].into_iter().flatten().min_by_key(|obstacle| obstacle.at)
+        [shadowed, empty, misfit, probed].into_iter().flatten().min_by_key(|obstacle| obstacle.at)
     }
 
     fn damage_of(&self, probe: &SegmentProbe) -> Option<SegmentDamage> {

@@ -201,7 +201,9 @@ impl<'a> Fold<'a> {
             (Some(_), Some(whole)) => whole.objects += 1,
             (Some(codec), none) => {
                 let (size, uploaded_at) = (object.size, object.uploaded_at);
-                *none = Some(Whole { codec, size, uploaded_at, objects: 1 });
+                let is_plain = codec == Codec::None && size != 0;
+                let is_misfit = is_plain && size != self.inventory.segment_size.bytes();
+                *none = Some(Whole { codec, size, is_misfit, uploaded_at, objects: 1 });
             }
         }
     }

@@ -18,6 +18,8 @@ pub struct TimelineArchive {
     edge_uploads: BTreeMap<SegmentNumber, DateTime<Utc>>,
     /// Whole segments of zero bytes, where a restore would pick that object.
     empty: SegmentSet,
+    /// Uncompressed segments of another size than a segment has.
+    misfits: SegmentSet,
     /// Whole segments that a restore would pass over for a leftover `.partial`.
     shadowed: SegmentSet,
     /// Whole segments stored under more than one compression.
@@ -51,6 +53,7 @@ pub(super) struct Whole {
     /// Of the object that a restore would pick among the whole ones.
     pub(super) codec: Codec,
     pub(super) size: u64,
+    pub(super) is_misfit: bool,
     pub(super) uploaded_at: DateTime<Utc>,
     pub(super) objects: u32,
 }
@@ -62,6 +65,10 @@ impl TimelineArchive {
 
     pub const fn empty(&self) -> &SegmentSet {
         &self.empty
+    }
+
+    pub const fn misfits(&self) -> &SegmentSet {
+        &self.misfits
     }
 
     pub const fn shadowed(&self) -> &SegmentSet {
@@ -89,22 +96,6 @@ impl TimelineArchive {
         self.edge_uploads.get(&number).copied()
     }
 
-    /// Whether recovery could replay this segment, as far as a listing tells.
-    pub fn is_replayable(&self, number: SegmentNumber) -> bool {
-        self.segments.contains(number)
-            && !self.empty.contains(number)
-            && !self.shadowed.contains(number)
-    }
-
-    /// The first segment within a range that recovery could not replay.
-    pub fn first_obstacle(&self, within: SegmentRange) -> Option<SegmentNumber> {
-        let missing = self.segments.first_missing(within);
-        let blocked = |set: &SegmentSet| {
-            set.overlapping(within).next().map(|range| range.first.max(within.first))
-        };
-        [missing, blocked(&self.empty), blocked(&self.shadowed)].into_iter().flatten().min()
-    }
-
     /// Takes over what a listing shows of one segment; repeating it changes nothing. Tells
     /// whether the segment was not there before.
     pub(super) fn store(&mut self, stored: StoredSegment) -> bool {
@@ -126,6 +117,7 @@ impl TimelineArchive {
         for (set, is_in) in [
             (&mut self.shadowed, is_shadowed),
             (&mut self.empty, whole.size == 0 && !is_shadowed),
+            (&mut self.misfits, whole.is_misfit && !is_shadowed),
             (&mut self.twice, whole.objects > 1),
         ] {
             if is_in {
@@ -140,13 +132,14 @@ impl TimelineArchive {
 
     /// Adds what another part of the same listing showed.
     pub(super) fn absorb(&mut self, later: Self) {
-        let Self { segments, edge_uploads, empty, shadowed, twice, partials, .. } = later;
+        let Self { segments, edge_uploads, empty, misfits, shadowed, twice, partials, .. } = later;
         if self.segments.last() < segments.last() {
             self.newest_codec = later.newest_codec;
         }
         for (ours, theirs) in [
             (&mut self.segments, segments),
             (&mut self.empty, empty),
+            (&mut self.misfits, misfits),
             (&mut self.shadowed, shadowed),
             (&mut self.twice, twice),
             (&mut self.partials, partials),

@@ -90,6 +90,7 @@ impl Scenario {
                 self.size = SegmentSize::new(size.parse::<u64>().unwrap() << 20).unwrap();
             }
             ("codec", [codec]) => self.codec = (*codec).to_owned(),
+            ("codec", []) => self.codec = String::new(),
             ("grace", [duration]) => self.expectations.uploading_grace = parse_duration(duration),
             ("wal_max_age", [duration]) => {
                 self.expectations.wal_age_max = Some(parse_duration(duration));
@@ -148,7 +149,7 @@ impl Scenario {
                 let name = SegmentNumber::new(number).name(timeline, self.size);
                 self.objects.push(GivenObject {
                     key: format!("wals/{}/{name}{}", name.folder(), self.codec),
-                    size: 100,
+                    size: if self.codec.is_empty() { self.size.bytes() } else { 100 },
                     uploaded_at,
                     number: Some(number),
                 });
