@@ -1,4 +1,35 @@
 //! Tells what can be restored from CloudNativePG backups made by the Barman Cloud Plugin.
+//!
+//! ```text
+//!  S3, R2 ────┐
+//!             ├─> sources ─> observation ─> assessment ─> publication ─> metrics, page, JSON, text
+//!  directory ─┘    (I/O)       (facts)      (judgement)   (rendering)
+//!
+//!               └──────────────── service: the loop that drives it ────────────────┘
+//! ```
+//!
+//! An object store is listed into an [`observation::Observation`]: what was seen of one archive, or
+//! why it could not be seen. [`assessment::assess`] judges it, and cannot fail: the result is an
+//! [`assessment::Assessment`] with a verdict, recovery windows, gaps and typed findings. All
+//! assessments of a cycle make one immutable [`publication::snapshot::Snapshot`], which every
+//! reader shares.
+//!
+//! From `domain` to `publication` nothing does I/O, reads the clock or the environment, or logs. A
+//! fact that could not be read is a value, never an empty list. Only `assessment` decides what is
+//! good or bad. `tests/it/architecture.rs` holds who may use whom.
+//!
+//! In reading order:
+//!
+//! 1. [`domain`]: the words of the field as types, and the formats they are read from.
+//! 2. [`wal`]: reads write-ahead log from bytes that it is given.
+//! 3. [`observation`]: what was seen of one archive, once.
+//! 4. [`assessment`]: the judges, one question each, and the verdict. `docs/recoverability.md` has
+//!    their rules.
+//! 5. [`publication`]: renders assessments, for programs and for people.
+//! 6. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
+//! 7. [`sources`]: reads object stores, and fills observations.
+//! 8. [`service`]: the daemon and the commands: loop, HTTP, signals, logs.
+//! 9. [`cli`]: which command is meant, and its exit code.
 
 // Tests in here share their samples with tests and benches outside.
 #[cfg(test)]
