@@ -15,16 +15,6 @@ use crate::publication::span::newest_span;
 use crate::publication::wording::ago;
 use crate::publication::wording::count;
 
-/// Says the verdict to a shell; every form of `check` ends with it.
-pub const fn exit_code(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Recoverable => 0,
-        Verdict::AtRisk => 1,
-        Verdict::Unrecoverable => 2,
-        Verdict::Unknown => 3,
-    }
-}
-
 const fn state(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Recoverable => "OK",
@@ -72,7 +62,8 @@ pub fn render(snapshot: &Snapshot) -> String {
             let line =
                 format!("{} {}: {finding}", finding.severity.code(), finding.code().as_str());
             writeln!(text, "  {}", clean(&line)).unwrap_or_default();
-            writeln!(text, "    do: {}", clean(&finding.problem.hint())).unwrap_or_default();
+            writeln!(text, "    do: {}", clean(&finding.problem.hint(&assessment.archive)))
+                .unwrap_or_default();
         }
     }
     text

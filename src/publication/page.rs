@@ -9,6 +9,7 @@ use maud::html;
 use crate::assessment::Assessment;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::duration;
+use crate::domain::archive_id::ArchiveId;
 use crate::publication::runbook;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::snapshot::WatchedArchive;
@@ -105,7 +106,7 @@ fn details(assessment: &Assessment, now: DateTime<Utc>) -> Markup {
             }
             @if !assessment.findings.is_empty() {
                 h3 { "Why, and what to do" }
-                ul { @for finding in &assessment.findings { li { (problem(finding)) } } }
+                ul { @for finding in &assessment.findings { li { (problem(finding, &assessment.archive)) } } }
             }
             @if !assessment.windows.is_empty() {
                 h3 {
@@ -127,13 +128,13 @@ fn details(assessment: &Assessment, now: DateTime<Utc>) -> Markup {
     }
 }
 
-fn problem(finding: &Finding) -> Markup {
+fn problem(finding: &Finding, archive: &ArchiveId) -> Markup {
     html! {
         strong { (finding.severity.code()) } " "
         a href=(runbook::url(finding.code())) { code { (finding.code().as_str()) } } ": "
         (finding)
         br;
-        span.quiet { "Do: " (finding.problem.hint()) }
+        span.quiet { "Do: " (finding.problem.hint(archive)) }
     }
 }
 

@@ -3,13 +3,8 @@
 use crate::assessment::finding::FindingCode;
 
 /// Each finding has one file there, named after its code.
-pub(crate) const FOLDER: &str =
-    "https://github.com/monosense/cnpg-backup-verifier/blob/main/docs/runbooks/";
-
-pub(crate) fn file(code: FindingCode) -> String {
-    format!("{}.md", code.as_str())
-}
+const FOLDER: &str = "https://github.com/monosense/cnpg-backup-verifier/blob/main/docs/runbooks";
 
 pub(crate) fn url(code: FindingCode) -> String {
-    format!("{FOLDER}{}", file(code))
+    format!("{FOLDER}/{}.md", code.as_str())
 }

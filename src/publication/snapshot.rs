@@ -79,7 +79,7 @@ impl Snapshot {
             .iter()
             .map(|archive| StoreState {
                 name: archive.object_store.clone(),
-                is_up: archive.assessment.unreadable.is_none(),
+                is_up: is_answering(archive.assessment.unreadable),
             })
             .collect();
         Self::new(generated_at, archives, stores)
@@ -115,6 +115,19 @@ fn watched(assessment: Assessment) -> WatchedArchive {
     checks.count(assessment.unreadable);
     let object_store = store_name(&assessment.address.store);
     WatchedArchive { assessment: Arc::new(assessment), object_store, checks }
+}
+
+/// Whether a store answered, be it with a refusal.
+pub const fn is_answering(unreadable: Option<UnreadableReason>) -> bool {
+    match unreadable {
+        None | Some(UnreadableReason::Auth | UnreadableReason::NotFound) => true,
+        Some(
+            UnreadableReason::Timeout
+            | UnreadableReason::Throttled
+            | UnreadableReason::Parse
+            | UnreadableReason::Internal,
+        ) => false,
+    }
 }
 
 /// A name for a store that has no other: different stores get different names, and none tells a

@@ -17,6 +17,7 @@ use crate::assessment::LastPoint;
 use crate::assessment::NewestSegment;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::finding::Finding;
+use crate::domain::archive_id::ArchiveId;
 use crate::publication::runbook;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::wording::rfc3339;
@@ -144,7 +145,11 @@ impl<'a> Archive<'a> {
             gaps: assessment.gaps.iter().map(MissingWal::new).collect(),
             backups: assessment.backups.iter().map(Backup::new).collect(),
             newest_segment: assessment.newest_segment.map(Segment::new),
-            findings: assessment.findings.iter().map(JudgedProblem::new).collect(),
+            findings: assessment
+                .findings
+                .iter()
+                .map(|finding| JudgedProblem::new(finding, &assessment.archive))
+                .collect(),
         }
     }
 }
@@ -204,12 +209,12 @@ impl Segment {
 }
 
 impl JudgedProblem {
-    fn new(finding: &Finding) -> Self {
+    fn new(finding: &Finding, archive: &ArchiveId) -> Self {
         Self {
             code: finding.code().as_str(),
             severity: finding.severity.code(),
             message: finding.to_string(),
-            hint: finding.problem.hint(),
+            hint: finding.problem.hint(archive),
             runbook_url: runbook::url(finding.code()),
             evidence: finding.problem.evidence().into_iter().collect(),
         }

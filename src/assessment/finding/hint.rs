@@ -3,17 +3,27 @@
 use crate::assessment::GapEffect;
 use crate::assessment::finding::Missing;
 use crate::assessment::finding::Problem;
+use crate::domain::archive_id::ArchiveId;
 
 const TAKE_A_BACKUP: &str = "take a base backup now: kubectl cnpg backup -n NAMESPACE CLUSTER \
     --method=plugin --plugin-name=barman-cloud.cloudnative-pg.io";
 
 impl Problem {
-    /// The next thing to do.
+    /// The next thing to do, with the cluster's names where they are known.
+    pub fn hint(&self, archive: &ArchiveId) -> String {
+        let hint = self.general_hint();
+        if archive.cluster.is_empty() {
+            return hint;
+        }
+        let names = format!("-n {} {}", archive.namespace, archive.cluster);
+        hint.replace("-n NAMESPACE CLUSTER", &names)
+    }
+
     #[expect(
         clippy::too_many_lines,
         reason = "one arm for each problem; a split would hide the list"
     )]
-    pub fn hint(&self) -> String {
+    fn general_hint(&self) -> String {
         match self {
             Self::WalGap { gap, parent_has_segment, .. } => match gap.effect {
                 GapEffect::StopsRecovery if *parent_has_segment => format!(
@@ -89,7 +99,7 @@ impl Problem {
                 an empty archive until its first segment is archived"
                 .to_owned(),
             Self::StoreUnreachable(_) => "check the endpoint, the bucket's name and the network \
-                from this pod"
+                from here"
                 .to_owned(),
             Self::StoreDenied(_) => "check that the token exists, is not expired and may list \
                 and read this bucket"

@@ -7,7 +7,7 @@ use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
 use crate::assessment::TimeSource;
-use crate::assessment::finding::Finding;
+use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
 use crate::assessment::finding::duration;
 use crate::assessment::verdict::Verdict;
@@ -33,7 +33,7 @@ pub(super) fn write_archive(paper: &mut Paper, assessment: &Assessment, now: Dat
         None => "never read as a whole".to_owned(),
     };
     paper.paragraph(0, &format!("{}, {read}", assessment.address));
-    write_findings(paper, &assessment.findings);
+    write_findings(paper, assessment);
     let is_known = assessment.observed_at.is_some() || !assessment.backups.is_empty();
     if is_known {
         write_moments(paper, assessment, now);
@@ -42,7 +42,8 @@ pub(super) fn write_archive(paper: &mut Paper, assessment: &Assessment, now: Dat
     write_steps(paper, assessment);
 }
 
-fn write_findings(paper: &mut Paper, findings: &[Finding]) {
+fn write_findings(paper: &mut Paper, assessment: &Assessment) {
+    let findings = &assessment.findings;
     if findings.is_empty() {
         return;
     }
@@ -50,7 +51,7 @@ fn write_findings(paper: &mut Paper, findings: &[Finding]) {
     for finding in findings.iter().take(FINDINGS_MAX) {
         paper.severity(finding.severity, finding.code().as_str());
         paper.paragraph(6, &finding.to_string());
-        paper.item(6, "do: ", &finding.problem.hint());
+        paper.item(6, "do: ", &finding.problem.hint(&assessment.archive));
     }
     let rest = findings.len().saturating_sub(FINDINGS_MAX);
     if rest != 0 {
@@ -147,8 +148,7 @@ fn write_steps(paper: &mut Paper, assessment: &Assessment) {
     });
     if let Some(worst) = worst {
         let code = worst.code();
-        let (file, folder) = (runbook::file(code), runbook::FOLDER);
-        steps.push(format!("Deal with {} first. Runbook: {file} in {folder}", code.as_str()));
+        steps.push(format!("Deal with {} first. Runbook: {}", code.as_str(), runbook::url(code)));
     }
     if let Some(step) = last_resort(assessment) {
         steps.push(step);
@@ -170,6 +170,7 @@ fn last_resort(assessment: &Assessment) -> Option<String> {
             "To restore before that is repaired, choose a moment no later than {newest}; a \
              restore to the newest state fails or loses data."
         )),
+        (Verdict::Unrecoverable, None) if is_empty(assessment) => None,
         (Verdict::Unrecoverable, None) => Some(
             "Keep the running database: nothing that is stored here brings it back.".to_owned(),
         ),
@@ -179,4 +180,9 @@ fn last_resort(assessment: &Assessment) -> Option<String> {
         )),
         (Verdict::Unknown, None) => None,
     }
+}
+
+/// More likely a wrong address than a loss.
+fn is_empty(assessment: &Assessment) -> bool {
+    assessment.findings.iter().any(|finding| finding.code() == FindingCode::ArchiveEmpty)
 }
