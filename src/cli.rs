@@ -263,7 +263,8 @@ mod tests {
             "check extra",
             "run --depth listing",
             "run --log-level loud",
-            "restore-plan",
+            "restore-plan -o nagios",
+            "drill",
         ] {
             let words = std::iter::once("cnpg-backup-verifier").chain(wrong.split(' '));
             assert!(Cli::try_parse_from(words).is_err_and(|it| it.use_stderr()), "{wrong}");
