@@ -87,9 +87,9 @@ fn same_series(text: &str) -> Registry {
         let (series, value) = line.rsplit_once(' ').unwrap();
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));
         let pairs: Vec<(&str, &str)> = labels
-            .trim_end_matches('}')
+            .trim_end_matches("\"}")
             .split("\",")
-            .filter_map(|pair| pair.trim_end_matches('"').split_once("=\""))
+            .filter_map(|pair| pair.split_once("=\""))
             .collect();
         let (names, values): (Vec<&str>, Vec<&str>) = pairs.into_iter().unzip();
         let family = families.entry(name).or_insert_with(|| {

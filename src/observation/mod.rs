@@ -2,6 +2,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod backup;
+mod edge_uploads;
 pub mod inventory;
 pub mod probe;
 pub mod timeline_archive;

@@ -1,21 +1,19 @@
 //! The segments of one timeline, as listings showed them.
 
-use std::collections::BTreeMap;
-
 use chrono::DateTime;
 use chrono::Utc;
 
 use crate::domain::codec::Codec;
 use crate::domain::segment::SegmentNumber;
-use crate::domain::segment::SegmentRange;
 use crate::domain::segment_set::SegmentSet;
+use crate::observation::edge_uploads::EdgeUploads;
 
 /// What the archive holds of one timeline; memory grows with the number of holes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TimelineArchive {
     segments: SegmentSet,
     /// Invariant: keys are first or last segments of `segments`' ranges.
-    edge_uploads: BTreeMap<SegmentNumber, DateTime<Utc>>,
+    edge_uploads: EdgeUploads,
     /// Whole segments of zero bytes, where a restore would pick that object.
     empty: SegmentSet,
     /// Uncompressed segments of another size than a segment has.
@@ -93,7 +91,7 @@ impl TimelineArchive {
 
     /// When a segment was uploaded; known at the ends of ranges only.
     pub fn uploaded_at(&self, number: SegmentNumber) -> Option<DateTime<Utc>> {
-        self.edge_uploads.get(&number).copied()
+        self.edge_uploads.get(number)
     }
 
     /// Takes over what a listing shows of one segment; repeating it changes nothing. Tells
@@ -146,12 +144,13 @@ impl TimelineArchive {
         ] {
             theirs.ranges().iter().for_each(|range| ours.insert_range(*range));
         }
-        self.edge_uploads.extend(edge_uploads);
-        let is_edge = |number: &SegmentNumber| {
-            let range = self.segments.range_at(*number);
-            range.is_some_and(|range| *number == range.first || *number == range.last)
-        };
-        self.edge_uploads.retain(|number, _| is_edge(number));
+        for (number, uploaded_at) in edge_uploads.iter() {
+            self.edge_uploads.insert(number, uploaded_at);
+        }
+        self.edge_uploads.retain(|number| {
+            let range = self.segments.range_at(number);
+            range.is_some_and(|range| number == range.first || number == range.last)
+        });
     }
 
     /// Remembers what an earlier, complete listing had and this one has not.
@@ -169,7 +168,7 @@ impl TimelineArchive {
             .range_at(number)
             .is_some_and(|range| range.first < number && number < range.last);
         if is_inside {
-            self.edge_uploads.remove(&number);
+            self.edge_uploads.remove(number);
         }
     }
 }

@@ -46,7 +46,7 @@ where
     let mut first = store.list_page(whole.request(None)).await?;
     let mut cuts = Vec::new();
     if first.continuation.is_some() {
-        let folders = outline(store, prefix).await?;
+        let Outline { folders, .. } = outline(store, prefix).await?;
         let listed = first.objects.last().map_or(prefix, |object| object.key.as_str());
         let left = folders.iter().filter(|folder| folder.as_str() > listed).collect::<Vec<_>>();
         cuts = cut(&left);
@@ -129,14 +129,22 @@ fn check_order(prefix: &str, last: Option<&str>, key: &str) -> Result<(), StoreE
     }
 }
 
-/// The folders directly under a prefix; not all of very many, which only makes the last range
-/// longer.
-async fn outline<S: ObjectStore + ?Sized>(
+/// The folders directly under a prefix, each ending in `/`.
+#[derive(Clone, Debug, Default)]
+pub struct Outline {
+    /// In byte order.
+    pub folders: Vec<String>,
+    /// Of very many, only the first are asked for. To a listing in ranges that only makes the
+    /// last one longer.
+    pub is_whole: bool,
+}
+
+pub async fn outline<S: ObjectStore + ?Sized>(
     store: &S,
     prefix: &str,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Outline, StoreError> {
     let request = ListRequest { prefix, is_outline: true, ..ListRequest::default() };
-    let mut folders = Vec::new();
+    let mut folders: Vec<String> = Vec::new();
     let mut continuation: Option<String> = None;
     for _ in 0..OUTLINE_PAGES_MAX {
         let request = ListRequest { continuation: continuation.as_deref(), ..request };
@@ -150,7 +158,7 @@ async fn outline<S: ObjectStore + ?Sized>(
             break;
         }
     }
-    Ok(folders)
+    Ok(Outline { folders, is_whole: continuation.is_none() })
 }
 
 /// Keys that part these folders into ranges of about the same number.
