@@ -1,9 +1,10 @@
 # Every command of this repository. CI runs the same ones: .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build test lint bench demo demo-break demo-repair
+.PHONY: help tools build test lint fuzz bench demo demo-break demo-repair
 
 tools := $(shell scripts/install-tools --where)
+FUZZ_SECONDS ?= 15
 shell_scripts := .ci/run $(filter-out %.txt %/lib,$(wildcard scripts/*)) $(wildcard scripts/lib/*)
 
 help: ## Lists the commands.
@@ -22,10 +23,16 @@ lint: ## Checks format, code, documentation, dependencies, scripts and the Docke
 	scripts/install-tools lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo fmt --manifest-path fuzz/Cargo.toml --all --check
+	cargo clippy --manifest-path fuzz/Cargo.toml --bins --locked -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	$(tools)/cargo/bin/cargo-deny --workspace --locked check bans licenses sources
 	shellcheck --external-sources $(shell_scripts)
 	$(tools)/venv/bin/hadolint Dockerfile
+
+fuzz: ## Feeds arbitrary bytes to every parser, FUZZ_SECONDS each (15).
+	scripts/install-tools fuzz
+	scripts/fuzz $(FUZZ_SECONDS)
 
 bench: ## Measures what the README's performance table promises.
 	cargo bench --workspace --locked

@@ -27,7 +27,7 @@ pub(super) enum Completed {
     /// The length, which is zero: there is no record.
     Zeros,
     Header(RecordHeader),
-    /// All of it; its checksum is right.
+    /// All of it; its checksum was not compared yet.
     Record(RecordHeader),
 }
 
@@ -76,11 +76,15 @@ impl Assembly {
         }
         let Some(header) = RecordHeader::parse(&self.head) else { return Ok(Completed::Nothing) };
         if self.missing() == 0 {
-            check_sum(&self.head, header.checksum, self.body_sum)?;
             return Ok(Completed::Record(header));
         }
         let is_header = self.received == RecordHeader::BYTES;
         Ok(if is_header { Completed::Header(header) } else { Completed::Nothing })
+    }
+
+    /// Compares the checksum of a complete record.
+    pub(super) fn check_sum(&self, header: &RecordHeader) -> Result<(), RecordDamage> {
+        check_sum(&self.head, header.checksum, self.body_sum)
     }
 
     fn complete_length(&mut self) -> Result<Completed, RecordDamage> {

@@ -282,6 +282,7 @@ impl RecordReader {
             }
             Completed::Record(header) => {
                 self.check_link(start, &header)?;
+                self.assembly.check_sum(&header).map_err(|kind| damage(start, kind))?;
                 if let Some(expected) = self.overwritten.take() {
                     check_overwritten(&header, self.assembly.head(), expected)
                         .map_err(|kind| damage(start, kind))?;

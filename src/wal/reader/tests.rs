@@ -198,6 +198,25 @@ fn a_record_must_link_to_the_one_before() {
     assert_eq!(read(&log.finish()), (vec![expected, victim], record_damage(at, damage)));
 }
 
+/// Found by `fuzz/fuzz_targets/wal_pages.rs`.
+#[test]
+fn a_bare_record_with_a_wrong_link_and_a_wrong_checksum_is_refused_for_its_link() {
+    let mut log = Generator::new();
+    let expected = log.filler(10);
+    let found = plus(expected, 8);
+    log.previous = found.value();
+    let at = log.switch();
+    let end = log.offset(at) + 24;
+    let mut bytes = log.bytes();
+    bytes[end - 1] ^= 1;
+    let ending = record_damage(at, RecordDamage::Link { found, expected });
+    for longest in [1, 16, 8192] {
+        let mut reader = RecordReader::new(SegmentIdentity::default());
+        read_chunks(&mut reader, bytes.chunks(longest));
+        assert_eq!(reader.ending(), ending, "{longest}");
+    }
+}
+
 #[test]
 fn a_continuation_must_be_that_of_the_record() {
     let mut log = Generator::new();

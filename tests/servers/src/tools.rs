@@ -26,7 +26,7 @@ pub fn debian(program: &str) -> PathBuf {
 
 /// The directory of `scripts/install-tools --where`.
 fn directory() -> PathBuf {
-    let set = std::env::var_os("CNPG_BACKUP_VERIFIER_TOOLS").filter(|value| !value.is_empty());
+    let set = std::env::var_os("BACKUP_VERIFIER_TOOLS").filter(|value| !value.is_empty());
     if let Some(directory) = set {
         return PathBuf::from(directory);
     }

@@ -1,0 +1,7 @@
+//! What reads bytes in the daemon, without what fetches them.
+
+#[path = "../../src/domain/mod.rs"]
+pub mod domain;
+pub mod sources;
+#[path = "../../src/wal/mod.rs"]
+pub mod wal;
