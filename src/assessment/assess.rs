@@ -1,5 +1,7 @@
 //! All questions to one observation, and the verdict that follows.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use chrono::Utc;
 
@@ -33,6 +35,7 @@ use crate::assessment::store;
 use crate::assessment::timelines;
 use crate::assessment::verdict::Verdict;
 use crate::assessment::windows;
+use crate::domain::backup::BackupId;
 use crate::domain::backup_info::BackupInfo;
 use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
@@ -88,7 +91,8 @@ fn unread(
     let mut assessment = Assessment::blank(subject, expected, now);
     assessment.unreadable = seen.unread().next().map(|unreadable| unreadable.reason);
     assessment.findings = store::judge(seen.unread(), Finding::unknown);
-    let pace = Pace::of(backups, now, expected.uploading_grace);
+    let clock = Clock { now: now + seen.store_clock_ahead, grace: expected.uploading_grace };
+    let pace = Pace::of(backups, now, clock);
     for backup in backups {
         let standing = Standing::of(backup, &pace);
         assessment.backups.push(describe(backup, &standing, None));
@@ -132,23 +136,24 @@ impl Case<'_> {
 
     fn judge_contents(&self, assessment: &mut Assessment) -> Vec<SegmentId> {
         let owners = Owners::of(self.backups);
-        let timelines = Timelines::new(self.seen, self.inventory).since(owners.since);
-        let pace = Pace::of(self.backups, self.now, self.expected.uploading_grace);
-        let standings: Vec<Standing> =
-            self.backups.iter().map(|backup| Standing::of(backup, &pace)).collect();
-        let mut candidates = self.candidates(&standings, &owners, &timelines);
-        let archive = self.archive(&owners, &candidates);
         let clock = Clock {
             now: self.now + self.seen.store_clock_ahead,
             grace: self.expected.uploading_grace,
         };
+        let timelines = Timelines::new(self.seen, self.inventory, clock).since(owners.since);
+        let pace = Pace::of(self.backups, self.now, clock);
+        let standings: Vec<Standing> =
+            self.backups.iter().map(|backup| Standing::of(backup, &pace)).collect();
+        let mut candidates = self.candidates(&standings, &owners, &timelines);
+        let archive = self.archive(&owners, &candidates);
         for candidate in &mut candidates {
             candidate.judge(&archive, clock);
         }
 
         let newest = timelines.newest();
-        let route = newest.and_then(|newest| timelines.route_to_newest(newest));
-        let tip = route.as_ref().and_then(|route| archive.settled_tip(route));
+        let route = newest.map(|newest| timelines.route_to_newest(newest));
+        let route = route.as_deref();
+        let tip = route.and_then(|route| archive.settled_tip(route));
         let is_reached = |tip: SegmentId| {
             candidates.iter().any(|it| it.reach().is_some_and(|reach| reach.last == Some(tip)))
         };
@@ -157,12 +162,12 @@ impl Case<'_> {
             if latest { Some(true) } else { self.denial(&candidates, &standings) };
         assessment.newest_segment = tip.and_then(|tip| self.newest_segment(tip));
 
-        let ways = route.as_ref().map(|route| Latest::new(route, &candidates));
+        let ways = route.map(|route| Latest::new(route, &candidates));
         let acknowledged = self.expected.acknowledge_gap_before;
         let gaps = gaps::find(&archive, &candidates, ways.as_ref(), acknowledged);
         let reached = if latest { GapEffect::Hole } else { GapEffect::StopsRecovery };
         let findings = &mut assessment.findings;
-        findings.extend(gaps::judge(&gaps, &candidates, route.as_ref(), &archive));
+        findings.extend(gaps::judge(&gaps, &candidates, route, &archive));
         findings.extend(obstacles::judge(&archive, &candidates, ways.as_ref()));
         findings.extend(obstacles::duplicates(self.inventory));
         findings.extend(timelines::judge(&timelines, &candidates, reached));
@@ -172,7 +177,7 @@ impl Case<'_> {
         let windows = windows::find(self.seen, &archive, &candidates, &timelines);
         assessment.windows = windows.windows;
         self.describe_backups(assessment, standings, &candidates, &gaps);
-        let border = route.as_ref().and_then(|route| archive.wanted_border(route));
+        let border = route.and_then(|route| archive.wanted_border(route));
         let suspects = owners.suspects(self.backups, self.inventory);
         let duplicates = obstacles::wanted_duplicates(&archive, &candidates);
         windows.wanted.into_iter().chain(border).chain(suspects).chain(duplicates).collect()
@@ -185,7 +190,7 @@ impl Case<'_> {
         timelines: &Timelines<'_>,
     ) -> Vec<Candidate<'_>> {
         let complete = self.backups.iter().zip(standings);
-        complete
+        let mut candidates: Vec<Candidate<'_>> = complete
             .filter_map(|(backup, standing)| match standing {
                 Standing::Complete(wal) => Some((backup, backup.parsed_info()?, *wal)),
                 Standing::Running
@@ -199,7 +204,11 @@ impl Case<'_> {
                     && wal.segment_size == self.inventory.segment_size
             })
             .map(|(backup, info, wal)| Candidate::new(backup, info, wal, timelines))
-            .collect()
+            .collect();
+        if let Some(newest) = candidates.iter_mut().max_by_key(|it| &it.backup.id) {
+            newest.is_newest = true;
+        }
+        candidates
     }
 
     fn archive(&self, owners: &Owners, candidates: &[Candidate<'_>]) -> Archive<'_> {
@@ -244,8 +253,10 @@ impl Case<'_> {
         candidates: &[Candidate<'_>],
         gaps: &[PlacedGap],
     ) {
+        let candidates: BTreeMap<&BackupId, &Candidate<'_>> =
+            candidates.iter().map(|candidate| (&candidate.backup.id, candidate)).collect();
         for (backup, standing) in self.backups.iter().zip(standings) {
-            let candidate = candidates.iter().find(|it| it.backup.id == backup.id);
+            let candidate = candidates.get(&backup.id).copied();
             assessment.backups.push(describe(backup, &standing, candidate));
             assessment.findings.extend(standing_finding(standing));
             let wal_problem = candidate.and_then(|it| obstacles::incomplete(it, gaps));
@@ -262,10 +273,11 @@ impl Case<'_> {
         let (expected, now, inventory) = (self.expected, self.now, self.inventory);
         let store_now = now + self.seen.store_clock_ahead;
         let backups = &assessment.backups;
+        let oldest = retention::oldest_moment(&assessment.windows, self.backups);
         let found = [
             freshness::judge_backups(backups, inventory, expected, now),
             freshness::judge_wal(assessment.newest_segment, expected, store_now),
-            retention::judge_window(&assessment.windows, backups, inventory, expected, now),
+            retention::judge_window(oldest, backups, inventory, expected, now),
             retention::judge_deletion(self.backups, backups, expected, now),
         ];
         assessment.findings.extend(found.into_iter().flatten());
@@ -347,17 +359,17 @@ fn describe(
 
 impl Latest<'_> {
     fn new<'a>(route: &'a Route, candidates: &[Candidate<'_>]) -> Latest<'a> {
-        let restarts = candidates
+        let newest_restart = candidates
             .iter()
-            .filter(|it| it.reach().is_some() && !it.is_standalone())
+            .filter(|it| it.reach().is_some() && !it.is_confined())
             .filter(|it| {
                 let first = it.wal.first_required;
                 let own = it.route.as_ref().ok().and_then(|own| own.timeline_at(first));
                 own == route.timeline_at(first)
             })
             .map(|it| it.wal.first_required)
-            .collect();
-        Latest { route, restarts }
+            .max();
+        Latest { route, newest_restart }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Backups whose objects are complete, and what their WAL makes of them.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
@@ -17,6 +20,8 @@ use crate::domain::backup::Keep;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::segment::SegmentNumber;
+use crate::domain::segment::SegmentRange;
+use crate::domain::timeline::TimelineId;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::probe::SegmentId;
 
@@ -25,8 +30,10 @@ pub(super) struct Candidate<'a> {
     pub(super) backup: &'a ObservedBackup,
     pub(super) info: &'a BackupInfo,
     pub(super) wal: BackupWal,
-    pub(super) route: Result<Route, NoRoute>,
+    pub(super) route: Result<Rc<Route>, NoRoute>,
     pub(super) usability: Usability,
+    /// No complete backup of the archive is newer.
+    pub(super) is_newest: bool,
 }
 
 /// Whether a restore of the backup would reach a consistent state.
@@ -50,7 +57,7 @@ impl<'a> Candidate<'a> {
     ) -> Self {
         let route = timelines.route_of(&wal);
         let unjudged = Usability::Unknown(String::new());
-        Self { backup, info, wal, route, usability: unjudged }
+        Self { backup, info, wal, route, usability: unjudged, is_newest: false }
     }
 
     pub(super) fn judge(&mut self, archive: &Archive<'_>, clock: Clock) {
@@ -64,8 +71,17 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    pub(super) fn is_standalone(&self) -> bool {
-        matches!(self.backup.keep, Ok(Some(Keep::Standalone)))
+    /// Whether the WAL after the backup's own may be deleted. Deletion stops at the begin of the
+    /// next backup, so after the newest one nothing is (`_remove_wals_for_backup` in
+    /// `barman/clients/cloud_backup_delete.py`).
+    fn is_standalone(&self) -> bool {
+        matches!(self.backup.keep, Ok(Some(Keep::Standalone))) && !self.is_newest
+    }
+
+    /// Whether the backup is standalone and reaches its own end and nothing else.
+    pub(super) fn is_confined(&self) -> bool {
+        let last = self.reach().and_then(|reach| reach.last);
+        self.is_standalone() && last.is_none_or(|last| last.number == self.wal.last_required)
     }
 
     /// The last segment that the backup asks the archive to keep.
@@ -85,6 +101,14 @@ impl<'a> Candidate<'a> {
                     "the history file of timeline {timeline} could not be read"
                 ));
             }
+            Err(NoRoute::Untold(timeline)) => {
+                return Usability::Unusable {
+                    reason: format!(
+                        "PostgreSQL refuses to stay on timeline {timeline} without its history file"
+                    ),
+                    problem: None,
+                };
+            }
             Err(NoRoute::Damaged(timeline) | NoRoute::NotAChild(timeline)) => {
                 return Usability::Unusable {
                     reason: format!(
@@ -99,10 +123,9 @@ impl<'a> Candidate<'a> {
         if let Some(obstacle) = required.stopped_by {
             return self.unusable(route, archive, &obstacle, clock);
         }
-        if self.is_standalone() {
-            return Usability::Usable(required);
-        }
-        Usability::Usable(archive.reach(route, first_required, self.needs_until(archive)))
+        let tip = archive.settled_tip(route).map_or(last_required, |tip| tip.number);
+        // What follows a standalone backup can be replayed as long as it is there.
+        Usability::Usable(archive.reach(route, first_required, tip))
     }
 
     fn unusable(
@@ -169,6 +192,25 @@ impl<'a> Candidate<'a> {
     }
 }
 
+/// What backups ask the archive to keep: segments of a route. Backups with the same route and the
+/// same end are one need, from the oldest of them on.
+pub(super) fn needs<'a>(
+    archive: &Archive<'_>,
+    candidates: &'a [Candidate<'_>],
+) -> Vec<(&'a Route, SegmentRange)> {
+    let mut needs: BTreeMap<(TimelineId, SegmentNumber), (&Route, SegmentNumber)> = BTreeMap::new();
+    for candidate in candidates {
+        let Ok(route) = &candidate.route else { continue };
+        let (first, until) = (candidate.wal.first_required, candidate.needs_until(archive));
+        let need = needs.entry((route.target, until)).or_insert((route, first));
+        need.1 = need.1.min(first);
+    }
+    needs
+        .into_iter()
+        .filter_map(|((_, until), (route, first))| Some((route, SegmentRange::new(first, until)?)))
+        .collect()
+}
+
 /// The store's time, and how long an upload may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
@@ -177,7 +219,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    fn is_within_grace(self, at: Option<DateTime<Utc>>) -> bool {
+    pub(super) fn is_within_grace(self, at: Option<DateTime<Utc>>) -> bool {
         at.is_some_and(|at| self.now - at < self.grace)
     }
 }

@@ -6,6 +6,7 @@ use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
+use crate::assessment::candidate::Clock;
 use crate::assessment::finding::Missing;
 use crate::assessment::finding::Problem;
 use crate::domain::backup::BackupStatus;
@@ -41,18 +42,15 @@ const RUNNING_FACTOR: i32 = 3;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     now: DateTime<Utc>,
-    uploading_grace: TimeDelta,
+    /// What was uploaded is as old as the store says.
+    store: Clock,
     running_max: TimeDelta,
     /// When the newest finished backup began.
     newest_success_began_at: Option<DateTime<Utc>>,
 }
 
 impl Pace {
-    pub(super) fn of(
-        backups: &[ObservedBackup],
-        now: DateTime<Utc>,
-        uploading_grace: TimeDelta,
-    ) -> Self {
+    pub(super) fn of(backups: &[ObservedBackup], now: DateTime<Utc>, store: Clock) -> Self {
         let finished = || {
             backups
                 .iter()
@@ -62,7 +60,7 @@ impl Pace {
         let longest = finished().filter_map(|info| Some(info.ended_at? - info.began_at?)).max();
         Self {
             now,
-            uploading_grace,
+            store,
             running_max: longest
                 .and_then(|longest| longest.checked_mul(RUNNING_FACTOR))
                 .map_or(RUNNING_MAX, |scaled| scaled.max(RUNNING_MAX)),
@@ -110,10 +108,10 @@ impl Standing {
     /// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none. The
     /// data directory's tar is the last one it uploads, moments before.
     fn without_info(backup: &ObservedBackup, pace: &Pace) -> Self {
-        let age = pace.now - backup.last_uploaded_at;
+        let age = pace.store.now - backup.last_uploaded_at;
         let began_at = backup.id.began_at().unwrap_or(backup.last_uploaded_at);
         let has_data = backup.tars.iter().any(|tar| tar.contents == TarContents::DataDirectory);
-        let age_max = if has_data { pace.uploading_grace } else { pace.running_max };
+        let age_max = if has_data { pace.store.grace } else { pace.running_max };
         if age < age_max && !pace.is_superseded(began_at) {
             return Self::Running;
         }

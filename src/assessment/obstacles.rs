@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::assessment::GapEffect;
+use crate::assessment::candidate;
 use crate::assessment::candidate::Candidate;
 use crate::assessment::candidate::Usability;
 use crate::assessment::finding::Finding;
@@ -25,10 +26,8 @@ pub(super) fn judge(
     latest: Option<&Latest<'_>>,
 ) -> Vec<Finding> {
     let mut met: BTreeMap<SegmentId, ObstacleKind> = BTreeMap::new();
-    for candidate in candidates {
-        let Ok(route) = &candidate.route else { continue };
-        let until = candidate.needs_until(archive);
-        let found = archive.present_obstacles(route, candidate.wal.first_required, until);
+    for (route, needed) in candidate::needs(archive, candidates) {
+        let found = archive.present_obstacles(route, needed.first, needed.last);
         met.extend(found.into_iter().map(|obstacle| (obstacle.at, obstacle.kind)));
     }
     met.into_iter()
@@ -62,10 +61,8 @@ pub(super) fn wanted_duplicates(
     candidates: &[Candidate<'_>],
 ) -> Vec<SegmentId> {
     let mut wanted = BTreeSet::new();
-    for candidate in candidates {
-        let Ok(route) = &candidate.route else { continue };
-        let until = candidate.needs_until(archive);
-        for stretch in route.stretches(candidate.wal.first_required, until) {
+    for (route, needed) in candidate::needs(archive, candidates) {
+        for stretch in route.stretches(needed.first, needed.last) {
             let Some(timeline) = archive.inventory.timeline(stretch.timeline) else { continue };
             let twice = timeline.twice().overlapping(stretch.segments);
             let shared = twice.filter_map(|range| range.intersection(&stretch.segments));
@@ -99,9 +96,12 @@ pub(super) fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Optio
     };
     let (first, last) = (candidate.wal.first_required, candidate.wal.last_required);
     let own = SegmentRange::new(first, last)?;
+    let route = candidate.route.as_ref().ok()?;
+    let is_met = |it: &&PlacedGap| route.timeline_at(it.segments.first) == Some(it.timeline);
     let mut inside = gaps
         .iter()
         .filter(|it| it.gap.effect != GapEffect::Harmless)
+        .filter(is_met)
         .filter(|it| it.segments.intersection(&own).is_some())
         .peekable();
     let is_accepted = inside.peek().is_some() && inside.all(|it| it.gap.is_acknowledged);

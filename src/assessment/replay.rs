@@ -1,5 +1,8 @@
 //! How far recovery gets through the archive.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
@@ -17,6 +20,7 @@ use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentDamageKind;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
+use crate::observation::timeline_archive::TimelineArchive;
 
 /// The archive as recovery meets it, with what is needed to tell a gap from a late upload.
 pub(super) struct Archive<'a> {
@@ -34,6 +38,8 @@ pub(super) struct Archive<'a> {
     /// Up to here, per backup from a primary, the archiver has confirmed every segment: such a
     /// backup ends only when its last segment is archived.
     confirmed: Vec<SegmentId>,
+    /// For each route that was asked for, by its target.
+    tips: RefCell<BTreeMap<TimelineId, Option<SegmentId>>>,
 }
 
 /// A segment that recovery cannot pass.
@@ -76,6 +82,7 @@ impl<'a> Archive<'a> {
             now: now + seen.store_clock_ahead,
             uploading_grace: TimeDelta::zero(),
             confirmed: Vec::new(),
+            tips: RefCell::default(),
         }
     }
 
@@ -144,6 +151,15 @@ impl<'a> Archive<'a> {
     /// The newest segment on a route, without a tail that is still being uploaded: segments after
     /// a hole that is too young to be a gap.
     pub(super) fn settled_tip(&self, route: &Route) -> Option<SegmentId> {
+        if let Some(known) = self.tips.borrow().get(&route.target) {
+            return *known;
+        }
+        let tip = self.find_tip(route);
+        self.tips.borrow_mut().insert(route.target, tip);
+        tip
+    }
+
+    fn find_tip(&self, route: &Route) -> Option<SegmentId> {
         let mut newest = route.newest(SegmentNumber::LAST, self.inventory)?;
         if let Some(leftover) = self.first_leftover(route) {
             newest = route.newest(leftover.previous()?, self.inventory)?;
@@ -208,18 +224,8 @@ impl<'a> Archive<'a> {
         tip: SegmentId,
         newest: SegmentId,
     ) -> Option<SegmentId> {
-        let archive = self.inventory.timeline(tip.timeline)?;
-        let range = archive.segments().range_at(tip.number)?;
-        // A child timeline's segments may go on below the switch; those are not on the route.
-        let starts_on_route = |number| route.timeline_at(number) == Some(tip.timeline);
-        if !starts_on_route(range.first) {
-            return None;
-        }
+        let (archive, range, before) = self.before_range(route, tip)?;
         let hole_last = range.first.previous()?;
-        let before = route.newest(hole_last, self.inventory)?;
-        if before.number == hole_last {
-            return self.before_uploading_hole(route, before, newest);
-        }
         let hole = SegmentRange::new(before.number.next(), hole_last)?;
         let is_young = archive
             .uploaded_at(range.first)
@@ -229,6 +235,26 @@ impl<'a> Archive<'a> {
         let is_late_only =
             is_young && later < LATER_SEGMENTS_OF_A_GAP && !self.is_confirmed(timeline, hole);
         is_late_only.then_some(before)
+    }
+
+    /// The range after the hole nearest to `tip`, with its timeline, and the segment before the
+    /// hole. One range may follow another without a hole at each fork.
+    fn before_range(
+        &self,
+        route: &Route,
+        mut tip: SegmentId,
+    ) -> Option<(&TimelineArchive, SegmentRange, SegmentId)> {
+        loop {
+            let archive = self.inventory.timeline(tip.timeline)?;
+            let range = archive.segments().range_at(tip.number)?;
+            // A child timeline's segments may go on below the switch; those are not on the route.
+            let first = range.first.max(route.taken_from(tip.timeline)?.first);
+            let before = route.newest(first.previous()?, self.inventory)?;
+            if before.number.next() < first {
+                return Some((archive, SegmentRange { first, last: range.last }, before));
+            }
+            tip = before;
+        }
     }
 
     /// Whether the segments are known to have been archived once.

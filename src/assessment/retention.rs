@@ -1,5 +1,7 @@
 //! Is the window as long as promised, and is what outlived the promise deleted?
 
+use std::collections::BTreeSet;
+
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
@@ -22,15 +24,33 @@ const FIRST_BACKUP_MAX: TimeDelta = TimeDelta::hours(48);
 /// Retention runs every half hour on the primary; a day covers a primary that was away.
 const DELETION_GRACE: TimeDelta = TimeDelta::hours(24);
 
-pub(super) fn judge_window(
+/// Since when moments can be restored. A backup that is kept standalone restores its own end and
+/// none of the moments after it.
+pub(super) fn oldest_moment(
     windows: &[RecoveryWindow],
+    observed: &[ObservedBackup],
+) -> Option<DateTime<Utc>> {
+    let standalone: BTreeSet<&BackupId> = observed
+        .iter()
+        .filter(|backup| matches!(backup.keep, Ok(Some(Keep::Standalone))))
+        .map(|backup| &backup.id)
+        .collect();
+    windows
+        .iter()
+        .filter(|it| it.first.at < it.last.at || !standalone.contains(&it.backup_id))
+        .map(|window| window.first.at)
+        .min()
+}
+
+pub(super) fn judge_window(
+    oldest_moment: Option<DateTime<Utc>>,
     backups: &[AssessedBackup],
     inventory: &Inventory,
     expected: &Expectations,
     now: DateTime<Utc>,
 ) -> Option<Finding> {
     let retention = expected.retention?;
-    let reaches_back = now - windows.iter().map(|window| window.first.at).min()?;
+    let reaches_back = now - oldest_moment?;
     let oldest_backup = backups.iter().filter_map(|backup| backup.began_at).min();
     let archive_age = [inventory.oldest_upload_at, oldest_backup].into_iter().flatten().min();
     let is_young = archive_age.is_none_or(|oldest| now - oldest < retention + FIRST_BACKUP_MAX);
@@ -48,12 +68,11 @@ pub(super) fn judge_deletion(
 ) -> Option<Finding> {
     let retention = expected.retention?;
     let deadline = now - retention - DELETION_GRACE;
-    let is_kept = |id: &BackupId| {
-        observed.iter().any(|backup| {
-            backup.id == *id
-                && matches!(backup.keep, Ok(Some(Keep::Full | Keep::Standalone)) | Err(_))
-        })
+    let is_kept = |backup: &&ObservedBackup| {
+        matches!(backup.keep, Ok(Some(Keep::Full | Keep::Standalone)) | Err(_))
     };
+    let kept: BTreeSet<&BackupId> =
+        observed.iter().filter(is_kept).map(|backup| &backup.id).collect();
     let finished = |backup: &&AssessedBackup| {
         matches!(backup.kind, BackupKind::Usable | BackupKind::Unusable)
             && backup.ended_at.is_some_and(|ended_at| ended_at < deadline)
@@ -63,7 +82,7 @@ pub(super) fn judge_deletion(
     outlived.pop();
     let mut obsolete: Vec<BackupId> =
         outlived.into_iter().map(|backup| backup.id.clone()).collect();
-    obsolete.retain(|id| !is_kept(id));
+    obsolete.retain(|id| !kept.contains(id));
     // Nobody ever deletes what did not finish.
     obsolete.extend(
         assessed

@@ -3,19 +3,26 @@
 //! PostgreSQL aims for the newest timeline unless told otherwise, follows that timeline's history
 //! file, and takes each segment from the newest timeline on it that had begun by then
 //! (`findNewestTimeLine`, `readTimeLineHistory` in `timeline.c`, `XLogFileReadAnyTLI` in
-//! `xlogrecovery.c`, PostgreSQL 13 to 18).
+//! `xlogrecovery.c`, which is part of `xlog.c` before PostgreSQL 15).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use chrono::DateTime;
 use chrono::Utc;
 
+use crate::assessment::candidate::Clock;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::segment::SegmentSize;
+use crate::domain::timeline::HistoryError;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 use crate::observation::HistoryDamage;
 use crate::observation::Observation;
+use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 use crate::observation::timeline_archive::TimelineArchive;
@@ -24,7 +31,8 @@ use crate::observation::timeline_archive::TimelineArchive;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
     pub(super) target: TimelineId,
-    /// Invariant: neighbouring numbers, oldest first, none empty; only the last has no end.
+    /// Invariant: rising timelines, neighbouring numbers from 0 on, none empty; only the last has
+    /// no end.
     legs: Vec<Leg>,
 }
 
@@ -52,6 +60,9 @@ pub(super) enum NoRoute {
     Unread(TimelineId),
     /// The timeline does not descend from the backup.
     NotAChild(TimelineId),
+    /// PostgreSQL would have to be told to stay on a timeline, and refuses to without its history
+    /// file (`validateRecoveryParameters` in `xlogrecovery.c`).
+    Untold(TimelineId),
 }
 
 impl Route {
@@ -77,7 +88,9 @@ impl Route {
         first: SegmentNumber,
         last: SegmentNumber,
     ) -> impl Iterator<Item = Stretch> + '_ {
-        self.legs.iter().filter_map(move |leg| {
+        let ended = self.legs_begun_by(first).len().saturating_sub(1);
+        let legs = self.legs.iter().skip(ended).take_while(move |leg| leg.first <= last);
+        legs.filter_map(move |leg| {
             let end = leg.last.map_or(last, |leg_last| leg_last.min(last));
             let segments = SegmentRange::new(leg.first.max(first), end)?;
             Some(Stretch { timeline: leg.timeline, segments })
@@ -86,7 +99,7 @@ impl Route {
 
     /// The newest segment up to a number that the archive holds on this route.
     pub(super) fn newest(&self, until: SegmentNumber, inventory: &Inventory) -> Option<SegmentId> {
-        self.legs.iter().rev().find_map(|leg| {
+        self.legs_begun_by(until).iter().rev().find_map(|leg| {
             let archive = inventory.timeline(leg.timeline)?;
             let last = leg.last.map_or(until, |last| last.min(until));
             let newest = archive.segments().newest_within(SegmentRange::new(leg.first, last)?)?;
@@ -96,12 +109,23 @@ impl Route {
 
     /// The timeline that a segment is taken from.
     pub(super) fn timeline_at(&self, number: SegmentNumber) -> Option<TimelineId> {
-        let holds = |leg: &&Leg| leg.first <= number && leg.last.is_none_or(|last| number <= last);
-        self.legs.iter().find(holds).map(|leg| leg.timeline)
+        self.legs_begun_by(number).last().map(|leg| leg.timeline)
     }
 
     pub(super) fn passes(&self, id: SegmentId) -> bool {
         self.timeline_at(id.number) == Some(id.timeline)
+    }
+
+    /// The segments that recovery would take from a timeline.
+    pub(super) fn taken_from(&self, timeline: TimelineId) -> Option<SegmentRange> {
+        let at = self.legs.binary_search_by_key(&timeline, |leg| leg.timeline).ok()?;
+        let leg = self.legs.get(at)?;
+        SegmentRange::new(leg.first, leg.last.unwrap_or(SegmentNumber::LAST))
+    }
+
+    fn legs_begun_by(&self, number: SegmentNumber) -> &[Leg] {
+        let begun = self.legs.partition_point(|leg| leg.first <= number);
+        self.legs.get(..begun).unwrap_or_default()
     }
 
     /// The timeline before the one that begins in this segment.
@@ -115,41 +139,72 @@ impl Route {
 pub(super) struct Timelines<'a> {
     seen: &'a Observation,
     inventory: &'a Inventory,
+    clock: Clock,
     /// What was uploaded before is another server's.
     since: Option<DateTime<Utc>>,
+    /// For each timeline whose history file is handed out, the last of those that follow it
+    /// without a hole.
+    runs: BTreeMap<TimelineId, TimelineId>,
+    /// Many backups take the same few routes.
+    routes: RefCell<BTreeMap<TimelineId, Rc<Route>>>,
 }
 
 impl<'a> Timelines<'a> {
-    pub(super) const fn new(seen: &'a Observation, inventory: &'a Inventory) -> Self {
-        Self { seen, inventory, since: None }
+    pub(super) fn new(seen: &'a Observation, inventory: &'a Inventory, clock: Clock) -> Self {
+        let mut runs: BTreeMap<TimelineId, TimelineId> = BTreeMap::new();
+        let mut last = None;
+        for &timeline in seen.histories.keys().rev().filter(|it| is_deliverable(seen, **it)) {
+            let next = runs.first_key_value().map(|(next, _)| *next);
+            let end = last.filter(|_| next == Some(timeline.next())).unwrap_or(timeline);
+            runs.insert(timeline, end);
+            last = Some(end);
+        }
+        Self { seen, inventory, clock, since: None, runs, routes: RefCell::default() }
     }
 
     /// Leaves out timelines that an earlier server of the same archive left behind.
-    pub(super) const fn since(mut self, since: Option<DateTime<Utc>>) -> Self {
+    pub(super) fn since(mut self, since: Option<DateTime<Utc>>) -> Self {
         self.since = since;
         self
     }
 
-    /// The newest timeline that left any trace.
+    /// The newest timeline that left WAL, or the newest that recovery finds from there: a history
+    /// file comes before the first segment, and one that nobody asks for leads nowhere.
     pub(super) fn newest(&self) -> Option<TimelineId> {
-        let with_partials = self
-            .inventory
-            .timelines
-            .iter()
-            .filter(|(_, archive)| !archive.partials().is_empty() && self.since.is_none());
-        let with_partials = with_partials.map(|(timeline, _)| *timeline).max();
-        with_partials.max(self.with_segments().max()).max(self.listed().max())
+        let with_wal = self.with_wal().max()?;
+        let found = self.listed().filter(|it| *it <= self.default_target(with_wal));
+        found.max().max(Some(with_wal))
     }
 
-    /// The timelines that have whole segments, oldest first.
-    pub(super) fn with_segments(&self) -> impl Iterator<Item = TimelineId> + '_ {
+    /// The timelines that have segments or a `.partial`, oldest first.
+    pub(super) fn with_wal(&self) -> impl Iterator<Item = TimelineId> + '_ {
         let is_own = |archive: &TimelineArchive| {
-            let ranges = archive.segments().ranges().iter();
-            let mut edges = ranges.flat_map(|range| [range.first, range.last]);
-            edges.any(|edge| self.is_own(archive.uploaded_at(edge)))
+            let is_own = |edge| self.is_own(archive.uploaded_at(edge));
+            edges(archive).any(is_own) || self.since.is_none() && !archive.partials().is_empty()
         };
         let timelines = self.inventory.timelines.iter();
-        timelines.filter(move |(_, archive)| is_own(archive)).map(|(timeline, _)| *timeline)
+        timelines
+            .filter(move |(timeline, archive)| is_own(archive) && !self.is_new(**timeline, archive))
+            .map(|(timeline, _)| *timeline)
+    }
+
+    /// Whether a timeline's first segments overtook its history file: uploads run in parallel, and
+    /// so do the parts of a listing.
+    fn is_new(&self, timeline: TimelineId, archive: &TimelineArchive) -> bool {
+        let is_young = || {
+            let mut edges = edges(archive).peekable();
+            edges.peek().is_some()
+                && edges.all(|edge| self.clock.is_within_grace(archive.uploaded_at(edge)))
+        };
+        let has_backup = || {
+            let infos = self.seen.backups.iter().flatten().filter_map(ObservedBackup::parsed_info);
+            let mut wal = infos.filter_map(|info| info.wal);
+            wal.any(|wal| wal.begin.timeline == timeline || wal.end.timeline == timeline)
+        };
+        TimelineId::FIRST < timeline
+            && !self.inventory.histories.contains_key(&timeline)
+            && is_young()
+            && !has_backup()
     }
 
     /// The timelines whose history file is listed, oldest first.
@@ -176,54 +231,53 @@ impl<'a> Timelines<'a> {
 
     /// The route to the newest state. Where the newest timeline's history is of no use, only its
     /// own segments are on it.
-    pub(super) fn route_to_newest(&self, newest: TimelineId) -> Option<Route> {
+    pub(super) fn route_to_newest(&self, newest: TimelineId) -> Rc<Route> {
         let alone = || {
             let history = TimelineHistory::without_ancestors(newest);
-            Route::new(&history, self.inventory.segment_size)
+            Rc::new(Route::new(&history, self.inventory.segment_size))
         };
-        Some(self.route_to(newest).unwrap_or_else(|_| alone()))
+        self.route_to(newest).unwrap_or_else(|_| alone())
     }
 
     /// Where recovery of a backup on `start` aims unless told otherwise: one history file after
     /// the other, up to the first that is missing.
     pub(super) fn default_target(&self, start: TimelineId) -> TimelineId {
-        let mut target = start;
-        while self.is_deliverable(target.next()) {
-            target = target.next();
-        }
-        target
-    }
-
-    /// Whether barman-cloud-wal-restore hands out a history file.
-    pub(super) fn is_deliverable(&self, timeline: TimelineId) -> bool {
-        match self.seen.histories.get(&timeline) {
-            None | Some(Ok(Err(HistoryDamage::Undecodable(_)))) => false,
-            Some(Err(_) | Ok(Ok(_) | Err(HistoryDamage::Malformed(_)))) => true,
-        }
+        let run_end = self.runs.get(&start.next()).copied();
+        run_end.unwrap_or(start).max(start)
     }
 
     /// The route to the end of a timeline, if PostgreSQL would start on it.
-    pub(super) fn route_to(&self, target: TimelineId) -> Result<Route, NoRoute> {
+    pub(super) fn route_to(&self, target: TimelineId) -> Result<Rc<Route>, NoRoute> {
+        if let Some(known) = self.routes.borrow().get(&target) {
+            return Ok(Rc::clone(known));
+        }
+        let alone = TimelineHistory::without_ancestors(target);
         let history = match self.seen.histories.get(&target) {
             // PostgreSQL does not ask for the history of timeline 1.
-            _ if target == TimelineId::FIRST => TimelineHistory::without_ancestors(target),
-            None | Some(Ok(Err(HistoryDamage::Undecodable(_)))) => {
-                TimelineHistory::without_ancestors(target)
-            }
-            Some(Ok(Ok(history))) => history.clone(),
+            _ if target == TimelineId::FIRST => &alone,
+            None | Some(Ok(Err(HistoryDamage::Undecodable(_)))) => &alone,
+            // `readTimeLineHistory` accepts a file without a line.
+            Some(Ok(Err(HistoryDamage::Malformed(HistoryError::NoAncestor(_))))) => &alone,
+            Some(Ok(Ok(history))) => history,
             Some(Ok(Err(HistoryDamage::Malformed(_)))) => return Err(NoRoute::Damaged(target)),
             Some(Err(_)) => return Err(NoRoute::Unread(target)),
         };
-        Ok(Route::new(&history, self.inventory.segment_size))
+        let route = Rc::new(Route::new(history, self.inventory.segment_size));
+        self.routes.borrow_mut().insert(target, Rc::clone(&route));
+        Ok(route)
     }
 
     /// The route of a backup: to the default target, or, where PostgreSQL would refuse that, to
     /// the newest timeline that it can be told to aim for.
-    pub(super) fn route_of(&self, wal: &BackupWal) -> Result<Route, NoRoute> {
+    pub(super) fn route_of(&self, wal: &BackupWal) -> Result<Rc<Route>, NoRoute> {
         let default = self.default_target(wal.end.timeline);
         let mut refusal = None;
         for target in (wal.end.timeline.value()..=default.value()).rev() {
             let Some(target) = TimelineId::new(target) else { continue };
+            if target != default && target != TimelineId::FIRST && !self.runs.contains_key(&target)
+            {
+                return Err(NoRoute::Untold(target));
+            }
             match self.route_for(target, wal) {
                 Ok(route) => return Ok(route),
                 Err(NoRoute::Unread(timeline)) => return Err(NoRoute::Unread(timeline)),
@@ -235,7 +289,7 @@ impl<'a> Timelines<'a> {
         Err(refusal.unwrap_or(NoRoute::NotAChild(default)))
     }
 
-    fn route_for(&self, target: TimelineId, wal: &BackupWal) -> Result<Route, NoRoute> {
+    fn route_for(&self, target: TimelineId, wal: &BackupWal) -> Result<Rc<Route>, NoRoute> {
         let route = self.route_to(target)?;
         if !self.descends(target, wal) {
             return Err(NoRoute::NotAChild(target));
@@ -266,12 +320,32 @@ impl<'a> Timelines<'a> {
     fn contradiction(&self, route: &Route, wal: &BackupWal) -> Option<TimelineId> {
         let later = route.legs.iter().filter(|leg| wal.end.timeline < leg.timeline);
         later
-            .filter(|leg| {
-                let archive = self.inventory.timeline(leg.timeline);
-                let oldest = archive.and_then(|archive| archive.segments().first());
-                oldest.is_some_and(|oldest| oldest < leg.first)
-            })
+            .filter(|leg| self.oldest_own(leg.timeline).is_some_and(|oldest| oldest < leg.first))
             .map(|leg| leg.timeline)
             .next()
+    }
+
+    /// The oldest segment of a timeline that is not an earlier server's.
+    pub(super) fn oldest_own(&self, timeline: TimelineId) -> Option<SegmentNumber> {
+        let archive = self.inventory.timeline(timeline)?;
+        let mut ranges = archive.segments().ranges().iter();
+        let is_own = |range: &&SegmentRange| {
+            let mut edges = [range.first, range.last].into_iter();
+            edges.any(|edge| self.is_own(archive.uploaded_at(edge)))
+        };
+        ranges.find(is_own).map(|range| range.first)
+    }
+}
+
+/// The ends of a timeline's ranges, of which alone the uploads are known.
+fn edges(archive: &TimelineArchive) -> impl Iterator<Item = SegmentNumber> + '_ {
+    archive.segments().ranges().iter().flat_map(|range| [range.first, range.last])
+}
+
+/// Whether barman-cloud-wal-restore hands out a history file.
+fn is_deliverable(seen: &Observation, timeline: TimelineId) -> bool {
+    match seen.histories.get(&timeline) {
+        None | Some(Ok(Err(HistoryDamage::Undecodable(_)))) => false,
+        Some(Err(_) | Ok(Ok(_) | Err(HistoryDamage::Malformed(_)))) => true,
     }
 }

@@ -9,11 +9,10 @@ use crate::assessment::finding::Problem;
 use crate::assessment::route::NoRoute;
 use crate::assessment::route::Timelines;
 use crate::domain::backup::BackupId;
+use crate::domain::segment::SegmentNumber;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 use crate::observation::HistoryDamage;
-use crate::observation::Observation;
-use crate::observation::inventory::Inventory;
 
 /// `reached` says whether some backup reaches the newest state in spite of it all.
 pub(super) fn judge(
@@ -32,19 +31,20 @@ fn missing(
     candidates: &[Candidate<'_>],
     reached: GapEffect,
 ) -> Vec<Finding> {
-    let mut left_traces: BTreeSet<TimelineId> = timelines.with_segments().collect();
-    // A listed history of a later timeline implies the ones between: PostgreSQL counts up.
-    let oldest = candidates.iter().map(|candidate| candidate.wal.begin.timeline).min();
-    if let (Some(oldest), Some(newest)) = (oldest, timelines.listed().max()) {
-        let implied = (oldest.value() + 1..newest.value()).take(TIMELINES_MAX);
-        left_traces.extend(implied.filter_map(TimelineId::new));
+    let mut missed: BTreeSet<TimelineId> = timelines.with_wal().collect();
+    // A listed history of a later timeline implies the ones between, since PostgreSQL counts up;
+    // the first that is missing is where it stops looking.
+    if let Some(newest) = timelines.listed().max() {
+        let next = |it: &Candidate<'_>| timelines.default_target(it.wal.end.timeline).next();
+        missed.extend(candidates.iter().map(next).filter(|next| *next < newest));
     }
-    left_traces
+    missed.extend(candidates.iter().filter_map(lacks_own_history));
+    missed
         .into_iter()
         .filter(|timeline| TimelineId::FIRST < *timeline)
         .filter(|timeline| !timelines.inventory().histories.contains_key(timeline))
         .filter_map(|timeline| {
-            let stranded = stranded_before(timeline, timelines, candidates);
+            let stranded = stranded_by(timeline, timelines, candidates);
             // Whoever begins on the timeline itself does not need its history.
             let is_missed = !stranded.is_empty();
             is_missed.then(|| weigh(Problem::HistoryMissing { timeline, stranded }, reached))
@@ -52,30 +52,26 @@ fn missing(
         .collect()
 }
 
-/// More timelines than this in one archive are a damaged name, not promotions.
-const TIMELINES_MAX: usize = 10_000;
-
 fn damaged(
     timelines: &Timelines<'_>,
     candidates: &[Candidate<'_>],
     reached: GapEffect,
 ) -> Vec<Finding> {
-    let (seen, inventory) = (timelines.seen(), timelines.inventory());
     let refused: BTreeSet<TimelineId> = candidates
         .iter()
         .filter_map(|candidate| match candidate.route {
             Err(NoRoute::Damaged(timeline)) => Some(timeline),
-            Ok(_) | Err(NoRoute::Unread(_) | NoRoute::NotAChild(_)) => None,
+            Ok(_) | Err(NoRoute::Unread(_) | NoRoute::NotAChild(_) | NoRoute::Untold(_)) => None,
         })
         .collect();
     let mut findings = Vec::new();
-    for (&timeline, history) in &seen.histories {
+    for (&timeline, history) in &timelines.seen().histories {
         let why = match history {
             Err(_) => continue,
             Ok(Err(damage @ (HistoryDamage::Malformed(_) | HistoryDamage::Undecodable(_)))) => {
                 damage.to_string()
             }
-            Ok(Ok(history)) => match contradiction(seen, inventory, history) {
+            Ok(Ok(history)) => match contradiction(timelines, history) {
                 Some(why) => why,
                 None if refused.contains(&timeline) => {
                     "it names another switch point than the archive shows".to_owned()
@@ -95,8 +91,20 @@ fn weigh(problem: Problem, reached: GapEffect) -> Finding {
     }
 }
 
-/// Backups on older timelines whose recovery stops looking before this timeline.
-fn stranded_before(
+/// The timeline that a backup ended on, if it cannot be restored without that history file.
+fn lacks_own_history(candidate: &Candidate<'_>) -> Option<TimelineId> {
+    let own = candidate.wal.end.timeline;
+    match candidate.route {
+        Err(NoRoute::Untold(timeline) | NoRoute::NotAChild(timeline)) => {
+            (timeline == own).then_some(own)
+        }
+        Ok(_) | Err(NoRoute::Damaged(_) | NoRoute::Unread(_)) => None,
+    }
+}
+
+/// Backups on older timelines whose recovery stops looking before this timeline, and those that
+/// need its history file for themselves.
+fn stranded_by(
     timeline: TimelineId,
     timelines: &Timelines<'_>,
     candidates: &[Candidate<'_>],
@@ -105,7 +113,8 @@ fn stranded_before(
         .iter()
         .filter(|candidate| {
             let own = candidate.wal.end.timeline;
-            own < timeline && timelines.default_target(own) < timeline
+            let stops_before = own < timeline && timelines.default_target(own) < timeline;
+            stops_before || lacks_own_history(candidate) == Some(timeline)
         })
         .map(|candidate| candidate.backup.id.clone())
         .collect()
@@ -113,31 +122,31 @@ fn stranded_before(
 
 /// Two history files that disagree on where a common ancestor was left, or one whose switch
 /// lies after segments that the new timeline already has.
-fn contradiction(
-    seen: &Observation,
-    inventory: &Inventory,
-    history: &TimelineHistory,
-) -> Option<String> {
-    for ancestor in history.ancestors() {
-        let Some(Ok(Ok(other))) = seen.histories.get(&ancestor.timeline) else { continue };
-        for shared in other.ancestors() {
-            let switched_at = history.switched_at(shared.timeline);
-            if switched_at.is_some_and(|switched_at| switched_at != shared.switched_at) {
-                return Some(format!(
-                    "it says that timeline {} was left at {}, and the history of timeline {} \
-                     says at {}",
-                    shared.timeline,
-                    switched_at.unwrap_or(shared.switched_at),
-                    ancestor.timeline,
-                    shared.switched_at
-                ));
-            }
+fn contradiction(timelines: &Timelines<'_>, history: &TimelineHistory) -> Option<String> {
+    // Each history repeats that of its nearest ancestor, so a disagreement with an older one shows
+    // there or between those two.
+    let parents = history.ancestors().iter().rev();
+    let mut known = parents.filter_map(|it| match timelines.seen().histories.get(&it.timeline) {
+        Some(Ok(Ok(parent))) => Some(parent),
+        Some(Err(_) | Ok(Err(_))) | None => None,
+    });
+    if let Some(parent) = known.next() {
+        let mut shared = history
+            .ancestors()
+            .iter()
+            .filter_map(|ours| Some((ours, parent.switched_at(ours.timeline)?)));
+        if let Some((ours, theirs)) = shared.find(|(ours, theirs)| ours.switched_at != *theirs) {
+            return Some(format!(
+                "it says that timeline {} was left at {}, and the history of timeline {} says at \
+                 {theirs}",
+                ours.timeline, ours.switched_at, parent.timeline,
+            ));
         }
     }
     let last = history.ancestors().last()?;
-    let size = inventory.segment_size;
-    let begins = crate::domain::segment::SegmentNumber::containing(last.switched_at, size);
-    let oldest = inventory.timeline(history.timeline)?.segments().first()?;
+    let size = timelines.inventory().segment_size;
+    let begins = SegmentNumber::containing(last.switched_at, size);
+    let oldest = timelines.oldest_own(history.timeline)?;
     (oldest < begins).then(|| {
         format!(
             "it says that the timeline began at {}, and segment {} is older",

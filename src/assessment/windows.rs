@@ -46,7 +46,7 @@ pub(super) fn find(
         let (Some(reach), Ok(route)) = (candidate.reach(), &candidate.route) else { continue };
         let (Some(last), Some(ended_at)) = (reach.last, candidate.info.ended_at) else { continue };
         let reach_end = last.number;
-        let last = if candidate.is_standalone() {
+        let last = if candidate.is_confined() {
             own_end(candidate, last, ended_at)
         } else {
             let search = newest_commit(seen, route, last, candidate.wal.last_required);

@@ -9,6 +9,7 @@
 mod architecture;
 mod bad_input;
 mod cli;
+mod documents;
 mod end_to_end;
 mod faults;
 mod laws;
@@ -16,8 +17,10 @@ mod made_archive;
 mod metrics;
 mod object_store;
 mod program;
+mod real_archives;
 mod requests;
 mod restore_plan;
+mod restore_proof;
 #[path = "../samples/mod.rs"]
 mod samples;
 mod scenarios;

@@ -1,0 +1,156 @@
+//! The built program as a process: the daemon with a configuration file, and `check`.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use test_servers::barman::Barman;
+use test_servers::barman::Endpoint;
+use test_servers::http;
+use test_servers::http::Response;
+use test_servers::process::Account;
+use test_servers::process::Finished;
+use test_servers::process::Server;
+use test_servers::process::Signal;
+use test_servers::process::free_port;
+use test_servers::process::run;
+use test_servers::process::wait_until;
+
+/// A running daemon. Its configuration goes when it ends.
+pub(crate) struct Daemon {
+    process: Server,
+    pub(crate) address: String,
+    directory: TempDir,
+}
+
+impl Daemon {
+    /// Watches one archive as `databases/main`: polls every second, lists all every two.
+    pub(crate) async fn start(archive: &Barman) -> Self {
+        let directory = Account::own().temporary_directory();
+        let file = |name: &str| directory.path().join(name);
+        let Endpoint { url, access_key_id, secret_access_key } = &archive.endpoint;
+        fs::write(file("ACCESS_KEY_ID"), access_key_id).unwrap();
+        fs::write(file("ACCESS_SECRET_KEY"), secret_access_key).unwrap();
+        let address = format!("127.0.0.1:{}", free_port());
+        let config = format!(
+            "listen: {address}\n\
+             poll_interval: 1s\n\
+             full_listing_interval: 2s\n\
+             kubernetes: {{enabled: false}}\n\
+             credentials:\n\
+             \x20 access_key_id_file: {}\n\
+             \x20 secret_access_key_file: {}\n\
+             archives:\n\
+             - namespace: databases\n\
+             \x20 cluster: main\n\
+             \x20 server_name: {}\n\
+             \x20 destination_path: {}\n\
+             \x20 endpoint_url: {url}\n\
+             \x20 region: auto\n",
+            file("ACCESS_KEY_ID").display(),
+            file("ACCESS_SECRET_KEY").display(),
+            archive.server_name,
+            archive.destination_path,
+        );
+        fs::write(file("config.yaml"), config).unwrap();
+        let mut command = Account::own().server_command(Path::new(PROGRAM));
+        command.arg("run").arg("--config").arg(file("config.yaml"));
+        let mut process = Server::start("the daemon", command, &file("log"));
+        let livez = format!("http://{address}/livez");
+        process
+            .ready(LIMIT, async || {
+                let answer = http::try_send(&livez, &axum::http::Method::GET, &[]).await;
+                answer.is_ok_and(|answer| answer.status.is_success())
+            })
+            .await;
+        Self { process, address, directory }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        http::get(&format!("http://{}{path}", self.address)).await
+    }
+
+    /// What `/api/v1/status` says of the one archive.
+    pub(crate) async fn archive(&self) -> Value {
+        self.get("/api/v1/status").await.json()["archives"][0].clone()
+    }
+
+    /// Waits until the archive is as described, and returns it.
+    pub(crate) async fn archive_when(
+        &self,
+        what: &str,
+        mut accept: impl FnMut(&Value) -> bool,
+    ) -> Value {
+        wait_until(what, LIMIT, async || {
+            let archive = self.archive().await;
+            accept(&archive).then_some(archive)
+        })
+        .await
+    }
+
+    pub(crate) async fn archive_with_verdict(&self, verdict: &str) -> Value {
+        self.archive_when(verdict, |archive| archive["verdict"] == verdict).await
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap()
+    }
+
+    /// Asks it to end as Kubernetes does, and returns its exit code.
+    pub(crate) async fn terminate(&mut self, within: Duration) -> Option<i32> {
+        self.process.stop(Signal::TERM, within).await.code()
+    }
+}
+
+/// `check` on an archive in an object store.
+pub(crate) async fn check(archive: &Barman, arguments: &[&str]) -> Finished {
+    run(of_archive("check", archive, arguments), LIMIT).await
+}
+
+/// `restore-plan` on an archive in an object store.
+pub(crate) async fn restore_plan(archive: &Barman, arguments: &[&str]) -> Finished {
+    run(of_archive("restore-plan", archive, arguments), LIMIT).await
+}
+
+fn of_archive(subcommand: &str, archive: &Barman, arguments: &[&str]) -> Command {
+    let Barman { endpoint, destination_path, server_name } = archive;
+    let mut command = program();
+    command.env("AWS_ACCESS_KEY_ID", &endpoint.access_key_id);
+    command.env("AWS_SECRET_ACCESS_KEY", &endpoint.secret_access_key);
+    command.args([subcommand, "--endpoint-url", &endpoint.url, "--archive"]);
+    command.arg(format!("{}/{server_name}", destination_path.trim_end_matches('/')));
+    command.args(arguments);
+    command
+}
+
+/// `check` on a directory that holds an archive.
+pub(crate) async fn check_directory(folder: &PathBuf, arguments: &[&str]) -> Finished {
+    let mut command = program();
+    command.args(["check", "--archive"]).arg(format!("file://{}", folder.display()));
+    command.args(arguments);
+    run(command, LIMIT).await
+}
+
+/// The document that a `check -o json` printed.
+pub(crate) fn document(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:#?}"))
+}
+
+/// The codes of all findings, worst first.
+pub(crate) fn codes(archive: &Value) -> Vec<&str> {
+    let findings = archive["findings"].as_array().unwrap();
+    findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect()
+}
+
+fn program() -> Command {
+    Account::own().command(Path::new(PROGRAM))
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cnpg-backup-verifier");
+
+/// It takes a second or two; the rest is for a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);

@@ -1,0 +1,110 @@
+//! An archive on the S3 server in this process, and what watches it.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cnpg_backup_verifier::assessment::Assessment;
+use cnpg_backup_verifier::config::ArchiveConfig;
+use cnpg_backup_verifier::config::Credentials;
+use cnpg_backup_verifier::service::clock;
+use cnpg_backup_verifier::service::watched::Watched;
+use cnpg_backup_verifier::sources::limits::Patience;
+use cnpg_backup_verifier::sources::requests::Requests;
+use cnpg_backup_verifier::sources::s3::S3Clients;
+use cnpg_backup_verifier::sources::stores::Stores;
+use prometheus::Registry;
+use tempfile::TempDir;
+use test_servers::s3::S3Server;
+
+use crate::made_archive::MadeArchive;
+
+/// Gives up soon, after one retry, but not on a machine that is merely busy.
+const IMPATIENCE: Patience = Patience {
+    connect: Duration::from_secs(5),
+    first_byte: Duration::from_millis(1500),
+    next_byte: Duration::from_secs(2),
+    attempt: Duration::from_secs(4),
+    call: Duration::from_secs(20),
+    attempts_max: ATTEMPTS,
+    pause_first: Duration::from_millis(1),
+    pause_max: Duration::from_millis(1),
+    bytes_per_second_min: 1 << 20,
+};
+
+/// How often a request is sent before the call fails.
+pub(crate) const ATTEMPTS: u32 = 2;
+
+pub(crate) struct Scene {
+    pub(crate) server: S3Server,
+    pub(crate) watched: Watched,
+    pub(crate) requests: Requests,
+    credentials: KeyFiles,
+}
+
+/// The files that credentials are read from.
+pub(crate) struct KeyFiles {
+    folder: TempDir,
+}
+
+impl Scene {
+    /// Stores the archive and watches it.
+    pub(crate) async fn of(archive: &MadeArchive) -> Self {
+        let server = S3Server::start().await.unwrap();
+        archive.put_into(&server);
+        let config = archive.config(Some(server.endpoint_url()));
+        Self::watching(server, config)
+    }
+
+    pub(crate) fn watching(server: S3Server, config: ArchiveConfig) -> Self {
+        let credentials = KeyFiles::of(&server);
+        let requests = Requests::register(&Registry::new()).unwrap();
+        let watched = watch(config, &credentials, &requests);
+        Self { server, watched, requests, credentials }
+    }
+
+    /// Watches the same anew, as after a restart.
+    pub(crate) fn restart(&mut self, config: ArchiveConfig) {
+        self.watched = watch(config, &self.credentials, &self.requests);
+    }
+
+    /// Lists everything.
+    pub(crate) async fn look(&mut self) -> Arc<Assessment> {
+        self.watched.check(Duration::ZERO).await
+    }
+
+    /// Lists what is new.
+    pub(crate) async fn poll(&mut self) -> Arc<Assessment> {
+        self.watched.check(Duration::MAX).await
+    }
+}
+
+fn watch(config: ArchiveConfig, credentials: &KeyFiles, requests: &Requests) -> Watched {
+    let clients = S3Clients::new(clock::now, requests.clone()).with_patience(IMPATIENCE);
+    Watched::new(config, &Stores::new(clients, &credentials.config()))
+}
+
+impl KeyFiles {
+    pub(crate) fn of(server: &S3Server) -> Self {
+        Self::new(server.access_key(), server.secret_key())
+    }
+
+    pub(crate) fn new(access_key_id: &str, secret_access_key: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ACCESS_KEY_ID"), access_key_id).unwrap();
+        fs::write(folder.path().join("ACCESS_SECRET_KEY"), secret_access_key).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn config(&self) -> Credentials {
+        Credentials::Files {
+            access_key_id: self.folder.path().join("ACCESS_KEY_ID"),
+            secret_access_key: self.folder.path().join("ACCESS_SECRET_KEY"),
+        }
+    }
+}
+
+/// The codes of all findings, worst first.
+pub(crate) fn codes(assessment: &Assessment) -> Vec<&'static str> {
+    assessment.findings.iter().map(|finding| finding.code().as_str()).collect()
+}
