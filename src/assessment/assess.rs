@@ -153,7 +153,12 @@ impl Case<'_> {
         let newest = timelines.newest();
         let route = newest.map(|newest| timelines.route_to_newest(newest));
         let route = route.as_deref();
-        let tip = route.and_then(|route| archive.settled_tip(route));
+        // A backup from behind a hole that may still be filled reaches further than that hole.
+        let tip = route.and_then(|route| {
+            let reached = candidates.iter().filter_map(|it| it.reach()?.last);
+            let reached = reached.filter(|last| route.passes(*last));
+            archive.settled_tip(route).into_iter().chain(reached).max_by_key(|it| it.number)
+        });
         let is_reached = |tip: SegmentId| {
             candidates.iter().any(|it| it.reach().is_some_and(|reach| reach.last == Some(tip)))
         };
@@ -383,7 +388,9 @@ impl Totals {
         };
         Self {
             base_objects: backups.iter().map(objects).sum(),
-            base_bytes: backups.iter().map(ObservedBackup::size_bytes).sum(),
+            base_bytes: backups
+                .iter()
+                .fold(0, |sum, backup| sum.saturating_add(backup.size_bytes())),
             wal_objects: inventory.object_count,
             wal_bytes: inventory.size_bytes,
             postgres_major: newest

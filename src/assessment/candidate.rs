@@ -124,6 +124,8 @@ impl<'a> Candidate<'a> {
             return self.unusable(route, archive, &obstacle, clock);
         }
         let tip = archive.settled_tip(route).map_or(last_required, |tip| tip.number);
+        // A hole that may still be filled can lie before the backup, and then is not in its way.
+        let tip = tip.max(last_required);
         // What follows a standalone backup can be replayed as long as it is there.
         Usability::Usable(archive.reach(route, first_required, tip))
     }

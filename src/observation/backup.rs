@@ -52,6 +52,6 @@ impl ObservedBackup {
 
     /// The stored size of all tar files.
     pub fn size_bytes(&self) -> u64 {
-        self.tars.iter().map(|tar| tar.size).sum()
+        self.tars.iter().fold(0, |sum, tar| sum.saturating_add(tar.size))
     }
 }

@@ -110,7 +110,7 @@ impl Inventory {
             let room = STRAY_SAMPLES_MAX.saturating_sub(whole.strays.samples.len());
             whole.strays.samples.extend(part.strays.samples.into_iter().take(room));
             whole.object_count += part.object_count;
-            whole.size_bytes += part.size_bytes;
+            whole.size_bytes = whole.size_bytes.saturating_add(part.size_bytes);
             let oldest = [whole.oldest_upload_at, part.oldest_upload_at];
             whole.oldest_upload_at = oldest.into_iter().flatten().min();
             whole.newest_upload_at = whole.newest_upload_at.max(part.newest_upload_at);
@@ -195,7 +195,7 @@ impl<'a> Fold<'a> {
             size_bytes: 0,
         });
         open.objects += 1;
-        open.size_bytes += object.size;
+        open.size_bytes = open.size_bytes.saturating_add(object.size);
         match (whole, &mut open.stored.whole) {
             (None, _) => open.stored.has_partial = true,
             (Some(_), Some(whole)) => whole.objects += 1,
@@ -248,7 +248,7 @@ impl<'a> Fold<'a> {
 
     const fn count(&mut self, objects: u64, bytes: u64) {
         self.inventory.object_count += objects;
-        self.inventory.size_bytes += bytes;
+        self.inventory.size_bytes = self.inventory.size_bytes.saturating_add(bytes);
     }
 }
 
