@@ -106,6 +106,8 @@ impl BackupFile {
         };
         let contents = match contents {
             "data" => TarContents::DataDirectory,
+            // As PostgreSQL prints an object identifier: no sign, no leading zero.
+            oid if oid.starts_with(['+', '0']) => return None,
             oid => TarContents::Tablespace(oid.parse().ok()?),
         };
         Some(Self::Tar { contents, piece, codec })
@@ -143,6 +145,8 @@ mod tests {
             ("16384.tar.snappy", tar(TarContents::Tablespace(16384), 0, Codec::Snappy)),
             ("16384_0012.tar.lz4", tar(TarContents::Tablespace(16384), 12, Codec::Lz4)),
             ("data_1.tar", BackupFile::Other),
+            ("+16384.tar", BackupFile::Other),
+            ("016384.tar", BackupFile::Other),
             ("data_000x.tar", BackupFile::Other),
             ("data.zip", BackupFile::Other),
             ("", BackupFile::Other),
