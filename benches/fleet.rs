@@ -63,7 +63,11 @@ fn main() {
         costs(if is_quick { 2 } else { 3 });
     }
     let segments = if is_quick { 20_000 } else { SEGMENTS };
-    Runtime::new().unwrap().block_on(fleet(segments));
+    let mut rt = runtime::Builder::new_multi_thread();
+    if let Ok(n) = std::env::var("BLOCKING") {
+        rt.max_blocking_threads(n.parse().unwrap());
+    }
+    rt.enable_all().build().unwrap().block_on(fleet(segments));
 }
 
 fn config(archive: &Synthetic) -> ArchiveConfig {
@@ -115,8 +119,14 @@ async fn fleet(segments: u64) {
     }
     let (_, assessed) = memory::measured(|| snapshot.archives[0].assessment.as_ref().clone());
     println!("one assessment: {} bytes", assessed.held_bytes);
-    let a=&snapshot.archives[0].assessment;
-    println!("gaps {} findings {} windows {} backups {}", memory::measured(|| a.gaps.clone()).1.held_bytes, memory::measured(|| a.findings.clone()).1.held_bytes, memory::measured(|| a.windows.clone()).1.held_bytes, memory::measured(|| a.backups.clone()).1.held_bytes);
+    let a = &snapshot.archives[0].assessment;
+    println!(
+        "gaps {} findings {} windows {} backups {}",
+        memory::measured(|| a.gaps.clone()).1.held_bytes,
+        memory::measured(|| a.findings.clone()).1.held_bytes,
+        memory::measured(|| a.windows.clone()).1.held_bytes,
+        memory::measured(|| a.backups.clone()).1.held_bytes
+    );
     drop(snapshot);
 
     let (cpu_seconds, began_at) = (usage::cpu_seconds(), Instant::now());

@@ -31,6 +31,7 @@ use crate::assessment::replay::Archive;
 use crate::assessment::retention;
 use crate::assessment::route::Route;
 use crate::assessment::route::Timelines;
+use crate::assessment::shared::Shared;
 use crate::assessment::store;
 use crate::assessment::timelines;
 use crate::assessment::verdict::Verdict;
@@ -49,7 +50,7 @@ pub fn assess(
     expected: &Expectations,
     now: DateTime<Utc>,
 ) -> Assessment {
-    judge(subject, seen, expected, now).0
+    assess_and_ask(subject, seen, expected, now).0
 }
 
 /// The segments to open so that the next assessment of the same observation can say more.
@@ -59,10 +60,11 @@ pub fn wanted_probes(
     expected: &Expectations,
     now: DateTime<Utc>,
 ) -> Vec<SegmentId> {
-    judge(subject, seen, expected, now).1
+    assess_and_ask(subject, seen, expected, now).1
 }
 
-fn judge(
+/// Both of these at once.
+pub fn assess_and_ask(
     subject: &Subject,
     seen: &Observation,
     expected: &Expectations,
@@ -90,7 +92,7 @@ fn unread(
 ) -> Assessment {
     let mut assessment = Assessment::blank(subject, expected, now);
     assessment.unreadable = seen.unread().next().map(|unreadable| unreadable.reason);
-    assessment.findings = store::judge(seen.unread(), Finding::unknown);
+    assessment.findings = store::judge(seen.unread(), Finding::unknown).into();
     let clock = Clock { now: now + seen.store_clock_ahead, grace: expected.uploading_grace };
     let pace = Pace::of(backups, now, clock);
     for backup in backups {
@@ -119,7 +121,7 @@ impl Case<'_> {
         assessment.observed_at = self.seen.is_complete().then_some(self.now);
         assessment.totals = Totals::of(self.backups, self.inventory);
         assessment.unreadable = self.seen.unread().next().map(|unreadable| unreadable.reason);
-        assessment.findings = store::judge(self.seen.unread(), Finding::risk);
+        assessment.findings = store::judge(self.seen.unread(), Finding::risk).into();
         if self.backups.is_empty() && self.inventory.object_count == 0 {
             let address = self.subject.address.to_string();
             assessment.findings.push(Finding::fatal(Problem::ArchiveEmpty { address }));
@@ -180,7 +182,7 @@ impl Case<'_> {
         assessment.gaps = gaps.iter().map(|placed| placed.gap).collect();
 
         let windows = windows::find(self.seen, &archive, &candidates, &timelines);
-        assessment.windows = windows.windows;
+        assessment.windows = windows.windows.into();
         self.describe_backups(assessment, standings, &candidates, &gaps);
         let border = route.and_then(|route| archive.wanted_border(route));
         let suspects = owners.suspects(self.backups, self.inventory);
@@ -409,11 +411,11 @@ impl Assessment {
             checked_at: now,
             unreadable: None,
             latest_recoverable: None,
-            windows: Vec::new(),
-            gaps: Vec::new(),
-            backups: Vec::new(),
+            windows: Shared::default(),
+            gaps: Shared::default(),
+            backups: Shared::default(),
             newest_segment: None,
-            findings: Vec::new(),
+            findings: Shared::default(),
             totals: Totals::default(),
             promises: Promises::of(expected, now),
         }
@@ -423,6 +425,16 @@ impl Assessment {
         self.findings.sort_by_key(|finding| (finding.severity, finding.code()));
         self.backups.sort_by(|a, b| a.id.cmp(&b.id));
         self.windows.sort_by(|a, b| a.backup_id.cmp(&b.backup_id));
+    }
+
+    /// The same, in the memory of an earlier one where both say the same.
+    #[must_use]
+    pub fn settled(mut self, earlier: Option<&Self>) -> Self {
+        self.windows.settle(earlier.map(|earlier| &earlier.windows));
+        self.gaps.settle(earlier.map(|earlier| &earlier.gaps));
+        self.backups.settle(earlier.map(|earlier| &earlier.backups));
+        self.findings.settle(earlier.map(|earlier| &earlier.findings));
+        self
     }
 
     /// This attempt, which could not read everything, after an earlier one: what was read before

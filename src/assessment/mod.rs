@@ -14,6 +14,7 @@ mod replay;
 pub mod restore_plan;
 mod retention;
 mod route;
+pub mod shared;
 mod store;
 mod timelines;
 pub mod verdict;
@@ -24,6 +25,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::finding::Finding;
+use crate::assessment::shared::Shared;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
@@ -35,6 +37,7 @@ use crate::domain::timeline::TimelineId;
 pub use crate::observation::UnreadableReason;
 
 pub use crate::assessment::assess::assess;
+pub use crate::assessment::assess::assess_and_ask;
 pub use crate::assessment::assess::wanted_probes;
 
 /// Which archive is judged.
@@ -59,14 +62,14 @@ pub struct Assessment {
     /// `None` while it is not known.
     pub latest_recoverable: Option<bool>,
     /// One for each usable backup, oldest first.
-    pub windows: Vec<RecoveryWindow>,
+    pub windows: Shared<RecoveryWindow>,
     /// In the order of timelines and segments.
-    pub gaps: Vec<Gap>,
+    pub gaps: Shared<Gap>,
     /// Oldest first.
-    pub backups: Vec<AssessedBackup>,
+    pub backups: Shared<AssessedBackup>,
     pub newest_segment: Option<NewestSegment>,
     /// Worst first.
-    pub findings: Vec<Finding>,
+    pub findings: Shared<Finding>,
     pub totals: Totals,
     pub promises: Promises,
 }

@@ -11,6 +11,7 @@ mod environment;
 mod expectations;
 mod format;
 mod location;
+mod polling;
 mod problem;
 mod reader;
 mod reserved;
@@ -37,6 +38,7 @@ use crate::config::document::Node;
 use crate::config::environment::Overrides;
 pub use crate::config::expectations::BaseBackupAgeMax;
 pub use crate::config::expectations::ExpectationConfig;
+pub use crate::config::polling::Polling;
 pub use crate::config::problem::ConfigError;
 pub use crate::config::problem::Problem;
 use crate::config::reader::Reader;
@@ -46,8 +48,9 @@ use crate::config::reader::Section;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub listen: SocketAddr,
-    /// Between two incremental listings.
+    /// Between two looks at each archive.
     pub poll_interval: Duration,
+    pub polling: Polling,
     /// Between two listings of everything; not shorter than `poll_interval`.
     pub full_listing_interval: Duration,
     pub credentials: Credentials,
@@ -79,7 +82,8 @@ impl Config {
             let listen = section.text("listen", &format::LISTEN).unwrap_or(LISTEN);
             let poll_interval = section.text("poll_interval", &format::POLL_INTERVAL);
             let poll_interval = poll_interval.unwrap_or(POLL_INTERVAL);
-            let full_listing_interval = full_listing_interval(section, poll_interval);
+            let polling = section.text("polling", &polling::POLLING).unwrap_or_default();
+            let full_listing_interval = full_listing_interval(section, poll_interval, polling);
             section.section("kubernetes", reserved::read_kubernetes);
             let credentials = section.section("credentials", credentials::read_credentials);
             let expectations = section.section("expectations", ExpectationConfig::read);
@@ -88,6 +92,7 @@ impl Config {
             Self {
                 listen,
                 poll_interval,
+                polling,
                 full_listing_interval,
                 credentials,
                 archives,
@@ -97,15 +102,18 @@ impl Config {
     }
 }
 
-fn full_listing_interval(section: &mut Section<'_>, poll_interval: Duration) -> Duration {
+fn full_listing_interval(
+    section: &mut Section<'_>,
+    poll_interval: Duration,
+    polling: Polling,
+) -> Duration {
     const KEY: &str = "full_listing_interval";
     let interval = section.text(KEY, &format::FULL_LISTING_INTERVAL);
     if let Some(interval) = interval.filter(|interval| *interval < poll_interval) {
         let expected = "a duration not shorter than poll_interval";
         section.note::<()>(KEY, expected, humantime::format_duration(interval).to_string());
     }
-    let interval = interval.unwrap_or(FULL_LISTING_INTERVAL);
-    interval.max(poll_interval)
+    interval.unwrap_or(polling.full_listing_interval()).max(poll_interval)
 }
 
 /// Reads the file, if there is one; a file that cannot be read is a problem and no document.
@@ -128,7 +136,6 @@ fn read_text(path: &Path) -> Result<String, String> {
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
-const FULL_LISTING_INTERVAL: Duration = Duration::from_hours(6);
 
 /// What a `ConfigMap` can hold.
 const FILE_BYTES_MAX: u64 = 1 << 20;

@@ -85,6 +85,7 @@ fn everything_has_a_default() {
     let expected = Config {
         listen: "0.0.0.0:8080".parse().unwrap(),
         poll_interval: Duration::from_secs(60),
+        polling: Polling::List,
         full_listing_interval: Duration::from_hours(6),
         credentials: Credentials::DefaultChain,
         archives: vec![archive],
@@ -249,7 +250,7 @@ content: {wal: "yes", base_backups: hourly, ledger: var, bytes_per_second_max: 5
     content.base_backups: expected never, daily, weekly or monthly, found "hourly"
     content.ledger: expected the absolute path of a directory, found "var"
     content.bytes_per_second_max: expected bytes per second with their unit (kB, MB, GB, KiB, MiB, GiB), such as 50MB, found a number without unit or quotes
-    poll_intervall: expected one of listen, poll_interval, full_listing_interval, kubernetes, credentials, expectations, archives, content, found an unknown key
+    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, expectations, archives, content, found an unknown key
     full_listing_interval: expected this key once, found it again
     "#);
 }

@@ -7,8 +7,10 @@ use chrono::NaiveDateTime;
 use chrono::Utc;
 
 /// The folder name of a base backup: when it began, `20260801T020000`.
+///
+/// Invariant: ASCII.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BackupId(String);
+pub struct BackupId([u8; 15]);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a backup id like 20260801T020000")]
@@ -38,34 +40,37 @@ impl BackupId {
     /// Barman takes any name that ends like a time (`is_backup_id` in `barman/utils.py`); what it
     /// writes is exactly that time.
     pub fn parse(text: &str) -> Result<Self, BackupIdError> {
-        let is_id = text.len() == 15
-            && text.bytes().enumerate().all(|(at, byte)| match at {
-                8 => byte == b'T',
+        let is_id = |id: &[u8; 15]| {
+            id.iter().enumerate().all(|(at, byte)| match at {
+                8 => *byte == b'T',
                 _ => byte.is_ascii_digit(),
-            });
-        if is_id { Ok(Self(text.to_owned())) } else { Err(BackupIdError(text.to_owned())) }
+            })
+        };
+        let id = text.as_bytes().try_into().ok().filter(is_id);
+        id.map(Self).ok_or_else(|| BackupIdError(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// When the backup began, as far as the name tells: barman writes its local time, which is
     /// UTC in the plugin's sidecar.
     pub fn began_at(&self) -> Option<DateTime<Utc>> {
-        NaiveDateTime::parse_from_str(&self.0, "%Y%m%dT%H%M%S").ok().map(|time| time.and_utc())
+        let began_at = NaiveDateTime::parse_from_str(self.as_str(), "%Y%m%dT%H%M%S");
+        began_at.ok().map(|time| time.and_utc())
     }
 }
 
 impl fmt::Display for BackupId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for BackupId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

@@ -10,6 +10,7 @@ mod reading;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::Weak;
 
 use prometheus::proto::MetricFamily;
 
@@ -61,8 +62,8 @@ pub struct RenderedMetrics {
 
 #[derive(Debug, Default)]
 struct Rendered {
-    /// Holding it keeps another snapshot from getting the same address.
-    snapshot: Option<Arc<Snapshot>>,
+    /// Keeps another snapshot from getting the same address, but not the old one in memory.
+    snapshot: Weak<Snapshot>,
     text: Arc<String>,
 }
 
@@ -96,7 +97,7 @@ impl RenderedMetrics {
             Format::Text => &mut self.text,
             Format::OpenMetrics => &mut self.open_metrics,
         };
-        let is_current = rendered.snapshot.as_ref().is_some_and(|held| Arc::ptr_eq(held, snapshot));
+        let is_current = Weak::ptr_eq(&rendered.snapshot, &Arc::downgrade(snapshot));
         if !is_current {
             // The old text's memory is used again, unless a slow reader still holds it.
             let mut text = std::mem::take(&mut rendered.text);
@@ -107,7 +108,7 @@ impl RenderedMetrics {
                 write_family(&mut buffer, family, (snapshot, &self.build, &self.labels), format);
             }
             rendered.text = Arc::new(buffer);
-            rendered.snapshot = Some(Arc::clone(snapshot));
+            rendered.snapshot = Arc::downgrade(snapshot);
         }
         let mut text = String::new();
         own::write(&mut text, own, format);

@@ -15,6 +15,7 @@ use crate::service::clock;
 use crate::service::health::Health;
 use crate::service::own_metrics::OwnMetrics;
 use crate::service::shutdown::Shutdown;
+use crate::service::spending::Spending;
 use crate::service::watched::Watched;
 use crate::sources::limits;
 
@@ -47,6 +48,7 @@ pub async fn run(
 ) {
     let mut period = interval(rhythm.poll_interval);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut spending = Spending::default();
     loop {
         let wake = tokio::select! {
             _ = period.tick() => Wake::Period,
@@ -55,7 +57,9 @@ pub async fn run(
         match wake {
             Wake::Shutdown => return,
             Wake::Period => tokio::select! {
-                () = cycle(&mut archives, rhythm, &outlets) => {}
+                () = cycle(&mut archives, rhythm, &outlets) => {
+                    outlets.metrics.note_monthly_cost(&mut spending);
+                }
                 () = shutdown.requested() => return,
             },
         }

@@ -1,7 +1,9 @@
 //! The long-running shell: starts and stops everything, and drives the cycle.
 
+mod agenda;
 pub mod build;
 pub mod check;
+mod check_log;
 pub mod clock;
 pub mod cycle;
 pub mod health;
@@ -11,5 +13,6 @@ pub mod own_metrics;
 pub mod restore_plan;
 pub mod run;
 pub mod shutdown;
+mod spending;
 pub mod telemetry;
 pub mod watched;

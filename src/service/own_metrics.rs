@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use prometheus::Gauge;
 use prometheus::Histogram;
 use prometheus::HistogramOpts;
 use prometheus::Registry;
 #[cfg(target_os = "linux")]
 use prometheus::process_collector::ProcessCollector;
 
+use crate::service::spending::Spending;
 use crate::sources::requests::Requests;
 
 #[derive(Clone, Debug)]
@@ -15,6 +17,7 @@ pub struct OwnMetrics {
     pub registry: Registry,
     pub requests: Requests,
     check_duration_seconds: Histogram,
+    monthly_cost_dollars: Gauge,
 }
 
 /// From an unchanged archive next door to a cold start on a million segments.
@@ -32,12 +35,25 @@ impl OwnMetrics {
         let check_duration_seconds =
             Histogram::with_opts(options.buckets(DURATION_BUCKETS_SECONDS.to_vec()))?;
         registry.register(Box::new(check_duration_seconds.clone()))?;
+        let monthly_cost_dollars = Gauge::new(
+            "backup_verifier_object_store_monthly_cost_dollars",
+            "What 30 days of requests to object stores cost at the pace since the first cycle, at \
+             Cloudflare R2's prices before its free requests; NaN until the second cycle.",
+        )?;
+        monthly_cost_dollars.set(f64::NAN);
+        registry.register(Box::new(monthly_cost_dollars.clone()))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { registry, requests, check_duration_seconds })
+        Ok(Self { registry, requests, check_duration_seconds, monthly_cost_dollars })
     }
 
     pub fn observe_check(&self, duration: Duration) {
         self.check_duration_seconds.observe(duration.as_secs_f64());
+    }
+
+    pub(super) fn note_monthly_cost(&self, spending: &mut Spending) {
+        if let Some(dollars) = spending.monthly(self.requests.dollars()) {
+            self.monthly_cost_dollars.set(dollars);
+        }
     }
 }

@@ -44,7 +44,10 @@ pub async fn run_until(
     let archives: Vec<Watched> = config
         .archives
         .into_iter()
-        .map(|archive| Watched::new(archive, &stores).checked_every(config.poll_interval))
+        .map(|archive| {
+            let watched = Watched::new(archive, &stores).checked_every(config.poll_interval);
+            watched.polled(config.polling)
+        })
         .collect();
 
     let (snapshots, latest) = watch::channel(Arc::new(Snapshot::empty(clock::now())));

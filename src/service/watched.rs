@@ -12,19 +12,24 @@ use tokio::time::timeout;
 use crate::assessment::Assessment;
 use crate::assessment::Subject;
 use crate::assessment::assess;
+use crate::assessment::assess_and_ask;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::verdict::Verdict;
-use crate::assessment::wanted_probes;
 use crate::config::ArchiveConfig;
 use crate::config::BaseBackupAgeMax;
+use crate::config::Polling;
+use crate::domain::archive_id::StoreAddress;
 use crate::observation::Observation;
 use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
-use crate::observation::probe::SegmentId;
 use crate::publication::snapshot::CheckCounts;
 use crate::publication::snapshot::StoreState;
 use crate::publication::snapshot::WatchedArchive;
+use crate::publication::snapshot::is_answering;
 use crate::publication::snapshot::store_name;
+use crate::service::agenda::Agenda;
+use crate::service::agenda::Signs;
+use crate::service::check_log::log_check;
 use crate::service::clock;
 use crate::sources::collect::Collector;
 use crate::sources::collect::Listing;
@@ -38,7 +43,7 @@ pub struct Watched {
     subject: Subject,
     collector: Collector,
     check_interval: Option<TimeDelta>,
-    listed_completely_at: Option<Instant>,
+    agenda: Agenda,
     latest: Option<Arc<Assessment>>,
     /// The verdict of the last reading that missed nothing.
     last_whole_verdict: Option<Verdict>,
@@ -52,6 +57,10 @@ const PROBE_ROUNDS_MAX: usize = 40;
 /// How long a scheduled backup may take before it counts as overdue.
 const BACKUP_DURATION_GRACE: TimeDelta = TimeDelta::hours(2);
 
+/// A segment that may still be on its way is looked for until it counts as missing, and a few
+/// polls longer.
+const AWAITED_BEYOND_GRACE: TimeDelta = TimeDelta::minutes(5);
+
 impl Watched {
     pub fn new(config: ArchiveConfig, stores: &Stores) -> Self {
         let store = stores.open(&config.address);
@@ -62,12 +71,13 @@ impl Watched {
     pub fn of_store(config: ArchiveConfig, store: Arc<dyn ObjectStore>) -> Self {
         let collector = Collector::new(store, config.address.folder());
         let subject = Subject { archive: config.id.clone(), address: config.address.clone() };
+        let agenda = Agenda::new(Polling::List, &config.address);
         Self {
             config,
             subject,
             collector,
             check_interval: None,
-            listed_completely_at: None,
+            agenda,
             latest: None,
             last_whole_verdict: None,
             checks: CheckCounts::default(),
@@ -79,24 +89,39 @@ impl Watched {
         Self { check_interval: TimeDelta::from_std(interval).ok(), ..self }
     }
 
+    /// A directory is listed at every poll, since that costs nothing.
+    #[must_use]
+    pub fn polled(self, polling: Polling) -> Self {
+        let address = &self.config.address;
+        let polling = match address.store {
+            StoreAddress::S3 { .. } => polling,
+            StoreAddress::Directory(_) => Polling::List,
+        };
+        let agenda = Agenda::new(polling, address);
+        Self { agenda, ..self }
+    }
+
     /// Reads and judges the archive, completely if the last complete listing is that long ago.
     pub async fn check(&mut self, complete_every: Duration) -> Arc<Assessment> {
-        let is_due = self.listed_completely_at.is_none_or(|at| complete_every <= at.elapsed());
-        let listing = if is_due { Listing::Complete } else { Listing::Incremental };
         let began_at = Instant::now();
         let now = clock::now();
         let expected = self.expectations(now);
+        let listing = self.agenda.next(complete_every, self.signs(&expected, now));
         let assessment =
             match timeout(limits::ARCHIVE_READ, self.read(listing, &expected, now)).await {
                 Ok(assessment) => assessment,
                 Err(_) => self.timed_out(&expected, now),
             };
-        if listing == Listing::Complete && assessment.observed_at == Some(now) {
-            self.listed_completely_at = Some(began_at);
+        if assessment.observed_at == Some(now) {
+            self.agenda.note(listing, began_at);
+        } else {
+            self.agenda.note_failure();
         }
         self.checks.count(assessment.unreadable);
-        let assessment = Arc::new(self.with_last_values(assessment));
-        self.log(&assessment, began_at.elapsed());
+        let assessment = self.with_last_values(assessment).settled(self.latest.as_deref());
+        let assessment = Arc::new(assessment);
+        let before = self.latest.as_ref().map(|latest| latest.verdict);
+        log_check(before, &assessment, began_at.elapsed());
         self.latest = Some(Arc::clone(&assessment));
         assessment
     }
@@ -105,7 +130,7 @@ impl Watched {
     pub fn published(&self) -> Option<(WatchedArchive, StoreState)> {
         let assessment = Arc::clone(self.latest.as_ref()?);
         let name = store_name(&self.subject.address.store);
-        let state = StoreState { name: name.clone(), is_up: assessment.unreadable.is_none() };
+        let state = StoreState { name: name.clone(), is_up: is_answering(assessment.unreadable) };
         Some((WatchedArchive { assessment, object_store: name, checks: self.checks }, state))
     }
 
@@ -114,6 +139,20 @@ impl Watched {
         let now = clock::now();
         let expected = Expectations { uploading_grace: grace, ..self.expectations(now) };
         self.read(Listing::Complete, &expected, now).await
+    }
+
+    /// WAL is late once it is half as old as it may be; the rest is time enough to look for it.
+    fn signs(&self, expected: &Expectations, now: DateTime<Utc>) -> Signs {
+        let age = self.collector.newest_segment_age(now);
+        let is_late = |age_max: &TimeDelta| age.is_some_and(|age| *age_max / 2 <= age);
+        let late_every = expected.wal_age_max.filter(is_late).map(|age_max| age_max / 4);
+        let awaited_max = expected.uploading_grace + AWAITED_BEYOND_GRACE;
+        Signs {
+            has_lost_wal: self.collector.has_lost_wal(),
+            awaits_segment: self.collector.awaits_segment(awaited_max, now),
+            is_backup_running: self.collector.is_backup_running(now),
+            late_every: late_every.and_then(|every| every.to_std().ok()),
+        }
     }
 
     async fn read(
@@ -127,24 +166,14 @@ impl Watched {
         }
         let mut seen = self.collector.observe(listing, now).await;
         for _ in 0..PROBE_ROUNDS_MAX {
-            let wanted = self.unopened(&seen, expected, now);
+            let (assessment, mut wanted) = assess_and_ask(&self.subject, &seen, expected, now);
+            wanted.retain(|id| !seen.probes.contains_key(id));
             if wanted.is_empty() {
-                break;
+                return assessment;
             }
             self.collector.probe(&mut seen, &wanted).await;
         }
         assess(&self.subject, &seen, expected, now)
-    }
-
-    fn unopened(
-        &self,
-        seen: &Observation,
-        expected: &Expectations,
-        now: DateTime<Utc>,
-    ) -> Vec<SegmentId> {
-        let mut wanted = wanted_probes(&self.subject, seen, expected, now);
-        wanted.retain(|id| !seen.probes.contains_key(id));
-        wanted
     }
 
     /// An archive that takes too long is unread.
@@ -199,45 +228,5 @@ impl Watched {
     /// Whether somebody said how long an upload may take.
     pub const fn has_uploading_grace(&self) -> bool {
         self.config.expectations.uploading_grace.is_some()
-    }
-
-    fn log(&self, assessment: &Assessment, duration: Duration) {
-        let before = self.latest.as_ref().map(|latest| latest.verdict);
-        let verdict = assessment.verdict.code();
-        let archive = &assessment.archive;
-        let (cnpg_namespace, cnpg_cluster) = (&archive.namespace, &archive.cluster);
-        let server_name = &archive.server_name;
-        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        if before != Some(assessment.verdict) {
-            tracing::info!(
-                cnpg_namespace,
-                cnpg_cluster,
-                server_name,
-                verdict,
-                duration_ms,
-                "archive {archive} is {verdict}"
-            );
-            for finding in &assessment.findings {
-                let code = finding.code().as_str();
-                tracing::info!(cnpg_namespace, cnpg_cluster, server_name, code, "{finding}");
-            }
-        } else if assessment.unreadable.is_some() {
-            tracing::warn!(
-                cnpg_namespace,
-                cnpg_cluster,
-                server_name,
-                duration_ms,
-                "archive {archive} could not be read again"
-            );
-        } else {
-            tracing::debug!(
-                cnpg_namespace,
-                cnpg_cluster,
-                server_name,
-                verdict,
-                duration_ms,
-                "archive {archive} was checked"
-            );
-        }
     }
 }

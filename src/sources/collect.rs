@@ -2,8 +2,10 @@
 
 mod backups;
 mod cache;
+mod folders;
 mod histories;
 mod probes;
+mod signs;
 mod wals;
 
 use std::collections::BTreeMap;
@@ -32,13 +34,24 @@ pub struct Collector {
     cache: Cache,
 }
 
-/// How much of the archive is listed.
+/// What is asked of the store; what is not stays as it was seen last.
+///
+/// Where nothing was seen before, everything is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// Everything; the only one that notices what was deleted.
+    /// Everything; the only one that notices whatever was deleted.
     Complete,
-    /// What came after the newest segment, with some overlap.
+    /// The backups, and what came after the newest segment, with some overlap.
     Incremental,
+    /// What came after the newest segment, with some overlap.
+    Wal,
+    /// The backups, and whether the next segment is there.
+    Backups,
+    /// The folders of the archive, for [`Collector::has_lost_wal`], and whether the next segment
+    /// is there.
+    Folders,
+    /// Whether the next segment is there.
+    NextSegment,
 }
 
 impl Collector {
@@ -53,9 +66,13 @@ impl Collector {
     /// second time: whoever is gone by then needs no WAL. So does any listing that showed a
     /// `backup.info` which was not there when it was read.
     pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
-        let mut backups = self.read_backups().await;
+        let mut backups = if self.cache.has_all_backups && !listing.shows_backups() {
+            Ok(self.known_backups())
+        } else {
+            self.read_backups().await
+        };
         let archive = match &backups {
-            Ok(backups) => self.read_archive(listing, segment_size(backups)).await,
+            Ok(backups) => self.read_archive(listing, backups).await,
             // The same store would fail the same way, after the same wait.
             Err(unreadable) => Err(unreadable.clone()),
         };
@@ -65,7 +82,10 @@ impl Collector {
             && (listing == Listing::Complete || seen.iter().any(is_perhaps_deleted))
         {
             match self.list_backup_ids().await {
-                Ok(ids) => seen.retain(|backup| ids.contains(&backup.id)),
+                Ok(ids) => {
+                    seen.retain(|backup| ids.contains(&backup.id));
+                    self.cache.backups.retain(|known| ids.contains(&known.backup.id));
+                }
                 Err(unreadable) => backups = Err(unreadable),
             }
         }
@@ -96,24 +116,46 @@ impl Collector {
     async fn read_archive(
         &mut self,
         listing: Listing,
-        size: Option<SegmentSize>,
+        backups: &[ObservedBackup],
     ) -> Reading<Inventory> {
-        let size = size.or(self.cache.segment_size).unwrap_or(SegmentSize::DEFAULT);
+        let told = segment_size(backups).or(self.cache.segment_size);
+        let size = told.unwrap_or(SegmentSize::DEFAULT);
         // What is known stays known if this listing fails.
         let known = self.cache.inventory.clone().filter(|known| known.segment_size == size);
+        let before = known.as_ref().and_then(Inventory::newest_segment);
+        let mut has_lost_wal = false;
         let mut read = match (listing, known) {
-            (Listing::Incremental, Some(known)) => self.list_new_wal(known).await,
-            (Listing::Complete | Listing::Incremental, known) => {
-                self.list_all_wal(size, known).await
+            (Listing::Complete, known) | (_, known @ None) => self.list_all_wal(size, known).await,
+            (Listing::Incremental | Listing::Wal, Some(known)) => self.list_new_wal(known).await,
+            (Listing::Backups | Listing::NextSegment, Some(known)) => {
+                self.find_next_wal(known).await
+            }
+            (Listing::Folders, Some(known)) => {
+                has_lost_wal = self.has_lost(&known, backups).await?;
+                self.find_next_wal(known).await
             }
         }?;
         if let Some(own) = self.size_without_backups(&read).await? {
             read = self.list_all_wal(own, None).await?;
         }
+        self.cache.has_lost_wal = has_lost_wal;
+        self.cache.arrived = arrived(before, read.newest_segment());
         self.cache.segment_size = Some(read.segment_size);
         self.cache.inventory = Some(read.clone());
         Ok(read)
     }
+}
+
+impl Listing {
+    const fn shows_backups(self) -> bool {
+        matches!(self, Self::Complete | Self::Incremental | Self::Backups)
+    }
+}
+
+/// How many segments the newest one went on.
+fn arrived(before: Option<SegmentId>, now: Option<SegmentId>) -> u64 {
+    let ends = before.zip(now).filter(|(before, now)| before.timeline == now.timeline);
+    ends.map_or(0, |(before, now)| now.number.value().saturating_sub(before.number.value()))
 }
 
 /// Whether the backup's objects were listed and then not found.

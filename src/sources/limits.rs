@@ -122,6 +122,10 @@ pub const HISTORIES_MAX: usize = 1_000;
 /// Each is about a hundred bytes; a steady archive needs one or two.
 pub const PROBES_REMEMBERED_MAX: usize = 256;
 
+/// Each takes its size twice, stored and decoded: 128 MiB for four segments of 16 MiB that cannot
+/// be compressed.
+pub const SEGMENTS_OPEN_MAX: usize = 4;
+
 /// Archives read at the same time. Most of a check is waiting: at 75 ms for each of two lists, a
 /// thousand archives take ten seconds of a minute's poll.
 pub const ARCHIVES_AT_ONCE: usize = 16;

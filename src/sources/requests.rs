@@ -99,6 +99,21 @@ impl Requests {
         histogram.observe(duration.as_secs_f64());
     }
 
+    /// What the requests so far cost at Cloudflare R2, in dollars, before those that are free each
+    /// month. Amazon's prices are of the same order.
+    pub fn dollars(&self) -> f64 {
+        let dollars = |operation| self.sent(operation) as f64 * Self::price_dollars(operation);
+        Operation::ALL.into_iter().map(dollars).sum()
+    }
+
+    /// LIST is a class A operation, the others are of class B.
+    pub const fn price_dollars(operation: Operation) -> f64 {
+        match operation {
+            Operation::List => 4.50e-6,
+            Operation::Get | Operation::GetRange | Operation::Head => 0.36e-6,
+        }
+    }
+
     pub fn sent(&self, operation: Operation) -> u64 {
         self.sent.with_label_values(&[operation.code()]).get()
     }
@@ -127,6 +142,8 @@ mod tests {
         requests.count_sent(Operation::List);
         requests.count_error(Operation::List, StoreErrorKind::Throttled);
         assert_eq!(requests.sent(Operation::List), 1);
+        requests.count_sent(Operation::Head);
+        assert_eq!(requests.dollars(), (4.50 + 0.36) / 1e6);
         assert_eq!(requests.errors(Operation::List, StoreErrorKind::Throttled), 1);
         assert_eq!(requests.errors(Operation::Get, StoreErrorKind::Throttled), 0);
     }

@@ -41,6 +41,7 @@ async fn what_happens_to_a_real_archive_is_seen_in_prometheus() {
     world.takes_another_backup().await;
     world.loses_the_data_of_that_backup().await;
     world.is_denied_and_allowed_again().await;
+    world.loses_its_store_and_has_it_again().await;
     world.is_told_to_end().await;
 }
 
@@ -176,7 +177,8 @@ impl World {
             assert_eq!(denied[kept], before[kept], "{kept}");
         }
         self.metric_becomes("backup_verifier_verdict{verdict=\"unknown\"}", 1.0).await;
-        self.metric_becomes("backup_verifier_object_store_up", 0.0).await;
+        // A store that refuses is not down.
+        self.metric_becomes("backup_verifier_object_store_up", 1.0).await;
         self.metric_becomes("backup_verifier_wal_gaps{effect=\"stops_recovery\"}", 1.0).await;
         let last_end = "backup_verifier_recovery_window_end_timestamp_seconds";
         assert_eq!(self.prometheus.query(last_end).await.len(), 1);
@@ -195,6 +197,18 @@ impl World {
         let again = self.daemon.archive_with_verdict("unrecoverable").await;
         assert_eq!(again["recovery_windows"], before["recovery_windows"]);
         assert_ne!(again["observed_at"], denied["observed_at"]);
+    }
+
+    async fn loses_its_store_and_has_it_again(&mut self) {
+        let before = self.daemon.archive_with_verdict("unrecoverable").await;
+        self.s3.stop().await;
+        self.metric_becomes("backup_verifier_object_store_up", 0.0).await;
+        let gone = self.daemon.archive_with_verdict("unknown").await;
+        assert!(codes(&gone).contains(&"store_unreachable"), "{gone:#}");
+        assert_eq!(gone["recovery_windows"], before["recovery_windows"]);
+        assert_eq!(check(&self.barman, &[]).await.code, Some(3));
+
+        self.s3.resume().await;
         self.metric_becomes("backup_verifier_object_store_up", 1.0).await;
         self.take_backup().await;
         self.write(1).await;

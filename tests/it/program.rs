@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -128,7 +127,7 @@ fn of_archive(subcommand: &str, archive: &Barman, arguments: &[&str]) -> Command
 }
 
 /// `check` on a directory that holds an archive.
-pub(crate) async fn check_directory(folder: &PathBuf, arguments: &[&str]) -> Finished {
+pub(crate) async fn check_directory(folder: &Path, arguments: &[&str]) -> Finished {
     let mut command = program();
     command.args(["check", "--archive"]).arg(format!("file://{}", folder.display()));
     command.args(arguments);

@@ -231,7 +231,6 @@ fn a_record_that_a_crash_cut_off_is_no_damage() {
 }
 
 #[test]
-#[ignore = "needs pg_waldump 15 in the path"]
 fn every_record_starts_where_pg_waldump_says() {
     for expected in FIXTURES.iter().filter(|expected| expected.records > 0) {
         let folder = tempfile::tempdir().unwrap();
@@ -239,7 +238,7 @@ fn every_record_starts_where_pg_waldump_says() {
         let bytes = segment(expected.path);
         fs::write(folder.path().join(name), &bytes).unwrap();
         let output =
-            Command::new("pg_waldump").arg(folder.path().join(name)).output().unwrap().stdout;
+            Command::new(pg_waldump()).arg(folder.path().join(name)).output().unwrap().stdout;
         let dumped: Vec<Lsn> = String::from_utf8_lossy(&output)
             .lines()
             .filter_map(|line| line.split_once("lsn: ")?.1.split_once(','))
@@ -290,4 +289,9 @@ proptest! {
         let intact = starts.iter().filter(|start| start.value() < 0x90_0000 + at as u64).count();
         prop_assert!(read.len() + 1 >= intact, "records before the damage are lost");
     }
+}
+
+/// Of the PostgreSQL that `make tools` installs.
+fn pg_waldump() -> std::path::PathBuf {
+    test_servers::tools::postgres("pg_waldump")
 }

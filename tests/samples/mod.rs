@@ -21,6 +21,7 @@ use cnpg_backup_verifier::assessment::UnreadableReason;
 use cnpg_backup_verifier::assessment::finding::Finding;
 use cnpg_backup_verifier::assessment::finding::Missing;
 use cnpg_backup_verifier::assessment::finding::Problem;
+use cnpg_backup_verifier::assessment::shared::Shared;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
 use cnpg_backup_verifier::domain::archive_id::ArchiveId;
@@ -87,14 +88,14 @@ fn healthy(index: usize) -> Assessment {
         checked_at,
         unreadable: None,
         latest_recoverable: Some(true),
-        windows: vec![window("20260109T000000", "FD"), window("20260110T000000", "FD")],
-        gaps: Vec::new(),
-        backups: vec![backup("20260109T000000", 0xF0), backup("20260110T000000", 0xF8)],
+        windows: vec![window("20260109T000000", "FD"), window("20260110T000000", "FD")].into(),
+        gaps: Shared::default(),
+        backups: vec![backup("20260109T000000", 0xF0), backup("20260110T000000", 0xF8)].into(),
         newest_segment: Some(NewestSegment {
             name: segment(0xFD),
             uploaded_at: at("2026-01-10T11:58:03Z"),
         }),
-        findings: Vec::new(),
+        findings: Shared::default(),
         totals: Totals {
             base_objects: 4,
             base_bytes: 7_301_444_404,
@@ -117,7 +118,7 @@ fn healthy(index: usize) -> Assessment {
 fn at_risk(index: usize) -> Assessment {
     let mut assessment = healthy(index);
     assessment.verdict = Verdict::AtRisk;
-    assessment.windows = vec![window("20260109T000000", "F3"), window("20260110T000000", "FD")];
+    *assessment.windows = vec![window("20260109T000000", "F3"), window("20260110T000000", "FD")];
     let hole = Gap {
         first: segment(0xF4),
         last: segment(0xF6),
@@ -132,7 +133,7 @@ fn at_risk(index: usize) -> Assessment {
         effect: GapEffect::Harmless,
         is_acknowledged: true,
     };
-    assessment.gaps = vec![accepted, hole];
+    *assessment.gaps = vec![accepted, hole];
     let failed = AssessedBackup {
         status: Some(BackupStatus::Failed),
         kind: BackupKind::Failed,
@@ -142,7 +143,7 @@ fn at_risk(index: usize) -> Assessment {
         ..backup("20260109T120000", 0xF5)
     };
     assessment.backups.insert(1, failed);
-    assessment.findings = vec![
+    *assessment.findings = vec![
         Finding::risk(Problem::WalGap {
             gap: hole,
             stranded: vec![id("20260109T000000")],
@@ -162,7 +163,7 @@ fn unrecoverable(index: usize) -> Assessment {
     let mut assessment = healthy(index);
     assessment.verdict = Verdict::Unrecoverable;
     assessment.latest_recoverable = Some(false);
-    assessment.windows = vec![RecoveryWindow {
+    *assessment.windows = vec![RecoveryWindow {
         target_timeline: Some(segment(1).timeline),
         path: Vec::new(),
         ..window("20260109T000000", "F9")
@@ -174,14 +175,14 @@ fn unrecoverable(index: usize) -> Assessment {
         effect: GapEffect::StopsRecovery,
         is_acknowledged: false,
     };
-    assessment.gaps = vec![gap];
+    *assessment.gaps = vec![gap];
     if let Some(newest) = assessment.backups.last_mut() {
         newest.kind = BackupKind::Unusable;
         newest.reasons = vec!["data.tar.bz2 is missing".to_owned()];
     }
     let stranded = vec![id("20260109T000000")];
     let missing = Missing::Objects(vec!["data.tar.bz2".to_owned()]);
-    assessment.findings = vec![
+    *assessment.findings = vec![
         Finding::fatal(Problem::WalGap { gap, stranded, parent_has_segment: false }),
         Finding::risk(Problem::BackupIncomplete { backup: id("20260110T000000"), missing }),
     ];
@@ -194,7 +195,7 @@ fn unread_since(index: usize) -> Assessment {
     assessment.verdict = Verdict::Unknown;
     assessment.observed_at = Some(at("2026-01-10T11:00:00.5Z"));
     assessment.unreadable = Some(UnreadableReason::Auth);
-    assessment.findings = vec![Finding::unknown(Problem::StoreDenied(denied()))];
+    *assessment.findings = vec![Finding::unknown(Problem::StoreDenied(denied()))];
     assessment
 }
 
@@ -211,7 +212,7 @@ fn never_read(index: usize) -> Assessment {
     assessment.newest_segment = None;
     assessment.totals = Totals::default();
     assessment.promises = Promises::default();
-    assessment.findings = vec![Finding::unknown(Problem::StoreDenied(denied()))];
+    *assessment.findings = vec![Finding::unknown(Problem::StoreDenied(denied()))];
     assessment
 }
 
@@ -226,7 +227,7 @@ fn empty(index: usize) -> Assessment {
     assessment.unreadable = None;
     assessment.latest_recoverable = Some(false);
     let address = assessment.address.to_string();
-    assessment.findings = vec![Finding::fatal(Problem::ArchiveEmpty { address })];
+    *assessment.findings = vec![Finding::fatal(Problem::ArchiveEmpty { address })];
     assessment
 }
 

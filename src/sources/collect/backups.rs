@@ -20,6 +20,7 @@ use crate::observation::backup::ObservedInfo;
 use crate::observation::backup::TarObject;
 use crate::observation::inventory::ListedObject;
 use crate::sources::collect::Collector;
+use crate::sources::collect::cache::KnownBackup;
 use crate::sources::collect::cache::Version;
 use crate::sources::limits;
 use crate::sources::listing::list_all;
@@ -37,14 +38,21 @@ const LIST: &str = "list the backups";
 
 impl Collector {
     pub(super) async fn read_backups(&mut self) -> Reading<Vec<ObservedBackup>> {
+        self.cache.has_all_backups = false;
         let folders = self.list_backups().await?;
-        self.cache.infos.retain(|id, _| folders.contains_key(id));
-        self.cache.keeps.retain(|id, _| folders.contains_key(id));
         let this = &*self;
         let reads = folders.into_iter().map(|(id, folder)| this.read_backup(id, folder));
-        let read: Vec<Option<ReadBackup>> =
+        let read: Vec<Option<KnownBackup>> =
             stream::iter(reads).buffered(limits::BACKUPS_AT_ONCE).collect().await;
-        Ok(read.into_iter().flatten().map(|read| self.remember(read)).collect())
+        self.cache.backups = read.into_iter().flatten().collect();
+        let backups = self.known_backups();
+        self.cache.has_all_backups = backups.iter().all(|backup| backup.unread().is_none());
+        Ok(backups)
+    }
+
+    /// As they were read last.
+    pub(super) fn known_backups(&self) -> Vec<ObservedBackup> {
+        self.cache.backups.iter().map(|known| known.backup.clone()).collect()
     }
 
     pub(super) async fn list_backup_ids(&self) -> Reading<BTreeSet<BackupId>> {
@@ -79,7 +87,7 @@ impl Collector {
     }
 
     /// `None` for a folder without objects, which no listing shows.
-    async fn read_backup(&self, id: BackupId, folder: Folder) -> Option<ReadBackup> {
+    async fn read_backup(&self, id: BackupId, folder: Folder) -> Option<KnownBackup> {
         let info = match &folder.info {
             None => Ok(None),
             Some(object) => self.read_info(&id, object).await.map(Some),
@@ -89,13 +97,19 @@ impl Collector {
             Some(object) => self.read_keep(&id, object).await,
         };
         let last_uploaded_at = folder.last_uploaded_at?;
-        let backup = ObservedBackup { id, info, keep, tars: folder.tars, last_uploaded_at };
-        Some(ReadBackup { backup, info: folder.info, keep: folder.keep })
+        Some(KnownBackup {
+            info: folder.info.as_ref().filter(|_| info.is_ok()).and_then(Version::of),
+            keep: folder.keep.as_ref().filter(|_| keep.is_ok()).and_then(Version::of),
+            backup: ObservedBackup { id, info, keep, tars: folder.tars, last_uploaded_at },
+        })
     }
 
     async fn read_info(&self, id: &BackupId, object: &ListedObject) -> Reading<ObservedInfo> {
-        if let Some(known) = self.cache.infos.get(id).and_then(|known| known.of(object)) {
-            return Ok(known.clone());
+        if let Some(known) = self.cache.backup(id)
+            && Version::is_same(known.info, object)
+            && let Ok(Some(info)) = &known.backup.info
+        {
+            return Ok(info.clone());
         }
         let read = self.store.get(&object.key, limits::BACKUP_INFO_BYTES_MAX).await;
         let bytes =
@@ -104,8 +118,11 @@ impl Collector {
     }
 
     async fn read_keep(&self, id: &BackupId, object: &ListedObject) -> Reading<Option<Keep>> {
-        if let Some(known) = self.cache.keeps.get(id).and_then(|known| known.of(object)) {
-            return Ok(Some(*known));
+        if let Some(known) = self.cache.backup(id)
+            && Version::is_same(known.keep, object)
+            && let Ok(Some(keep)) = known.backup.keep
+        {
+            return Ok(Some(keep));
         }
         let what = format!("read the keep annotation of backup {id}");
         let read = self.store.get(&object.key, limits::KEEP_ANNOTATION_BYTES_MAX).await;
@@ -120,22 +137,4 @@ impl Collector {
             }),
         }
     }
-
-    fn remember(&mut self, read: ReadBackup) -> ObservedBackup {
-        let ReadBackup { backup, info, keep } = read;
-        if let (Some(object), Ok(Some(info))) = (info, &backup.info) {
-            self.cache.infos.insert(backup.id.clone(), Version::new(&object, info.clone()));
-        }
-        if let (Some(object), Ok(Some(keep))) = (keep, &backup.keep) {
-            self.cache.keeps.insert(backup.id.clone(), Version::new(&object, *keep));
-        }
-        backup
-    }
-}
-
-/// A backup with the objects that it was read from.
-struct ReadBackup {
-    backup: ObservedBackup,
-    info: Option<ListedObject>,
-    keep: Option<ListedObject>,
 }

@@ -14,6 +14,7 @@ use crate::observation::inventory::HistoryObject;
 use crate::observation::inventory::Inventory;
 use crate::observation::inventory::ListedObject;
 use crate::sources::collect::Collector;
+use crate::sources::collect::cache::KnownHistory;
 use crate::sources::collect::cache::Version;
 use crate::sources::decompress::decompress;
 use crate::sources::limits;
@@ -46,15 +47,18 @@ impl Collector {
             etag: object.etag.clone(),
             uploaded_at: object.uploaded_at,
         };
-        if let Some(known) = self.cache.histories.get(&timeline).and_then(|it| it.of(&listed)) {
-            return Ok(known.clone());
+        if let Some(known) = self.cache.histories.get(&timeline)
+            && Version::is_same(known.version, &listed)
+        {
+            return Ok(known.content.clone());
         }
         let read = self.store.get(&listed.key, limits::HISTORY_BYTES_MAX).await;
         let bytes = read.map_err(|error| {
             error.unreadable(&format!("read the history file of timeline {timeline}"))
         })?;
         let content = parse(timeline, object, &bytes);
-        self.cache.histories.insert(timeline, Version::new(&listed, content.clone()));
+        let known = KnownHistory { version: Version::of(&listed), content: content.clone() };
+        self.cache.histories.insert(timeline, known);
         Ok(content)
     }
 }

@@ -1,6 +1,7 @@
 //! Opens segments.
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use crate::domain::archive_file::ArchiveFileKind;
 use crate::domain::codec::Codec;
@@ -14,6 +15,7 @@ use crate::observation::probe::SegmentDamageKind;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 use crate::sources::collect::Collector;
+use crate::sources::collect::cache::KnownBackup;
 use crate::sources::decompress::DecompressError;
 use crate::sources::decompress::decompress;
 use crate::sources::decompress::decompress_prefix;
@@ -30,6 +32,9 @@ use crate::wal::Survey;
 
 /// As much of a segment as holds its long page header (`SizeOfXLogLongPHD`).
 const HEADER_BYTES: u64 = 40;
+
+/// Bounds what segments take in memory, whichever archives they are of.
+static OPENING: Semaphore = Semaphore::const_new(limits::SEGMENTS_OPEN_MAX);
 
 impl Collector {
     pub(super) fn known_probes(&self) -> Probes {
@@ -49,6 +54,8 @@ impl Collector {
         let size = inventory.segment_size;
         let name = id.number.name(id.timeline, size);
         let what = format!("read WAL segment {name}");
+        // Never closed, so there is always a permit in the end.
+        let _permit = OPENING.acquire().await;
         let (codec, bytes) =
             self.fetch(inventory, id).await.map_err(|error| error.unreadable(&what))?;
         let identity = SegmentIdentity {
@@ -76,7 +83,9 @@ impl Collector {
         &mut self,
         inventory: &Inventory,
     ) -> Reading<Option<SegmentSize>> {
-        if !self.cache.infos.is_empty() || self.cache.segment_size == Some(inventory.segment_size) {
+        let has_info = |it: &KnownBackup| matches!(it.backup.info, Ok(Some(_)));
+        let has_told = self.cache.backups.iter().any(has_info);
+        if has_told || self.cache.segment_size == Some(inventory.segment_size) {
             return Ok(None);
         }
         let Some(newest) = inventory.newest_segment() else { return Ok(None) };

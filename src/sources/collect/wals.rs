@@ -9,12 +9,17 @@ use crate::observation::inventory::Inventory;
 use crate::sources::collect::Collector;
 use crate::sources::listing::list_all;
 use crate::sources::listing::list_in_ranges;
+use crate::sources::object_store::StoreErrorKind;
+
+/// As many HEADs as cost less than one LIST at R2's prices, 4.50 to 0.36.
+const HEADS_FOR_A_LIST: u64 = 12;
 
 /// How far an incremental listing goes back behind the newest segment, for segments that arrive
 /// late: twice as many as may be missing below it before a hole counts as a gap.
-const OVERLAP_SEGMENTS: u64 = 64;
+pub(super) const OVERLAP_SEGMENTS: u64 = 64;
 
 const LIST: &str = "list the archive";
+const NEXT: &str = "look for the next WAL segment";
 
 impl Collector {
     /// Lists everything, several ranges at once where it is long.
@@ -55,5 +60,31 @@ impl Collector {
         });
         listed.await.map_err(|error| error.unreadable(LIST))?;
         Ok(fold.finish())
+    }
+
+    /// Asks for the segment after the newest one, under the same compression, until there is
+    /// none. Where many come, listing them costs less.
+    pub(super) async fn find_next_wal(&self, mut known: Inventory) -> Reading<Inventory> {
+        if self.cache.arrived < HEADS_FOR_A_LIST {
+            for _ in 0..HEADS_FOR_A_LIST {
+                let Some(key) = self.key_of_next(&known) else { break };
+                let object = match self.store.head(&key).await {
+                    Ok(object) => object,
+                    Err(error) if error.kind == StoreErrorKind::NoSuchKey => return Ok(known),
+                    Err(error) => return Err(error.unreadable(NEXT)),
+                };
+                let mut fold = Fold::onto(known, &self.folder);
+                fold.add(&object);
+                known = fold.finish();
+            }
+        }
+        self.list_new_wal(known).await
+    }
+
+    fn key_of_next(&self, known: &Inventory) -> Option<String> {
+        let newest = known.newest_segment()?;
+        let codec = known.timeline(newest.timeline)?.newest_codec()?;
+        let name = newest.number.next().name(newest.timeline, known.segment_size);
+        Some(self.folder.segment(name, codec))
     }
 }

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 
 use serde_json::Value;
 use test_servers::barman::Barman;
@@ -32,7 +31,7 @@ struct Kind {
 }
 
 impl Answer {
-    pub(super) async fn of_directory(folder: &PathBuf, arguments: &[&str]) -> Self {
+    pub(super) async fn of_directory(folder: &Path, arguments: &[&str]) -> Self {
         let arguments = [&["-o", "json"], arguments].concat();
         Self::of(check_directory(folder, &arguments).await)
     }

@@ -112,17 +112,19 @@ async fn a_backup_is_killed(archive: &Archive, primary: &Postgres) {
     archive.backup(primary).await;
     write(primary, 1).await;
     let base = archive.folder.join("base");
-    let infos = || fs::read_dir(&base).unwrap().count();
+    let has_started = || {
+        let folders = fs::read_dir(&base).unwrap().map(|folder| folder.unwrap().path());
+        let mut infos = folders.filter_map(|it| fs::read_to_string(it.join("backup.info")).ok());
+        infos.any(|info| info.contains("status=STARTED"))
+    };
     let mut command = archive.barman.command("barman-cloud-backup");
     command.arg("--bzip2").arg("--immediate-checkpoint").args(primary.connection_options());
     command.args([&archive.barman.destination_path, &archive.barman.server_name]);
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("log");
     let mut backup = Server::start("barman-cloud-backup", command, &log);
-    wait_until("the killed backup's folder", Duration::from_secs(60), async || {
-        (infos() == 2).then_some(())
-    })
-    .await;
+    wait_until("a running backup", Duration::from_secs(60), async || has_started().then_some(()))
+        .await;
     assert_eq!(backup.stop(Signal::KILL, Duration::from_secs(10)).await.code(), None);
     drop(backup);
     archive.answers_as("backup_running", &[]).await;

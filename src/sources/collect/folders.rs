@@ -1,0 +1,87 @@
+//! Whether WAL is gone that a backup needs, as far as the folders and one segment tell.
+
+use std::collections::BTreeSet;
+
+use crate::domain::backup::BackupStatus;
+use crate::domain::codec::Codec;
+use crate::domain::segment::SegmentNumber;
+use crate::domain::segment::SegmentRange;
+use crate::observation::Reading;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentId;
+use crate::sources::collect::Collector;
+use crate::sources::listing::outline;
+use crate::sources::object_store::ListRequest;
+
+const LIST: &str = "list the folders of the archive";
+
+impl Collector {
+    /// Compares what is known with the folders that are there, and with the first segment that the
+    /// oldest backup needs: retention and lifecycle rules delete from the old end.
+    pub(super) async fn has_lost(
+        &self,
+        known: &Inventory,
+        backups: &[ObservedBackup],
+    ) -> Reading<bool> {
+        let Some(first) = first_needed(backups) else { return Ok(false) };
+        Ok(self.has_lost_folder(known, first).await? || self.has_lost_segment(known, first).await?)
+    }
+
+    async fn has_lost_folder(&self, known: &Inventory, first: SegmentId) -> Reading<bool> {
+        let wals = self.folder.wals();
+        let listed = outline(self.store.as_ref(), &wals).await;
+        let listed = listed.map_err(|error| error.unreadable(LIST))?;
+        let names = listed.folders.iter().filter_map(|it| it.strip_prefix(&wals));
+        let present: BTreeSet<&str> = names.map(|it| it.trim_end_matches('/')).collect();
+        let shown_last = present.last().copied().filter(|_| !listed.is_whole);
+        let is_lost = |folder: &String| {
+            shown_last.is_none_or(|last| folder.as_str() <= last)
+                && !present.contains(folder.as_str())
+        };
+        Ok(folders_since(known, first).iter().any(is_lost))
+    }
+
+    async fn has_lost_segment(&self, known: &Inventory, id: SegmentId) -> Reading<bool> {
+        let archive = known.timeline(id.timeline);
+        if archive.is_none_or(|archive| !archive.segments().contains(id.number)) {
+            return Ok(false);
+        }
+        let name = id.number.name(id.timeline, known.segment_size);
+        let prefix = self.folder.segment(name, Codec::None);
+        let request = ListRequest { prefix: &prefix, keys_max: Some(1), ..ListRequest::default() };
+        let page = self.store.list_page(request).await.map_err(|error| error.unreadable(LIST))?;
+        Ok(page.objects.is_empty())
+    }
+}
+
+/// The first segment of the finished backup that reaches back furthest.
+fn first_needed(backups: &[ObservedBackup]) -> Option<SegmentId> {
+    let finished = backups
+        .iter()
+        .filter_map(ObservedBackup::parsed_info)
+        .filter(|info| info.status == BackupStatus::Done);
+    let needed = finished.filter_map(|info| {
+        let wal = info.wal?;
+        Some(SegmentId { timeline: wal.begin.timeline, number: wal.first_required })
+    });
+    needed.min_by_key(|id| id.number)
+}
+
+/// The folders of the known segments from this one on.
+fn folders_since(known: &Inventory, first: SegmentId) -> BTreeSet<String> {
+    let per_log = known.segment_size.segments_per_log();
+    let mut folders = BTreeSet::new();
+    let timelines = known.timelines.range(first.timeline..);
+    let since = SegmentRange { first: first.number, last: SegmentNumber::LAST };
+    for (timeline, archive) in timelines {
+        for range in archive.segments().overlapping(since) {
+            let begins = range.first.max(first.number);
+            for log in begins.value() / per_log..=range.last.value() / per_log {
+                let name = SegmentNumber::new(log * per_log).name(*timeline, known.segment_size);
+                folders.insert(name.folder());
+            }
+        }
+    }
+    folders
+}
