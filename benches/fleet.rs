@@ -8,8 +8,6 @@
 #[path = "../tests/it/made_archive.rs"]
 #[expect(dead_code, reason = "only its segments are needed")]
 mod made_archive;
-#[path = "support/memory.rs"]
-mod memory;
 #[path = "support/store.rs"]
 mod store;
 #[path = "support/synthetic.rs"]
@@ -40,17 +38,12 @@ use cnpg_backup_verifier::service::shutdown::Shutdown;
 use cnpg_backup_verifier::service::watched::Watched;
 use cnpg_backup_verifier::sources::requests::Operation;
 use tokio::runtime;
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::memory::Counting;
 use crate::store::SyntheticStore;
 use crate::synthetic::SEGMENTS;
 use crate::synthetic::Synthetic;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const BUILD: Build = Build { version: "0.1.0", revision: "0123abc", rustc: "1.95.0" };
 
@@ -63,11 +56,8 @@ fn main() {
         costs(if is_quick { 2 } else { 3 });
     }
     let segments = if is_quick { 20_000 } else { SEGMENTS };
-    let mut rt = runtime::Builder::new_multi_thread();
-    if let Ok(n) = std::env::var("BLOCKING") {
-        rt.max_blocking_threads(n.parse().unwrap());
-    }
-    rt.enable_all().build().unwrap().block_on(fleet(segments));
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.unwrap().block_on(fleet(segments));
 }
 
 fn config(archive: &Synthetic) -> ArchiveConfig {
@@ -117,16 +107,6 @@ async fn fleet(segments: u64) {
         let bytes = rendered.scrape(&snapshot, &[], Format::Text).into_string().len();
         report(&format!("{scrape}, {:.1} MB", bytes as f64 / 1e6), cpu_seconds, began_at);
     }
-    let (_, assessed) = memory::measured(|| snapshot.archives[0].assessment.as_ref().clone());
-    println!("one assessment: {} bytes", assessed.held_bytes);
-    let a = &snapshot.archives[0].assessment;
-    println!(
-        "gaps {} findings {} windows {} backups {}",
-        memory::measured(|| a.gaps.clone()).1.held_bytes,
-        memory::measured(|| a.findings.clone()).1.held_bytes,
-        memory::measured(|| a.windows.clone()).1.held_bytes,
-        memory::measured(|| a.backups.clone()).1.held_bytes
-    );
     drop(snapshot);
 
     let (cpu_seconds, began_at) = (usage::cpu_seconds(), Instant::now());
@@ -143,10 +123,9 @@ const CYCLES: u32 = 10;
 
 fn report(step: &str, cpu_seconds: f64, began_at: Instant) {
     println!(
-        "{step:<28} wall {:>8.3} s, CPU {:>8.2} s, heap {:>6.1} MB, RSS {:>6.1} MB, peak {:>6.1} MB",
+        "{step:<28} wall {:>8.3} s, CPU {:>8.2} s, RSS {:>6.1} MB, peak {:>6.1} MB",
         began_at.elapsed().as_secs_f64(),
         usage::cpu_seconds() - cpu_seconds,
-        memory::held_bytes() as f64 / 1e6,
         usage::resident_bytes() as f64 / 1e6,
         usage::peak_resident_bytes() as f64 / 1e6,
     );

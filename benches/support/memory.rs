@@ -22,10 +22,6 @@ pub(crate) struct Allocated {
     pub(crate) held_bytes: usize,
 }
 
-pub(crate) fn held_bytes() -> usize {
-    HELD_BYTES.load(Ordering::Relaxed)
-}
-
 pub(crate) fn measured<T>(step: impl FnOnce() -> T) -> (T, Allocated) {
     let before = HELD_BYTES.load(Ordering::Relaxed);
     PEAK_BYTES.store(before, Ordering::Relaxed);

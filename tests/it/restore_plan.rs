@@ -179,7 +179,7 @@ fn the_manifest_is_yaml_whatever_the_names_are() {
     assert_eq!(manifest["metadata"]["name"], "pg-restored");
     let recovery = &manifest["spec"]["bootstrap"]["recovery"]["recoveryTarget"];
     assert_eq!(recovery["backupID"], "20260110T000000");
-    assert_eq!(recovery["targetTime"], "2026-01-10T06:00:00.123456Z");
+    assert_eq!(recovery["targetTime"], "2026-01-10T06:00:00.123456+00:00");
     let origin = &manifest["spec"]["externalClusters"][0]["plugin"]["parameters"];
     assert_eq!(origin["serverName"], "it's: \"odd\" # {name}");
     let archiving = &manifest["spec"]["plugins"][0]["parameters"];

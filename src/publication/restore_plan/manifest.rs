@@ -3,9 +3,12 @@
 //! The backup is always named: left to itself, CloudNativePG picks one by its end time, and a
 //! failed backup can have one.
 
+use chrono::DateTime;
+use chrono::SecondsFormat;
+use chrono::Utc;
+
 use crate::assessment::restore_plan::Restore;
 use crate::domain::archive_id::ArchiveId;
-use crate::publication::wording::rfc3339;
 
 /// Where a name is not known, an upper-case word says what belongs there.
 pub(super) fn render(archive: &ArchiveId, restore: &Restore, major: Option<u32>) -> String {
@@ -15,7 +18,7 @@ pub(super) fn render(archive: &ArchiveId, restore: &Restore, major: Option<u32>)
     let major = major.map_or_else(|| "MAJOR".to_owned(), |major| major.to_string());
     let mut target = format!("        backupID: {}\n", quoted(restore.backup_id().as_str()));
     if let Some(stop_at) = restore.stop_at {
-        target += &format!("        targetTime: {}\n", quoted(&rfc3339(stop_at)));
+        target += &format!("        targetTime: {}\n", quoted(&target_time(stop_at)));
     }
     if let Some(timeline) = restore.target_timeline() {
         target += &format!("        targetTLI: {}\n", quoted(&timeline.to_string()));
@@ -58,6 +61,12 @@ spec:
         server_name = quoted(&archive.server_name),
         new_server_name = quoted(&format!("{}-restored", archive.server_name)),
     )
+}
+
+/// With a numeric offset: CloudNativePG hands the text on as it is in some versions, and
+/// PostgreSQL refuses a `Z` in `recovery_target_time`.
+fn target_time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
 
 fn or_word<'a>(name: &'a str, word: &'a str) -> &'a str {
