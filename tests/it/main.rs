@@ -16,6 +16,8 @@ mod laws;
 mod made_archive;
 mod metrics;
 mod object_store;
+mod polled;
+mod polling;
 mod program;
 mod real_archives;
 mod requests;

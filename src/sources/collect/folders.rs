@@ -13,8 +13,10 @@ use crate::observation::probe::SegmentId;
 use crate::sources::collect::Collector;
 use crate::sources::listing::outline;
 use crate::sources::object_store::ListRequest;
+use crate::sources::object_store::StoreErrorKind;
 
 const LIST: &str = "list the folders of the archive";
+const FIND: &str = "look for the oldest WAL segment that is needed";
 
 impl Collector {
     /// Compares what is known with the folders that are there, and with the first segment that the
@@ -43,14 +45,22 @@ impl Collector {
     }
 
     async fn has_lost_segment(&self, known: &Inventory, id: SegmentId) -> Reading<bool> {
-        let archive = known.timeline(id.timeline);
-        if archive.is_none_or(|archive| !archive.segments().contains(id.number)) {
+        let Some(archive) = known.timeline(id.timeline) else { return Ok(false) };
+        if !archive.segments().contains(id.number) {
             return Ok(false);
         }
         let name = id.number.name(id.timeline, known.segment_size);
+        // Mostly it is compressed like the newest one, and a HEAD costs less than a LIST.
+        if let Some(codec) = archive.newest_codec() {
+            match self.store.head(&self.folder.segment(name, codec)).await {
+                Ok(_) => return Ok(false),
+                Err(error) if error.kind == StoreErrorKind::NoSuchKey => {}
+                Err(error) => return Err(error.unreadable(FIND)),
+            }
+        }
         let prefix = self.folder.segment(name, Codec::None);
         let request = ListRequest { prefix: &prefix, keys_max: Some(1), ..ListRequest::default() };
-        let page = self.store.list_page(request).await.map_err(|error| error.unreadable(LIST))?;
+        let page = self.store.list_page(request).await.map_err(|error| error.unreadable(FIND))?;
         Ok(page.objects.is_empty())
     }
 }

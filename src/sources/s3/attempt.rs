@@ -78,6 +78,11 @@ impl Attempts {
         error
     }
 
+    /// A HEAD asks whether there is an object, and no is an answer.
+    fn is_answer(&self, kind: StoreErrorKind) -> bool {
+        self.operation == Operation::Head && kind == StoreErrorKind::NoSuchKey
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,7 +188,9 @@ impl Intercept for Attempts {
         let is_past_the_end = self.operation == Operation::GetRange && status == Some(416);
         let error = if is_past_the_end { None } else { self.failure(context) };
         let requests = self.endpoint.requests();
-        if let Some(error) = &error {
+        if let Some(error) = &error
+            && !self.is_answer(error.kind)
+        {
             requests.count_error(self.operation, error.kind);
         }
         let mut state = self.state();

@@ -1,0 +1,119 @@
+//! An archive in memory that is polled on a clock that does not wait, and what that asks for.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::TimeDelta;
+use cnpg_backup_verifier::assessment::Assessment;
+use cnpg_backup_verifier::assessment::verdict::Verdict;
+use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::service::clock;
+use cnpg_backup_verifier::service::watched::Watched;
+use cnpg_backup_verifier::sources::failing::Failing;
+use cnpg_backup_verifier::sources::memory::MemoryStore;
+use cnpg_backup_verifier::sources::object_store::ListPage;
+use cnpg_backup_verifier::sources::object_store::ListRequest;
+use cnpg_backup_verifier::sources::object_store::ObjectStore;
+use cnpg_backup_verifier::sources::object_store::StoreError;
+
+use crate::made_archive::MadeArchive;
+
+/// An archive in memory, polled each minute on a clock that does not wait. Its uploads are as old
+/// as the real clock says.
+pub(crate) struct Polled {
+    pub(crate) archive: MadeArchive,
+    pub(crate) store: Arc<Noting>,
+    watched: Watched,
+}
+
+impl Polled {
+    /// The archive was listed once.
+    pub(crate) async fn start(archive: MadeArchive, polling: Polling) -> Self {
+        let inner = Failing::new(archive.in_memory());
+        let store = Arc::new(Noting { inner, asked: Mutex::default() });
+        let shared: Arc<dyn ObjectStore> = store.clone();
+        let watched = Watched::of_store(archive.config(None), shared).polled(polling);
+        let mut polled = Self { archive, store, watched };
+        assert_eq!(polled.poll().await.verdict, Verdict::Recoverable);
+        polled.asked();
+        polled
+    }
+
+    pub(crate) async fn poll(&mut self) -> Arc<Assessment> {
+        tokio::time::advance(Duration::from_mins(1)).await;
+        self.watched.check(Duration::from_hours(24)).await
+    }
+
+    /// The newest segment that a poll shows.
+    pub(crate) async fn poll_newest(&mut self) -> String {
+        self.poll().await.newest_segment.unwrap().name.to_string()
+    }
+
+    /// What was asked for since the last question.
+    pub(crate) fn asked(&self) -> String {
+        std::mem::take(&mut *self.store.asked.lock().unwrap())
+    }
+
+    /// What each of some polls asked for, parted by spaces.
+    pub(crate) async fn play(&mut self, polls: usize) -> String {
+        let mut played = Vec::new();
+        for _ in 0..polls {
+            self.poll().await;
+            played.push(self.asked());
+        }
+        played.join(" ")
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryStore {
+        self.store.inner.inner()
+    }
+
+    pub(crate) fn upload(&mut self, number: u64) {
+        let key = self.archive.add_segment(number, clock::now());
+        self.memory().put_at(&key, self.archive.objects[&key].0.clone(), clock::now());
+    }
+}
+
+/// Writes down what is asked for: `W` and `B` for a LIST of `wals/` and `base/`, `h` and `g` for
+/// a HEAD and a GET.
+pub(crate) struct Noting {
+    pub(crate) inner: Failing<MemoryStore>,
+    asked: Mutex<String>,
+}
+
+impl Noting {
+    fn note(&self, letter: char) {
+        self.asked.lock().unwrap().push(letter);
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Noting {
+    async fn list_page(&self, request: ListRequest<'_>) -> Result<ListPage, StoreError> {
+        self.note(if request.prefix.contains("/base/") { 'B' } else { 'W' });
+        self.inner.list_page(request).await
+    }
+
+    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        self.note('g');
+        self.inner.get(key, bytes_max).await
+    }
+
+    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError> {
+        self.note('g');
+        self.inner.get_range(key, start, length).await
+    }
+
+    async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
+        self.note('h');
+        self.inner.head(key).await
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.inner.clock_ahead()
+    }
+}

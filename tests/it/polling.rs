@@ -1,0 +1,160 @@
+//! What the cheaper tiers of polling ask of the store, and when they see what.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use cnpg_backup_verifier::assessment::verdict::Verdict;
+use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::service::clock;
+use cnpg_backup_verifier::sources::object_store::StoreError;
+use cnpg_backup_verifier::sources::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::requests::Operation as Counted;
+use test_servers::s3::Operation;
+
+use crate::made_archive::MadeArchive;
+use crate::polled::Polled;
+use crate::scene::Scene;
+
+const TIERS: [Polling; 2] = [Polling::Head, Polling::Frugal];
+
+#[tokio::test]
+async fn an_unchanged_archive_costs_one_head_a_poll() {
+    for polling in TIERS {
+        let scene = Scene::of(&MadeArchive::healthy(40)).await;
+        let mut watched = scene.watched.polled(polling);
+        let first = watched.check(Duration::MAX).await;
+        scene.server.reset_requests();
+        let before = scene.requests.sent(Counted::Head);
+        for _ in 0..10 {
+            let polled = watched.check(Duration::MAX).await;
+            assert_eq!((polled.verdict, &polled.windows), (first.verdict, &first.windows));
+        }
+        let (requests, log) = (scene.server.requests(), scene.server.request_log());
+        assert_eq!((requests.of(Operation::Head), requests.total()), (10, 10), "{log:#?}");
+        assert_eq!(scene.requests.sent(Counted::Head) - before, 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_tier_lists_both_at_every_poll() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::List).await;
+    assert_eq!(polled.play(3).await, "BW BW BW");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_poll_lists_more_than_one_page() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+    let asked = polled.play(24 * 60 / 2).await;
+    assert!(asked.starts_with("h h h h h h h h h W Bh h h h h h h h h W Bh"), "{asked}");
+    let lists = |poll: &str| poll.matches(['W', 'B']).count();
+    assert!(asked.split(' ').all(|poll| lists(poll) <= 1), "{asked}");
+    // Ten minutes for each of two, and the folders every hour.
+    assert!((138..=146).contains(&(lists(&asked) - 11)), "{}", lists(&asked));
+
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Frugal).await;
+    let asked = polled.play(24 * 60 / 2).await;
+    assert!(asked.split(' ').all(|poll| lists(poll) <= 1), "{asked}");
+    assert!((22..=25).contains(&lists(&asked)), "{}", lists(&asked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_segment_is_seen_at_the_next_poll() {
+    for polling in TIERS {
+        let mut polled = Polled::start(MadeArchive::healthy(40), polling).await;
+        polled.upload(41);
+        assert_eq!(polled.poll_newest().await, "000000010000000000000029");
+        assert_eq!(polled.asked(), "hhg");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_new_segments_are_listed_instead() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+    (41..=70).for_each(|number| polled.upload(number));
+    assert_eq!(polled.poll_newest().await, "000000010000000000000046");
+    assert_eq!(polled.asked(), "hhhhhhhhhhhhWg");
+    (71..=100).for_each(|number| polled.upload(number));
+    assert_eq!(polled.poll_newest().await, "000000010000000000000064");
+    assert_eq!(polled.asked(), "Wg");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_timeline_is_seen_within_ten_minutes() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+    polled.archive.add_history(2, 41);
+    polled.archive.add_segment_of(2, 41);
+    for (key, (content, uploaded_at)) in polled.archive.objects.clone() {
+        polled.memory().put_at(key, content, uploaded_at);
+    }
+    let mut polls = 1;
+    while polled.poll_newest().await != "000000020000000000000029" {
+        polls += 1;
+    }
+    assert_eq!(polls, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_wal_is_looked_for_before_it_is_stale() {
+    // Late after seven and a half minutes, stale after fifteen.
+    let mut archive = MadeArchive::empty();
+    archive.now -= TimeDelta::minutes(10);
+    archive.add_healthy(40);
+    let mut polled = Polled::start(archive, Polling::Frugal).await;
+    assert_eq!(polled.play(9).await, "h h h W h h h W h");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_that_was_overtaken_is_awaited_at_every_poll() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+    polled.upload(42);
+    polled.upload(43);
+    assert_eq!(polled.play(13).await, "h h h h h h h h h W Bh W W");
+    polled.upload(41);
+    assert_eq!(polled.poll_newest().await, "00000001000000000000002B");
+    assert_eq!(polled.play(2).await.split(' ').next_back(), Some("h"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn wal_that_a_backup_needs_is_missed_within_the_hour() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+    let lost = polled.archive.segment_key(1, 2);
+    assert!(polled.memory().remove(&lost));
+    let mut polls = 1;
+    while polled.poll().await.verdict == Verdict::Recoverable {
+        polls += 1;
+    }
+    assert!(polls <= 62, "{polls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_is_seen_within_the_beat_of_its_tier() {
+    for (polling, polls_max) in [(Polling::Head, 11), (Polling::Frugal, 61)] {
+        let mut polled = Polled::start(MadeArchive::healthy(40), polling).await;
+        let ended_at = clock::now();
+        let id = polled.archive.add_backup(ended_at, 38, 39);
+        for name in ["data.tar.bz2", "backup.info"] {
+            let key = polled.archive.key(&format!("base/{id}/{name}"));
+            polled.memory().put_at(&key, polled.archive.objects[&key].0.clone(), ended_at);
+        }
+        let mut polls = 1;
+        while polled.poll().await.windows.len() < 3 {
+            polls += 1;
+        }
+        assert!(polls <= polls_max, "{polling:?}: {polls}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_everything_that_is_cheap_is_read() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Frugal).await;
+    polled.store.inner.fail_nth(Counted::Head, 1, denied());
+    assert_eq!(polled.poll().await.verdict, Verdict::Unknown);
+    polled.asked();
+    assert_eq!(polled.poll().await.verdict, Verdict::Recoverable);
+    assert_eq!(polled.asked(), "BW");
+    assert_eq!(polled.play(2).await, "h h");
+}
+
+fn denied() -> StoreError {
+    StoreError::new(StoreErrorKind::Denied, "on purpose")
+}
