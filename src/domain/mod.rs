@@ -7,6 +7,7 @@ pub mod archive_file;
 pub mod archive_id;
 pub mod backup;
 pub mod backup_info;
+pub mod cluster;
 pub mod codec;
 pub mod lsn;
 pub mod object_key;

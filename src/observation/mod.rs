@@ -2,6 +2,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod backup;
+pub mod cluster;
 mod edge_uploads;
 pub mod inventory;
 pub mod probe;

@@ -1,0 +1,140 @@
+//! What a CloudNativePG `Cluster` declares about its backups.
+
+use std::fmt;
+
+/// The name of the Barman Cloud Plugin in `spec.plugins` (`internal/cnpgi/metadata/constants.go`).
+pub const BARMAN_PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
+
+/// A `Cluster` in its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterId {
+    pub namespace: String,
+    pub name: String,
+}
+
+/// Who stores the WAL of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Archiver {
+    /// The Barman Cloud Plugin, enabled in `spec.plugins`.
+    Plugin {
+        /// Without it, an absent sidecar makes `archive_command` succeed with nothing stored
+        /// (`pkg/management/postgres/archiver/archiver.go`).
+        is_wal_archiver: bool,
+    },
+    /// `spec.backup.barmanObjectStore`, which CloudNativePG is about to drop.
+    InTree,
+    /// Nobody: there is no archive.
+    Nobody,
+}
+
+/// `spec.method` of a `Backup` or `ScheduledBackup` (`api/v1/backup_types.go`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupMethod {
+    BarmanObjectStore,
+    VolumeSnapshot,
+    /// With the plugin's name, where one is given; the webhook of `Backup` demands it.
+    Plugin(Option<String>),
+    /// A word that CloudNativePG did not have when this was written.
+    Other(String),
+}
+
+/// `status.phase` of a `Backup` (`api/v1/backup_types.go`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupPhase {
+    /// Not looked at by the operator yet.
+    New,
+    Pending,
+    Started,
+    Running,
+    Finalizing,
+    Completed,
+    Failed,
+    WalArchivingFailing,
+    Invalid,
+    Other(String),
+}
+
+/// What a restore drill restores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DrillKind {
+    /// A new cluster at some moment of the past.
+    Pitr,
+    /// A new cluster at the newest state, as after the loss of everything.
+    Full,
+}
+
+impl BackupMethod {
+    /// Whether the Barman Cloud Plugin is asked.
+    pub fn is_barman_plugin(&self) -> bool {
+        matches!(self, Self::Plugin(Some(name)) if name == BARMAN_PLUGIN)
+    }
+}
+
+impl fmt::Display for BackupMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BarmanObjectStore => f.write_str("barmanObjectStore"),
+            Self::VolumeSnapshot => f.write_str("volumeSnapshot"),
+            Self::Plugin(Some(name)) => write!(f, "plugin {name}"),
+            Self::Plugin(None) => f.write_str("plugin without a name"),
+            Self::Other(word) => f.write_str(word),
+        }
+    }
+}
+
+impl BackupPhase {
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "" => Self::New,
+            "pending" => Self::Pending,
+            "started" => Self::Started,
+            "running" => Self::Running,
+            "finalizing" => Self::Finalizing,
+            "completed" => Self::Completed,
+            "failed" => Self::Failed,
+            "walArchivingFailing" => Self::WalArchivingFailing,
+            "invalid backup definition" => Self::Invalid,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Until all children have ended, a `ScheduledBackup` creates no other one
+    /// (`internal/controller/scheduledbackup_controller.go`).
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+impl fmt::Display for BackupPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Pending => "pending",
+            Self::Started => "started",
+            Self::Running => "running",
+            Self::Finalizing => "finalizing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::WalArchivingFailing => "walArchivingFailing",
+            Self::Invalid => "invalid backup definition",
+            Self::Other(other) => other,
+        })
+    }
+}
+
+impl DrillKind {
+    pub const ALL: [Self; 2] = [Self::Pitr, Self::Full];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Pitr => "pitr",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}

@@ -1,0 +1,158 @@
+//! What Kubernetes showed of one cluster, once.
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::domain::backup::BackupId;
+use crate::domain::cluster::Archiver;
+use crate::domain::cluster::BackupMethod;
+use crate::domain::cluster::BackupPhase;
+use crate::domain::cluster::ClusterId;
+use crate::domain::cluster::DrillKind;
+use crate::domain::schedule::Schedule;
+use crate::observation::Reading;
+
+/// A `Cluster` and everything in Kubernetes that belongs to its backups.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservedCluster {
+    pub id: ClusterId,
+    /// Differs from that of an earlier cluster of the same name.
+    pub uid: String,
+    pub created_at: Option<DateTime<Utc>>,
+    pub archiver: Archiver,
+    pub store: Reading<DeclaredStore>,
+    pub activity: Activity,
+    /// Its `ScheduledBackup`s, of every method.
+    pub schedules: Reading<Vec<ObservedSchedule>>,
+    /// Its `Backup`s, of every method.
+    pub backups: Reading<Vec<BackupResource>>,
+    /// `None` where the cluster does not use the plugin.
+    pub plugin: Option<Reading<PluginDeployment>>,
+    /// Other clusters that write into the same archive.
+    pub sharers: Vec<ClusterId>,
+    /// What the primary says of its archiver; `None` unless instance metrics are asked for.
+    pub wal_archiving: Option<Reading<WalArchiving>>,
+    pub drills: Vec<RestoreDrill>,
+    /// Annotations of ours that could not be understood.
+    pub bad_annotations: Vec<BadAnnotation>,
+}
+
+/// Where the cluster's backups should go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeclaredStore {
+    Found(StoreFacts),
+    /// No plugin and no `barmanObjectStore`.
+    Undeclared,
+    /// The plugin has no parameter `barmanObjectName`.
+    Unnamed,
+    /// There is no `ObjectStore` of this name in the cluster's namespace.
+    Missing(String),
+    /// It cannot be read by this program, such as one in Azure.
+    Unsupported {
+        name: String,
+        why: String,
+    },
+}
+
+/// What an `ObjectStore` declares, or an in-tree `barmanObjectStore`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreFacts {
+    /// Empty for an in-tree one.
+    pub name: String,
+    /// Whether `retentionPolicy` is set; without it nothing is ever deleted.
+    pub has_retention_policy: bool,
+    /// Cloudflare R2, by its endpoint.
+    pub is_r2: bool,
+    /// Both checksum variables are `when_required` in `instanceSidecarConfiguration.env`.
+    pub has_checksum_env: bool,
+    /// What is wrong with the Secret it names; `None` if it was not looked at or is whole.
+    pub credentials_problem: Option<String>,
+}
+
+/// What the cluster is doing, as far as it explains silence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// `status.phase`, CloudNativePG's words.
+    pub phase: Option<String>,
+    pub is_hibernated: bool,
+    /// The primary is fenced, by itself or with all instances.
+    pub is_fenced: bool,
+    /// It replays another cluster's WAL and archives only as fast as that comes.
+    pub is_replica: bool,
+    /// Annotation `cnpg.io/skipWalArchiving`: WAL is thrown away.
+    pub skips_wal_archiving: bool,
+    /// Annotation `cnpg.io/skipEmptyWalArchiveCheck`.
+    pub skips_empty_archive_check: bool,
+    /// Since when condition `ContinuousArchiving` is false, and its message.
+    pub archiving_fails: Option<(DateTime<Utc>, String)>,
+    pub system_identifier: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservedSchedule {
+    pub name: String,
+    pub created_at: Option<DateTime<Utc>>,
+    /// As written.
+    pub text: String,
+    /// Or why CloudNativePG cannot read it.
+    pub schedule: Result<Schedule, String>,
+    pub is_suspended: bool,
+    pub method: BackupMethod,
+    /// `status.error`, since CloudNativePG 1.30.
+    pub error: Option<String>,
+}
+
+/// One `Backup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupResource {
+    pub name: String,
+    pub created_at: Option<DateTime<Utc>>,
+    pub method: BackupMethod,
+    pub phase: BackupPhase,
+    /// `status.backupId`: the folder in the bucket.
+    pub backup_id: Option<BackupId>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub stopped_at: Option<DateTime<Utc>>,
+    pub error: Option<String>,
+    /// The `ScheduledBackup` that made it, by label `cnpg.io/scheduled-backup`.
+    pub schedule: Option<String>,
+    /// Made at once because its `ScheduledBackup` says `immediate`: it fills no slot.
+    pub is_immediate: bool,
+}
+
+/// The Deployment of the plugin in the operator's namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PluginDeployment {
+    Found { name: String, desired: i32, available: i32 },
+    Missing { namespace: String },
+}
+
+/// What the primary's metrics say of `pg_stat_archiver` and `archive_status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalArchiving {
+    pub pod: String,
+    /// Segments that wait for `archive_command`.
+    pub ready_segments: Option<u64>,
+    /// The last 16 hex digits of the last archived file's name, as a number: `log << 32 | seg`
+    /// (`config/manager/default-monitoring.yaml`); not an LSN.
+    pub last_archived: Option<u64>,
+    pub last_archived_at: Option<DateTime<Utc>>,
+    pub last_failed_at: Option<DateTime<Utc>>,
+}
+
+/// A restore that somebody tried and wrote down on the `Cluster`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestoreDrill {
+    pub kind: DrillKind,
+    pub at: DateTime<Utc>,
+    pub is_success: bool,
+    pub duration: Option<TimeDelta>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadAnnotation {
+    pub key: String,
+    pub value: String,
+    pub expected: String,
+}
