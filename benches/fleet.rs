@@ -64,7 +64,7 @@ fn config(archive: &Synthetic) -> ArchiveConfig {
     let subject = archive.subject();
     ArchiveConfig {
         id: subject.archive,
-        address: subject.address,
+        address: subject.address.unwrap(),
         retention_policy: None,
         schedule: None,
         expectations: ExpectationConfig {

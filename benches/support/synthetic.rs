@@ -69,12 +69,12 @@ impl Synthetic {
                 cluster: server_name.clone(),
                 server_name: server_name.clone(),
             },
-            address: ArchiveAddress { store, prefix: "home".to_owned(), server_name },
+            address: Some(ArchiveAddress { store, prefix: "home".to_owned(), server_name }),
         }
     }
 
     pub(crate) fn folder(&self) -> ServerFolder {
-        self.subject().address.folder()
+        self.subject().address.unwrap().folder()
     }
 
     pub(crate) fn expectations() -> Expectations {
@@ -144,6 +144,7 @@ impl Synthetic {
             archive: Ok(inventory),
             histories: [].into(),
             probes: Probes::new(),
+            cluster: None,
         }
     }
 

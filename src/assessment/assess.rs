@@ -18,9 +18,11 @@ use crate::assessment::candidate::Clock;
 use crate::assessment::candidate::Usability;
 use crate::assessment::catalogue::Pace;
 use crate::assessment::catalogue::Standing;
+use crate::assessment::cluster;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::setup::Setup;
 use crate::assessment::freshness;
 use crate::assessment::gaps;
 use crate::assessment::gaps::Latest;
@@ -38,8 +40,10 @@ use crate::assessment::verdict::Verdict;
 use crate::assessment::windows;
 use crate::domain::backup::BackupId;
 use crate::domain::backup_info::BackupInfo;
+use crate::domain::segment::SegmentSize;
 use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::cluster::ObservedCluster;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 
@@ -82,6 +86,35 @@ pub fn assess_and_ask(
     }
 }
 
+/// Judges a cluster that has no archive, or one that nobody can read.
+pub fn assess_without_archive(
+    subject: &Subject,
+    cluster: &ObservedCluster,
+    expected: &Expectations,
+    now: DateTime<Utc>,
+) -> Assessment {
+    let mut assessment = Assessment::blank(subject, expected, now);
+    match &cluster.store {
+        Ok(_) => {
+            assessment.observed_at = Some(now);
+            assessment.findings.extend(cluster::no_store(cluster));
+        }
+        Err(unreadable) => {
+            assessment.unreadable = Some(unreadable.reason);
+            let problem = Problem::Setup(Setup::KubernetesUnreadable(unreadable.clone()));
+            assessment.findings.push(Finding::unknown(problem));
+        }
+    }
+    let worst = assessment.findings.iter().map(|finding| finding.verdict).max();
+    assessment.verdict = worst.unwrap_or(Verdict::Unknown);
+    if assessment.verdict == Verdict::Unrecoverable {
+        assessment.latest_recoverable = Some(false);
+    }
+    judge_cluster(&mut assessment, Some(cluster), None, SegmentSize::DEFAULT, expected);
+    assessment.sort();
+    assessment
+}
+
 /// An archive of which not even the lists could be read.
 fn unread(
     subject: &Subject,
@@ -101,8 +134,25 @@ fn unread(
         assessment.findings.extend(standing_finding(standing));
     }
     assessment.verdict = Verdict::Unknown;
+    judge_cluster(&mut assessment, seen.cluster.as_deref(), None, SegmentSize::DEFAULT, expected);
     assessment.sort();
     assessment
+}
+
+/// Adds what Kubernetes says; `listed` are the backups of an archive that was read.
+fn judge_cluster(
+    assessment: &mut Assessment,
+    cluster: Option<&ObservedCluster>,
+    listed: Option<&[AssessedBackup]>,
+    segment_size: SegmentSize,
+    expected: &Expectations,
+) {
+    let Some(cluster) = cluster else { return };
+    let (newest, now) = (assessment.newest_segment, assessment.checked_at);
+    let case = cluster::Case { cluster, backups: listed, newest, segment_size, expected, now };
+    let (state, findings) = case.judge();
+    assessment.findings.extend(findings);
+    assessment.cluster = Some(state);
 }
 
 /// An archive whose lists were read.
@@ -123,13 +173,17 @@ impl Case<'_> {
         assessment.unreadable = self.seen.unread().next().map(|unreadable| unreadable.reason);
         assessment.findings = store::judge(self.seen.unread(), Finding::risk).into();
         if self.backups.is_empty() && self.inventory.object_count == 0 {
-            let address = self.subject.address.to_string();
+            let address = self.subject.address.as_ref();
+            let address = address.map_or_else(String::new, ToString::to_string);
             assessment.findings.push(Finding::fatal(Problem::ArchiveEmpty { address }));
             assessment.latest_recoverable = Some(false);
             assessment.verdict = Verdict::Unrecoverable;
+            self.judge_cluster(&mut assessment);
+            assessment.sort();
             return (assessment, Vec::new());
         }
         let wanted = self.judge_contents(&mut assessment);
+        self.judge_cluster(&mut assessment);
         self.judge_promises(&mut assessment);
         assessment.verdict = verdict(&assessment);
         assessment.sort();
@@ -276,14 +330,22 @@ impl Case<'_> {
         }
     }
 
+    fn judge_cluster(&self, assessment: &mut Assessment) {
+        let backups = assessment.backups.clone();
+        let (cluster, size) = (self.seen.cluster.as_deref(), self.inventory.segment_size);
+        judge_cluster(assessment, cluster, Some(&backups), size, self.expected);
+    }
+
     fn judge_promises(&self, assessment: &mut Assessment) {
         let (expected, now, inventory) = (self.expected, self.now, self.inventory);
         let store_now = now + self.seen.store_clock_ahead;
         let backups = &assessment.backups;
+        let cluster = assessment.cluster.as_ref();
+        let silence = cluster.and_then(|cluster| cluster.silence.as_ref());
         let oldest = retention::oldest_moment(&assessment.windows, self.backups);
         let found = [
-            freshness::judge_backups(backups, inventory, expected, now),
-            freshness::judge_wal(assessment.newest_segment, expected, store_now),
+            freshness::judge_backups(backups, inventory, expected, silence, now),
+            freshness::judge_wal(assessment.newest_segment, expected, silence, store_now),
             retention::judge_window(oldest, backups, inventory, expected, now),
             retention::judge_deletion(self.backups, backups, expected, now),
         ];
@@ -418,6 +480,7 @@ impl Assessment {
             findings: Shared::default(),
             totals: Totals::default(),
             promises: Promises::of(expected, now),
+            cluster: None,
         }
     }
 
@@ -456,6 +519,7 @@ impl Assessment {
             unreadable: self.unreadable,
             findings,
             promises: self.promises,
+            cluster: self.cluster,
             ..earlier.clone()
         };
         kept.sort();

@@ -1,9 +1,11 @@
 //! Judged problems, each with its evidence. Nothing here decides; see the judges.
 
 mod code;
+pub mod duty;
 mod evidence;
 mod hint;
 mod sentence;
+pub mod setup;
 mod words;
 
 use std::fmt;
@@ -13,6 +15,8 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::Gap;
+use crate::assessment::finding::duty::Duty;
+use crate::assessment::finding::setup::Setup;
 use crate::assessment::verdict::Verdict;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentName;
@@ -127,6 +131,8 @@ pub enum Problem {
     },
     StoreUnreachable(Unreadable),
     StoreDenied(Unreadable),
+    Setup(Setup),
+    Duty(Duty),
 }
 
 /// What a backup lacks.
@@ -165,6 +171,11 @@ impl Finding {
     /// Worth knowing, and nothing that was promised is broken.
     pub const fn notice(problem: Problem) -> Self {
         Self { severity: Severity::Info, verdict: Verdict::Recoverable, problem }
+    }
+
+    /// What was committed since is about to be lost, though what was archived can be restored.
+    pub const fn urgent(problem: Problem) -> Self {
+        Self { severity: Severity::Critical, verdict: Verdict::AtRisk, problem }
     }
 
     /// Something could not be read.

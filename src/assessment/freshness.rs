@@ -5,6 +5,7 @@ use chrono::Utc;
 
 use crate::assessment::AssessedBackup;
 use crate::assessment::NewestSegment;
+use crate::assessment::cluster::Silence;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
@@ -14,8 +15,13 @@ pub(super) fn judge_backups(
     backups: &[AssessedBackup],
     inventory: &Inventory,
     expected: &Expectations,
+    silence: Option<&Silence>,
     now: DateTime<Utc>,
 ) -> Option<Finding> {
+    // CloudNativePG makes no backup of a cluster that sleeps.
+    if silence == Some(&Silence::Hibernated) {
+        return None;
+    }
     let age_max = expected.base_backup_age_max?;
     let usable = backups.iter().filter(|backup| backup.is_usable());
     let newest = usable.filter_map(|backup| Some((backup.ended_at?, &backup.id))).max();
@@ -34,8 +40,12 @@ pub(super) fn judge_backups(
 pub(super) fn judge_wal(
     newest: Option<NewestSegment>,
     expected: &Expectations,
+    silence: Option<&Silence>,
     store_now: DateTime<Utc>,
 ) -> Option<Finding> {
+    if silence.is_some() {
+        return None;
+    }
     let age_max = expected.wal_age_max?;
     let newest = newest?;
     let age = store_now - newest.uploaded_at;

@@ -4,6 +4,7 @@
 mod assess;
 mod candidate;
 mod catalogue;
+pub mod cluster;
 pub mod expectations;
 pub mod finding;
 mod freshness;
@@ -24,6 +25,7 @@ use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
+use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::Finding;
 use crate::assessment::shared::Shared;
 use crate::assessment::verdict::Verdict;
@@ -35,23 +37,27 @@ use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentName;
 use crate::domain::timeline::TimelineId;
 pub use crate::observation::UnreadableReason;
+pub use crate::observation::cluster::RestoreDrill;
 
 pub use crate::assessment::assess::assess;
 pub use crate::assessment::assess::assess_and_ask;
+pub use crate::assessment::assess::assess_without_archive;
 pub use crate::assessment::assess::wanted_probes;
 
 /// Which archive is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     pub archive: ArchiveId,
-    pub address: ArchiveAddress,
+    /// `None` for a cluster that has no archive.
+    pub address: Option<ArchiveAddress>,
 }
 
 /// Everything that can be said of one archive at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assessment {
     pub archive: ArchiveId,
-    pub address: ArchiveAddress,
+    /// `None` for a cluster that has no archive.
+    pub address: Option<ArchiveAddress>,
     pub verdict: Verdict,
     /// When the archive was last read as a whole; what is said here holds for that time.
     pub observed_at: Option<DateTime<Utc>>,
@@ -72,6 +78,8 @@ pub struct Assessment {
     pub findings: Shared<Finding>,
     pub totals: Totals,
     pub promises: Promises,
+    /// `None` for an archive that only the configuration names.
+    pub cluster: Option<ClusterState>,
 }
 
 /// The moments that one backup can be restored to, without a hole.
@@ -225,6 +233,13 @@ impl TimeSource {
             Self::Commit => "commit",
             Self::Upload => "upload",
         }
+    }
+}
+
+impl Assessment {
+    /// The archive's address in words.
+    pub fn place(&self) -> String {
+        self.address.as_ref().map_or_else(|| "no archive".to_owned(), ToString::to_string)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod timeline_archive;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -19,6 +20,7 @@ use crate::domain::timeline::HistoryError;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::cluster::ObservedCluster;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 
@@ -36,6 +38,8 @@ pub struct Observation {
     /// One entry for every history file that the archive lists.
     pub histories: BTreeMap<TimelineId, ObservedHistory>,
     pub probes: Probes,
+    /// `None` for an archive that only the configuration names.
+    pub cluster: Option<Arc<ObservedCluster>>,
 }
 
 /// What opening one history file showed.
@@ -107,6 +111,7 @@ impl Observation {
             archive: Err(unreadable),
             histories: BTreeMap::new(),
             probes: Probes::new(),
+            cluster: None,
         }
     }
 

@@ -98,7 +98,7 @@ fn details(assessment: &Assessment, now: DateTime<Utc>) -> Markup {
             h2 { (verdict(assessment)) " " (assessment.archive) }
             p { (sentence(assessment.verdict)) }
             p.quiet {
-                code { (assessment.address) } ", "
+                code { (assessment.place()) } ", "
                 @match assessment.observed_at {
                     Some(at) => { "last read " (time(at, now)) }
                     None => { "never read as a whole" }

@@ -65,7 +65,7 @@ impl<'a> PlanDocument<'a> {
     pub fn new(assessment: &'a Assessment, target: Target) -> Self {
         Self {
             archive: &assessment.archive,
-            address: assessment.address.to_string(),
+            address: assessment.place(),
             target,
             observed_at: assessment.observed_at,
             plan: RestorePlan::new(assessment, target),

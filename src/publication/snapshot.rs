@@ -26,8 +26,8 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq)]
 pub struct WatchedArchive {
     pub assessment: Arc<Assessment>,
-    /// The `name` of its [`StoreState`].
-    pub object_store: String,
+    /// The `name` of its [`StoreState`]; `None` for a cluster without an archive.
+    pub object_store: Option<String>,
     pub checks: CheckCounts,
 }
 
@@ -77,9 +77,9 @@ impl Snapshot {
         let archives: Vec<WatchedArchive> = assessments.into_iter().map(watched).collect();
         let stores = archives
             .iter()
-            .map(|archive| StoreState {
-                name: archive.object_store.clone(),
-                is_up: is_answering(archive.assessment.unreadable),
+            .filter_map(|archive| {
+                let is_up = is_answering(archive.assessment.unreadable);
+                Some(StoreState { name: archive.object_store.clone()?, is_up })
             })
             .collect();
         Self::new(generated_at, archives, stores)
@@ -103,8 +103,10 @@ impl Snapshot {
             })
             .cloned()
             .collect();
-        let is_theirs =
-            |store: &&StoreState| archives.iter().any(|archive| archive.object_store == store.name);
+        let is_theirs = |store: &&StoreState| {
+            let name = Some(&store.name);
+            archives.iter().any(|archive| archive.object_store.as_ref() == name)
+        };
         let stores = self.stores.iter().filter(is_theirs).cloned().collect();
         (!archives.is_empty()).then(|| Self::new(self.generated_at, archives, stores))
     }
@@ -113,7 +115,7 @@ impl Snapshot {
 fn watched(assessment: Assessment) -> WatchedArchive {
     let mut checks = CheckCounts::default();
     checks.count(assessment.unreadable);
-    let object_store = store_name(&assessment.address.store);
+    let object_store = assessment.address.as_ref().map(|address| store_name(&address.store));
     WatchedArchive { assessment: Arc::new(assessment), object_store, checks }
 }
 

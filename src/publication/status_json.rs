@@ -16,7 +16,11 @@ use crate::assessment::Gap;
 use crate::assessment::LastPoint;
 use crate::assessment::NewestSegment;
 use crate::assessment::RecoveryWindow;
+use crate::assessment::RestoreDrill;
+use crate::assessment::cluster::ClusterState;
+use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
+use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::publication::runbook;
 use crate::publication::snapshot::Snapshot;
@@ -35,7 +39,8 @@ struct Archive<'a> {
     cnpg_namespace: &'a str,
     cnpg_cluster: &'a str,
     server_name: &'a str,
-    destination_path: String,
+    /// `null` for a cluster without an archive.
+    destination_path: Option<String>,
     verdict: &'static str,
     observed_at: Option<Time>,
     latest_recoverable: Option<bool>,
@@ -44,6 +49,8 @@ struct Archive<'a> {
     backups: Vec<Backup<'a>>,
     newest_segment: Option<Segment>,
     findings: Vec<JudgedProblem>,
+    /// `null` for an archive that only the configuration names.
+    kubernetes: Option<Kubernetes<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,6 +116,34 @@ struct JudgedProblem {
     evidence: BTreeMap<&'static str, String>,
 }
 
+/// What Kubernetes says of the cluster.
+#[derive(Debug, Serialize)]
+struct Kubernetes<'a> {
+    created_at: Option<Time>,
+    phase: Option<&'a str>,
+    /// Why no new WAL is no sign of trouble.
+    silence: Option<&'static str>,
+    schedules: &'a [String],
+    scheduled_backups: Option<ScheduledRuns>,
+    restore_drills: Vec<Drill>,
+}
+
+#[derive(Debug, Serialize)]
+struct ScheduledRuns {
+    expected: u64,
+    completed: u64,
+    failed: u64,
+    missed: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Drill {
+    kind: &'static str,
+    time: Time,
+    success: bool,
+    duration_seconds: Option<i64>,
+}
+
 /// RFC 3339 in UTC.
 #[derive(Debug)]
 struct Time(DateTime<Utc>);
@@ -137,7 +172,7 @@ impl<'a> Archive<'a> {
             cnpg_namespace: &assessment.archive.namespace,
             cnpg_cluster: &assessment.archive.cluster,
             server_name: &assessment.archive.server_name,
-            destination_path: assessment.address.destination_path(),
+            destination_path: assessment.address.as_ref().map(ArchiveAddress::destination_path),
             verdict: assessment.verdict.code(),
             observed_at: assessment.observed_at.map(Time),
             latest_recoverable: assessment.latest_recoverable,
@@ -150,6 +185,31 @@ impl<'a> Archive<'a> {
                 .iter()
                 .map(|finding| JudgedProblem::new(finding, &assessment.archive))
                 .collect(),
+            kubernetes: assessment.cluster.as_ref().map(Kubernetes::new),
+        }
+    }
+}
+
+impl<'a> Kubernetes<'a> {
+    fn new(cluster: &'a ClusterState) -> Self {
+        let drill = |drill: &RestoreDrill| Drill {
+            kind: drill.kind.code(),
+            time: Time(drill.at),
+            success: drill.is_success,
+            duration_seconds: drill.duration.map(|duration| duration.num_seconds()),
+        };
+        Self {
+            created_at: cluster.created_at.map(Time),
+            phase: cluster.phase.as_deref(),
+            silence: cluster.silence.as_ref().map(Silence::code),
+            schedules: &cluster.schedules,
+            scheduled_backups: cluster.scheduled.map(|runs| ScheduledRuns {
+                expected: runs.expected,
+                completed: runs.completed,
+                failed: runs.failed,
+                missed: runs.missed,
+            }),
+            restore_drills: cluster.drills.iter().map(drill).collect(),
         }
     }
 }

@@ -70,7 +70,7 @@ impl Watched {
     /// The same, with a store that was opened already.
     pub fn of_store(config: ArchiveConfig, store: Arc<dyn ObjectStore>) -> Self {
         let collector = Collector::new(store, config.address.folder());
-        let subject = Subject { archive: config.id.clone(), address: config.address.clone() };
+        let subject = Subject { archive: config.id.clone(), address: Some(config.address.clone()) };
         let agenda = Agenda::new(Polling::List, &config.address);
         Self {
             config,
@@ -129,9 +129,9 @@ impl Watched {
     /// What to publish; `None` before the first check.
     pub fn published(&self) -> Option<(WatchedArchive, StoreState)> {
         let assessment = Arc::clone(self.latest.as_ref()?);
-        let name = store_name(&self.subject.address.store);
+        let name = store_name(&self.config.address.store);
         let state = StoreState { name: name.clone(), is_up: is_answering(assessment.unreadable) };
-        Some((WatchedArchive { assessment, object_store: name, checks: self.checks }, state))
+        Some((WatchedArchive { assessment, object_store: Some(name), checks: self.checks }, state))
     }
 
     /// Reads everything once more and judges it with another grace.

@@ -100,6 +100,7 @@ impl Collector {
             archive,
             histories,
             probes: self.known_probes(),
+            cluster: None,
         }
     }
 

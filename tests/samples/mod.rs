@@ -15,9 +15,12 @@ use cnpg_backup_verifier::assessment::LastPoint;
 use cnpg_backup_verifier::assessment::NewestSegment;
 use cnpg_backup_verifier::assessment::Promises;
 use cnpg_backup_verifier::assessment::RecoveryWindow;
+use cnpg_backup_verifier::assessment::RestoreDrill;
 use cnpg_backup_verifier::assessment::TimeSource;
 use cnpg_backup_verifier::assessment::Totals;
 use cnpg_backup_verifier::assessment::UnreadableReason;
+use cnpg_backup_verifier::assessment::cluster::ClusterState;
+use cnpg_backup_verifier::assessment::cluster::ScheduledBackups;
 use cnpg_backup_verifier::assessment::finding::Finding;
 use cnpg_backup_verifier::assessment::finding::Missing;
 use cnpg_backup_verifier::assessment::finding::Problem;
@@ -28,6 +31,7 @@ use cnpg_backup_verifier::domain::archive_id::ArchiveId;
 use cnpg_backup_verifier::domain::archive_id::StoreAddress;
 use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::backup::BackupStatus;
+use cnpg_backup_verifier::domain::cluster::DrillKind;
 use cnpg_backup_verifier::domain::lsn::Lsn;
 use cnpg_backup_verifier::domain::segment::SegmentName;
 use cnpg_backup_verifier::observation::Unreadable;
@@ -61,7 +65,11 @@ fn watched(index: usize) -> WatchedArchive {
     checks.count(None);
     checks.count(assessment.unreadable);
     let store = if assessment.unreadable.is_none() { "databases/minio" } else { "databases/r2" };
-    WatchedArchive { assessment: Arc::new(assessment), object_store: store.to_owned(), checks }
+    WatchedArchive {
+        assessment: Arc::new(assessment),
+        object_store: Some(store.to_owned()),
+        checks,
+    }
 }
 
 /// Two good backups and every segment since the older one.
@@ -74,7 +82,7 @@ fn healthy(index: usize) -> Assessment {
             cluster: cluster.clone(),
             server_name: cluster.clone(),
         },
-        address: ArchiveAddress {
+        address: Some(ArchiveAddress {
             store: StoreAddress::S3 {
                 bucket: "cnpg".to_owned(),
                 endpoint_url: Some("http://127.0.0.1:9000".to_owned()),
@@ -82,7 +90,7 @@ fn healthy(index: usize) -> Assessment {
             },
             prefix: "home".to_owned(),
             server_name: cluster,
-        },
+        }),
         verdict: Verdict::Recoverable,
         observed_at: Some(checked_at),
         checked_at,
@@ -111,6 +119,27 @@ fn healthy(index: usize) -> Assessment {
             wal_age_max: Some(TimeDelta::minutes(15)),
             check_interval: Some(TimeDelta::seconds(60)),
         },
+        cluster: Some(cluster_state()),
+    }
+}
+
+/// Thirty daily backups were due, and one of them was missed.
+fn cluster_state() -> ClusterState {
+    let scheduled = ScheduledBackups { expected: 30, completed: 29, failed: 0, missed: 1 };
+    let drill = RestoreDrill {
+        kind: DrillKind::Pitr,
+        at: at("2026-01-02T10:00:00Z"),
+        is_success: true,
+        duration: Some(TimeDelta::seconds(242)),
+    };
+    ClusterState {
+        uid: "6f1d2f0e-0000-4000-8000-000000000001".to_owned(),
+        created_at: Some(at("2025-06-01T00:00:00Z")),
+        phase: Some("Cluster in healthy state".to_owned()),
+        silence: None,
+        schedules: vec!["0 0 0 * * *".to_owned()],
+        scheduled: Some(scheduled),
+        drills: vec![drill],
     }
 }
 
@@ -220,13 +249,17 @@ fn never_read(index: usize) -> Assessment {
 fn empty(index: usize) -> Assessment {
     let mut assessment = never_read(index);
     assessment.archive.server_name = assessment.archive.cluster.clone();
-    assessment.address.store = StoreAddress::Directory("/mnt/backups".to_owned());
-    assessment.address.prefix = String::new();
+    assessment.cluster = None;
+    assessment.address = Some(ArchiveAddress {
+        store: StoreAddress::Directory("/mnt/backups".to_owned()),
+        prefix: String::new(),
+        server_name: assessment.archive.cluster.clone(),
+    });
     assessment.verdict = Verdict::Unrecoverable;
     assessment.observed_at = Some(assessment.checked_at);
     assessment.unreadable = None;
     assessment.latest_recoverable = Some(false);
-    let address = assessment.address.to_string();
+    let address = assessment.place();
     *assessment.findings = vec![Finding::fatal(Problem::ArchiveEmpty { address })];
     assessment
 }

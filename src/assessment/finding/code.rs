@@ -62,6 +62,10 @@ finding_codes! {
     LifecycleRuleConflict => "lifecycle_rule_conflict",
     RestoreDrillOverdue => "restore_drill_overdue",
     RestoreDrillFailed => "restore_drill_failed",
+    ScheduleInvalid => "schedule_invalid",
+    WalNotStored => "wal_not_stored",
+    AnnotationInvalid => "annotation_invalid",
+    KubernetesUnreadable => "kubernetes_unreadable",
 }
 
 impl Problem {
@@ -87,6 +91,8 @@ impl Problem {
             Self::ArchiveEmpty { .. } => FindingCode::ArchiveEmpty,
             Self::StoreUnreachable(_) => FindingCode::StoreUnreachable,
             Self::StoreDenied(_) => FindingCode::StoreDenied,
+            Self::Setup(setup) => setup.code(),
+            Self::Duty(duty) => duty.code(),
         }
     }
 }

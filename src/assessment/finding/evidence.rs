@@ -92,6 +92,8 @@ impl Problem {
                 ("what", unreadable.what.clone()),
                 ("reason", unreadable.reason.code().to_owned()),
             ],
+            Self::Setup(setup) => setup.evidence(),
+            Self::Duty(duty) => duty.evidence(),
         }
     }
 }

@@ -104,6 +104,8 @@ impl Problem {
             Self::StoreDenied(_) => "check that the token exists, is not expired and may list \
                 and read this bucket"
                 .to_owned(),
+            Self::Setup(setup) => setup.hint(),
+            Self::Duty(duty) => duty.hint(),
         }
     }
 }

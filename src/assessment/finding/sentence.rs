@@ -121,6 +121,8 @@ impl fmt::Display for Problem {
             Self::StoreUnreachable(unreadable) | Self::StoreDenied(unreadable) => {
                 fmt::Display::fmt(unreadable, f)
             }
+            Self::Setup(setup) => fmt::Display::fmt(setup, f),
+            Self::Duty(duty) => fmt::Display::fmt(duty, f),
         }
     }
 }

@@ -162,6 +162,41 @@ pub(super) const FAMILIES: &[Family] = &[
         reading::next_backup,
     ),
     archive(
+        name!("scheduled_backups"),
+        "Number of backups that were due in the retention window, and what became of them.",
+        reading::scheduled_backups,
+    )
+    .labels(&["outcome"]),
+    archive(
+        name!("cluster_created_timestamp_seconds"),
+        "When the Cluster was created in Kubernetes.",
+        reading::cluster_created,
+    ),
+    archive(
+        name!("last_restore_drill_timestamp_seconds"),
+        "When the last recorded restore drill was.",
+        reading::last_restore_drill,
+    )
+    .labels(&["kind"]),
+    archive(
+        name!("restore_drill_success"),
+        "Whether the last recorded restore drill succeeded.",
+        reading::restore_drill_success,
+    )
+    .labels(&["kind"]),
+    archive(
+        name!("restore_drill_duration_seconds"),
+        "How long the last recorded restore drill took.",
+        reading::restore_drill_duration,
+    )
+    .labels(&["kind"]),
+    archive(
+        name!("restore_drill_max_age_seconds"),
+        "How long ago the last recorded restore drill may be.",
+        reading::restore_drill_max_age,
+    )
+    .labels(&["kind"]),
+    archive(
         name!("base_backup_max_age_seconds"),
         "How old the newest usable base backup may become.",
         reading::base_backup_max_age,

@@ -10,6 +10,8 @@ use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
 use crate::assessment::Gap;
 use crate::assessment::GapEffect;
+use crate::assessment::RestoreDrill;
+use crate::assessment::cluster::drill_age_max;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
@@ -34,14 +36,16 @@ pub(super) fn object_store_up(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
 }
 
 pub(super) fn archive_info(archive: &WatchedArchive, samples: &mut Samples<'_>) {
-    let address = &archive.assessment.address;
+    let (Some(address), Some(store)) = (&archive.assessment.address, &archive.object_store) else {
+        return;
+    };
     let bucket = match &address.store {
         StoreAddress::S3 { bucket, .. } => bucket,
         StoreAddress::Directory(_) => "",
     };
     let major = archive.assessment.totals.postgres_major;
     let major = major.map(|major| major.to_string()).unwrap_or_default();
-    samples.labelled(&[&archive.object_store, bucket, &address.prefix, &major], true);
+    samples.labelled(&[store, bucket, &address.prefix, &major], true);
 }
 
 pub(super) fn verdict(archive: &WatchedArchive, samples: &mut Samples<'_>) {
@@ -176,6 +180,43 @@ pub(super) fn retention(archive: &WatchedArchive, samples: &mut Samples<'_>) {
 
 pub(super) fn schedule_interval(archive: &WatchedArchive, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.promises.schedule_interval);
+}
+
+pub(super) fn scheduled_backups(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let cluster = archive.assessment.cluster.as_ref();
+    let Some(runs) = cluster.and_then(|cluster| cluster.scheduled) else { return };
+    samples.each("expected", runs.expected);
+    samples.each("completed", runs.completed);
+    samples.each("failed", runs.failed);
+    samples.each("missed", runs.missed);
+}
+
+pub(super) fn cluster_created(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    let cluster = archive.assessment.cluster.as_ref();
+    samples.maybe(cluster.and_then(|cluster| cluster.created_at));
+}
+
+/// The last drill of each kind; nothing is said of a kind that nobody recorded.
+fn drills(archive: &WatchedArchive) -> impl Iterator<Item = &RestoreDrill> {
+    archive.assessment.cluster.iter().flat_map(|cluster| &cluster.drills)
+}
+
+pub(super) fn last_restore_drill(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill.at));
+}
+
+pub(super) fn restore_drill_success(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill.is_success));
+}
+
+pub(super) fn restore_drill_duration(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    for drill in drills(archive) {
+        drill.duration.into_iter().for_each(|duration| samples.each(drill.kind.code(), duration));
+    }
+}
+
+pub(super) fn restore_drill_max_age(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+    drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill_age_max(drill.kind)));
 }
 
 pub(super) fn next_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {

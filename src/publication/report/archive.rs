@@ -32,7 +32,7 @@ pub(super) fn write_archive(paper: &mut Paper, assessment: &Assessment, now: Dat
         Some(at) => format!("last read {} ({})", utc(at), ago(at, now)),
         None => "never read as a whole".to_owned(),
     };
-    paper.paragraph(0, &format!("{}, {read}", assessment.address));
+    paper.paragraph(0, &format!("{}, {read}", assessment.place()));
     write_findings(paper, assessment);
     let is_known = assessment.observed_at.is_some() || !assessment.backups.is_empty();
     if is_known {

@@ -234,6 +234,7 @@ impl Scenario {
                     (id, Ok(self.probe(words)))
                 })
                 .collect(),
+            cluster: None,
         }
     }
 

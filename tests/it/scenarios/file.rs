@@ -60,11 +60,11 @@ impl Scenario {
                     cluster: "pg".to_owned(),
                     server_name: server_name.clone(),
                 },
-                address: ArchiveAddress {
+                address: Some(ArchiveAddress {
                     store: StoreAddress::Directory("/backups".to_owned()),
                     prefix: String::new(),
                     server_name,
-                },
+                }),
             },
             now: DateTime::UNIX_EPOCH,
             size: SegmentSize::DEFAULT,

@@ -1,0 +1,109 @@
+//! What Kubernetes says of a cluster, held against its archive.
+
+mod archiving;
+mod drills;
+mod runs;
+mod setup;
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::NewestSegment;
+use crate::assessment::cluster::archiving::silence;
+use crate::assessment::expectations::Expectations;
+use crate::assessment::finding::Finding;
+use crate::domain::segment::SegmentSize;
+use crate::observation::cluster::ObservedCluster;
+use crate::observation::cluster::RestoreDrill;
+
+pub(super) use crate::assessment::cluster::setup::no_store;
+
+/// How long the last drill of a kind may be ago: a month and two weeks, or four months.
+pub use crate::assessment::cluster::drills::age_max as drill_age_max;
+
+/// What the readers of an assessment are told of the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterState {
+    pub uid: String,
+    pub created_at: Option<DateTime<Utc>>,
+    /// CloudNativePG's word for what it does.
+    pub phase: Option<String>,
+    pub silence: Option<Silence>,
+    /// Its active schedules that ask the plugin, as written.
+    pub schedules: Vec<String>,
+    /// Over the retention window; `None` where nothing is scheduled or it could not be read.
+    pub scheduled: Option<ScheduledBackups>,
+    pub drills: Vec<RestoreDrill>,
+}
+
+/// Why no new WAL is no sign of trouble.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Silence {
+    Hibernated,
+    Fenced,
+    /// Nothing comes from the cluster that it follows.
+    Replica,
+    /// A switchover, an upgrade or the like, in CloudNativePG's words.
+    Busy(String),
+    /// PostgreSQL has nothing to archive, and its last segment is stored.
+    Idle,
+}
+
+/// What became of the slots of all schedules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScheduledBackups {
+    pub expected: u64,
+    pub completed: u64,
+    pub failed: u64,
+    pub missed: u64,
+}
+
+/// A cluster and what its archive was found to hold.
+pub(super) struct Case<'a> {
+    pub(super) cluster: &'a ObservedCluster,
+    /// `None` while the archive could not be listed.
+    pub(super) backups: Option<&'a [AssessedBackup]>,
+    pub(super) newest: Option<NewestSegment>,
+    pub(super) segment_size: SegmentSize,
+    pub(super) expected: &'a Expectations,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Case<'_> {
+    pub(super) fn judge(&self) -> (ClusterState, Vec<Finding>) {
+        let silence = silence(self);
+        let (scheduled, runs) = runs::judge(self);
+        let mut findings = setup::judge(self.cluster, self.now);
+        findings.extend(runs);
+        findings.extend(archiving::judge(self));
+        findings.extend(drills::judge(&self.cluster.drills, self.now));
+        let cluster = self.cluster;
+        let schedules = runs::active(cluster).map(|schedule| schedule.text.clone()).collect();
+        let state = ClusterState {
+            uid: cluster.uid.clone(),
+            created_at: cluster.created_at,
+            phase: cluster.activity.phase.clone(),
+            silence,
+            schedules,
+            scheduled,
+            drills: drills::last_of_each_kind(&cluster.drills),
+        };
+        (state, findings)
+    }
+}
+
+impl Silence {
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Hibernated => "hibernated",
+            Self::Fenced => "fenced",
+            Self::Replica => "replica",
+            Self::Busy(_) => "busy",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

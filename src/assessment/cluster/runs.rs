@@ -1,0 +1,222 @@
+//! What became of every backup that was due, from the `Backup`s and the catalogue together.
+//!
+//! Neither tells it alone: a `Backup` can be completed while its objects are gone, and a base
+//! backup can be stored whose `Backup` was deleted.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use chrono::NaiveDateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::BackupKind;
+use crate::assessment::cluster::Case;
+use crate::assessment::cluster::ScheduledBackups;
+use crate::assessment::cluster::setup::asks_the_archiver;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::assessment::finding::duty::Duty;
+use crate::domain::backup::BackupId;
+use crate::domain::backup::BackupStatus;
+use crate::domain::cluster::BackupPhase;
+use crate::domain::schedule::Schedule;
+use crate::observation::cluster::BackupResource;
+use crate::observation::cluster::ObservedCluster;
+use crate::observation::cluster::ObservedSchedule;
+
+/// What nobody promised to keep for longer.
+const WINDOW: TimeDelta = TimeDelta::days(30);
+
+/// A backup that is due is awaited this long, and one that runs longer is stuck.
+const RUN_MAX: TimeDelta = TimeDelta::hours(3);
+
+/// The catalogue is looked at every ten minutes.
+const CATALOGUE_GRACE: TimeDelta = TimeDelta::minutes(20);
+
+/// The schedules that make base backups in this archive.
+pub(super) fn active(cluster: &ObservedCluster) -> impl Iterator<Item = &ObservedSchedule> {
+    cluster
+        .schedules
+        .iter()
+        .flatten()
+        .filter(|schedule| !schedule.is_suspended && asks_the_archiver(cluster, &schedule.method))
+}
+
+pub(super) fn judge(case: &Case<'_>) -> (Option<ScheduledBackups>, Vec<Finding>) {
+    let Ok(resources) = &case.cluster.backups else { return (None, Vec::new()) };
+    let is_ours = |it: &&BackupResource| asks_the_archiver(case.cluster, &it.method);
+    let resources: Vec<&BackupResource> = resources.iter().filter(is_ours).collect();
+    let findings = resources.iter().filter_map(|resource| judge_one(resource, &resources, case));
+    (count(case, &resources), findings.collect())
+}
+
+fn judge_one(
+    resource: &BackupResource,
+    all: &[&BackupResource],
+    case: &Case<'_>,
+) -> Option<Finding> {
+    let began_at = resource.started_at.or(resource.created_at)?;
+    let stored = resource.backup_id.as_ref().and_then(|id| case.stored(id));
+    let is_superseded = newest_success(all, case).is_some_and(|newest| began_at < newest);
+    let is_old = case.window() < case.now - began_at;
+    let name = || resource.name.clone();
+    let duty = match resource.phase {
+        BackupPhase::Completed => {
+            let backup = resource.backup_id.clone()?;
+            let stopped_at = resource.stopped_at.unwrap_or(began_at);
+            let is_settled = CATALOGUE_GRACE < case.now - stopped_at;
+            let is_absent = case.backups.is_some() && stored.is_none();
+            if !is_absent || !is_settled || is_old {
+                return None;
+            }
+            return Some(Finding::risk(Problem::Duty(Duty::BackupAbsent {
+                resource: name(),
+                backup,
+            })));
+        }
+        // The catalogue tells of it with more detail.
+        BackupPhase::Failed if stored.is_some() || is_old => return None,
+        BackupPhase::Failed => {
+            Duty::BackupFailed { resource: name(), error: resource.error.clone(), is_superseded }
+        }
+        BackupPhase::New
+        | BackupPhase::Pending
+        | BackupPhase::Started
+        | BackupPhase::Running
+        | BackupPhase::Finalizing
+        | BackupPhase::WalArchivingFailing
+        | BackupPhase::Invalid
+        | BackupPhase::Other(_) => {
+            if case.now - began_at <= RUN_MAX {
+                return None;
+            }
+            let blocks = resource.schedule.clone();
+            let is_superseded = is_superseded && blocks.is_none();
+            let (phase, since) = (resource.phase.clone(), began_at);
+            Duty::BackupStuck { resource: name(), phase, since, blocks, is_superseded }
+        }
+    };
+    let is_harmless = matches!(
+        duty,
+        Duty::BackupStuck { is_superseded: true, .. }
+            | Duty::BackupFailed { is_superseded: true, .. }
+    );
+    let weigh = if is_harmless { Finding::notice } else { Finding::risk };
+    Some(weigh(Problem::Duty(duty)))
+}
+
+/// When the newest backup that succeeded began.
+fn newest_success(all: &[&BackupResource], case: &Case<'_>) -> Option<DateTime<Utc>> {
+    let stored = case.backups.into_iter().flatten().filter(|it| it.is_usable());
+    let stored = stored.filter_map(|backup| backup.began_at);
+    let completed = all.iter().filter(|it| it.phase == BackupPhase::Completed);
+    // Without a catalogue the word of Kubernetes is all there is.
+    let completed = completed.filter(|_| case.backups.is_none());
+    stored.chain(completed.filter_map(|it| it.started_at)).max()
+}
+
+fn count(case: &Case<'_>, resources: &[&BackupResource]) -> Option<ScheduledBackups> {
+    let stored = case.backups?;
+    let mut total = None;
+    for observed in active(case.cluster) {
+        let Ok(schedule) = &observed.schedule else { continue };
+        let total: &mut ScheduledBackups = total.get_or_insert_default();
+        let mine = resources.iter().filter(|it| {
+            it.schedule.as_deref() == Some(observed.name.as_str()) && !it.is_immediate
+        });
+        let mine: BTreeMap<DateTime<Utc>, &BackupResource> =
+            mine.filter_map(|it| Some((slot_of(it, &observed.name)?, *it))).collect();
+        let runs = Runs { case, stored, mine };
+        let start = case.now - case.window();
+        let start = observed.created_at.map_or(start, |created_at| created_at.max(start));
+        for (slot, next) in slots(schedule, start, case.now) {
+            match runs.outcome(slot, next) {
+                None => continue,
+                Some(Outcome::Completed) => total.completed += 1,
+                Some(Outcome::Failed) => total.failed += 1,
+                Some(Outcome::Missed) => total.missed += 1,
+            }
+            total.expected += 1;
+        }
+    }
+    total
+}
+
+/// Each due time with the one after it.
+fn slots(
+    schedule: &Schedule,
+    start: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> {
+    let due = schedule.due_between(start, now);
+    due.map(|slot| (slot, schedule.next_after(slot).unwrap_or(DateTime::<Utc>::MAX_UTC)))
+}
+
+/// CloudNativePG names a scheduled `Backup` after its slot
+/// (`internal/controller/scheduledbackup_controller.go`).
+fn slot_of(resource: &BackupResource, schedule: &str) -> Option<DateTime<Utc>> {
+    let stamp = resource.name.strip_prefix(schedule).and_then(|rest| rest.strip_prefix('-'));
+    let named = stamp.and_then(|it| NaiveDateTime::parse_from_str(it, "%Y%m%d%H%M%S").ok());
+    named.map(|named| named.and_utc()).or(resource.created_at)
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Completed,
+    Failed,
+    Missed,
+}
+
+struct Runs<'a> {
+    case: &'a Case<'a>,
+    stored: &'a [AssessedBackup],
+    /// The `Backup`s of one schedule by their slots.
+    mine: BTreeMap<DateTime<Utc>, &'a BackupResource>,
+}
+
+impl Runs<'_> {
+    /// `None` while it is not decided.
+    fn outcome(&self, slot: DateTime<Utc>, next: DateTime<Utc>) -> Option<Outcome> {
+        let tried: Vec<&&BackupResource> = self.mine.range(slot..next).map(|(_, it)| it).collect();
+        let is_within = |backup: &&AssessedBackup| {
+            backup.began_at.is_some_and(|began_at| slot <= began_at && began_at < next)
+        };
+        let in_slot = || self.stored.iter().filter(is_within);
+        let is_stored = tried.iter().any(|it| {
+            it.backup_id.as_ref().and_then(|id| self.case.stored(id)).is_some_and(is_finished)
+        });
+        if is_stored || in_slot().any(is_finished) {
+            return Some(Outcome::Completed);
+        }
+        let is_young = self.case.now - slot < RUN_MAX;
+        let is_open =
+            |it: &&BackupResource| !it.phase.is_final() || it.phase == BackupPhase::Completed;
+        if is_young && (tried.iter().any(|it| is_open(it)) || in_slot().any(is_running)) {
+            return None;
+        }
+        if !tried.is_empty() || in_slot().any(|backup| backup.kind == BackupKind::Failed) {
+            return Some(Outcome::Failed);
+        }
+        (!is_young).then_some(Outcome::Missed)
+    }
+}
+
+fn is_finished(backup: &AssessedBackup) -> bool {
+    backup.status == Some(BackupStatus::Done) && backup.kind != BackupKind::Failed
+}
+
+fn is_running(backup: &AssessedBackup) -> bool {
+    backup.kind == BackupKind::Running
+}
+
+impl Case<'_> {
+    fn stored(&self, id: &BackupId) -> Option<&AssessedBackup> {
+        self.backups?.iter().find(|backup| backup.id == *id)
+    }
+
+    fn window(&self) -> TimeDelta {
+        self.expected.retention.unwrap_or(WINDOW)
+    }
+}

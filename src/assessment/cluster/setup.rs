@@ -1,0 +1,166 @@
+//! Is the cluster set up so that backups can work?
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::assessment::finding::Severity;
+use crate::assessment::finding::duration;
+use crate::assessment::finding::setup::NoStore;
+use crate::assessment::finding::setup::Setup;
+use crate::assessment::verdict::Verdict;
+use crate::domain::cluster::Archiver;
+use crate::domain::cluster::BackupMethod;
+use crate::observation::cluster::DeclaredStore;
+use crate::observation::cluster::ObservedCluster;
+use crate::observation::cluster::ObservedSchedule;
+use crate::observation::cluster::PluginDeployment;
+use crate::observation::cluster::StoreFacts;
+
+pub(super) fn judge(cluster: &ObservedCluster, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut risk = |setup| findings.push(Finding::risk(Problem::Setup(setup)));
+    if cluster.archiver == (Archiver::Plugin { is_wal_archiver: false }) {
+        risk(Setup::WalArchiverNotEnabled);
+    }
+    if cluster.activity.skips_wal_archiving {
+        risk(Setup::WalArchivingSkipped);
+    }
+    if !cluster.sharers.is_empty() {
+        risk(Setup::SharedServerName { others: cluster.sharers.clone() });
+    }
+    match &cluster.plugin {
+        None | Some(Ok(PluginDeployment::Found { available: 1.., .. })) => {}
+        Some(Ok(deployment)) => risk(Setup::PluginUnavailable { why: absence(deployment) }),
+        Some(Err(unreadable)) => risk(Setup::KubernetesUnreadable(unreadable.clone())),
+    }
+    if let Err(unreadable) = &cluster.backups {
+        risk(Setup::KubernetesUnreadable(unreadable.clone()));
+    }
+    for bad in &cluster.bad_annotations {
+        let (key, value) = (bad.key.clone(), bad.value.clone());
+        risk(Setup::AnnotationInvalid { key, value, expected: bad.expected.clone() });
+    }
+    match &cluster.schedules {
+        Ok(schedules) => {
+            schedules_of(cluster, schedules, now).into_iter().for_each(&mut risk);
+        }
+        Err(unreadable) => risk(Setup::KubernetesUnreadable(unreadable.clone())),
+    }
+    if let Ok(DeclaredStore::Found(store)) = &cluster.store {
+        if let Some(why) = store.credentials_problem.clone() {
+            risk(Setup::CredentialsIncomplete { why });
+        }
+        findings.extend(notices(cluster, store));
+    }
+    findings
+}
+
+/// What is worth knowing and breaks no promise.
+fn notices(cluster: &ObservedCluster, store: &StoreFacts) -> Vec<Finding> {
+    let name = || store.name.clone();
+    let uses_plugin = matches!(cluster.archiver, Archiver::Plugin { .. });
+    let lacks_env = uses_plugin && store.is_r2 && !store.has_checksum_env;
+    let found = [
+        cluster.activity.skips_empty_archive_check.then_some(Setup::EmptyArchiveCheckSkipped),
+        (cluster.archiver == Archiver::InTree).then_some(Setup::LegacyInTreeBackup),
+        (!store.has_retention_policy).then(|| Setup::NoRetentionPolicy { store: name() }),
+        lacks_env.then(|| Setup::R2ChecksumEnvMissing { store: name() }),
+    ];
+    found.into_iter().flatten().map(|setup| Finding::notice(Problem::Setup(setup))).collect()
+}
+
+/// A cluster without an archive can lose everything; that it never had one wakes nobody at night.
+pub(in crate::assessment) fn no_store(cluster: &ObservedCluster) -> Option<Finding> {
+    let why = match cluster.store.as_ref().ok()? {
+        DeclaredStore::Found(_) => return None,
+        DeclaredStore::Undeclared if has_snapshots(cluster) => NoStore::OnlySnapshots,
+        DeclaredStore::Undeclared => NoStore::Undeclared,
+        DeclaredStore::Unnamed => NoStore::Unnamed,
+        DeclaredStore::Missing(name) => NoStore::Missing(name.clone()),
+        DeclaredStore::Unsupported { name, why } => {
+            NoStore::Unsupported { name: name.clone(), why: why.clone() }
+        }
+    };
+    let verdict = match why {
+        NoStore::Undeclared | NoStore::Unnamed | NoStore::Missing(_) => Verdict::Unrecoverable,
+        NoStore::OnlySnapshots | NoStore::Unsupported { .. } => Verdict::Unknown,
+    };
+    let problem = Problem::Setup(Setup::NoObjectStore(why));
+    Some(Finding { severity: Severity::Warning, verdict, problem })
+}
+
+fn has_snapshots(cluster: &ObservedCluster) -> bool {
+    let backups = cluster.backups.iter().flatten().map(|backup| &backup.method);
+    let schedules = cluster.schedules.iter().flatten().map(|schedule| &schedule.method);
+    backups.chain(schedules).any(|method| *method == BackupMethod::VolumeSnapshot)
+}
+
+fn schedules_of(
+    cluster: &ObservedCluster,
+    schedules: &[ObservedSchedule],
+    now: DateTime<Utc>,
+) -> Vec<Setup> {
+    if cluster.archiver == Archiver::Nobody {
+        return Vec::new();
+    }
+    let is_ours = |schedule: &&ObservedSchedule| asks_the_archiver(cluster, &schedule.method);
+    let ours: Vec<&ObservedSchedule> = schedules.iter().filter(is_ours).collect();
+    let mut found = Vec::new();
+    match ours.first() {
+        Some(first) if ours.iter().all(|schedule| schedule.is_suspended) => {
+            found.push(Setup::ScheduleSuspended { schedule: first.name.clone() });
+        }
+        Some(_) => {}
+        None => {
+            let wrong = schedules.iter().map(|schedule| Setup::ScheduleWrongMethod {
+                schedule: schedule.name.clone(),
+                method: schedule.method.clone(),
+            });
+            found.extend(wrong);
+            if found.is_empty() {
+                found.push(Setup::NoSchedule);
+            }
+        }
+    }
+    found.extend(ours.iter().filter_map(|schedule| flaw(schedule, now)));
+    found
+}
+
+fn flaw(schedule: &ObservedSchedule, now: DateTime<Utc>) -> Option<Setup> {
+    let (name, text) = (schedule.name.clone(), schedule.text.clone());
+    match &schedule.schedule {
+        Err(why) => Some(Setup::ScheduleInvalid { schedule: name, text, why: why.clone() }),
+        Ok(parsed) if parsed.has_five_fields() => {
+            let means = parsed.interval_max(now).map(|interval| match interval.num_seconds() {
+                60 => "every minute".to_owned(),
+                3_600 => "hourly".to_owned(),
+                86_400 => "daily".to_owned(),
+                _ => format!("every {} at the most", duration(interval)),
+            });
+            Some(Setup::ScheduleFiveFields { schedule: name, text, means })
+        }
+        Ok(_) => None,
+    }
+}
+
+/// Whether a backup of this method lands beside the cluster's WAL.
+pub(super) fn asks_the_archiver(cluster: &ObservedCluster, method: &BackupMethod) -> bool {
+    match cluster.archiver {
+        Archiver::Plugin { .. } => method.is_barman_plugin(),
+        Archiver::InTree => *method == BackupMethod::BarmanObjectStore,
+        Archiver::Nobody => false,
+    }
+}
+
+fn absence(deployment: &PluginDeployment) -> String {
+    match deployment {
+        PluginDeployment::Missing { namespace } => {
+            format!("there is no Deployment of it in namespace {namespace}")
+        }
+        PluginDeployment::Found { name, desired, available } => {
+            format!("Deployment {name} has {available} of {desired} replicas available")
+        }
+    }
+}
