@@ -1,0 +1,283 @@
+//! From two assessments of one cluster to the Kubernetes Events worth sending: changes of state
+//! only. The first look after a start has nothing to compare with and so sends none.
+
+use std::collections::BTreeSet;
+
+use crate::assessment::Assessment;
+use crate::assessment::Gap;
+use crate::assessment::GapEffect;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::Severity;
+use crate::domain::backup::BackupId;
+use crate::domain::segment::SegmentName;
+
+/// One Event on a `Cluster`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub reason: Reason,
+    pub note: String,
+    /// Tells it from other Events of this reason, so that whoever sends it gives it one name.
+    pub key: String,
+}
+
+/// `reason` of an Event: closed, since people filter by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    WalGapDetected,
+    WalGapCleared,
+    BaseBackupOverdue,
+    BackupFailed,
+    BackupVerified,
+    ArchiveUnreachable,
+    ArchiveReachable,
+    Unrecoverable,
+    Recoverable,
+}
+
+/// A restored network or a repaired archive may change much at once; the page has it all.
+const EVENTS_MAX: usize = 10;
+
+/// The API refuses notes of more than 1 kB (`validateV1EventSeries` and `NoteLengthLimit` in
+/// `pkg/apis/core/validation/events.go`).
+const NOTE_BYTES_MAX: usize = 1_000;
+
+impl Reason {
+    pub const ALL: [Self; 9] = [
+        Self::WalGapDetected,
+        Self::WalGapCleared,
+        Self::BaseBackupOverdue,
+        Self::BackupFailed,
+        Self::BackupVerified,
+        Self::ArchiveUnreachable,
+        Self::ArchiveReachable,
+        Self::Unrecoverable,
+        Self::Recoverable,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WalGapDetected => "WALGapDetected",
+            Self::WalGapCleared => "WALGapCleared",
+            Self::BaseBackupOverdue => "BaseBackupOverdue",
+            Self::BackupFailed => "BackupFailed",
+            Self::BackupVerified => "BackupVerified",
+            Self::ArchiveUnreachable => "ArchiveUnreachable",
+            Self::ArchiveReachable => "ArchiveReachable",
+            Self::Unrecoverable => "Unrecoverable",
+            Self::Recoverable => "Recoverable",
+        }
+    }
+
+    pub const fn is_warning(self) -> bool {
+        match self {
+            Self::WalGapDetected
+            | Self::BaseBackupOverdue
+            | Self::BackupFailed
+            | Self::ArchiveUnreachable
+            | Self::Unrecoverable => true,
+            Self::WalGapCleared
+            | Self::BackupVerified
+            | Self::ArchiveReachable
+            | Self::Recoverable => false,
+        }
+    }
+}
+
+/// What changed from one assessment to the next.
+pub fn changes(before: &Assessment, after: &Assessment) -> Vec<Event> {
+    let mut events = Vec::from_iter(reachability(before, after));
+    // What is kept from an earlier reading did not change.
+    if after.unreadable.is_none() {
+        events.extend(recoverability(before, after));
+        events.extend(gaps(before, after));
+        events.extend(findings(before, after));
+        events.extend(verified(before, after));
+    }
+    events.truncate(EVENTS_MAX);
+    events
+}
+
+fn reachability(before: &Assessment, after: &Assessment) -> Option<Event> {
+    let hour = after.checked_at.format("%Y%m%d%H").to_string();
+    match (before.unreadable, after.unreadable) {
+        (None, Some(_)) => {
+            let is_reason = |it: &&Finding| {
+                matches!(it.code(), FindingCode::StoreUnreachable | FindingCode::StoreDenied)
+            };
+            let why = after.findings.iter().find(is_reason).map(ToString::to_string);
+            let why = why.unwrap_or_else(|| "the archive could not be read".to_owned());
+            Some(Event::new(Reason::ArchiveUnreachable, why, hour))
+        }
+        (Some(_), None) => {
+            let note = "the archive can be read again".to_owned();
+            Some(Event::new(Reason::ArchiveReachable, note, hour))
+        }
+        (None, None) | (Some(_), Some(_)) => None,
+    }
+}
+
+fn recoverability(before: &Assessment, after: &Assessment) -> Option<Event> {
+    let key = after.newest_segment.map_or_else(String::new, |newest| newest.name.to_string());
+    match (before.latest_recoverable, after.latest_recoverable) {
+        (Some(true), Some(false)) => {
+            let worst = after.findings.iter().find(|it| it.severity == Severity::Critical);
+            let why = worst.map_or_else(String::new, |worst| format!(": {worst}"));
+            let note = format!("the newest archived state cannot be restored{why}");
+            Some(Event::new(Reason::Unrecoverable, note, key))
+        }
+        (Some(false), Some(true)) => {
+            let note = "the newest archived state can be restored again".to_owned();
+            Some(Event::new(Reason::Recoverable, note, key))
+        }
+        _ => None,
+    }
+}
+
+fn gaps(before: &Assessment, after: &Assessment) -> Vec<Event> {
+    let known = |assessment: &Assessment| -> BTreeSet<SegmentName> {
+        let gaps = assessment.gaps.iter().filter(|gap| is_news(gap));
+        gaps.map(|gap| gap.first).collect()
+    };
+    let (old, new) = (known(before), known(after));
+    let found = after.gaps.iter().filter(|gap| is_news(gap) && !old.contains(&gap.first));
+    let found = found.map(|gap| {
+        let note = format!("{}: {}", gap.effect.code(), span(gap));
+        Event::new(Reason::WalGapDetected, note, gap.first.to_string())
+    });
+    let gone = before.gaps.iter().filter(|gap| is_news(gap) && !new.contains(&gap.first));
+    let gone = gone.map(|gap| {
+        let note = format!("no longer missing, or no longer needed: {}", span(gap));
+        Event::new(Reason::WalGapCleared, note, gap.first.to_string())
+    });
+    found.chain(gone).collect()
+}
+
+fn is_news(gap: &Gap) -> bool {
+    gap.effect != GapEffect::Harmless && !gap.is_acknowledged
+}
+
+fn span(gap: &Gap) -> String {
+    match gap.count {
+        1 => format!("WAL segment {}", gap.first),
+        count => format!("{count} WAL segments, {} to {}", gap.first, gap.last),
+    }
+}
+
+fn findings(before: &Assessment, after: &Assessment) -> Vec<Event> {
+    let reason = |finding: &Finding| match finding.code() {
+        FindingCode::BackupOverdue | FindingCode::BackupNeverRan => Some(Reason::BaseBackupOverdue),
+        FindingCode::BackupFailed | FindingCode::BackupStuck | FindingCode::BackupIncomplete => {
+            Some(Reason::BackupFailed)
+        }
+        _ => None,
+    };
+    let key = |finding: &Finding| {
+        // The age of what is overdue is another one at each look.
+        let evidence = finding.problem.evidence();
+        let name = evidence.iter().find(|(key, _)| *key == "backup_id" || *key == "backup");
+        let name = name.map_or("", |(_, value)| value.as_str());
+        format!("{} {name}", finding.code().as_str())
+    };
+    let known: BTreeSet<String> = before.findings.iter().map(key).collect();
+    let new = after.findings.iter().filter(|it| it.severity != Severity::Info);
+    let new = new.filter(|finding| !known.contains(&key(finding)));
+    new.filter_map(|it| Some(Event::new(reason(it)?, it.to_string(), key(it)))).collect()
+}
+
+fn verified(before: &Assessment, after: &Assessment) -> Vec<Event> {
+    let usable = |assessment: &Assessment| -> BTreeSet<BackupId> {
+        let usable = assessment.backups.iter().filter(|backup| backup.is_usable());
+        usable.map(|backup| backup.id.clone()).collect()
+    };
+    let new = &usable(after) - &usable(before);
+    let event = |id: &BackupId| {
+        let note = format!("base backup {id} is complete with all WAL that it needs");
+        Event::new(Reason::BackupVerified, note, id.to_string())
+    };
+    new.iter().map(event).collect()
+}
+
+impl Event {
+    fn new(reason: Reason, mut note: String, key: String) -> Self {
+        if NOTE_BYTES_MAX < note.len() {
+            note.truncate(note.floor_char_boundary(NOTE_BYTES_MAX));
+        }
+        Self { reason, note, key }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publication::samples;
+
+    fn healthy() -> Assessment {
+        let snapshot = samples::fleet(8);
+        let archives = snapshot.archives.iter().map(|archive| &archive.assessment);
+        let healthy = archives.max_by_key(|it| (it.findings.is_empty(), it.windows.len()));
+        Assessment::clone(healthy.unwrap())
+    }
+
+    fn reasons(before: &Assessment, after: &Assessment) -> Vec<Reason> {
+        changes(before, after).iter().map(|event| event.reason).collect()
+    }
+
+    fn broken() -> Assessment {
+        let snapshot = samples::fleet(8);
+        let mut archives = snapshot.archives.iter().map(|archive| &archive.assessment);
+        let is_broken = |it: &&std::sync::Arc<Assessment>| {
+            it.unreadable.is_none()
+                && it.gaps.iter().any(|gap| gap.effect == GapEffect::StopsRecovery)
+        };
+        Assessment::clone(archives.find(is_broken).unwrap())
+    }
+
+    #[test]
+    fn the_same_state_sends_nothing() {
+        for archive in &samples::fleet(8).archives {
+            assert_eq!(changes(&archive.assessment, &archive.assessment), []);
+        }
+    }
+
+    #[test]
+    fn a_gap_is_told_when_it_comes_and_when_it_goes() {
+        let (before, after) = (healthy(), broken());
+        let there = reasons(&before, &after);
+        assert!(there.contains(&Reason::Unrecoverable), "{there:?}");
+        assert!(there.contains(&Reason::WalGapDetected), "{there:?}");
+        let back = reasons(&after, &before);
+        assert!(back.contains(&Reason::Recoverable), "{back:?}");
+        assert!(back.contains(&Reason::WalGapCleared), "{back:?}");
+    }
+
+    #[test]
+    fn an_age_that_grows_is_no_change() {
+        let mut before = broken();
+        let mut after = before.clone();
+        after.checked_at += chrono::TimeDelta::hours(1);
+        assert_eq!(reasons(&before, &after), []);
+        before.findings = Vec::new().into();
+        assert!(reasons(&before, &after).iter().all(|reason| reason.is_warning()));
+    }
+
+    #[test]
+    fn what_was_not_read_did_not_change() {
+        let before = healthy();
+        let mut after = broken();
+        after.unreadable = Some(crate::assessment::UnreadableReason::Timeout);
+        assert_eq!(reasons(&before, &after), [Reason::ArchiveUnreachable]);
+        assert_eq!(reasons(&after, &before).first(), Some(&Reason::ArchiveReachable));
+    }
+
+    #[test]
+    fn a_backup_that_became_usable_is_told_once() {
+        let after = healthy();
+        let mut before = after.clone();
+        before.backups.pop();
+        let events = changes(&before, &after);
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].reason, Reason::BackupVerified);
+        assert!(events[0].note.contains(&events[0].key), "{:?}", events[0]);
+    }
+}
