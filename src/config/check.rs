@@ -19,6 +19,7 @@ use crate::config::expectations::BASE_BACKUP_AGE_MAX;
 use crate::config::expectations::BASE_BACKUP_AGE_MAX_EXACTLY;
 use crate::config::expectations::ExpectationConfig;
 use crate::config::format;
+use crate::config::kubernetes::KubernetesConfig;
 use crate::config::location::ARCHIVE;
 use crate::config::location::Access;
 use crate::config::location::ENDPOINT_URL;
@@ -28,16 +29,32 @@ use crate::config::read_file;
 use crate::config::reader::Format;
 use crate::config::reader::Reader;
 use crate::domain::archive_id::ArchiveId;
+use crate::domain::cluster::ClusterId;
 use crate::domain::retention_policy::RetentionPolicy;
 
 /// Everything one pass of `check` is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckConfig {
-    /// At least one. An archive named by its address has empty names and is held only to what
-    /// flags say.
-    pub archives: Vec<ArchiveConfig>,
-    pub credentials: Credentials,
+    pub chosen: ChosenArchives,
     pub output: Output,
+}
+
+/// Which archives a command looks at, as far as is known before Kubernetes is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenArchives {
+    /// Those of the configuration that are meant; empty only where Kubernetes may know others. An
+    /// archive named by its address has empty names and is held only to what flags say.
+    pub archives: Vec<ArchiveConfig>,
+    /// Only this cluster's archives are meant, also of those that Kubernetes shows.
+    pub cluster: Option<ClusterId>,
+    /// Never asked for an archive named by its address.
+    pub kubernetes: KubernetesConfig,
+    pub credentials: Credentials,
+    pub credentials_from_object_store: bool,
+    /// The defaults for archives that Kubernetes shows, without the flags.
+    pub expectations: ExpectationConfig,
+    /// Applied to `archives` already; wins over annotations too.
+    pub flags: FlagExpectations,
 }
 
 impl CheckConfig {
@@ -52,16 +69,16 @@ impl CheckConfig {
             selection: &arguments.selection,
             expectations: &arguments.expectations,
         };
-        let (archives, credentials) = chosen.read(&mut reader);
-        reader.finish(Some(Self { archives, credentials, output: arguments.output }))
+        let chosen = chosen.read(&mut reader);
+        reader.finish(Some(Self { chosen, output: arguments.output }))
     }
 }
 
 /// Everything that `restore-plan` is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestorePlanConfig {
-    pub archive: ArchiveConfig,
-    pub credentials: Credentials,
+    /// Names at most one archive of the configuration.
+    pub chosen: ChosenArchives,
     /// `None` is the newest archived state.
     pub to: Option<DateTime<Utc>>,
     pub output: PlanOutput,
@@ -75,22 +92,21 @@ impl RestorePlanConfig {
             selection: &arguments.selection,
             expectations: &arguments.expectations,
         };
-        let (archives, credentials) = chosen.read(&mut reader);
+        let chosen = chosen.read(&mut reader);
         let to = match arguments.to.as_str() {
             "latest" => None,
             moment => reader.flag("--to", Some(moment), &TARGET),
         };
-        let names: Vec<String> = archives.iter().map(|archive| archive.id.to_string()).collect();
-        let mut archives = archives.into_iter();
-        let (archive, other) = (archives.next(), archives.next());
-        if other.is_some() {
-            let expected = "one archive, by --namespace and --cluster or --archive";
-            reader.note(Problem::new("restore-plan", expected, names.join(", ")));
+        if chosen.archives.len() > 1 {
+            let names: Vec<String> = chosen.archives.iter().map(|it| it.id.to_string()).collect();
+            reader.note(Problem::new("restore-plan", ONE_ARCHIVE, names.join(", ")));
         }
-        let output = arguments.output;
-        reader.finish(archive.map(|archive| Self { archive, credentials, to, output }))
+        reader.finish(Some(Self { chosen, to, output: arguments.output }))
     }
 }
+
+/// What `restore-plan` needs.
+pub const ONE_ARCHIVE: &str = "one archive, by --namespace and --cluster or --archive";
 
 const TARGET: Format<DateTime<Utc>> = Format {
     expected: "latest, or a moment as in RFC 3339, such as 2026-08-20T10:30:00Z",
@@ -104,24 +120,46 @@ struct Chosen<'a> {
     expectations: &'a ExpectationArguments,
 }
 
+impl SelectionArguments {
+    fn cluster(&self) -> Option<ClusterId> {
+        let (namespace, name) = (self.namespace.clone()?, self.cluster.clone()?);
+        Some(ClusterId { namespace, name })
+    }
+}
+
 impl Chosen<'_> {
-    fn read(&self, reader: &mut Reader) -> (Vec<ArchiveConfig>, Credentials) {
+    fn read(&self, reader: &mut Reader) -> ChosenArchives {
         let document = read_file(reader, self.file.config.as_deref());
-        let flags = Flags::read(reader, self.selection, self.expectations);
+        let flags = FlagExpectations::read(reader, self.selection, self.expectations);
         let needed = match self.selection.archive {
             Some(_) => Archives::Optional,
+            None => Archives::Needed(
+                "at least one archive, or --archive, since kubernetes.enabled is false",
+            ),
+        };
+        let config = Config::read_document(reader, document.as_ref(), needed);
+        let cluster = self.selection.cluster();
+        let (mut archives, kubernetes) = match &self.selection.archive {
+            Some(address) => {
+                let archive = read_archive(reader, address, self.selection);
+                (Vec::from_iter(archive), KubernetesConfig::never())
+            }
             None => {
-                Archives::Needed("at least one archive, or --archive (Kubernetes is not asked yet)")
+                let may_discover = config.kubernetes.may_discover();
+                let archives = select(reader, config.archives, cluster.as_ref(), may_discover);
+                (archives, config.kubernetes)
             }
         };
-        let Config { archives, credentials, .. } =
-            Config::read_document(reader, document.as_ref(), needed);
-        let mut archives = match &self.selection.archive {
-            Some(address) => Vec::from_iter(read_archive(reader, address, self.selection)),
-            None => select(reader, archives, self.selection),
-        };
         archives.iter_mut().for_each(|archive| flags.apply(archive));
-        (archives, credentials)
+        ChosenArchives {
+            archives,
+            cluster,
+            kubernetes,
+            credentials: config.credentials,
+            credentials_from_object_store: config.credentials_from_object_store,
+            expectations: config.expectations,
+            flags,
+        }
     }
 }
 
@@ -165,32 +203,32 @@ fn read_archive(
 fn select(
     reader: &mut Reader,
     archives: Vec<ArchiveConfig>,
-    selection: &SelectionArguments,
+    cluster: Option<&ClusterId>,
+    may_discover: bool,
 ) -> Vec<ArchiveConfig> {
-    let (Some(namespace), Some(cluster)) = (&selection.namespace, &selection.cluster) else {
-        return archives;
-    };
+    let Some(cluster) = cluster else { return archives };
     let names: Vec<String> = archives.iter().map(|archive| archive.id.to_string()).collect();
     let of_cluster = |archive: &ArchiveConfig| {
-        (&archive.id.namespace, &archive.id.cluster) == (namespace, cluster)
+        (&archive.id.namespace, &archive.id.cluster) == (&cluster.namespace, &cluster.name)
     };
     let selected: Vec<ArchiveConfig> = archives.into_iter().filter(of_cluster).collect();
     // An archive that has a problem was left out and may be the one.
-    if selected.is_empty() && !reader.has_problems() {
+    if selected.is_empty() && !may_discover && !reader.has_problems() {
         let expected = format!("a cluster of the configuration: {}", names.join(", "));
-        let found = format!("{:?}", format!("{namespace}/{cluster}"));
+        let found = format!("{:?}", cluster.to_string());
         reader.note(Problem::new("--namespace --cluster", expected, found));
     }
     selected
 }
 
-/// Expectations from flags, which win over the configuration.
-struct Flags {
-    expectations: ExpectationConfig,
-    retention_policy: Option<RetentionPolicy>,
+/// Expectations from flags, which win over the configuration and over annotations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlagExpectations {
+    pub expectations: ExpectationConfig,
+    pub retention_policy: Option<RetentionPolicy>,
 }
 
-impl Flags {
+impl FlagExpectations {
     fn read(
         reader: &mut Reader,
         selection: &SelectionArguments,
@@ -221,7 +259,8 @@ impl Flags {
         }
     }
 
-    fn apply(&self, archive: &mut ArchiveConfig) {
+    /// Holds an archive to what the flags say.
+    pub fn apply(&self, archive: &mut ArchiveConfig) {
         archive.expectations = self.expectations.or(archive.expectations);
         if let Some(retention_policy) = &self.retention_policy {
             archive.retention_policy = Some(retention_policy.clone());

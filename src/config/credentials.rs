@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 
 use crate::config::format;
-use crate::config::reader::Flaw;
-use crate::config::reader::Format;
 use crate::config::reader::Section;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +13,25 @@ pub enum Credentials {
     Files { access_key_id: PathBuf, secret_access_key: PathBuf },
 }
 
-/// Reads `credentials`; with a problem in it the answer is the default chain.
-pub(super) fn read_credentials(section: &mut Section<'_>) -> Credentials {
-    section.word("from_object_store", &FROM_OBJECT_STORE);
+/// Everything under `credentials`.
+pub(super) struct CredentialSettings {
+    /// With a problem in it, this is the default chain.
+    pub(super) credentials: Credentials,
+    /// Whether Secrets that an `ObjectStore` names are read; these win over `credentials`.
+    pub(super) from_object_store: bool,
+}
+
+/// Reads `credentials`; Secrets can only be read where Kubernetes may be asked.
+pub(super) fn read_credentials(section: &mut Section<'_>, may_ask: bool) -> CredentialSettings {
+    const FROM_OBJECT_STORE: &str = "from_object_store";
+    let from_object_store = section.word(FROM_OBJECT_STORE, &format::IS_TRUE).unwrap_or(false);
+    if from_object_store && !may_ask {
+        section.note::<()>(FROM_OBJECT_STORE, "false, since kubernetes.enabled is false", "true");
+    }
+    CredentialSettings { credentials: read_files(section), from_object_store }
+}
+
+fn read_files(section: &mut Section<'_>) -> Credentials {
     let (has_id, has_secret) = (section.has(ACCESS_KEY_ID_FILE), section.has(SECRET_FILE));
     if has_id != has_secret {
         let (missing, given) = match has_id {
@@ -38,14 +52,3 @@ pub(super) fn read_credentials(section: &mut Section<'_>) -> Credentials {
 
 const ACCESS_KEY_ID_FILE: &str = "access_key_id_file";
 const SECRET_FILE: &str = "secret_access_key_file";
-
-const FROM_OBJECT_STORE: Format<bool> = Format {
-    expected: "false",
-    parse: |text| match text {
-        "false" => Ok(false),
-        "true" => Err(Flaw::Because(
-            "true, which needs discovery in Kubernetes and is not built yet".to_owned(),
-        )),
-        _ => Err(Flaw::Mismatch),
-    },
-};

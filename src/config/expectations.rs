@@ -45,7 +45,7 @@ pub(super) const BASE_BACKUP_AGE_MAX_EXACTLY: Format<BaseBackupAgeMax> = Format 
 
 impl ExpectationConfig {
     /// For archives in a configuration that says nothing else.
-    pub(super) const DEFAULT: Self = Self {
+    pub const DEFAULT: Self = Self {
         base_backup_age_max: Some(BaseBackupAgeMax::FromSchedule),
         // Three times CloudNativePG's archive_timeout of five minutes.
         wal_age_max: Some(TimeDelta::minutes(15)),
@@ -74,7 +74,8 @@ impl ExpectationConfig {
     }
 
     /// Takes from `other` what is not said here.
-    pub(super) fn or(self, other: Self) -> Self {
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
         Self {
             base_backup_age_max: self.base_backup_age_max.or(other.base_backup_age_max),
             wal_age_max: self.wal_age_max.or(other.wal_age_max),

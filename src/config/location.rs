@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use crate::config::format;
 use crate::config::reader::Flaw;
 use crate::config::reader::Format;
 use crate::domain::archive_id::ArchiveAddress;
@@ -85,6 +86,65 @@ impl Destination {
         ArchiveAddress { store, prefix, server_name }
     }
 }
+
+/// What an `ObjectStore` declares, as far as it leads to an archive that can be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declared<'a> {
+    pub(crate) destination_path: &'a str,
+    pub(crate) endpoint_url: Option<&'a str>,
+    pub(crate) region: Option<&'a str>,
+    /// Empty where the files lie directly below the destination.
+    pub(crate) server_name: &'a str,
+}
+
+/// Why a declared destination cannot be read. Shows no text that may hold a credential.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: expected {expected}, found {found}")]
+pub(crate) struct DestinationError {
+    what: &'static str,
+    expected: &'static str,
+    found: String,
+}
+
+/// Where a cluster's archive lies.
+///
+/// Only S3: a directory of the cluster's nodes is none of ours.
+pub(crate) fn declared_address(declared: Declared<'_>) -> Result<ArchiveAddress, DestinationError> {
+    let Declared { destination_path, endpoint_url, region, server_name } = declared;
+    let destination = parse_declared("destinationPath", destination_path, &S3_DESTINATION)?;
+    let endpoint_url =
+        endpoint_url.map(|url| parse_declared("endpointURL", url, &ENDPOINT_URL)).transpose()?;
+    let region = region.map(|it| parse_declared("region", it, &format::REGION)).transpose()?;
+    // barman-cloud joins as `os.path.join`, where an absolute part drops all before it.
+    if server_name.starts_with('/') || server_name.chars().any(char::is_control) {
+        let expected = "the name of a folder";
+        let found = format!("{server_name:?}");
+        return Err(DestinationError { what: "serverName", expected, found });
+    }
+    Ok(destination.archive_address(server_name.to_owned(), Access { endpoint_url, region }))
+}
+
+fn parse_declared<T>(
+    what: &'static str,
+    text: &str,
+    format: &Format<T>,
+) -> Result<T, DestinationError> {
+    (format.parse)(text).map_err(|flaw| {
+        let found = match flaw {
+            Flaw::Mismatch => format!("{text:?}"),
+            Flaw::Because(found) => found,
+        };
+        DestinationError { what, expected: format.expected, found }
+    })
+}
+
+const S3_DESTINATION: Format<Destination> = Format {
+    expected: "s3://BUCKET/PREFIX/",
+    parse: |text| {
+        let destination = (DESTINATION.parse)(text)?;
+        if destination.is_directory() { Err(Flaw::Mismatch) } else { Ok(destination) }
+    },
+};
 
 fn archive(text: &str) -> Option<(Destination, String)> {
     let (rest, server_name) = text.trim_end_matches('/').rsplit_once('/')?;
@@ -193,6 +253,34 @@ mod tests {
         ] {
             assert_eq!(endpoint(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_declared_store_is_s3_or_says_why_not() {
+        let declared = |destination_path, server_name| Declared {
+            destination_path,
+            endpoint_url: Some("https://s3.example.com/"),
+            region: Some("eu-central-1"),
+            server_name,
+        };
+        let address = declared_address(declared("s3://cnpg//a/", "main")).unwrap();
+        assert_eq!(address.to_string(), "s3://cnpg/a/main");
+        let address = declared_address(declared("s3://cnpg/a", "")).unwrap();
+        assert_eq!(address.folder().wals(), "a/wals/");
+        let address = declared_address(declared("s3://cnpg", "")).unwrap();
+        assert_eq!(address.folder().wals(), "wals/");
+        for (destination_path, server_name) in [
+            ("file:///mnt", "main"),
+            ("https://account.blob.core.windows.net/container/", "main"),
+            ("gs://bucket", "main"),
+            ("s3://cnpg", "/main"),
+        ] {
+            let error = declared_address(declared(destination_path, server_name)).unwrap_err();
+            assert!(error.to_string().contains("expected"), "{error}");
+        }
+        let signed =
+            Declared { endpoint_url: Some("http://a?sig=hunter2"), ..declared("s3://a", "") };
+        assert!(!declared_address(signed).unwrap_err().to_string().contains("hunter2"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Opens no port, asks no store, and reads no credential. Nothing else reads the environment.
 
+mod annotations;
 mod archive;
 mod arguments;
 mod check;
@@ -10,6 +11,7 @@ mod document;
 mod environment;
 mod expectations;
 mod format;
+mod kubernetes;
 mod location;
 mod polling;
 mod problem;
@@ -24,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+pub use crate::config::annotations::AnnotationReading;
 pub use crate::config::archive::ArchiveConfig;
 use crate::config::archive::Archives;
 pub use crate::config::arguments::CheckArguments;
@@ -32,12 +35,20 @@ pub use crate::config::arguments::PlanOutput;
 pub use crate::config::arguments::RestorePlanArguments;
 pub use crate::config::arguments::RunArguments;
 pub use crate::config::check::CheckConfig;
+pub use crate::config::check::ChosenArchives;
+pub use crate::config::check::FlagExpectations;
+pub use crate::config::check::ONE_ARCHIVE;
 pub use crate::config::check::RestorePlanConfig;
+use crate::config::credentials::CredentialSettings;
 pub use crate::config::credentials::Credentials;
 use crate::config::document::Node;
 use crate::config::environment::Overrides;
 pub use crate::config::expectations::BaseBackupAgeMax;
 pub use crate::config::expectations::ExpectationConfig;
+pub use crate::config::kubernetes::KubernetesConfig;
+pub use crate::config::kubernetes::KubernetesEnabled;
+pub(crate) use crate::config::location::Declared;
+pub(crate) use crate::config::location::declared_address;
 pub use crate::config::polling::Polling;
 pub use crate::config::problem::ConfigError;
 pub use crate::config::problem::Problem;
@@ -53,14 +64,18 @@ pub struct Config {
     pub polling: Polling,
     /// Between two listings of everything; not shorter than `poll_interval`.
     pub full_listing_interval: Duration,
+    pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
+    /// Whether the Secrets that an `ObjectStore` names are read, and win over `credentials` there.
+    pub credentials_from_object_store: bool,
+    /// Empty only where Kubernetes may name others.
     pub archives: Vec<ArchiveConfig>,
     /// For archives that say nothing else; those in `archives` have them filled in.
     pub expectations: ExpectationConfig,
 }
 
 impl Config {
-    /// The configuration of the daemon: at least one archive.
+    /// The configuration of the daemon: at least one archive, unless Kubernetes may name some.
     pub fn read(arguments: &RunArguments) -> Result<Self, ConfigError> {
         Self::read_with(arguments, Overrides::from_environment())
     }
@@ -69,7 +84,7 @@ impl Config {
         let listen = arguments.listen.as_deref();
         let mut reader = Reader::new(overrides.with_flag("listen", "--listen", listen));
         let document = read_file(&mut reader, arguments.file.config.as_deref());
-        let needed = Archives::Needed("at least one archive (Kubernetes is not asked yet)");
+        let needed = Archives::Needed("at least one archive, since kubernetes.enabled is false");
         let config = Self::read_document(&mut reader, document.as_ref(), needed);
         reader.finish(Some(config))
     }
@@ -84,8 +99,11 @@ impl Config {
             let poll_interval = poll_interval.unwrap_or(POLL_INTERVAL);
             let polling = section.text("polling", &polling::POLLING).unwrap_or_default();
             let full_listing_interval = full_listing_interval(section, poll_interval, polling);
-            section.section("kubernetes", reserved::read_kubernetes);
-            let credentials = section.section("credentials", credentials::read_credentials);
+            let kubernetes = section.section("kubernetes", KubernetesConfig::read);
+            let may_discover = kubernetes.may_discover();
+            let needed = if may_discover { Archives::Optional } else { needed };
+            let CredentialSettings { credentials, from_object_store } = section
+                .section("credentials", |it| credentials::read_credentials(it, may_discover));
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
             section.section("content", reserved::read_content);
@@ -94,7 +112,9 @@ impl Config {
                 poll_interval,
                 polling,
                 full_listing_interval,
+                kubernetes,
                 credentials,
+                credentials_from_object_store: from_object_store,
                 archives,
                 expectations,
             }

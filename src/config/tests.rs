@@ -87,7 +87,14 @@ fn everything_has_a_default() {
         poll_interval: Duration::from_secs(60),
         polling: Polling::List,
         full_listing_interval: Duration::from_hours(6),
+        kubernetes: KubernetesConfig {
+            enabled: KubernetesEnabled::Auto,
+            namespaces: vec![],
+            operator_namespace: "cnpg-system".to_owned(),
+            instance_metrics: false,
+        },
         credentials: Credentials::DefaultChain,
+        credentials_from_object_store: false,
         archives: vec![archive],
         expectations: ExpectationConfig::DEFAULT,
     };
@@ -206,7 +213,7 @@ poll_intervall: 60s
 poll_interval: 10ms
 full_listing_interval: 6 hours ago
 full_listing_interval: 7h
-kubernetes: {enabled: true, namespaces: [databases, {a: b}]}
+kubernetes: {enabled: maybe, namespaces: [databases, {a: b}], operator_namespace: a/b}
 credentials: [a, b]
 archives:
   - namespace: databases
@@ -227,8 +234,9 @@ content: {wal: "yes", base_backups: hourly, ledger: var, bytes_per_second_max: 5
     listen: expected an address and a port, such as 0.0.0.0:8080, found a number without unit or quotes
     poll_interval: expected a duration with its unit from 1s to 1d, such as 60s, found "10ms"
     full_listing_interval: expected a duration with its unit from 1s to 30d, such as 6h, found "6 hours ago"
-    kubernetes.enabled: expected auto or false, found true, which is not built yet
+    kubernetes.enabled: expected auto, true or false, found "maybe"
     kubernetes.namespaces[1]: expected a name of letters, digits, dots, dashes and underscores, found a mapping
+    kubernetes.operator_namespace: expected a name of letters, digits, dots, dashes and underscores, found "a/b"
     credentials: expected a mapping, found a list
     expectations.base_backup_max_age: expected auto or a duration with its unit from 1s to 3650d, such as 26h, found "never"
     expectations.wal_max_age: expected a duration with its unit from 1s to 3650d, such as 15m, found a number without unit or quotes
@@ -287,7 +295,6 @@ fn files_of_credentials_must_be_readable_and_are_never_shown_by_mistake() {
 {ARCHIVE}"
     );
     assert_snapshot!(problems(&text), @r#"
-    credentials.from_object_store: expected false, found true, which needs discovery in Kubernetes and is not built yet
     credentials.access_key_id_file: expected the absolute path of a readable file, found "/nowhere/ACCESS_KEY_ID": No such file or directory (os error 2)
     credentials.secret_access_key_file: expected the absolute path of a readable file, found something else, not shown as it may be a credential
     "#);
@@ -331,11 +338,88 @@ fn a_document_that_is_no_mapping_is_a_problem() {
 }
 
 #[test]
-fn without_archives_there_is_nothing_to_watch() {
-    let nothing = Config::read_with(&arguments(None, None), overrides(&[])).unwrap_err();
-    assert_eq!(nothing.to_string(), problems(""));
-    assert_eq!(nothing.to_string(), problems("archives: []"));
-    assert_snapshot!(nothing, @"archives: expected at least one archive (Kubernetes is not asked yet), found nothing");
+fn without_archives_and_without_kubernetes_there_is_nothing_to_watch() {
+    let never = overrides(&[("KUBERNETES_ENABLED", "false")]);
+    let nothing = Config::read_with(&arguments(None, None), never).unwrap_err();
+    assert_eq!(nothing.to_string(), problems("kubernetes: {enabled: false}"));
+    assert_eq!(nothing.to_string(), problems("kubernetes: {enabled: false}\narchives: []"));
+    assert_snapshot!(nothing, @"archives: expected at least one archive, since kubernetes.enabled is false, found nothing");
+    for may_discover in ["", "archives: []", "kubernetes: {enabled: true}"] {
+        assert_eq!(read(may_discover).unwrap().archives, [], "{may_discover}");
+    }
+}
+
+#[test]
+fn kubernetes_is_asked_for_what_the_configuration_says() {
+    let text = "
+kubernetes:
+  enabled: true
+  namespaces: [b, a, b]
+  operator_namespace: operators
+  instance_metrics: true
+credentials: {from_object_store: true}
+";
+    let config = read(text).unwrap();
+    let expected = KubernetesConfig {
+        enabled: KubernetesEnabled::Always,
+        namespaces: vec!["a".to_owned(), "b".to_owned()],
+        operator_namespace: "operators".to_owned(),
+        instance_metrics: true,
+    };
+    assert_eq!(config.kubernetes, expected);
+    assert!(config.credentials_from_object_store);
+
+    let variables = [
+        ("KUBERNETES_ENABLED", "auto"),
+        ("KUBERNETES_NAMESPACES", "c, d"),
+        ("KUBERNETES_OPERATOR_NAMESPACE", "cnpg"),
+        ("KUBERNETES_INSTANCE_METRICS", "false"),
+        ("CREDENTIALS_FROM_OBJECT_STORE", "false"),
+    ];
+    let config = read_with(text, &variables, None).unwrap();
+    let expected = KubernetesConfig {
+        enabled: KubernetesEnabled::Auto,
+        namespaces: vec!["c".to_owned(), "d".to_owned()],
+        operator_namespace: "cnpg".to_owned(),
+        instance_metrics: false,
+    };
+    assert_eq!(config.kubernetes, expected);
+    assert!(!config.credentials_from_object_store);
+}
+
+#[test]
+fn secrets_cannot_be_read_where_kubernetes_is_never_asked() {
+    let text = format!(
+        "kubernetes: {{enabled: false}}\ncredentials: {{from_object_store: true}}\n{ARCHIVE}"
+    );
+    assert_snapshot!(problems(&text), @"credentials.from_object_store: expected false, since kubernetes.enabled is false, found true");
+}
+
+#[test]
+fn the_configuration_wins_over_what_kubernetes_shows() {
+    let text = format!("expectations: {{wal_max_age: 1h}}\n{ARCHIVE}");
+    let [archive] = <[ArchiveConfig; 1]>::try_from(read(&text).unwrap().archives).unwrap();
+    let discovered = ArchiveConfig {
+        address: ArchiveAddress { prefix: "elsewhere".to_owned(), ..archive.address.clone() },
+        retention_policy: RetentionPolicy::parse("30d"),
+        schedule: Schedule::parse("@daily").ok(),
+        expectations: ExpectationConfig {
+            wal_age_max: Some(TimeDelta::minutes(1)),
+            acknowledge_gap_before: "2026-01-10T11:00:00Z".parse().ok(),
+            ..ExpectationConfig::DEFAULT
+        },
+        ..archive.clone()
+    };
+    let completed = archive.clone().completed_by(&discovered);
+    assert_eq!(completed.address, archive.address);
+    assert_eq!(completed.expectations.wal_age_max, Some(TimeDelta::hours(1)));
+    let acknowledged = discovered.expectations.acknowledge_gap_before;
+    assert_eq!(completed.expectations.acknowledge_gap_before, acknowledged);
+    assert_eq!(completed.retention_policy, discovered.retention_policy);
+    assert_eq!(completed.schedule, discovered.schedule);
+
+    let said = ArchiveConfig { retention_policy: RetentionPolicy::parse("7d"), ..archive };
+    assert_eq!(said.completed_by(&discovered).retention_policy, RetentionPolicy::parse("7d"));
 }
 
 #[test]

@@ -35,11 +35,12 @@ pub enum TarContents {
 
 impl ServerFolder {
     /// Joins as `os.path.join` does in barman-cloud: slashes at the ends do not double, and an
-    /// empty prefix puts the server at the root of the bucket.
+    /// empty part is left out, so that a server may lie at the root of the bucket.
     pub fn new(prefix: &str, server_name: &str) -> Self {
         let prefix = prefix.trim_start_matches('/').trim_end_matches('/');
-        let separator = if prefix.is_empty() { "" } else { "/" };
-        Self(format!("{prefix}{separator}{server_name}/"))
+        let parts = [prefix, server_name.trim_end_matches('/')];
+        let parts = parts.iter().filter(|part| !part.is_empty());
+        Self(parts.map(|part| format!("{part}/")).collect())
     }
 
     pub fn as_str(&self) -> &str {
@@ -131,6 +132,8 @@ mod tests {
         }
         assert_eq!(ServerFolder::new("", "pg").wals(), "pg/wals/");
         assert_eq!(ServerFolder::new("/", "pg").base(), "pg/base/");
+        assert_eq!(ServerFolder::new("a", "").base(), "a/base/");
+        assert_eq!(ServerFolder::new("", "").wals(), "wals/");
     }
 
     #[test]

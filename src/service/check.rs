@@ -37,8 +37,8 @@ const UPLOADING_MAX: TimeDelta = TimeDelta::minutes(10);
 pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
     let metrics = OwnMetrics::register().context("register metrics")?;
     let clients = S3Clients::new(clock::now, metrics.requests.clone());
-    let stores = Stores::new(clients, &config.credentials);
-    let checks = config.archives.into_iter().map(|archive| {
+    let stores = Stores::new(clients, &config.chosen.credentials);
+    let checks = config.chosen.archives.into_iter().map(|archive| {
         let watched = Watched::new(archive, &stores);
         assess_once(watched)
     });

@@ -4,6 +4,7 @@ use anyhow::Context;
 
 use crate::assessment::restore_plan::RestorePlan;
 use crate::assessment::restore_plan::Target;
+use crate::config::ONE_ARCHIVE;
 use crate::config::PlanOutput;
 use crate::config::RestorePlanConfig;
 use crate::publication::restore_plan::PlanDocument;
@@ -27,8 +28,10 @@ pub enum Answer {
 pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
     let metrics = OwnMetrics::register().context("register metrics")?;
     let clients = S3Clients::new(clock::now, metrics.requests.clone());
-    let stores = Stores::new(clients, &config.credentials);
-    let assessment = assess_once(Watched::new(config.archive, &stores)).await;
+    let stores = Stores::new(clients, &config.chosen.credentials);
+    let archive = config.chosen.archives.into_iter().next();
+    let archive = archive.with_context(|| format!("expected {ONE_ARCHIVE}"))?;
+    let assessment = assess_once(Watched::new(archive, &stores)).await;
     let document = PlanDocument::new(&assessment, config.to.map_or(Target::Latest, Target::At));
     let text = match config.output {
         PlanOutput::Text => document.text(),

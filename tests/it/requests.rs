@@ -6,6 +6,8 @@ use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::ExpectationConfig;
+use cnpg_backup_verifier::config::KubernetesConfig;
+use cnpg_backup_verifier::config::KubernetesEnabled;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::run::run_until;
@@ -99,7 +101,12 @@ async fn the_daemon_counts_what_it_sends_and_sends_two_lists_a_poll() {
         poll_interval: Duration::from_millis(300),
         polling: Polling::List,
         full_listing_interval: Duration::from_secs(3600),
+        kubernetes: KubernetesConfig {
+            enabled: KubernetesEnabled::Never,
+            ..KubernetesConfig::default()
+        },
         credentials: keys.config(),
+        credentials_from_object_store: false,
         archives: vec![archive.config(Some(server.endpoint_url()))],
         expectations: ExpectationConfig {
             uploading_grace: Some(TimeDelta::minutes(10)),

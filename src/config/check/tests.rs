@@ -33,6 +33,15 @@ fn of_archive(archive: &str) -> CheckArguments {
     CheckArguments { selection, ..CheckArguments::default() }
 }
 
+/// As [`read_config`], where the configuration says that nothing else can be known.
+fn read_without_kubernetes(mut arguments: CheckArguments) -> Result<CheckConfig, ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.yaml");
+    fs::write(&path, format!("kubernetes: {{enabled: false}}\n{CONFIG}")).unwrap();
+    arguments.file = FileArguments { config: Some(path) };
+    read(&arguments)
+}
+
 fn of_cluster(namespace: &str, cluster: &str) -> CheckArguments {
     let selection = SelectionArguments {
         namespace: Some(namespace.to_owned()),
@@ -43,7 +52,7 @@ fn of_cluster(namespace: &str, cluster: &str) -> CheckArguments {
 }
 
 fn server_names(config: &CheckConfig) -> Vec<&str> {
-    config.archives.iter().map(|archive| archive.id.server_name.as_str()).collect()
+    config.chosen.archives.iter().map(|archive| archive.id.server_name.as_str()).collect()
 }
 
 #[test]
@@ -54,7 +63,7 @@ fn an_archive_by_its_address_needs_no_configuration() {
         ("file:///mnt/copy/main", "file:///mnt/copy/main"),
     ] {
         let config = read(&of_archive(text)).unwrap();
-        let [archive] = config.archives.as_slice() else { panic!("{text}: {config:?}") };
+        let [archive] = config.chosen.archives.as_slice() else { panic!("{text}: {config:?}") };
         assert_eq!(archive.address.to_string(), address);
         assert_eq!(archive.id.to_string(), "main");
         assert_eq!(archive.expectations, ExpectationConfig::default());
@@ -68,7 +77,7 @@ fn an_archive_by_its_address_is_held_to_flags_only() {
     arguments.expectations.wal_max_age = Some("5m".to_owned());
     arguments.expectations.retention = Some("4w".to_owned());
     let config = read_config(arguments).unwrap();
-    let [archive] = config.archives.as_slice() else { panic!("{config:?}") };
+    let [archive] = config.chosen.archives.as_slice() else { panic!("{config:?}") };
     let expected = ExpectationConfig {
         wal_age_max: Some(TimeDelta::minutes(5)),
         ..ExpectationConfig::default()
@@ -94,7 +103,7 @@ fn flags_win_over_the_configuration() {
         retention: Some("1w".to_owned()),
         ..ExpectationArguments::default()
     };
-    for archive in read_config(arguments).unwrap().archives {
+    for archive in read_config(arguments).unwrap().chosen.archives {
         let expectations = archive.expectations;
         assert_eq!(expectations.wal_age_max, ExpectationConfig::DEFAULT.wal_age_max);
         let age_max = BaseBackupAgeMax::Exactly(TimeDelta::hours(26));
@@ -124,6 +133,29 @@ fn wrong_selections_are_told_at_once() {
     --region: expected nothing, since the archive is a directory, found a value
     "#);
     assert_snapshot!(read(&of_archive("s3://cnpg")).unwrap_err(), @r#"--archive: expected s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME, found "s3://cnpg""#);
-    assert_snapshot!(read_config(of_cluster("b", "one")).unwrap_err(), @r#"--namespace --cluster: expected a cluster of the configuration: a/one, a/two (two-1), a/two (two-2), found "b/one""#);
-    assert_snapshot!(read(&CheckArguments::default()).unwrap_err(), @"archives: expected at least one archive, or --archive (Kubernetes is not asked yet), found nothing");
+    assert_snapshot!(read_without_kubernetes(of_cluster("b", "one")).unwrap_err(), @r#"--namespace --cluster: expected a cluster of the configuration: a/one, a/two (two-1), a/two (two-2), found "b/one""#);
+    let never = Overrides::from_variables([(
+        "CNPG_BACKUP_VERIFIER_KUBERNETES_ENABLED".to_owned(),
+        "false".to_owned(),
+    )]);
+    let error = CheckConfig::read_with(&CheckArguments::default(), never).unwrap_err();
+    assert_snapshot!(error, @"archives: expected at least one archive, or --archive, since kubernetes.enabled is false, found nothing");
+}
+
+#[test]
+fn a_cluster_that_the_configuration_lacks_may_be_known_to_kubernetes() {
+    let chosen = read_config(of_cluster("b", "one")).unwrap().chosen;
+    assert_eq!(chosen.archives, []);
+    assert_eq!(chosen.cluster.unwrap().to_string(), "b/one");
+    assert!(chosen.kubernetes.may_discover());
+
+    let chosen = read(&CheckArguments::default()).unwrap().chosen;
+    assert_eq!((chosen.archives, chosen.cluster), (vec![], None));
+    assert_eq!(chosen.expectations, ExpectationConfig::DEFAULT);
+}
+
+#[test]
+fn an_archive_by_its_address_never_asks_kubernetes() {
+    let chosen = read_config(of_archive("s3://cnpg/main")).unwrap().chosen;
+    assert!(!chosen.kubernetes.may_discover());
 }

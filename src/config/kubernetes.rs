@@ -1,0 +1,80 @@
+//! Whether Kubernetes is asked which clusters there are, and for what of them.
+
+use crate::config::format;
+use crate::config::reader::Flaw;
+use crate::config::reader::Format;
+use crate::config::reader::Section;
+
+/// What is asked of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubernetesConfig {
+    pub enabled: KubernetesEnabled,
+    /// Empty means all.
+    pub namespaces: Vec<String>,
+    /// Where CloudNativePG and the plugin run.
+    pub operator_namespace: String,
+    /// Whether primaries are asked for their metrics, which needs to read pods.
+    pub instance_metrics: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KubernetesEnabled {
+    /// If the process runs in a pod or finds a kubeconfig.
+    #[default]
+    Auto,
+    /// It is an error if there is no way to Kubernetes.
+    Always,
+    Never,
+}
+
+impl Default for KubernetesConfig {
+    fn default() -> Self {
+        Self {
+            enabled: KubernetesEnabled::default(),
+            namespaces: Vec::new(),
+            operator_namespace: OPERATOR_NAMESPACE.to_owned(),
+            instance_metrics: false,
+        }
+    }
+}
+
+impl KubernetesConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        let enabled = section.word("enabled", &ENABLED);
+        let mut namespaces = section.texts("namespaces", &format::NAME);
+        namespaces.sort();
+        namespaces.dedup();
+        let operator_namespace = section.text("operator_namespace", &format::NAME);
+        let instance_metrics = section.word("instance_metrics", &format::IS_TRUE);
+        Self {
+            enabled: enabled.unwrap_or(default.enabled),
+            namespaces,
+            operator_namespace: operator_namespace.unwrap_or(default.operator_namespace),
+            instance_metrics: instance_metrics.unwrap_or(default.instance_metrics),
+        }
+    }
+
+    /// For a command that is told everything by flags.
+    pub(super) fn never() -> Self {
+        Self { enabled: KubernetesEnabled::Never, ..Self::default() }
+    }
+
+    /// Whether archives may come to light that the configuration does not name.
+    pub fn may_discover(&self) -> bool {
+        self.enabled != KubernetesEnabled::Never
+    }
+}
+
+/// Where CloudNativePG's manifests and its chart's documentation install it.
+const OPERATOR_NAMESPACE: &str = "cnpg-system";
+
+const ENABLED: Format<KubernetesEnabled> = Format {
+    expected: "auto, true or false",
+    parse: |text| match text {
+        "auto" => Ok(KubernetesEnabled::Auto),
+        "true" => Ok(KubernetesEnabled::Always),
+        "false" => Ok(KubernetesEnabled::Never),
+        _ => Err(Flaw::Mismatch),
+    },
+};
