@@ -5,6 +5,9 @@ use std::fmt;
 /// The name of the Barman Cloud Plugin in `spec.plugins` (`internal/cnpgi/metadata/constants.go`).
 pub const BARMAN_PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
 
+/// How the keys of our annotations on a `Cluster` begin.
+pub const ANNOTATION_PREFIX: &str = "backup-verifier.monosense.dev/";
+
 /// A `Cluster` in its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterId {

@@ -130,6 +130,44 @@ pub const SEGMENTS_OPEN_MAX: usize = 4;
 /// thousand archives take ten seconds of a minute's poll.
 pub const ARCHIVES_AT_ONCE: usize = 16;
 
+/// To the API server's connection, TLS included.
+pub const KUBERNETES_CONNECT: Duration = Duration::from_secs(5);
+
+/// One watch; the server ends it then. A connection that died silently is noticed that late, and
+/// four watches a minute are nothing to a server.
+pub const KUBERNETES_WATCH_SECONDS: u32 = 60;
+
+/// Between two pieces of an answer: longer than a watch may be silent.
+pub const KUBERNETES_READ: Duration = Duration::from_secs(75);
+
+/// What a watch saw is relied on for this long after the server could last be asked: two restarts
+/// of an API server, and shorter than any age that is judged by default.
+pub const KUBERNETES_STALE: Duration = Duration::from_mins(5);
+
+/// Objects in one page of a list: 2 MB of clusters as they are with their managed fields.
+pub const KUBERNETES_PAGE: u32 = 250;
+
+/// One call that is no list and no watch.
+pub const KUBERNETES_CALL: Duration = Duration::from_secs(10);
+
+/// A Secret that was rotated is noticed within this, without an error of the store within it.
+pub const SECRET_FRESH: Duration = Duration::from_secs(60);
+
+/// A store that refuses our keys makes us look at the Secret again, but not more often.
+pub const SECRET_AGAIN: Duration = Duration::from_secs(5);
+
+/// Secrets read at the same time.
+pub const SECRETS_AT_ONCE: usize = 8;
+
+/// A primary in the same cluster answers in milliseconds; this is not worth a wait.
+pub const INSTANCE_METRICS: Duration = Duration::from_secs(2);
+
+/// An instance with thousands of relations in custom queries exports a few megabytes.
+pub const INSTANCE_METRICS_BYTES_MAX: usize = 4 << 20;
+
+/// `note` of an Event holds 1 KiB (`EventSpec` in `pkg/apis/core/validation/events.go`).
+pub const EVENT_NOTE_BYTES_MAX: usize = 1 << 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ pub mod collect;
 pub mod decompress;
 pub mod directory;
 pub mod failing;
+pub mod kubernetes;
 pub mod limits;
 pub mod listing;
 pub mod memory;

@@ -33,7 +33,10 @@ use crate::sources::s3::attempt::Attempts;
 use crate::sources::s3::clients::Endpoint;
 
 pub use clients::S3Clients;
+pub use credentials::Asked;
 pub use credentials::CredentialSource;
+pub use credentials::KeySource;
+pub use credentials::Keys;
 
 /// One bucket.
 #[derive(Clone, Debug)]

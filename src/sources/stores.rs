@@ -29,12 +29,21 @@ impl Stores {
         Self { clients, credentials }
     }
 
-    /// Asks the store for nothing yet.
+    /// Opens with the credentials of the configuration. Asks the store for nothing yet.
     pub fn open(&self, address: &ArchiveAddress) -> Arc<dyn ObjectStore> {
+        self.open_with(address, &self.credentials)
+    }
+
+    /// Opens with other credentials. Asks the store for nothing yet.
+    pub fn open_with(
+        &self,
+        address: &ArchiveAddress,
+        credentials: &CredentialSource,
+    ) -> Arc<dyn ObjectStore> {
         match &address.store {
             StoreAddress::S3 { bucket, endpoint_url, region } => {
                 let url = endpoint_url.as_deref();
-                Arc::new(self.clients.store(bucket, url, region, &self.credentials))
+                Arc::new(self.clients.store(bucket, url, region, credentials))
             }
             StoreAddress::Directory(root) => {
                 // A bucket exists or not; a directory also may lack just this server's folder,

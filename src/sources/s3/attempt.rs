@@ -192,6 +192,9 @@ impl Intercept for Attempts {
             && !self.is_answer(error.kind)
         {
             requests.count_error(self.operation, error.kind);
+            if error.kind == StoreErrorKind::Denied {
+                self.endpoint.note_refusal();
+            }
         }
         let mut state = self.state();
         if let Some(sent_at) = state.sent_at.take() {

@@ -55,6 +55,7 @@ struct EndpointId {
 /// A client and what its answers told about the server.
 pub(super) struct Endpoint {
     client: Client,
+    credentials: CredentialSource,
     region: String,
     patience: Patience,
     requests: Requests,
@@ -112,6 +113,7 @@ impl S3Clients {
         endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
         let endpoint = Arc::new(Endpoint {
             client: Client::from_conf(self.config(&id)),
+            credentials: id.credentials.clone(),
             region: id.region.clone(),
             patience: self.patience,
             requests: self.requests.clone(),
@@ -175,6 +177,11 @@ impl Endpoint {
 
     pub(super) const fn requests(&self) -> &Requests {
         &self.requests
+    }
+
+    /// The store refused the request.
+    pub(super) fn note_refusal(&self) {
+        self.credentials.note_refusal();
     }
 
     /// Takes the time of an answer from its `Date`, which counts whole seconds.

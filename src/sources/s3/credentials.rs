@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::fs::File;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::imds;
 use aws_credential_types::Credentials;
@@ -37,6 +41,70 @@ pub enum CredentialSource {
         secret_access_key: String,
         session_token: Option<String>,
     },
+    /// Asked for every request.
+    Asked(Asked),
+}
+
+/// Knows the keys of a store, which may change.
+#[async_trait]
+pub trait KeySource: fmt::Debug + Send + Sync {
+    /// Sources of the same name give the same keys.
+    fn name(&self) -> String;
+
+    /// The keys as they are now, or why there are none; the error never shows a key.
+    async fn keys(&self) -> Result<Keys, String>;
+
+    /// The store refused them.
+    fn note_refusal(&self);
+}
+
+/// What signs a request. Never printed.
+pub struct Keys {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: Option<String>,
+}
+
+/// A [`KeySource`] that is compared by its name.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    name: String,
+    source: Arc<dyn KeySource>,
+}
+
+impl Asked {
+    pub fn new(source: Arc<dyn KeySource>) -> Self {
+        Self { name: source.name(), source }
+    }
+
+    async fn credentials(&self) -> provider::Result {
+        let keys = self.source.keys().await.map_err(CredentialsError::provider_error)?;
+        let Keys { access_key_id, secret_access_key, session_token } = keys;
+        Ok(Credentials::new(access_key_id, secret_access_key, session_token, None, "asked"))
+    }
+}
+
+impl PartialEq for Asked {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Asked {}
+
+impl Hash for Asked {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ProvideCredentials for Asked {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
 }
 
 impl CredentialSource {
@@ -53,6 +121,15 @@ impl CredentialSource {
                 let keys = Credentials::new(id, secret, session_token, None, "given");
                 SharedCredentialsProvider::new(keys)
             }
+            Self::Asked(asked) => SharedCredentialsProvider::new(asked),
+        }
+    }
+
+    /// To be told when the store refuses what was signed with them.
+    pub(super) fn note_refusal(&self) {
+        match self {
+            Self::Asked(asked) => asked.source.note_refusal(),
+            Self::DefaultChain | Self::Files { .. } | Self::Keys { .. } => {}
         }
     }
 
@@ -60,7 +137,7 @@ impl CredentialSource {
     pub(super) fn cache(&self) -> SharedIdentityCache {
         match self {
             Self::DefaultChain => IdentityCache::lazy().build(),
-            Self::Files { .. } | Self::Keys { .. } => IdentityCache::no_cache(),
+            Self::Files { .. } | Self::Keys { .. } | Self::Asked(_) => IdentityCache::no_cache(),
         }
     }
 }
@@ -71,6 +148,7 @@ impl fmt::Debug for CredentialSource {
             Self::DefaultChain => "DefaultChain",
             Self::Files { .. } => "Files",
             Self::Keys { .. } => "Keys",
+            Self::Asked(_) => "Asked",
         })
     }
 }

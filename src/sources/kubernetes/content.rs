@@ -1,0 +1,123 @@
+//! What the watches hold at one moment, with what they could not read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::observation::Reading;
+use crate::observation::Unreadable;
+use crate::observation::UnreadableReason;
+use crate::sources::kubernetes::resources::Backup;
+use crate::sources::kubernetes::resources::Cluster;
+use crate::sources::kubernetes::resources::Deployment;
+use crate::sources::kubernetes::resources::Kept;
+use crate::sources::kubernetes::resources::Kind;
+use crate::sources::kubernetes::resources::ObjectName;
+use crate::sources::kubernetes::resources::ObjectStore;
+use crate::sources::kubernetes::resources::ScheduledBackup;
+use crate::sources::kubernetes::resources::SecretKey;
+
+/// The objects of one kind; an object that does not parse has the reason in its place.
+pub(super) type Objects<K> = BTreeMap<ObjectName, Result<Kept<K>, String>>;
+
+/// What one watch holds.
+#[derive(Clone, Debug)]
+pub(super) struct Scope<K: Kind> {
+    /// `None` covers all namespaces.
+    pub(super) namespace: Option<String>,
+    /// As last seen; `None` before the first listing.
+    pub(super) last: Option<Arc<Objects<K>>>,
+    /// Why `last` is missing, or too old to be relied on.
+    pub(super) unread: Option<Unreadable>,
+}
+
+impl<K: Kind> Scope<K> {
+    pub(super) fn covers(&self, namespace: &str) -> bool {
+        self.namespace.as_deref().is_none_or(|own| own == namespace)
+    }
+
+    pub(super) fn reading(&self) -> Result<&Objects<K>, &Unreadable> {
+        match (&self.unread, &self.last) {
+            (Some(unread), _) => Err(unread),
+            (None, Some(objects)) => Ok(objects),
+            (None, None) => Err(&NOT_WATCHED),
+        }
+    }
+}
+
+/// A scope without content carries its reason; this stands in where it does not.
+static NOT_WATCHED: Unreadable =
+    Unreadable { what: String::new(), why: String::new(), reason: UnreadableReason::Internal };
+
+/// The objects of the scope that covers a namespace.
+pub(super) fn reading_in<'a, K: Kind>(
+    scopes: &'a [Scope<K>],
+    namespace: &str,
+) -> Reading<&'a Objects<K>> {
+    let scope = scopes.iter().find(|scope| scope.covers(namespace));
+    let scope = scope.ok_or_else(|| Unreadable {
+        what: format!("list {}", K::PLURAL),
+        why: format!("the namespace {namespace:?} is not watched"),
+        reason: UnreadableReason::Internal,
+    })?;
+    scope.reading().map_err(Unreadable::clone)
+}
+
+/// Everything that is resolved into archives.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    pub(super) clusters: Vec<Scope<Cluster>>,
+    pub(super) backups: Vec<Scope<Backup>>,
+    pub(super) schedules: Vec<Scope<ScheduledBackup>>,
+    pub(super) stores: Vec<Scope<ObjectStore>>,
+    /// Of the operator's namespace.
+    pub(super) deployments: Scope<Deployment>,
+    pub(super) operator_namespace: String,
+    /// `None` unless Secrets may be read.
+    pub(super) secrets: Option<BTreeMap<ObjectName, Reading<Arc<Secret>>>>,
+}
+
+/// The `data` of a Secret. Never printed.
+#[derive(PartialEq, Eq)]
+pub(super) struct Secret(pub(super) BTreeMap<String, Vec<u8>>);
+
+impl Secret {
+    /// One line of printable ASCII, without the blanks around it.
+    pub(super) fn text(&self, key: &str) -> Result<&str, String> {
+        let bytes = self.0.get(key).ok_or_else(|| format!("it has no key {key:?}"))?;
+        let text = str::from_utf8(bytes).unwrap_or_default().trim();
+        let is_key = !text.is_empty() && text.chars().all(|it| it.is_ascii_graphic());
+        if is_key {
+            Ok(text)
+        } else {
+            Err(format!("its key {key:?} is not one line of printable ASCII"))
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// One value out of the Secrets that were read.
+pub(super) fn secret_text<'a>(
+    secrets: &'a BTreeMap<ObjectName, Reading<Arc<Secret>>>,
+    namespace: &str,
+    at: &SecretKey,
+) -> Result<&'a str, String> {
+    let name = ObjectName { namespace: namespace.to_owned(), name: at.name.clone() };
+    let secret = match secrets.get(&name) {
+        Some(Ok(secret)) => secret,
+        Some(Err(unread)) => return Err(unread.to_string()),
+        None => return Err(format!("read the Secret {name}: it was not asked for")),
+    };
+    secret.text(&at.key).map_err(|why| format!("the Secret {name}: {why}"))
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}

@@ -1,0 +1,157 @@
+//! What a primary's own metrics say of its archiver.
+//!
+//! The certificate of the instance is not verified: nothing secret is sent, and what is read can
+//! only explain why no WAL comes, or make it more suspicious. It never makes an archive better.
+
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::pin::pin;
+
+use anyhow::Context;
+use anyhow::bail;
+use chrono::DateTime;
+use chrono::Utc;
+use hyper::Request;
+use hyper::body::Body as _;
+use kube::Client;
+use kube::client::Body;
+use tokio::time::timeout;
+
+use crate::observation::Reading;
+use crate::observation::Unreadable;
+use crate::observation::UnreadableReason;
+use crate::observation::cluster::WalArchiving;
+use crate::sources::kubernetes::resources::Kept;
+use crate::sources::kubernetes::resources::Pod;
+use crate::sources::limits;
+
+/// The primary among the pods that are watched, which carry these.
+pub(super) const PRIMARY: &str = "cnpg.io/podRole=instance,cnpg.io/instanceRole=primary";
+
+/// `PostgresMetricsPort` in `pkg/management/url/url.go`.
+const METRICS_PORT: u16 = 9187;
+const METRICS_PORT_NAME: &str = "metrics";
+
+pub(super) fn is_primary_of(pod: &Kept<Pod>, cluster: &str) -> bool {
+    let label = |key: &str| pod.meta.label(key);
+    label("cnpg.io/cluster") == Some(cluster)
+        && label("cnpg.io/podRole") == Some("instance")
+        && label("cnpg.io/instanceRole") == Some("primary")
+}
+
+/// Asks one pod; `is_tls` is `spec.monitoring.tls.enabled` of its cluster.
+pub(super) async fn read(name: &str, pod: &Kept<Pod>, is_tls: bool) -> Reading<WalArchiving> {
+    let unreadable = |why: String, reason| Unreadable {
+        what: format!("read the metrics of the pod {name}"),
+        why,
+        reason,
+    };
+    let text = timeout(limits::INSTANCE_METRICS, fetch(pod, is_tls)).await;
+    let text = text.map_err(|_| {
+        let seconds = limits::INSTANCE_METRICS.as_secs();
+        unreadable(format!("no answer within {seconds} s"), UnreadableReason::Timeout)
+    })?;
+    let text = text.map_err(|why| unreadable(format!("{why:#}"), UnreadableReason::Internal))?;
+    Ok(parse(name, &text))
+}
+
+async fn fetch(pod: &Kept<Pod>, is_tls: bool) -> anyhow::Result<String> {
+    let ip = pod.status.pod_ip.as_deref().context("it has no address yet")?;
+    let ip: IpAddr = ip.parse().with_context(|| format!("its address is {ip:?}"))?;
+    let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+    let port = ports.into_iter().find(|it| it.name.as_deref() == Some(METRICS_PORT_NAME));
+    let port = port.map_or(METRICS_PORT, |it| it.container_port);
+    let scheme = if is_tls { "https" } else { "http" };
+    let url = format!("{scheme}://{}", SocketAddr::new(ip, port));
+    // kube's client speaks HTTP with anyone; this one carries no token.
+    let mut config = kube::Config::new(url.parse()?);
+    config.accept_invalid_certs = true;
+    config.root_cert = Some(Vec::new());
+    config.connect_timeout = Some(limits::INSTANCE_METRICS);
+    config.default_retry = false;
+    let client = Client::try_from(config)?;
+    let request = Request::get("/metrics").body(Body::empty())?;
+    let response = client.send(request).await?;
+    if !response.status().is_success() {
+        bail!("HTTP {}", response.status().as_u16());
+    }
+    let mut body = pin!(response.into_body());
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame?;
+        let Ok(data) = frame.into_data() else { continue };
+        bytes.extend_from_slice(&data);
+        if limits::INSTANCE_METRICS_BYTES_MAX < bytes.len() {
+            bail!("more than {} bytes", limits::INSTANCE_METRICS_BYTES_MAX);
+        }
+    }
+    String::from_utf8(bytes).context("expected UTF-8")
+}
+
+/// Picks the few series of interest; absent ones stay unknown
+/// (`config/manager/default-monitoring.yaml`, `pg_collector.go`).
+fn parse(pod: &str, text: &str) -> WalArchiving {
+    let mut read = WalArchiving {
+        pod: pod.to_owned(),
+        ready_segments: None,
+        last_archived: None,
+        last_archived_at: None,
+        last_failed_at: None,
+    };
+    for line in text.lines() {
+        let Some((name, labels, value)) = sample(line) else { continue };
+        match name {
+            "cnpg_collector_pg_wal_archive_status" if labels.contains("value=\"ready\"") => {
+                read.ready_segments = whole(value);
+            }
+            "cnpg_pg_stat_archiver_last_archived_wal_start_lsn" => {
+                read.last_archived = whole(value).filter(|number| !may_be_history(*number));
+            }
+            "cnpg_pg_stat_archiver_last_archived_time" => read.last_archived_at = moment(value),
+            "cnpg_pg_stat_archiver_last_failed_time" => read.last_failed_at = moment(value),
+            _ => {}
+        }
+    }
+    read
+}
+
+/// `name{labels} value [timestamp]`; a comment is none.
+fn sample(line: &str) -> Option<(&str, &str, f64)> {
+    let line = line.trim();
+    if line.starts_with('#') {
+        return None;
+    }
+    let (series, rest) = match line.split_once('{') {
+        Some((name, rest)) => {
+            let (labels, rest) = rest.rsplit_once('}')?;
+            ((name, labels), rest)
+        }
+        None => {
+            let (name, rest) = line.split_once(' ')?;
+            ((name, ""), rest)
+        }
+    };
+    let value = rest.split_whitespace().next()?.parse().ok()?;
+    Some((series.0, series.1, value))
+}
+
+/// The name of a history file fills the upper half with its timeline and leaves the lower one
+/// empty, as does every segment 0 of a log file. Neither can be told from the other.
+fn may_be_history(number: u64) -> bool {
+    number & u64::from(u32::MAX) == 0
+}
+
+/// Numbers up to 2^53 are written exactly; -1 is never.
+fn whole(value: f64) -> Option<u64> {
+    (value.fract() == 0.0).then(|| format!("{value:.0}").parse().ok()).flatten()
+}
+
+/// Seconds since 1970; -1 is never.
+fn moment(seconds: f64) -> Option<DateTime<Utc>> {
+    let milliseconds = format!("{:.0}", seconds * 1000.0).parse().ok()?;
+    DateTime::from_timestamp_millis(milliseconds).filter(|_| 0.0 < seconds)
+}
+
+#[cfg(test)]
+mod tests;

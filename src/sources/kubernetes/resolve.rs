@@ -1,0 +1,276 @@
+//! From the objects of Kubernetes to archives and what was declared of them. Does no I/O.
+//!
+//! A cluster's archive is the one that it writes. Archives under `spec.externalClusters` are not
+//! taken for it: a cluster only reads them, to bootstrap or to replicate, and where they are
+//! written by a living cluster, that cluster has them as its own. For the same reason a replica
+//! or a restored cluster with the folder of its source is in somebody's way only if another
+//! cluster writes there now.
+
+mod annotations;
+mod backups;
+mod cluster;
+mod plugin;
+mod store;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::config::ArchiveConfig;
+use crate::config::ExpectationConfig;
+use crate::domain::archive_id::ArchiveAddress;
+use crate::domain::archive_id::ArchiveId;
+use crate::domain::archive_id::StoreAddress;
+use crate::domain::cluster::ClusterId;
+use crate::domain::retention_policy::RetentionPolicy;
+use crate::domain::schedule::Schedule;
+use crate::observation::Reading;
+use crate::observation::Unreadable;
+use crate::observation::cluster::ObservedCluster;
+use crate::sources::kubernetes::content::Content;
+use crate::sources::kubernetes::content::Scope;
+use crate::sources::kubernetes::resolve::annotations::Annotations;
+use crate::sources::kubernetes::resolve::backups::BackupIndex;
+use crate::sources::kubernetes::resolve::store::Wiring;
+use crate::sources::kubernetes::resources::Cluster;
+use crate::sources::kubernetes::resources::Kept;
+use crate::sources::kubernetes::resources::Kind;
+use crate::sources::kubernetes::resources::ObjectName;
+use crate::sources::kubernetes::resources::S3Credentials;
+use crate::sources::kubernetes::resources::SecretKey;
+
+/// Everything that Kubernetes showed at one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Discovery {
+    /// By namespace and name; without those that an annotation removes. Unread if no namespace
+    /// could be read. Clusters of a namespace that became unreadable stay as they were last seen.
+    pub clusters: Reading<Vec<Discovered>>,
+    /// Why `clusters` may be incomplete or out of date.
+    pub unread: Vec<Unreadable>,
+    /// Objects that were skipped. A `Cluster` among them still exists.
+    pub unparsable: Vec<UnparsableObject>,
+}
+
+/// A `Cluster` and the archive that it writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Discovered {
+    pub id: ArchiveId,
+    /// `None` if there is no store that can be read; `cluster.store` says why.
+    pub address: Option<ArchiveAddress>,
+    pub cluster: ObservedCluster,
+    pub retention_policy: Option<RetentionPolicy>,
+    /// The annotations of the `Cluster`, over the defaults.
+    pub expectations: ExpectationConfig,
+    /// The most frequent one of those that are active and have the method of the archive.
+    pub schedule: Option<Schedule>,
+    pub credentials: StoreCredentials,
+}
+
+impl Discovered {
+    /// What is to be watched, if it can be read.
+    pub fn archive_config(&self) -> Option<ArchiveConfig> {
+        Some(ArchiveConfig {
+            id: self.id.clone(),
+            address: self.address.clone()?,
+            retention_policy: self.retention_policy.clone(),
+            schedule: self.schedule.clone(),
+            expectations: self.expectations,
+        })
+    }
+}
+
+/// With what an archive's store is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreCredentials {
+    /// With the credentials of the configuration.
+    Configured,
+    /// `inheritFromIAMRole`: with what the environment gives.
+    DefaultChain,
+    /// With the Secrets that the store names.
+    Secrets(SecretKeys),
+}
+
+/// Which values of which Secrets open a store. Holds none of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretKeys {
+    pub(super) namespace: String,
+    pub(super) access_key_id: SecretKey,
+    pub(super) secret_access_key: SecretKey,
+    pub(super) session_token: Option<SecretKey>,
+}
+
+/// An object of ours to read that has another shape than its kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnparsableObject {
+    pub kind: &'static str,
+    pub namespace: String,
+    pub name: String,
+    pub why: String,
+}
+
+/// Resolves every cluster.
+pub(super) fn resolve(
+    content: &Content,
+    defaults: &ExpectationConfig,
+    now: DateTime<Utc>,
+) -> Discovery {
+    let unread: Vec<Unreadable> =
+        content.clusters.iter().filter_map(|scope| scope.unread.clone()).collect();
+    let mut unparsable = unparsable_objects(content);
+    unparsable.sort();
+    if let (Some(first), true) = (unread.first(), unread.len() == content.clusters.len()) {
+        return Discovery { clusters: Err(first.clone()), unread, unparsable };
+    }
+    let backups = BackupIndex::new(content);
+    let wired: Vec<Wired<'_>> = clusters(content).map(|it| Wired::new(it, content)).collect();
+    let writers = writers(&wired);
+    let discovered = wired
+        .into_iter()
+        .filter(|wired| !wired.annotations.is_ignored)
+        .map(|wired| wired.discovered(content, &backups, &writers, defaults, now))
+        .collect();
+    Discovery { clusters: Ok(discovered), unread, unparsable }
+}
+
+/// The Secrets that stores of watched clusters name.
+pub(super) fn named_secrets(content: &Content) -> BTreeSet<ObjectName> {
+    let mut names = BTreeSet::new();
+    for (name, cluster) in clusters(content) {
+        if Annotations::read(&cluster.meta).is_ignored {
+            continue;
+        }
+        let wiring = Wiring::of(name, cluster);
+        let Some(credentials) = wiring.s3_credentials(content) else { continue };
+        let S3Credentials { access_key_id, secret_access_key, session_token, region, .. } =
+            credentials;
+        for key in [access_key_id, secret_access_key, session_token, region].into_iter().flatten() {
+            names.insert(ObjectName { namespace: name.namespace.clone(), name: key.name.clone() });
+        }
+    }
+    names
+}
+
+/// All clusters that parse, as they were last seen.
+fn clusters(content: &Content) -> impl Iterator<Item = (&ObjectName, &Kept<Cluster>)> {
+    let objects = content.clusters.iter().filter_map(|scope| scope.last.as_deref()).flatten();
+    objects.filter_map(|(name, cluster)| Some((name, cluster.as_ref().ok()?)))
+}
+
+fn unparsable_objects(content: &Content) -> Vec<UnparsableObject> {
+    let mut found = Vec::new();
+    note_unparsable(&mut found, &content.clusters);
+    note_unparsable(&mut found, &content.backups);
+    note_unparsable(&mut found, &content.schedules);
+    note_unparsable(&mut found, &content.stores);
+    found
+}
+
+fn note_unparsable<K: Kind>(found: &mut Vec<UnparsableObject>, scopes: &[Scope<K>]) {
+    let objects = scopes.iter().filter_map(|scope| scope.last.as_deref()).flatten();
+    found.extend(objects.filter_map(|(name, object)| {
+        Some(UnparsableObject {
+            kind: K::KIND,
+            namespace: name.namespace.clone(),
+            name: name.name.clone(),
+            why: object.as_ref().err()?.clone(),
+        })
+    }));
+}
+
+/// Where an archive lies; the region does not tell two apart.
+type Place = (String, Option<String>, String);
+
+fn place(address: &ArchiveAddress) -> Option<Place> {
+    let folder = address.folder().as_str().to_owned();
+    match &address.store {
+        StoreAddress::S3 { bucket, endpoint_url, .. } => {
+            Some((bucket.clone(), endpoint_url.clone(), folder))
+        }
+        StoreAddress::Directory(_) => None,
+    }
+}
+
+/// Who writes where. Also those that an annotation removes: they write all the same.
+fn writers(wired: &[Wired<'_>]) -> BTreeMap<Place, Vec<ClusterId>> {
+    let mut writers: BTreeMap<Place, Vec<ClusterId>> = BTreeMap::new();
+    for wired in wired {
+        if let Some(place) = wired.store.address.as_ref().and_then(place) {
+            writers.entry(place).or_default().push(wired.id());
+        }
+    }
+    writers
+}
+
+/// A cluster with its store looked up.
+struct Wired<'a> {
+    name: &'a ObjectName,
+    cluster: &'a Kept<Cluster>,
+    annotations: Annotations,
+    wiring: Wiring<'a>,
+    store: store::ResolvedStore,
+}
+
+impl<'a> Wired<'a> {
+    fn new((name, cluster): (&'a ObjectName, &'a Kept<Cluster>), content: &Content) -> Self {
+        let wiring = Wiring::of(name, cluster);
+        let store = wiring.resolve(content);
+        let annotations = Annotations::read(&cluster.meta);
+        Self { name, cluster, annotations, wiring, store }
+    }
+
+    fn id(&self) -> ClusterId {
+        let ObjectName { namespace, name } = self.name.clone();
+        ClusterId { namespace, name }
+    }
+
+    fn discovered(
+        self,
+        content: &Content,
+        backups: &BackupIndex<'_>,
+        writers: &BTreeMap<Place, Vec<ClusterId>>,
+        defaults: &ExpectationConfig,
+        now: DateTime<Utc>,
+    ) -> Discovered {
+        let id = self.id();
+        let schedules = backups.schedules(self.name);
+        let schedule = schedules.as_ref().ok().and_then(|schedules| {
+            backups::most_frequent(schedules, &self.wiring.archiver, now).cloned()
+        });
+        let place = self.store.address.as_ref().and_then(place);
+        let sharers = place.and_then(|place| writers.get(&place)).into_iter().flatten();
+        let sharers = sharers.filter(|other| **other != id).cloned().collect();
+        let cluster = ObservedCluster {
+            uid: self.cluster.meta.uid.clone(),
+            created_at: self.cluster.meta.created_at,
+            archiver: self.wiring.archiver.clone(),
+            store: self.store.declared,
+            activity: cluster::activity(self.name, self.cluster),
+            schedules,
+            backups: backups.backups(self.name),
+            plugin: plugin::deployment(&self.wiring.archiver, content),
+            sharers,
+            wal_archiving: None,
+            drills: self.annotations.drills,
+            bad_annotations: self.annotations.bad,
+            id,
+        };
+        Discovered {
+            id: ArchiveId {
+                namespace: self.name.namespace.clone(),
+                cluster: self.name.name.clone(),
+                server_name: self.wiring.server_name.to_owned(),
+            },
+            address: self.store.address,
+            cluster,
+            retention_policy: self.store.retention_policy,
+            expectations: self.annotations.expectations.or(*defaults),
+            schedule,
+            credentials: self.store.credentials,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

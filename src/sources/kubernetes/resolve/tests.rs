@@ -1,0 +1,561 @@
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::DeserializeGuard;
+use serde_json::Value;
+
+use super::*;
+use crate::config::BaseBackupAgeMax;
+use crate::domain::cluster::Archiver;
+use crate::domain::cluster::BackupMethod;
+use crate::domain::cluster::BackupPhase;
+use crate::domain::cluster::DrillKind;
+use crate::observation::UnreadableReason;
+use crate::observation::cluster::DeclaredStore;
+use crate::observation::cluster::PluginDeployment;
+use crate::observation::cluster::StoreFacts;
+use crate::sources::kubernetes::content::Objects;
+use crate::sources::kubernetes::content::Secret;
+use crate::sources::kubernetes::resources::Object;
+use crate::sources::kubernetes::resources::tests::from_yaml;
+
+/// Objects of all kinds, as they stand in one file of manifests.
+fn content(yaml: &str) -> Content {
+    let items: Vec<Value> =
+        yaml.split("\n---\n").filter(|it| !it.trim().is_empty()).map(from_yaml).collect();
+    Content {
+        clusters: vec![scope(&items)],
+        backups: vec![scope(&items)],
+        schedules: vec![scope(&items)],
+        stores: vec![scope(&items)],
+        deployments: scope(&items),
+        operator_namespace: "cnpg-system".to_owned(),
+        secrets: None,
+    }
+}
+
+fn scope<K: Kind>(items: &[Value]) -> Scope<K> {
+    let objects: Objects<K> = items
+        .iter()
+        .filter(|item| item["kind"] == K::KIND)
+        .map(|item| {
+            let mut item = item.clone();
+            if item["metadata"]["namespace"].is_null() {
+                item["metadata"]["namespace"] = "databases".into();
+            }
+            let guard: DeserializeGuard<Object<K>> = serde_json::from_value(item).unwrap();
+            let meta: &ObjectMeta = guard.meta();
+            let name = ObjectName::of(meta);
+            (name, guard.0.map(Object::keep).map_err(|invalid| invalid.error))
+        })
+        .collect();
+    Scope { namespace: None, last: Some(Arc::new(objects)), unread: None }
+}
+
+fn discover(content: &Content) -> Discovery {
+    let now = "2026-01-10T12:00:00Z".parse().unwrap();
+    resolve(content, &ExpectationConfig::DEFAULT, now)
+}
+
+fn clusters(content: &Content) -> Vec<Discovered> {
+    discover(content).clusters.unwrap()
+}
+
+fn only(yaml: &str) -> Discovered {
+    let [discovered] = <[Discovered; 1]>::try_from(clusters(&content(yaml))).unwrap();
+    discovered
+}
+
+fn unread<K: Kind>(reason: UnreadableReason) -> Scope<K> {
+    let unread = Unreadable { what: "list".to_owned(), why: "no".to_owned(), reason };
+    Scope { namespace: None, last: None, unread: Some(unread) }
+}
+
+const PLUGIN: &str = "name: barman-cloud.cloudnative-pg.io, isWALArchiver: true";
+
+fn cluster(spec: &str) -> String {
+    format!("kind: Cluster\nmetadata: {{name: postgres, uid: u1}}\nspec: {spec}\n")
+}
+
+fn cluster_with(parameters: &str) -> String {
+    cluster(&format!("{{plugins: [{{{PLUGIN}, parameters: {{{parameters}}}}}]}}"))
+}
+
+fn store(configuration: &str) -> String {
+    format!(
+        "---\nkind: ObjectStore\nmetadata: {{name: store}}\nspec: {{configuration: {{{configuration}}}}}\n"
+    )
+}
+
+const KEYS: &str =
+    "s3Credentials: {accessKeyId: {name: r2, key: id}, secretAccessKey: {name: r2, key: secret}}";
+
+#[test]
+fn an_archive_lies_where_cluster_and_store_say_together() {
+    for (parameters, configuration, address) in [
+        ("barmanObjectName: store", "destinationPath: 's3://bucket'", "s3://bucket/postgres"),
+        ("barmanObjectName: store", "destinationPath: 's3://bucket/'", "s3://bucket/postgres"),
+        (
+            "barmanObjectName: store",
+            "destinationPath: 's3://bucket/a/b//'",
+            "s3://bucket/a/b/postgres",
+        ),
+        (
+            "barmanObjectName: store, serverName: pg-v2",
+            "destinationPath: 's3://bucket/a'",
+            "s3://bucket/a/pg-v2",
+        ),
+        (
+            "barmanObjectName: store, serverName: ''",
+            "destinationPath: 's3://bucket/a'",
+            "s3://bucket/a/",
+        ),
+    ] {
+        let found = only(&format!("{}{}", cluster_with(parameters), store(configuration)));
+        assert_eq!(found.address.unwrap().to_string(), address, "{parameters}");
+        assert_eq!(found.cluster.archiver, Archiver::Plugin { is_wal_archiver: true });
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_read_says_why() {
+    let s3 = "destinationPath: 's3://bucket'";
+    let named = cluster_with("barmanObjectName: store");
+    let other = "---\nkind: ObjectStore\nmetadata: {name: store, namespace: other}\nspec: {configuration: {destinationPath: 's3://b'}}\n";
+    let disabled = cluster(
+        "{plugins: [{name: barman-cloud.cloudnative-pg.io, enabled: false, parameters: {barmanObjectName: store}}]}",
+    );
+    let unsupported =
+        |why: &str| DeclaredStore::Unsupported { name: "store".to_owned(), why: why.to_owned() };
+    for (yaml, expected) in [
+        (cluster("{instances: 1}"), DeclaredStore::Undeclared),
+        (format!("{disabled}{}", store(s3)), DeclaredStore::Undeclared),
+        (cluster_with(""), DeclaredStore::Unnamed),
+        (cluster_with("serverName: a"), DeclaredStore::Unnamed),
+        (named.clone(), DeclaredStore::Missing("store".to_owned())),
+        (format!("{named}{other}"), DeclaredStore::Missing("store".to_owned())),
+        (
+            format!(
+                "{named}{}",
+                store("destinationPath: 'https://a.blob.core.windows.net/b', azureCredentials: {}")
+            ),
+            unsupported("it is in Azure Blob Storage"),
+        ),
+        (
+            format!(
+                "{named}{}",
+                store("destinationPath: 'gs://b', googleCredentials: {gkeEnvironment: true}")
+            ),
+            unsupported("it is in Google Cloud Storage"),
+        ),
+        (
+            format!("{named}{}", store("destinationPath: 'file:///backups'")),
+            unsupported("destinationPath: expected s3://BUCKET/PREFIX/, found \"file:///backups\""),
+        ),
+    ] {
+        let found = only(&yaml);
+        assert_eq!(found.cluster.store, Ok(expected), "{yaml}");
+        assert_eq!(found.address, None);
+        assert_eq!(found.archive_config(), None);
+    }
+}
+
+#[test]
+fn the_sidecars_environment_may_name_endpoint_and_region() {
+    let with_env = |env: &str| {
+        let named = cluster_with("barmanObjectName: store");
+        only(&format!(
+            "{named}---\nkind: ObjectStore\nmetadata: {{name: store}}\nspec:\n  configuration: {{destinationPath: 's3://bucket', {KEYS}}}\n  instanceSidecarConfiguration: {{env: [{env}]}}\n"
+        ))
+    };
+    let found = with_env(
+        "{name: AWS_ENDPOINT_URL, value: 'https://a.eu.r2.cloudflarestorage.com/'}, {name: AWS_DEFAULT_REGION, value: weur}",
+    );
+    let expected = StoreAddress::S3 {
+        bucket: "bucket".to_owned(),
+        endpoint_url: Some("https://a.eu.r2.cloudflarestorage.com".to_owned()),
+        region: "weur".to_owned(),
+    };
+    assert_eq!(found.address.clone().unwrap().store, expected);
+    let Ok(DeclaredStore::Found(facts)) = found.cluster.store else { panic!("{found:?}") };
+    assert!(facts.is_r2 && !facts.has_checksum_env);
+
+    let found = with_env(
+        "{name: AWS_REQUEST_CHECKSUM_CALCULATION, value: when_required}, {name: AWS_RESPONSE_CHECKSUM_VALIDATION, value: WHEN_REQUIRED}",
+    );
+    let Ok(DeclaredStore::Found(facts)) = found.cluster.store else { panic!("{found:?}") };
+    assert!(facts.has_checksum_env && !facts.is_r2);
+
+    let found =
+        with_env("{name: AWS_ENDPOINT_URL, valueFrom: {secretKeyRef: {name: r2, key: url}}}");
+    let Ok(DeclaredStore::Unsupported { why, .. }) = found.cluster.store else {
+        panic!("{found:?}")
+    };
+    assert!(why.contains("AWS_ENDPOINT_URL"), "{why}");
+}
+
+#[test]
+fn an_in_tree_archive_is_found_too() {
+    let spec = |server_name: &str| {
+        format!(
+            "{{backup: {{retentionPolicy: 7d, barmanObjectStore: {{destinationPath: 's3://bucket/a', endpointURL: 'https://s3.example.com', {server_name} {KEYS}}}}}}}"
+        )
+    };
+    let found = only(&cluster(&spec("")));
+    assert_eq!(found.address.clone().unwrap().to_string(), "s3://bucket/a/postgres");
+    assert_eq!(found.cluster.archiver, Archiver::InTree);
+    assert_eq!(found.retention_policy, RetentionPolicy::parse("7d"));
+    assert_eq!(found.cluster.plugin, None);
+    let facts = StoreFacts {
+        name: String::new(),
+        has_retention_policy: true,
+        is_r2: false,
+        has_checksum_env: false,
+        credentials_problem: None,
+    };
+    assert_eq!(found.cluster.store, Ok(DeclaredStore::Found(facts)));
+    assert_eq!(only(&cluster(&spec("serverName: old,"))).id.server_name, "old");
+}
+
+#[test]
+fn the_archive_of_a_source_is_not_the_clusters_own() {
+    let source = "externalClusters: [{name: source, plugin: {name: barman-cloud.cloudnative-pg.io, parameters: {barmanObjectName: store, serverName: source}}}], bootstrap: {recovery: {source: source}}";
+    let found = only(&format!(
+        "{}{}",
+        cluster(&format!("{{{source}}}")),
+        store("destinationPath: 's3://bucket'")
+    ));
+    assert_eq!(found.cluster.store, Ok(DeclaredStore::Undeclared));
+    let own = format!(
+        "{{{source}, plugins: [{{{PLUGIN}, parameters: {{barmanObjectName: store, serverName: source}}}}]}}"
+    );
+    let found = only(&format!("{}{}", cluster(&own), store("destinationPath: 's3://bucket'")));
+    assert_eq!(found.address.unwrap().to_string(), "s3://bucket/source");
+    assert_eq!(found.cluster.sharers, []);
+}
+
+#[test]
+fn writers_of_one_folder_know_each_other() {
+    let named = |name: &str, more: &str| {
+        format!(
+            "---\nkind: Cluster\nmetadata: {{name: {name}{more}}}\nspec: {{plugins: [{{{PLUGIN}, parameters: {{barmanObjectName: store, serverName: main}}}}]}}\n"
+        )
+    };
+    let ignored = ", annotations: {backup-verifier.monosense.dev/ignore: 'true'}";
+    let other = format!(
+        "---\nkind: Cluster\nmetadata: {{name: d}}\nspec: {{plugins: [{{{PLUGIN}, parameters: {{barmanObjectName: store}}}}]}}\n"
+    );
+    let yaml = format!(
+        "{}{}{}{other}{}",
+        named("a", ""),
+        named("b", ""),
+        named("c", ignored),
+        store("destinationPath: 's3://bucket'")
+    );
+    let found = clusters(&content(&yaml));
+    let sharers: Vec<(String, Vec<String>)> = found
+        .iter()
+        .map(|it| {
+            (it.id.cluster.clone(), it.cluster.sharers.iter().map(|it| it.name.clone()).collect())
+        })
+        .collect();
+    let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        sharers,
+        [
+            ("a".to_owned(), names(&["b", "c"])),
+            ("b".to_owned(), names(&["a", "c"])),
+            ("d".to_owned(), names(&[])),
+        ]
+    );
+}
+
+#[test]
+fn what_a_cluster_does_explains_its_silence() {
+    let activity = |annotations: &str, spec: &str, status: &str| {
+        only(&format!("kind: Cluster\nmetadata: {{name: postgres, annotations: {{{annotations}}}}}\nspec: {spec}\nstatus: {status}\n")).cluster.activity
+    };
+    let quiet = activity("", "{}", "{currentPrimary: postgres-1}");
+    assert_eq!(quiet, Default::default());
+    assert!(activity("cnpg.io/hibernation: 'on'", "{}", "{}").is_hibernated);
+    assert!(!activity("cnpg.io/hibernation: 'off'", "{}", "{}").is_hibernated);
+    for (instances, is_fenced) in [
+        ("[\"*\"]", true),
+        ("[\"postgres-1\"]", true),
+        ("[\"postgres-2\"]", false),
+        ("postgres-1", false),
+    ] {
+        let annotation = format!("cnpg.io/fencedInstances: '{instances}'");
+        let activity = activity(&annotation, "{}", "{currentPrimary: postgres-1}");
+        assert_eq!(activity.is_fenced, is_fenced, "{instances}");
+    }
+    for (replica, is_replica) in [
+        ("{enabled: true, source: a}", true),
+        ("{enabled: false, primary: b}", false),
+        ("{primary: b}", true),
+        ("{primary: postgres}", false),
+        ("{self: a, primary: a}", false),
+        ("{self: a, primary: postgres}", true),
+    ] {
+        let activity = activity("", &format!("{{replica: {replica}}}"), "{}");
+        assert_eq!(activity.is_replica, is_replica, "{replica}");
+    }
+    let failing = activity(
+        "cnpg.io/skipWalArchiving: enabled, cnpg.io/skipEmptyWalArchiveCheck: enabled",
+        "{}",
+        "{phase: Cluster in healthy state, systemID: '18446744073709551615', conditions: [{type: ContinuousArchiving, status: 'False', message: no bucket, lastTransitionTime: '2026-01-10T11:00:00Z'}]}",
+    );
+    assert_eq!(
+        failing.archiving_fails,
+        Some(("2026-01-10T11:00:00Z".parse().unwrap(), "no bucket".to_owned()))
+    );
+    assert!(failing.skips_wal_archiving && failing.skips_empty_archive_check);
+    assert_eq!(failing.system_identifier, Some(u64::MAX));
+}
+
+#[test]
+fn annotations_are_taken_or_told_to_be_wrong() {
+    let annotated = |annotations: &str| {
+        format!(
+            "kind: Cluster\nmetadata: {{name: postgres, annotations: {{{annotations}}}}}\nspec: {{}}\n"
+        )
+    };
+    let prefix = "backup-verifier.monosense.dev";
+    let found = only(&annotated(&format!(
+        "{prefix}/wal-max-age: 1h, {prefix}/base-backup-max-age: 26h, {prefix}/acknowledge-gap-before: '2026-01-01T00:00:00Z', \
+         {prefix}/restore-drill-pitr: '2026-01-02T00:00:00Z success 242s', {prefix}/restore-drill-full: '2026-01-03T00:00:00Z failure'"
+    )));
+    assert_eq!(found.cluster.bad_annotations, []);
+    assert_eq!(found.expectations.wal_age_max, Some(TimeDelta::hours(1)));
+    assert_eq!(found.expectations.uploading_grace, ExpectationConfig::DEFAULT.uploading_grace);
+    let age_max = BaseBackupAgeMax::Exactly(TimeDelta::hours(26));
+    assert_eq!(found.expectations.base_backup_age_max, Some(age_max));
+    let mut drills = found.cluster.drills;
+    drills.sort_by_key(|drill| drill.kind);
+    let [pitr, full] = drills.as_slice() else { panic!("{drills:?}") };
+    assert_eq!((pitr.kind, pitr.is_success), (DrillKind::Pitr, true));
+    assert_eq!(pitr.duration, Some(TimeDelta::seconds(242)));
+    assert_eq!((full.is_success, full.duration), (false, None));
+
+    let found = only(&annotated(&format!(
+        "{prefix}/wal-max-age: soon, {prefix}/ignore: 'yes', {prefix}/wal-age: 5m, \
+         {prefix}/restore-drill-pitr: yesterday, {prefix}/restore-drill-full: '2026-01-03T00:00:00Z success 1s more'"
+    )));
+    let bad: Vec<&str> =
+        found.cluster.bad_annotations.iter().map(|bad| bad.value.as_str()).collect();
+    assert_eq!(bad.len(), 5, "{bad:?}");
+    assert_eq!(found.expectations, ExpectationConfig::DEFAULT);
+    assert!(clusters(&content(&annotated(&format!("{prefix}/ignore: 'true'")))).is_empty());
+}
+
+const SCHEDULES: &str = "---
+kind: ScheduledBackup
+metadata: {name: daily, creationTimestamp: '2026-01-01T00:00:00Z'}
+spec: {schedule: '0 0 0 * * *', cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
+---
+kind: ScheduledBackup
+metadata: {name: hourly}
+spec: {schedule: '@hourly', suspend: true, cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
+---
+kind: ScheduledBackup
+metadata: {name: wrong}
+spec: {schedule: 'daily', cluster: {name: postgres}, method: plugin}
+status: {error: parse}
+---
+kind: ScheduledBackup
+metadata: {name: in-tree}
+spec: {schedule: '0 0 * * * *', cluster: {name: postgres}}
+---
+kind: ScheduledBackup
+metadata: {name: other}
+spec: {schedule: '@every 1m', cluster: {name: other}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
+";
+
+#[test]
+fn the_most_frequent_active_schedule_of_the_method_counts() {
+    let s3 = store("destinationPath: 's3://bucket'");
+    let found = only(&format!("{}{s3}{SCHEDULES}", cluster_with("barmanObjectName: store")));
+    assert_eq!(found.schedule, Schedule::parse("0 0 0 * * *").ok());
+    let schedules = found.cluster.schedules.unwrap();
+    let names: Vec<&str> = schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+    assert_eq!(names, ["daily", "hourly", "in-tree", "wrong"]);
+    assert_eq!(schedules[3].method, BackupMethod::Plugin(None));
+    assert!(schedules[3].schedule.is_err());
+    assert_eq!(schedules[3].error.as_deref(), Some("parse"));
+
+    let in_tree = cluster("{backup: {barmanObjectStore: {destinationPath: 's3://bucket'}}}");
+    assert_eq!(
+        only(&format!("{in_tree}{SCHEDULES}")).schedule,
+        Schedule::parse("0 0 * * * *").ok()
+    );
+}
+
+#[test]
+fn backups_join_their_cluster() {
+    let backups = "---
+kind: Backup
+metadata: {name: b1, labels: {cnpg.io/scheduled-backup: daily, cnpg.io/immediateBackup: 'true'}}
+spec: {cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
+status: {phase: completed, backupId: 20260110T000000, startedAt: '2026-01-10T00:00:00Z', stoppedAt: '2026-01-10T00:10:00Z'}
+---
+kind: Backup
+metadata: {name: b2}
+spec: {cluster: {name: postgres}}
+status: {phase: failed, error: no space}
+---
+kind: Backup
+metadata: {name: b3}
+spec: {cluster: {name: other}}
+---
+kind: Backup
+metadata: {name: b4, namespace: elsewhere}
+spec: {cluster: {name: postgres}}
+";
+    let found = only(&format!("{}{backups}", cluster("{}"))).cluster.backups.unwrap();
+    let [first, second] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(first.backup_id.as_ref().map(|id| id.as_str()), Some("20260110T000000"));
+    assert_eq!((first.schedule.as_deref(), first.is_immediate), (Some("daily"), true));
+    assert_eq!((&second.phase, second.error.as_deref()), (&BackupPhase::Failed, Some("no space")));
+}
+
+#[test]
+fn unread_is_never_missing() {
+    let yaml = format!(
+        "{}{}{SCHEDULES}",
+        cluster_with("barmanObjectName: store"),
+        store("destinationPath: 's3://bucket'")
+    );
+    let seen = content(&yaml);
+    let blind = Content {
+        stores: vec![unread(UnreadableReason::NotFound)],
+        backups: vec![unread(UnreadableReason::Auth)],
+        schedules: vec![unread(UnreadableReason::Timeout)],
+        deployments: unread(UnreadableReason::Auth),
+        ..seen.clone()
+    };
+    let [found] = <[Discovered; 1]>::try_from(clusters(&blind)).unwrap();
+    assert_eq!(found.cluster.store.unwrap_err().reason, UnreadableReason::NotFound);
+    assert_eq!(found.cluster.backups.unwrap_err().reason, UnreadableReason::Auth);
+    assert_eq!(found.cluster.schedules.unwrap_err().reason, UnreadableReason::Timeout);
+    assert_eq!(found.cluster.plugin.unwrap().unwrap_err().reason, UnreadableReason::Auth);
+    assert_eq!((found.address, found.schedule), (None, None));
+
+    let blind = Content { clusters: vec![unread(UnreadableReason::Auth)], ..seen.clone() };
+    assert_eq!(discover(&blind).clusters.unwrap_err().reason, UnreadableReason::Auth);
+
+    // One namespace is out of reach; what is known of the others and of it stays.
+    let mut lost = unread::<Cluster>(UnreadableReason::Auth);
+    lost.last = seen.clusters[0].last.clone();
+    let blind = Content { clusters: vec![lost, scope(&[])], ..seen };
+    let discovery = discover(&blind);
+    assert_eq!((discovery.clusters.unwrap().len(), discovery.unread.len()), (1, 1));
+}
+
+#[test]
+fn objects_that_do_not_parse_are_told_and_are_not_missing() {
+    let bad = "---
+kind: ObjectStore
+metadata: {name: store}
+spec: {configuration: {destinationPath: 3}}
+---
+kind: Cluster
+metadata: {name: broken}
+spec: {plugins: 3}
+---
+kind: ScheduledBackup
+metadata: {name: broken}
+spec: {schedule: 3, cluster: {name: postgres}}
+";
+    let discovery =
+        discover(&content(&format!("{}{bad}", cluster_with("barmanObjectName: store"))));
+    let kinds: Vec<&str> = discovery.unparsable.iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, ["Cluster", "ObjectStore", "ScheduledBackup"]);
+    let [found] = <[Discovered; 1]>::try_from(discovery.clusters.unwrap()).unwrap();
+    assert_eq!(found.cluster.store.unwrap_err().reason, UnreadableReason::Parse);
+    assert_eq!(found.cluster.schedules.unwrap_err().reason, UnreadableReason::Parse);
+}
+
+#[test]
+fn the_plugin_is_known_by_labels_or_image() {
+    let deployed = |deployment: &str| {
+        let yaml = format!(
+            "{}---\nkind: Deployment\n{deployment}",
+            cluster_with("barmanObjectName: store")
+        );
+        only(&yaml).cluster.plugin.unwrap().unwrap()
+    };
+    let found = |name: &str, desired, available| PluginDeployment::Found {
+        name: name.to_owned(),
+        desired,
+        available,
+    };
+    let spec = "spec: {template: {spec: {containers: [{image: 'ghcr.io/cloudnative-pg/plugin-barman-cloud:v0.14.0'}]}}}";
+    for (deployment, expected) in [
+        (
+            "metadata: {name: a, labels: {app: barman-cloud}}\nspec: {replicas: 2}\nstatus: {availableReplicas: 1}\n",
+            found("a", 2, 1),
+        ),
+        (
+            "metadata: {name: b, labels: {app.kubernetes.io/name: plugin-barman-cloud}}\nspec: {}\n",
+            found("b", 1, 0),
+        ),
+        (&format!("metadata: {{name: c}}\n{spec}\n"), found("c", 1, 0)),
+        (
+            "metadata: {name: cnpg}\nspec: {}\n",
+            PluginDeployment::Missing { namespace: "cnpg-system".to_owned() },
+        ),
+    ] {
+        assert_eq!(deployed(deployment), expected);
+    }
+}
+
+#[test]
+fn secrets_are_named_only_by_watched_stores_and_their_faults_are_told() {
+    let region = "s3Credentials: {accessKeyId: {name: r2, key: id}, secretAccessKey: {name: r2, key: secret}, region: {name: place, key: region}}";
+    let yaml = format!(
+        "{}{}---\nkind: ObjectStore\nmetadata: {{name: unused}}\nspec: {{configuration: {{destinationPath: 's3://b', s3Credentials: {{accessKeyId: {{name: other, key: id}}}}}}}}\n",
+        cluster_with("barmanObjectName: store"),
+        store(&format!("destinationPath: 's3://bucket', {region}")),
+    );
+    let seen = content(&yaml);
+    let names: Vec<String> = named_secrets(&seen).iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["databases/place", "databases/r2"]);
+
+    let secret = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(key, text)| ((*key).to_owned(), text.as_bytes().to_vec()));
+        Ok(Arc::new(Secret(pairs.collect())))
+    };
+    let name = |name: &str| ObjectName { namespace: "databases".to_owned(), name: name.to_owned() };
+    let with = |r2: Reading<Arc<Secret>>| {
+        let place = secret(&[("region", "weur\n")]);
+        let secrets = Some([(name("r2"), r2), (name("place"), place)].into());
+        let [found] =
+            <[Discovered; 1]>::try_from(clusters(&Content { secrets, ..seen.clone() })).unwrap();
+        let Ok(DeclaredStore::Found(facts)) = found.cluster.store else { panic!("{found:?}") };
+        (found.address.unwrap(), found.credentials, facts.credentials_problem)
+    };
+    let (address, credentials, problem) = with(secret(&[("id", "AKID"), ("secret", "hunter2")]));
+    assert_eq!(problem, None);
+    assert!(matches!(credentials, StoreCredentials::Secrets(_)), "{credentials:?}");
+    let StoreAddress::S3 { region, .. } = address.store else { panic!("{address}") };
+    assert_eq!(region, "weur");
+
+    let (.., problem) = with(secret(&[("id", "AKID")]));
+    assert_eq!(problem.as_deref(), Some("the Secret databases/r2: it has no key \"secret\""));
+    let (.., problem) = with(secret(&[("id", "AKID"), ("secret", "two\nlines")]));
+    assert!(!problem.unwrap().contains("two"));
+    let denied = Unreadable {
+        what: "read the Secret databases/r2".to_owned(),
+        why: "forbidden".to_owned(),
+        reason: UnreadableReason::Auth,
+    };
+    let (.., problem) = with(Err(denied));
+    assert_eq!(problem.as_deref(), Some("read the Secret databases/r2: forbidden"));
+
+    let [found] = <[Discovered; 1]>::try_from(clusters(&seen)).unwrap();
+    assert_eq!(found.credentials, StoreCredentials::Configured);
+    let Ok(DeclaredStore::Found(facts)) = found.cluster.store else { panic!("{found:?}") };
+    assert_eq!(facts.credentials_problem, None);
+}
