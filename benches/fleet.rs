@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use cnpg_backup_verifier::config::ArchiveConfig;
+use cnpg_backup_verifier::config::Credentials;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::publication::metrics::Build;
@@ -32,11 +33,14 @@ use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::cycle;
 use cnpg_backup_verifier::service::cycle::Outlets;
 use cnpg_backup_verifier::service::cycle::Rhythm;
+use cnpg_backup_verifier::service::fleet::Fleet;
 use cnpg_backup_verifier::service::health::Health;
 use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
 use cnpg_backup_verifier::service::shutdown::Shutdown;
 use cnpg_backup_verifier::service::watched::Watched;
 use cnpg_backup_verifier::sources::requests::Operation;
+use cnpg_backup_verifier::sources::s3::S3Clients;
+use cnpg_backup_verifier::sources::stores::Stores;
 use tokio::runtime;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -94,7 +98,10 @@ async fn fleet(segments: u64) {
     report("before the first cycle", usage::cpu_seconds(), Instant::now());
 
     let (cpu_seconds, began_at) = (usage::cpu_seconds(), Instant::now());
-    let running = tokio::spawn(cycle::run(watched, rhythm, outlets, shutdown));
+    let clients = S3Clients::new(clock::now, outlets.metrics.requests.clone());
+    let stores = Stores::new(clients, &Credentials::DefaultChain);
+    let fleet = Fleet::new(Vec::new(), ExpectationConfig::default(), stores).watching(watched);
+    let running = tokio::spawn(cycle::run(fleet, rhythm, outlets, shutdown));
     snapshots.changed().await.unwrap();
     report("first cycle, lists all", cpu_seconds, began_at);
 

@@ -22,7 +22,7 @@ fail() {
 
 # The demo that runs: the process of scripts/demo, everything it stores, and where it answers.
 # shellcheck disable=SC2034  # Each script uses some of them.
-demo_pid='' demo_directory='' postgres_port='' s3_port='' daemon_port=''
+demo_pid='' demo_directory='' postgres_port='' s3_port='' daemon_port='' prometheus_port=''
 
 # Loads these variables from what `scripts/demo` wrote.
 load_state() {
@@ -75,14 +75,23 @@ newest_backup() {
     basename "$newest"
 }
 
-# Fetches a path of the daemon; status line, headers and body. There may be no curl.
-fetch() {
+# Fetches a path from a port; status line, headers and body. There may be no curl.
+fetch_from() {
     local connection
-    exec {connection}<>"/dev/tcp/127.0.0.1/$daemon_port" || return 1
-    printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$1" >&"$connection"
+    exec {connection}<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&"$connection"
     timeout 10 cat <&"$connection"
     exec {connection}>&-
 } 2>/dev/null
+
+# The same of the daemon.
+fetch() { fetch_from "$daemon_port" "$1"; }
+
+# Whether Prometheus says that an alert of this name fires.
+fires() {
+    fetch_from "$prometheus_port" "/api/v1/query?query=ALERTS%7Balertname%3D%22$1%22%7D" |
+        grep -q '"alertstate":"firing"'
+}
 
 # The verdict over all archives, which comes before those of each, or nothing when the daemon does
 # not answer.

@@ -7,7 +7,6 @@ use chrono::Utc;
 
 use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
-use crate::assessment::BackupKind;
 use crate::assessment::GapEffect;
 use crate::assessment::NewestSegment;
 use crate::assessment::Promises;
@@ -19,6 +18,8 @@ use crate::assessment::candidate::Usability;
 use crate::assessment::catalogue::Pace;
 use crate::assessment::catalogue::Standing;
 use crate::assessment::cluster;
+use crate::assessment::description::describe;
+use crate::assessment::description::standing_finding;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
@@ -39,7 +40,6 @@ use crate::assessment::timelines;
 use crate::assessment::verdict::Verdict;
 use crate::assessment::windows;
 use crate::domain::backup::BackupId;
-use crate::domain::backup_info::BackupInfo;
 use crate::domain::segment::SegmentSize;
 use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
@@ -369,63 +369,6 @@ fn verdict(assessment: &Assessment) -> Verdict {
     reached.max(worst.unwrap_or(Verdict::Recoverable).min(ceiling))
 }
 
-fn standing_finding(standing: Standing) -> Option<Finding> {
-    match standing {
-        Standing::Complete(_) | Standing::Running | Standing::Unread | Standing::Snapshot => None,
-        Standing::Failed(
-            problem @ (Problem::BackupFailed { is_superseded: true, .. }
-            | Problem::BackupStuck { is_superseded: true, .. }),
-        ) => Some(Finding::notice(problem)),
-        Standing::Failed(problem) | Standing::Unusable(problem) => Some(Finding::risk(problem)),
-    }
-}
-
-fn describe(
-    backup: &ObservedBackup,
-    standing: &Standing,
-    candidate: Option<&Candidate<'_>>,
-) -> AssessedBackup {
-    let info = backup.parsed_info();
-    let (kind, reasons) = match (standing, candidate.map(|it| &it.usability)) {
-        (Standing::Complete(_), Some(Usability::Usable(_))) => (BackupKind::Usable, vec![]),
-        (
-            Standing::Complete(_),
-            Some(Usability::Unusable { reason, .. } | Usability::Unknown(reason)),
-        ) => (BackupKind::Unusable, vec![reason.clone()]),
-        (Standing::Complete(_), None) => {
-            let system = info.and_then(|info| info.system_identifier).unwrap_or_default();
-            let reason = format!(
-                "its WAL is not known to be whole: it could not be listed, or it belongs to \
-                 another PostgreSQL server (system identifier {system})"
-            );
-            (BackupKind::Unusable, vec![reason])
-        }
-        (Standing::Running, _) => (BackupKind::Running, vec!["it is running".to_owned()]),
-        (Standing::Failed(problem), _) => (BackupKind::Failed, vec![problem.to_string()]),
-        (Standing::Unusable(problem), _) => (BackupKind::Unusable, vec![problem.to_string()]),
-        (Standing::Unread, _) => {
-            let why = backup.unread().map_or_else(String::new, ToString::to_string);
-            (BackupKind::Unusable, vec![why])
-        }
-        (Standing::Snapshot, _) => {
-            let reason = "its data lies in volume snapshots, which are not looked at";
-            (BackupKind::Unusable, vec![reason.to_owned()])
-        }
-    };
-    let wal = info.and_then(|info| info.wal);
-    AssessedBackup {
-        id: backup.id.clone(),
-        status: info.map(|info| info.status),
-        kind,
-        reasons,
-        began_at: info.and_then(|info| info.began_at).or_else(|| backup.id.began_at()),
-        ended_at: info.and_then(|info| info.ended_at),
-        begin_wal: wal.map(|wal| wal.begin),
-        end_wal: wal.map(|wal| wal.end),
-        size_bytes: backup.size_bytes(),
-    }
-}
-
 impl Latest<'_> {
     fn new<'a>(route: &'a Route, candidates: &[Candidate<'_>]) -> Latest<'a> {
         let newest_restart = candidates
@@ -439,27 +382,6 @@ impl Latest<'_> {
             .map(|it| it.wal.first_required)
             .max();
         Latest { route, newest_restart }
-    }
-}
-
-impl Totals {
-    fn of(backups: &[ObservedBackup], inventory: &Inventory) -> Self {
-        let newest =
-            backups.iter().filter_map(ObservedBackup::parsed_info).max_by_key(|it| it.began_at);
-        let objects = |backup: &ObservedBackup| {
-            u64::try_from(backup.tars.len()).unwrap_or(u64::MAX)
-                + u64::from(!matches!(backup.info, Ok(None)))
-        };
-        Self {
-            base_objects: backups.iter().map(objects).sum(),
-            base_bytes: backups
-                .iter()
-                .fold(0, |sum, backup| sum.saturating_add(backup.size_bytes())),
-            wal_objects: inventory.object_count,
-            wal_bytes: inventory.size_bytes,
-            postgres_major: newest
-                .and_then(|info: &BackupInfo| Some(info.server_version? / 10_000)),
-        }
     }
 }
 
@@ -484,46 +406,10 @@ impl Assessment {
         }
     }
 
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         self.findings.sort_by_key(|finding| (finding.severity, finding.code()));
         self.backups.sort_by(|a, b| a.id.cmp(&b.id));
         self.windows.sort_by(|a, b| a.backup_id.cmp(&b.backup_id));
-    }
-
-    /// The same, in the memory of an earlier one where both say the same.
-    #[must_use]
-    pub fn settled(mut self, earlier: Option<&Self>) -> Self {
-        self.windows.settle(earlier.map(|earlier| &earlier.windows));
-        self.gaps.settle(earlier.map(|earlier| &earlier.gaps));
-        self.backups.settle(earlier.map(|earlier| &earlier.backups));
-        self.findings.settle(earlier.map(|earlier| &earlier.findings));
-        self
-    }
-
-    /// This attempt, which could not read everything, after an earlier one: what was read before
-    /// and not now stays as it was, and that it could not be read again is said.
-    pub fn succeeding(self, earlier: &Self) -> Self {
-        if self.newest_segment.is_some() || !self.windows.is_empty() {
-            // The lists were read; only the time of the last whole reading is older.
-            return Self { observed_at: earlier.observed_at, ..self };
-        }
-        let is_kept = |finding: &&Finding| {
-            !matches!(finding.problem, Problem::StoreUnreachable(_) | Problem::StoreDenied(_))
-                && !self.findings.contains(finding)
-        };
-        let mut findings = self.findings.clone();
-        findings.extend(earlier.findings.iter().filter(is_kept).cloned());
-        let mut kept = Self {
-            verdict: self.verdict,
-            checked_at: self.checked_at,
-            unreadable: self.unreadable,
-            findings,
-            promises: self.promises,
-            cluster: self.cluster,
-            ..earlier.clone()
-        };
-        kept.sort();
-        kept
     }
 }
 

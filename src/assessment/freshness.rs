@@ -28,8 +28,14 @@ pub(super) fn judge_backups(
     if let Some((ended_at, id)) = newest {
         let age = now - ended_at;
         let newest = id.clone();
-        return (age_max < age)
-            .then(|| Finding::risk(Problem::BackupOverdue { newest, age, age_max }));
+        if age <= age_max {
+            return None;
+        }
+        // One run that failed is for the day; after two in a row nobody should wait for it.
+        let interval = expected.schedule.as_ref().and_then(|it| it.interval_max(now));
+        let is_second = interval.is_some_and(|interval| age_max + interval < age);
+        let weigh = if is_second { Finding::urgent } else { Finding::risk };
+        return Some(weigh(Problem::BackupOverdue { newest, age, age_max }));
     }
     // A new cluster archives WAL before its first backup is due.
     let waited = now - inventory.oldest_upload_at?;

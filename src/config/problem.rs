@@ -27,6 +27,22 @@ impl Problem {
     }
 }
 
+impl ConfigError {
+    /// One problem, which shows only when what the configuration leaves open was asked for.
+    pub fn late(key: &str, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self(vec![Problem::new(key, expected, found)])
+    }
+
+    /// Neither the configuration nor Kubernetes can name an archive.
+    pub fn nothing_to_watch() -> Self {
+        Self::late(
+            "archives",
+            "at least one archive, or a way to Kubernetes (a ServiceAccount or a kubeconfig)",
+            "neither",
+        )
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().enumerate() {

@@ -12,6 +12,7 @@ use crate::domain::cluster::ClusterId;
 use crate::domain::cluster::DrillKind;
 use crate::domain::schedule::Schedule;
 use crate::observation::Reading;
+use crate::observation::Unreadable;
 
 /// A `Cluster` and everything in Kubernetes that belongs to its backups.
 #[derive(Clone, Debug, PartialEq)]
@@ -155,4 +156,43 @@ pub struct BadAnnotation {
     pub key: String,
     pub value: String,
     pub expected: String,
+}
+
+impl ObservedCluster {
+    /// A cluster of which only its name is known.
+    pub fn unreadable(id: ClusterId, why: Unreadable) -> Self {
+        Self {
+            id,
+            uid: String::new(),
+            created_at: None,
+            archiver: Archiver::Nobody,
+            store: Err(why.clone()),
+            activity: Activity::default(),
+            schedules: Err(why.clone()),
+            backups: Err(why),
+            plugin: None,
+            sharers: Vec::new(),
+            wal_archiving: None,
+            drills: Vec::new(),
+            bad_annotations: Vec::new(),
+        }
+    }
+
+    /// The same cluster at a time when Kubernetes cannot be read: what it is stays known, what it
+    /// is doing does not.
+    #[must_use]
+    pub fn unread(&self, unreadable: &Unreadable) -> Self {
+        Self {
+            activity: Activity {
+                system_identifier: self.activity.system_identifier,
+                is_replica: self.activity.is_replica,
+                ..Activity::default()
+            },
+            schedules: Err(unreadable.clone()),
+            backups: Err(unreadable.clone()),
+            plugin: self.plugin.as_ref().map(|_| Err(unreadable.clone())),
+            wal_archiving: None,
+            ..self.clone()
+        }
+    }
 }

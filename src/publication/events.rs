@@ -165,12 +165,14 @@ fn span(gap: &Gap) -> String {
 }
 
 fn findings(before: &Assessment, after: &Assessment) -> Vec<Event> {
-    let reason = |finding: &Finding| match finding.code() {
-        FindingCode::BackupOverdue | FindingCode::BackupNeverRan => Some(Reason::BaseBackupOverdue),
-        FindingCode::BackupFailed | FindingCode::BackupStuck | FindingCode::BackupIncomplete => {
-            Some(Reason::BackupFailed)
-        }
-        _ => None,
+    const OVERDUE: [FindingCode; 2] = [FindingCode::BackupOverdue, FindingCode::BackupNeverRan];
+    const FAILED: [FindingCode; 3] =
+        [FindingCode::BackupFailed, FindingCode::BackupStuck, FindingCode::BackupIncomplete];
+
+    let reason = |finding: &Finding| {
+        let code = finding.code();
+        let overdue = OVERDUE.contains(&code).then_some(Reason::BaseBackupOverdue);
+        overdue.or_else(|| FAILED.contains(&code).then_some(Reason::BackupFailed))
     };
     let key = |finding: &Finding| {
         // The age of what is overdue is another one at each look.

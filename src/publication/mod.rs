@@ -1,6 +1,7 @@
 //! Renders what was assessed: metrics, JSON, text, page. Decides nothing, reads no clock.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod cluster;
 pub mod events;
 pub mod metrics;
 pub mod nagios;

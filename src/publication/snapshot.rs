@@ -21,6 +21,16 @@ pub struct Snapshot {
     pub archives: Vec<WatchedArchive>,
     /// By name, each once.
     pub stores: Vec<StoreState>,
+    /// `None` where Kubernetes is not asked.
+    pub discovery: Option<Discovery>,
+}
+
+/// Whether Kubernetes told which clusters there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    Up,
+    /// Why it did not; what it told last is still watched.
+    Down(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +74,17 @@ impl Snapshot {
         stores.sort();
         stores.dedup_by(|next, kept| next.name == kept.name);
         let verdict = Verdict::worst(archives.iter().map(|archive| archive.assessment.verdict));
-        Self { generated_at, verdict, archives, stores }
+        Self { generated_at, verdict, archives, stores, discovery: None }
+    }
+
+    /// With what came of asking Kubernetes. What it did not tell may be anything.
+    #[must_use]
+    pub fn discovered(self, discovery: Option<Discovery>) -> Self {
+        let verdict = match discovery {
+            Some(Discovery::Down(_)) => self.verdict.max(Verdict::Unknown),
+            None | Some(Discovery::Up) => self.verdict,
+        };
+        Self { verdict, discovery, ..self }
     }
 
     /// Before the first cycle, when nothing is known.

@@ -21,11 +21,9 @@ use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
 use crate::service::clock;
 use crate::service::output;
-use crate::service::own_metrics::OwnMetrics;
+use crate::service::selection::Selection;
 use crate::service::watched::Watched;
 use crate::sources::limits;
-use crate::sources::s3::S3Clients;
-use crate::sources::stores::Stores;
 
 /// Two looks at a hole are this far apart: longer than an upload that was under way at the first.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -35,16 +33,12 @@ const UPLOADING_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// Checks, prints, and tells the worst verdict.
 pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
-    let metrics = OwnMetrics::register().context("register metrics")?;
-    let clients = S3Clients::new(clock::now, metrics.requests.clone());
-    let stores = Stores::new(clients, &config.chosen.credentials);
-    let checks = config.chosen.archives.into_iter().map(|archive| {
-        let watched = Watched::new(archive, &stores);
-        assess_once(watched)
-    });
+    let mut selection = Selection::of(config.chosen).await?;
+    let Selection { archives, discovery, .. } = &mut selection;
+    let checks = archives.drain(..).map(assess_once);
     let assessments: Vec<Assessment> =
         stream::iter(checks).buffered(limits::ARCHIVES_AT_ONCE).collect().await;
-    let snapshot = Snapshot::once(clock::now(), assessments);
+    let snapshot = Snapshot::once(clock::now(), assessments).discovered(discovery.take());
     print(&snapshot, config.output).context("print the result")?;
     Ok(snapshot.verdict)
 }

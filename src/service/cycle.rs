@@ -12,11 +12,14 @@ use tokio::time::interval;
 
 use crate::publication::snapshot::Snapshot;
 use crate::service::clock;
+use crate::service::event_writer;
+use crate::service::fleet::Fleet;
 use crate::service::health::Health;
 use crate::service::own_metrics::OwnMetrics;
 use crate::service::shutdown::Shutdown;
 use crate::service::spending::Spending;
 use crate::service::watched::Watched;
+use crate::sources::kubernetes::Kubernetes;
 use crate::sources::limits;
 
 /// How often what is done.
@@ -39,13 +42,18 @@ enum Wake {
     Shutdown,
 }
 
+/// How long the first cycle waits for the first lists of Kubernetes. What comes later joins a later
+/// cycle.
+const FIRST_LOOK_MAX: Duration = Duration::from_secs(20);
+
 /// Runs until shutdown is requested, which also ends a cycle that has begun: reads can be dropped.
-pub async fn run(
-    mut archives: Vec<Watched>,
-    rhythm: Rhythm,
-    outlets: Outlets,
-    mut shutdown: Shutdown,
-) {
+pub async fn run(mut fleet: Fleet, rhythm: Rhythm, outlets: Outlets, mut shutdown: Shutdown) {
+    if let Some(kubernetes) = fleet.kubernetes().cloned() {
+        tokio::select! {
+            _ = kubernetes.first_look(FIRST_LOOK_MAX) => {}
+            () = shutdown.requested() => return,
+        }
+    }
     let mut period = interval(rhythm.poll_interval);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut spending = Spending::default();
@@ -57,7 +65,7 @@ pub async fn run(
         match wake {
             Wake::Shutdown => return,
             Wake::Period => tokio::select! {
-                () = cycle(&mut archives, rhythm, &outlets) => {
+                () = cycle(&mut fleet, rhythm, &outlets) => {
                     outlets.metrics.note_monthly_cost(&mut spending);
                 }
                 () = shutdown.requested() => return,
@@ -66,18 +74,33 @@ pub async fn run(
     }
 }
 
-async fn cycle(archives: &mut [Watched], rhythm: Rhythm, outlets: &Outlets) {
-    let checks = stream::iter(archives.iter_mut());
+async fn cycle(fleet: &mut Fleet, rhythm: Rhythm, outlets: &Outlets) {
+    fleet.refresh(clock::now()).await;
+    let kubernetes = fleet.kubernetes().cloned();
+    let checks = stream::iter(fleet.watched().iter_mut());
     checks
-        .for_each_concurrent(limits::ARCHIVES_AT_ONCE, |watched| async move {
-            let began_at = Instant::now();
-            watched.check(rhythm.full_listing_interval).await;
-            outlets.metrics.observe_check(began_at.elapsed());
-            outlets.health.turned();
+        .for_each_concurrent(limits::ARCHIVES_AT_ONCE, |watched| {
+            let kubernetes = kubernetes.as_deref();
+            async move {
+                let began_at = Instant::now();
+                check(watched, rhythm, kubernetes).await;
+                outlets.metrics.observe_check(began_at.elapsed());
+                outlets.health.turned();
+            }
         })
         .await;
-    let published = archives.iter().filter_map(Watched::published);
-    let (archives, stores) = published.unzip();
-    outlets.snapshots.send_replace(Arc::new(Snapshot::new(clock::now(), archives, stores)));
+    let published = fleet.watched().iter().filter_map(|watched| watched.published());
+    let (archives, stores): (Vec<_>, Vec<_>) = published.unzip();
+    let stores = stores.into_iter().flatten().collect();
+    let snapshot = Snapshot::new(clock::now(), archives, stores).discovered(fleet.discovery());
+    outlets.snapshots.send_replace(Arc::new(snapshot));
     outlets.health.finished_cycle();
+}
+
+async fn check(watched: &mut Watched, rhythm: Rhythm, kubernetes: Option<&Kubernetes>) {
+    watched.check(rhythm.full_listing_interval).await;
+    let events = watched.take_events();
+    if let Some(kubernetes) = kubernetes {
+        event_writer::write(kubernetes, watched.charge(), events, clock::now()).await;
+    }
 }

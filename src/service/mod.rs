@@ -2,16 +2,20 @@
 
 mod agenda;
 pub mod build;
+pub mod charge;
 pub mod check;
 mod check_log;
 pub mod clock;
 pub mod cycle;
+mod event_writer;
+pub mod fleet;
 pub mod health;
 pub mod http;
 pub mod output;
 pub mod own_metrics;
 pub mod restore_plan;
 pub mod run;
+mod selection;
 pub mod shutdown;
 mod spending;
 pub mod telemetry;

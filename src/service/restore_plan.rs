@@ -4,17 +4,14 @@ use anyhow::Context;
 
 use crate::assessment::restore_plan::RestorePlan;
 use crate::assessment::restore_plan::Target;
+use crate::config::ConfigError;
 use crate::config::ONE_ARCHIVE;
 use crate::config::PlanOutput;
 use crate::config::RestorePlanConfig;
 use crate::publication::restore_plan::PlanDocument;
 use crate::service::check::assess_once;
-use crate::service::clock;
 use crate::service::output;
-use crate::service::own_metrics::OwnMetrics;
-use crate::service::watched::Watched;
-use crate::sources::s3::S3Clients;
-use crate::sources::stores::Stores;
+use crate::service::selection::Selection;
 
 /// Whether the target can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +23,14 @@ pub enum Answer {
 
 /// Reads the archive, prints the plan, and tells the answer.
 pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
-    let metrics = OwnMetrics::register().context("register metrics")?;
-    let clients = S3Clients::new(clock::now, metrics.requests.clone());
-    let stores = Stores::new(clients, &config.chosen.credentials);
-    let archive = config.chosen.archives.into_iter().next();
-    let archive = archive.with_context(|| format!("expected {ONE_ARCHIVE}"))?;
-    let assessment = assess_once(Watched::new(archive, &stores)).await;
+    let mut selection = Selection::of(config.chosen).await?;
+    let archives = &mut selection.archives;
+    if archives.len() > 1 {
+        let names: Vec<String> = archives.iter().map(|it| it.charge().id.to_string()).collect();
+        return Err(ConfigError::late("restore-plan", ONE_ARCHIVE, names.join(", ")).into());
+    }
+    let archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;
+    let assessment = assess_once(archive).await;
     let document = PlanDocument::new(&assessment, config.to.map_or(Target::Latest, Target::At));
     let text = match config.output {
         PlanOutput::Text => document.text(),

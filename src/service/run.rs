@@ -8,17 +8,19 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::config::ConfigError;
 use crate::publication::snapshot::Snapshot;
 use crate::service::clock;
 use crate::service::cycle;
 use crate::service::cycle::Outlets;
 use crate::service::cycle::Rhythm;
+use crate::service::fleet::Fleet;
 use crate::service::health::Health;
 use crate::service::http;
 use crate::service::http::Published;
 use crate::service::own_metrics::OwnMetrics;
 use crate::service::shutdown::Shutdown;
-use crate::service::watched::Watched;
+use crate::sources::kubernetes::Kubernetes;
 use crate::sources::s3::S3Clients;
 use crate::sources::stores::Stores;
 
@@ -41,14 +43,17 @@ pub async fn run_until(
     let metrics = OwnMetrics::register().context("register metrics")?;
     let clients = S3Clients::new(clock::now, metrics.requests.clone());
     let stores = Stores::new(clients, &config.credentials);
-    let archives: Vec<Watched> = config
-        .archives
-        .into_iter()
-        .map(|archive| {
-            let watched = Watched::new(archive, &stores).checked_every(config.poll_interval);
-            watched.polled(config.polling)
-        })
-        .collect();
+    let kubernetes =
+        Kubernetes::start(&config.kubernetes, config.credentials_from_object_store).await;
+    let kubernetes = kubernetes.context("reach Kubernetes")?;
+    if kubernetes.is_none() && config.archives.is_empty() {
+        return Err(ConfigError::nothing_to_watch().into());
+    }
+    let named = config.archives.len();
+    let kubernetes = kubernetes.map(Arc::new);
+    let fleet = Fleet::new(config.archives, config.expectations, stores)
+        .polled(config.polling, config.poll_interval)
+        .discovered_by(kubernetes.clone());
 
     let (snapshots, latest) = watch::channel(Arc::new(Snapshot::empty(clock::now())));
     let health = Health::new(config.poll_interval, shutdown.clone());
@@ -57,10 +62,15 @@ pub async fn run_until(
         poll_interval: config.poll_interval,
         full_listing_interval: config.full_listing_interval,
     };
-    tracing::info!(%address, archives = archives.len(), "watching; status page at http://{address}/");
+    tracing::info!(
+        %address,
+        archives = named,
+        kubernetes = kubernetes.is_some(),
+        "watching; status page at http://{address}/"
+    );
 
     let outlets = Outlets { snapshots, health, metrics };
-    let mut watching = tokio::spawn(cycle::run(archives, rhythm, outlets, shutdown.clone()));
+    let mut watching = tokio::spawn(cycle::run(fleet, rhythm, outlets, shutdown.clone()));
     let mut stop = shutdown.clone();
     let server = http::serve(listener, http::router(published), async move {
         stop.requested().await;

@@ -13,15 +13,16 @@ use crate::assessment::Assessment;
 use crate::assessment::Subject;
 use crate::assessment::assess;
 use crate::assessment::assess_and_ask;
+use crate::assessment::assess_without_archive;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::verdict::Verdict;
-use crate::config::ArchiveConfig;
-use crate::config::BaseBackupAgeMax;
 use crate::config::Polling;
 use crate::domain::archive_id::StoreAddress;
 use crate::observation::Observation;
 use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
+use crate::publication::events;
+use crate::publication::events::Event;
 use crate::publication::snapshot::CheckCounts;
 use crate::publication::snapshot::StoreState;
 use crate::publication::snapshot::WatchedArchive;
@@ -29,6 +30,7 @@ use crate::publication::snapshot::is_answering;
 use crate::publication::snapshot::store_name;
 use crate::service::agenda::Agenda;
 use crate::service::agenda::Signs;
+use crate::service::charge::Charge;
 use crate::service::check_log::log_check;
 use crate::service::clock;
 use crate::sources::collect::Collector;
@@ -39,48 +41,65 @@ use crate::sources::stores::Stores;
 
 /// An archive, what it is held to, and what is known of it.
 pub struct Watched {
-    config: ArchiveConfig,
+    charge: Charge,
     subject: Subject,
-    collector: Collector,
+    /// `None` for a cluster that has no archive.
+    reader: Option<Reader>,
+    polling: Polling,
     check_interval: Option<TimeDelta>,
-    agenda: Agenda,
     latest: Option<Arc<Assessment>>,
     /// The verdict of the last reading that missed nothing.
     last_whole_verdict: Option<Verdict>,
     checks: CheckCounts,
+    /// What changed with the last check.
+    events: Vec<Event>,
+}
+
+/// What reads one archive, and when what.
+struct Reader {
+    collector: Collector,
+    agenda: Agenda,
 }
 
 /// Rounds of opening segments after one listing. A commit is looked for in up to sixteen segments
 /// one after the other, and the border between two servers' WAL is found by halving.
 const PROBE_ROUNDS_MAX: usize = 40;
 
-/// How long a scheduled backup may take before it counts as overdue.
-const BACKUP_DURATION_GRACE: TimeDelta = TimeDelta::hours(2);
-
 /// A segment that may still be on its way is looked for until it counts as missing, and a few
 /// polls longer.
 const AWAITED_BEYOND_GRACE: TimeDelta = TimeDelta::minutes(5);
 
 impl Watched {
-    pub fn new(config: ArchiveConfig, stores: &Stores) -> Self {
-        let store = stores.open(&config.address);
-        Self::of_store(config, store)
+    pub fn new(charge: impl Into<Charge>, stores: &Stores) -> Self {
+        let charge = charge.into();
+        let store = charge.address.as_ref().map(|address| match &charge.credentials {
+            Some(credentials) => stores.open_with(address, credentials),
+            None => stores.open(address),
+        });
+        Self::opened(charge, store)
     }
 
     /// The same, with a store that was opened already.
-    pub fn of_store(config: ArchiveConfig, store: Arc<dyn ObjectStore>) -> Self {
-        let collector = Collector::new(store, config.address.folder());
-        let subject = Subject { archive: config.id.clone(), address: Some(config.address.clone()) };
-        let agenda = Agenda::new(Polling::List, &config.address);
+    pub fn of_store(charge: impl Into<Charge>, store: Arc<dyn ObjectStore>) -> Self {
+        Self::opened(charge.into(), Some(store))
+    }
+
+    fn opened(charge: Charge, store: Option<Arc<dyn ObjectStore>>) -> Self {
+        let subject = charge.subject();
+        let reader = charge.address.as_ref().zip(store).map(|(address, store)| Reader {
+            collector: Collector::new(store, address.folder()),
+            agenda: Agenda::new(Polling::List, address),
+        });
         Self {
-            config,
+            charge,
             subject,
-            collector,
+            reader,
+            polling: Polling::List,
             check_interval: None,
-            agenda,
             latest: None,
             last_whole_verdict: None,
             checks: CheckCounts::default(),
+            events: Vec::new(),
         }
     }
 
@@ -91,14 +110,31 @@ impl Watched {
 
     /// A directory is listed at every poll, since that costs nothing.
     #[must_use]
-    pub fn polled(self, polling: Polling) -> Self {
-        let address = &self.config.address;
-        let polling = match address.store {
-            StoreAddress::S3 { .. } => polling,
-            StoreAddress::Directory(_) => Polling::List,
-        };
-        let agenda = Agenda::new(polling, address);
-        Self { agenda, ..self }
+    pub fn polled(mut self, polling: Polling) -> Self {
+        self.polling = polling;
+        if let (Some(reader), Some(address)) = (&mut self.reader, &self.charge.address) {
+            let polling = match address.store {
+                StoreAddress::S3 { .. } => polling,
+                StoreAddress::Directory(_) => Polling::List,
+            };
+            reader.agenda = Agenda::new(polling, address);
+        }
+        self
+    }
+
+    /// Takes over what is said of the archive now. What was read stays, unless it was another
+    /// archive or another key to it.
+    #[must_use]
+    pub fn updated(self, charge: Charge, stores: &Stores) -> Self {
+        if self.charge.address == charge.address && self.charge.credentials == charge.credentials {
+            return Self { charge, ..self };
+        }
+        let (polling, check_interval) = (self.polling, self.check_interval);
+        Self { check_interval, ..Self::new(charge, stores) }.polled(polling)
+    }
+
+    pub const fn charge(&self) -> &Charge {
+        &self.charge
     }
 
     /// Reads and judges the archive, completely if the last complete listing is that long ago.
@@ -106,32 +142,44 @@ impl Watched {
         let began_at = Instant::now();
         let now = clock::now();
         let expected = self.expectations(now);
-        let listing = self.agenda.next(complete_every, self.signs(&expected, now));
+        let listing = self.next_listing(complete_every, &expected, now);
         let assessment =
             match timeout(limits::ARCHIVE_READ, self.read(listing, &expected, now)).await {
                 Ok(assessment) => assessment,
-                Err(_) => self.timed_out(&expected, now),
+                Err(_) => self.unread(too_slow(), &expected, now),
             };
-        if assessment.observed_at == Some(now) {
-            self.agenda.note(listing, began_at);
-        } else {
-            self.agenda.note_failure();
+        if let Some(Reader { agenda, .. }) = &mut self.reader {
+            match assessment.observed_at {
+                Some(at) if at == now => agenda.note(listing, began_at),
+                _ => agenda.note_failure(),
+            }
         }
         self.checks.count(assessment.unreadable);
         let assessment = self.with_last_values(assessment).settled(self.latest.as_deref());
         let assessment = Arc::new(assessment);
         let before = self.latest.as_ref().map(|latest| latest.verdict);
         log_check(before, &assessment, began_at.elapsed());
+        self.events = match &self.latest {
+            Some(latest) => events::changes(latest, &assessment),
+            None => Vec::new(),
+        };
         self.latest = Some(Arc::clone(&assessment));
         assessment
     }
 
     /// What to publish; `None` before the first check.
-    pub fn published(&self) -> Option<(WatchedArchive, StoreState)> {
+    pub fn published(&self) -> Option<(WatchedArchive, Option<StoreState>)> {
         let assessment = Arc::clone(self.latest.as_ref()?);
-        let name = store_name(&self.config.address.store);
-        let state = StoreState { name: name.clone(), is_up: is_answering(assessment.unreadable) };
-        Some((WatchedArchive { assessment, object_store: Some(name), checks: self.checks }, state))
+        let address = self.charge.address.as_ref();
+        let object_store = address.map(|address| store_name(&address.store));
+        let is_up = is_answering(assessment.unreadable);
+        let state = object_store.clone().map(|name| StoreState { name, is_up });
+        Some((WatchedArchive { assessment, object_store, checks: self.checks }, state))
+    }
+
+    /// What the last check changed, for the Events of the cluster.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
     }
 
     /// Reads everything once more and judges it with another grace.
@@ -141,18 +189,14 @@ impl Watched {
         self.read(Listing::Complete, &expected, now).await
     }
 
-    /// WAL is late once it is half as old as it may be; the rest is time enough to look for it.
-    fn signs(&self, expected: &Expectations, now: DateTime<Utc>) -> Signs {
-        let age = self.collector.newest_segment_age(now);
-        let is_late = |age_max: &TimeDelta| age.is_some_and(|age| *age_max / 2 <= age);
-        let late_every = expected.wal_age_max.filter(is_late).map(|age_max| age_max / 4);
-        let awaited_max = expected.uploading_grace + AWAITED_BEYOND_GRACE;
-        Signs {
-            has_lost_wal: self.collector.has_lost_wal(),
-            awaits_segment: self.collector.awaits_segment(awaited_max, now),
-            is_backup_running: self.collector.is_backup_running(now),
-            late_every: late_every.and_then(|every| every.to_std().ok()),
-        }
+    fn next_listing(
+        &self,
+        complete_every: Duration,
+        expected: &Expectations,
+        now: DateTime<Utc>,
+    ) -> Listing {
+        let Some(Reader { collector, agenda }) = &self.reader else { return Listing::Complete };
+        agenda.next(complete_every, signs(collector, expected, now))
     }
 
     async fn read(
@@ -161,29 +205,39 @@ impl Watched {
         expected: &Expectations,
         now: DateTime<Utc>,
     ) -> Assessment {
+        let cluster = self.charge.cluster.clone();
+        let Some(Reader { collector, .. }) = &mut self.reader else {
+            return self.without_archive(expected, now);
+        };
         if listing == Listing::Complete {
-            self.collector.forget_probes();
+            collector.forget_probes();
         }
-        let mut seen = self.collector.observe(listing, now).await;
+        let mut seen = collector.observe(listing, now).await;
+        seen.cluster = cluster;
         for _ in 0..PROBE_ROUNDS_MAX {
             let (assessment, mut wanted) = assess_and_ask(&self.subject, &seen, expected, now);
             wanted.retain(|id| !seen.probes.contains_key(id));
             if wanted.is_empty() {
                 return assessment;
             }
-            self.collector.probe(&mut seen, &wanted).await;
+            collector.probe(&mut seen, &wanted).await;
         }
         assess(&self.subject, &seen, expected, now)
     }
 
-    /// An archive that takes too long is unread.
-    fn timed_out(&self, expected: &Expectations, now: DateTime<Utc>) -> Assessment {
-        let unreadable = Unreadable {
-            what: "read the archive".to_owned(),
-            why: format!("it took more than {} s", limits::ARCHIVE_READ.as_secs()),
-            reason: UnreadableReason::Timeout,
-        };
-        let seen = Observation::unread_archive(now, unreadable);
+    fn without_archive(&self, expected: &Expectations, now: DateTime<Utc>) -> Assessment {
+        match self.charge.cluster.as_deref() {
+            Some(cluster) => assess_without_archive(&self.subject, cluster, expected, now),
+            // Only Kubernetes knows clusters without an archive.
+            None => self.unread("it has no address".to_owned(), expected, now),
+        }
+    }
+
+    fn unread(&self, why: String, expected: &Expectations, now: DateTime<Utc>) -> Assessment {
+        let what = "read the archive".to_owned();
+        let unreadable = Unreadable { what, why, reason: UnreadableReason::Timeout };
+        let mut seen = Observation::unread_archive(now, unreadable);
+        seen.cluster.clone_from(&self.charge.cluster);
         assess(&self.subject, &seen, expected, now)
     }
 
@@ -205,28 +259,30 @@ impl Watched {
     }
 
     fn expectations(&self, now: DateTime<Utc>) -> Expectations {
-        let config = &self.config.expectations;
-        let schedule = self.config.schedule.clone();
-        Expectations {
-            base_backup_age_max: match config.base_backup_age_max {
-                None => None,
-                Some(BaseBackupAgeMax::Exactly(age)) => Some(age),
-                Some(BaseBackupAgeMax::FromSchedule) => schedule
-                    .as_ref()
-                    .and_then(|schedule| schedule.interval_max(now))
-                    .map(|interval| interval + BACKUP_DURATION_GRACE),
-            },
-            wal_age_max: config.wal_age_max,
-            uploading_grace: config.uploading_grace.unwrap_or_else(TimeDelta::zero),
-            retention: self.config.retention_policy.as_ref().map(|policy| policy.window()),
-            schedule,
-            check_interval: self.check_interval,
-            acknowledge_gap_before: config.acknowledge_gap_before,
-        }
+        self.charge.expectations(self.check_interval, now)
     }
 
     /// Whether somebody said how long an upload may take.
     pub const fn has_uploading_grace(&self) -> bool {
-        self.config.expectations.uploading_grace.is_some()
+        self.charge.expectations.uploading_grace.is_some()
+    }
+}
+
+/// An archive that takes too long is unread.
+fn too_slow() -> String {
+    format!("it took more than {} s", limits::ARCHIVE_READ.as_secs())
+}
+
+/// WAL is late once it is half as old as it may be; the rest is time enough to look for it.
+fn signs(collector: &Collector, expected: &Expectations, now: DateTime<Utc>) -> Signs {
+    let age = collector.newest_segment_age(now);
+    let is_late = |age_max: &TimeDelta| age.is_some_and(|age| *age_max / 2 <= age);
+    let late_every = expected.wal_age_max.filter(is_late).map(|age_max| age_max / 4);
+    let awaited_max = expected.uploading_grace + AWAITED_BEYOND_GRACE;
+    Signs {
+        has_lost_wal: collector.has_lost_wal(),
+        awaits_segment: collector.awaits_segment(awaited_max, now),
+        is_backup_running: collector.is_backup_running(now),
+        late_every: late_every.and_then(|every| every.to_std().ok()),
     }
 }

@@ -19,7 +19,6 @@ use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::backup::BackupId;
-use crate::domain::backup::BackupStatus;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::schedule::Schedule;
 use crate::observation::cluster::BackupResource;
@@ -29,8 +28,12 @@ use crate::observation::cluster::ObservedSchedule;
 /// What nobody promised to keep for longer.
 const WINDOW: TimeDelta = TimeDelta::days(30);
 
-/// A backup that is due is awaited this long, and one that runs longer is stuck.
+/// A backup that is due is awaited this long, and one that runs longer is stuck, unless earlier ones
+/// took as long.
 const RUN_MAX: TimeDelta = TimeDelta::hours(3);
+
+/// How much longer than the longest one before a backup may run.
+const RUN_FACTOR: i32 = 3;
 
 /// The catalogue is looked at every ten minutes.
 const CATALOGUE_GRACE: TimeDelta = TimeDelta::minutes(20);
@@ -89,7 +92,7 @@ fn judge_one(
         | BackupPhase::WalArchivingFailing
         | BackupPhase::Invalid
         | BackupPhase::Other(_) => {
-            if case.now - began_at <= RUN_MAX {
+            if case.now - began_at <= run_max(all) {
                 return None;
             }
             let blocks = resource.schedule.clone();
@@ -117,6 +120,13 @@ fn newest_success(all: &[&BackupResource], case: &Case<'_>) -> Option<DateTime<U
     stored.chain(completed.filter_map(|it| it.started_at)).max()
 }
 
+fn run_max(all: &[&BackupResource]) -> TimeDelta {
+    let completed = all.iter().filter(|it| it.phase == BackupPhase::Completed);
+    let longest = completed.filter_map(|it| Some(it.stopped_at? - it.started_at?)).max();
+    let scaled = longest.and_then(|longest| longest.checked_mul(RUN_FACTOR));
+    scaled.map_or(RUN_MAX, |scaled| scaled.max(RUN_MAX))
+}
+
 fn count(case: &Case<'_>, resources: &[&BackupResource]) -> Option<ScheduledBackups> {
     let stored = case.backups?;
     let mut total = None;
@@ -128,7 +138,7 @@ fn count(case: &Case<'_>, resources: &[&BackupResource]) -> Option<ScheduledBack
         });
         let mine: BTreeMap<DateTime<Utc>, &BackupResource> =
             mine.filter_map(|it| Some((slot_of(it, &observed.name)?, *it))).collect();
-        let runs = Runs { case, stored, mine };
+        let runs = Runs { case, stored, mine, run_max: run_max(resources) };
         let start = case.now - case.window();
         let start = observed.created_at.map_or(start, |created_at| created_at.max(start));
         for (slot, next) in slots(schedule, start, case.now) {
@@ -174,41 +184,41 @@ struct Runs<'a> {
     stored: &'a [AssessedBackup],
     /// The `Backup`s of one schedule by their slots.
     mine: BTreeMap<DateTime<Utc>, &'a BackupResource>,
+    run_max: TimeDelta,
 }
 
 impl Runs<'_> {
     /// `None` while it is not decided.
     fn outcome(&self, slot: DateTime<Utc>, next: DateTime<Utc>) -> Option<Outcome> {
-        let tried: Vec<&&BackupResource> = self.mine.range(slot..next).map(|(_, it)| it).collect();
+        let tried: Vec<&BackupResource> = self.mine.range(slot..next).map(|(_, it)| *it).collect();
         let is_within = |backup: &&AssessedBackup| {
             backup.began_at.is_some_and(|began_at| slot <= began_at && began_at < next)
         };
-        let in_slot = || self.stored.iter().filter(is_within);
-        let is_stored = tried.iter().any(|it| {
-            it.backup_id.as_ref().and_then(|id| self.case.stored(id)).is_some_and(is_finished)
-        });
-        if is_stored || in_slot().any(is_finished) {
+        let named = tried.iter().filter_map(|it| self.case.stored(it.backup_id.as_ref()?));
+        let stored: Vec<&AssessedBackup> =
+            named.chain(self.stored.iter().filter(is_within)).collect();
+        if stored.iter().any(|backup| backup.is_usable()) {
             return Some(Outcome::Completed);
         }
-        let is_young = self.case.now - slot < RUN_MAX;
-        let is_open =
-            |it: &&BackupResource| !it.phase.is_final() || it.phase == BackupPhase::Completed;
-        if is_young && (tried.iter().any(|it| is_open(it)) || in_slot().any(is_running)) {
+        // Its backup.info could not be read.
+        if stored.iter().any(|it| it.status.is_none() && it.kind != BackupKind::Failed) {
             return None;
         }
-        if !tried.is_empty() || in_slot().any(|backup| backup.kind == BackupKind::Failed) {
+        let is_young = self.case.now - slot < self.run_max;
+        let is_open =
+            |it: &&BackupResource| !it.phase.is_final() || it.phase == BackupPhase::Completed;
+        // The last WAL of a finished one may still come.
+        let is_running = |it: &&AssessedBackup| it.kind != BackupKind::Failed;
+        if is_young
+            && (tried.iter().any(is_open) || stored.iter().copied().any(|it| is_running(&it)))
+        {
+            return None;
+        }
+        if !tried.is_empty() || !stored.is_empty() {
             return Some(Outcome::Failed);
         }
         (!is_young).then_some(Outcome::Missed)
     }
-}
-
-fn is_finished(backup: &AssessedBackup) -> bool {
-    backup.status == Some(BackupStatus::Done) && backup.kind != BackupKind::Failed
-}
-
-fn is_running(backup: &AssessedBackup) -> bool {
-    backup.kind == BackupKind::Running
 }
 
 impl Case<'_> {

@@ -20,7 +20,13 @@ use crate::observation::cluster::StoreFacts;
 
 pub(super) fn judge(cluster: &ObservedCluster, now: DateTime<Utc>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut risk = |setup| findings.push(Finding::risk(Problem::Setup(setup)));
+    // One API server that cannot be read fails every kind the same way.
+    let mut risk = |setup| {
+        let finding = Finding::risk(Problem::Setup(setup));
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    };
     if cluster.archiver == (Archiver::Plugin { is_wal_archiver: false }) {
         risk(Setup::WalArchiverNotEnabled);
     }

@@ -515,3 +515,25 @@ fn forbidden() -> Unreadable {
         reason: UnreadableReason::Auth,
     }
 }
+
+#[test]
+fn a_finished_backup_that_cannot_be_restored_is_no_success() {
+    let mut example = Example::healthy();
+    example.stored()[4].kind = BackupKind::Unusable;
+    assert_eq!((example.runs().completed, example.runs().failed), (8, 1));
+    // Nobody knows what it is.
+    example.stored()[4].status = None;
+    assert_eq!((example.runs().expected, example.runs().completed), (8, 8));
+}
+
+#[test]
+fn a_backup_may_take_as_long_as_others_did() {
+    let mut example = Example::healthy();
+    for resource in example.resources() {
+        resource.stopped_at = resource.started_at.map(|at| at + TimeDelta::hours(8));
+    }
+    let last = example.resources().last_mut().unwrap();
+    (last.phase, last.stopped_at, last.backup_id) = (BackupPhase::Started, None, None);
+    example.stored().pop();
+    assert_eq!(example.codes(), []);
+}

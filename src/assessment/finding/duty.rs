@@ -13,6 +13,8 @@ use crate::domain::backup::BackupId;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::cluster::DrillKind;
 
+const SUPERSEDED: &str = "; a later backup succeeded";
+
 /// A duty that somebody has and does not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Duty {
@@ -157,14 +159,14 @@ impl fmt::Display for Duty {
                 if let Some(schedule) = blocks {
                     write!(f, " and blocks ScheduledBackup {schedule}")?;
                 }
-                f.write_str(superseded(*is_superseded))
+                f.write_str(if *is_superseded { SUPERSEDED } else { "" })
             }
             Self::BackupFailed { resource, error, is_superseded } => {
                 write!(f, "Backup {resource} failed")?;
                 if let Some(error) = error {
                     write!(f, ": {error}")?;
                 }
-                f.write_str(superseded(*is_superseded))
+                f.write_str(if *is_superseded { SUPERSEDED } else { "" })
             }
             Self::BackupAbsent { resource, backup } => write!(
                 f,
@@ -201,10 +203,6 @@ impl fmt::Display for Duty {
             }
         }
     }
-}
-
-fn superseded(is_superseded: bool) -> &'static str {
-    if is_superseded { "; a later backup succeeded" } else { "" }
 }
 
 fn time(at: DateTime<Utc>) -> String {

@@ -231,8 +231,8 @@ impl fmt::Display for Setup {
             }
             Self::ScheduleWrongMethod { schedule, method } => write!(
                 f,
-                "ScheduledBackup {schedule} asks for method {method}, not for the plugin that \
-                 archives this cluster's WAL"
+                "ScheduledBackup {schedule} asks for method {method}, not for the one that archives \
+                 this cluster's WAL"
             ),
             Self::WalArchiverNotEnabled => {
                 f.write_str("the plugin is not the WAL archiver: isWALArchiver is not true")

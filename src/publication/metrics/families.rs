@@ -43,6 +43,11 @@ pub(super) const FAMILIES: &[Family] = &[
         .labels(&["version", "revision", "rustc"]),
     fleet(name!("archives"), "Number of archives that are watched.", reading::archives),
     fleet(
+        name!("kubernetes_up"),
+        "Whether Kubernetes told which clusters there are.",
+        reading::kubernetes_up,
+    ),
+    fleet(
         name!("object_store_up"),
         "Whether the object store answered when it was asked last.",
         reading::object_store_up,

@@ -7,10 +7,12 @@ use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
 use crate::assessment::TimeSource;
+use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
 use crate::assessment::finding::duration;
 use crate::assessment::verdict::Verdict;
+use crate::publication::cluster;
 use crate::publication::report::paper::Paper;
 use crate::publication::runbook;
 use crate::publication::span::newest_span;
@@ -39,7 +41,26 @@ pub(super) fn write_archive(paper: &mut Paper, assessment: &Assessment, now: Dat
         write_moments(paper, assessment, now);
         write_backups(paper, assessment);
     }
+    if let Some(cluster) = &assessment.cluster {
+        write_cluster(paper, cluster);
+    }
     write_steps(paper, assessment);
+}
+
+fn write_cluster(paper: &mut Paper, state: &ClusterState) {
+    let lines = [
+        ("state       ", state.phase.clone()),
+        ("silence     ", state.silence.as_ref().map(cluster::silence)),
+        ("schedule    ", cluster::schedules(state)),
+        ("backups due ", state.scheduled.map(cluster::scheduled)),
+    ];
+    let drills = state.drills.iter().map(|drill| ("drill       ", Some(cluster::drill(drill))));
+    paper.heading("IN KUBERNETES");
+    for (label, text) in lines.into_iter().chain(drills) {
+        if let Some(text) = text {
+            paper.item(2, label, &text);
+        }
+    }
 }
 
 fn write_findings(paper: &mut Paper, assessment: &Assessment) {

@@ -1,0 +1,91 @@
+//! Base backups as readers of an assessment are told of them.
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::BackupKind;
+use crate::assessment::Totals;
+use crate::assessment::candidate::Candidate;
+use crate::assessment::candidate::Usability;
+use crate::assessment::catalogue::Standing;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::domain::backup_info::BackupInfo;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::inventory::Inventory;
+
+pub(super) fn standing_finding(standing: Standing) -> Option<Finding> {
+    match standing {
+        Standing::Complete(_) | Standing::Running | Standing::Unread | Standing::Snapshot => None,
+        Standing::Failed(
+            problem @ (Problem::BackupFailed { is_superseded: true, .. }
+            | Problem::BackupStuck { is_superseded: true, .. }),
+        ) => Some(Finding::notice(problem)),
+        Standing::Failed(problem) | Standing::Unusable(problem) => Some(Finding::risk(problem)),
+    }
+}
+
+pub(super) fn describe(
+    backup: &ObservedBackup,
+    standing: &Standing,
+    candidate: Option<&Candidate<'_>>,
+) -> AssessedBackup {
+    let info = backup.parsed_info();
+    let (kind, reasons) = match (standing, candidate.map(|it| &it.usability)) {
+        (Standing::Complete(_), Some(Usability::Usable(_))) => (BackupKind::Usable, vec![]),
+        (
+            Standing::Complete(_),
+            Some(Usability::Unusable { reason, .. } | Usability::Unknown(reason)),
+        ) => (BackupKind::Unusable, vec![reason.clone()]),
+        (Standing::Complete(_), None) => {
+            let system = info.and_then(|info| info.system_identifier).unwrap_or_default();
+            let reason = format!(
+                "its WAL is not known to be whole: it could not be listed, or it belongs to \
+                 another PostgreSQL server (system identifier {system})"
+            );
+            (BackupKind::Unusable, vec![reason])
+        }
+        (Standing::Running, _) => (BackupKind::Running, vec!["it is running".to_owned()]),
+        (Standing::Failed(problem), _) => (BackupKind::Failed, vec![problem.to_string()]),
+        (Standing::Unusable(problem), _) => (BackupKind::Unusable, vec![problem.to_string()]),
+        (Standing::Unread, _) => {
+            let why = backup.unread().map_or_else(String::new, ToString::to_string);
+            (BackupKind::Unusable, vec![why])
+        }
+        (Standing::Snapshot, _) => {
+            let reason = "its data lies in volume snapshots, which are not looked at";
+            (BackupKind::Unusable, vec![reason.to_owned()])
+        }
+    };
+    let wal = info.and_then(|info| info.wal);
+    AssessedBackup {
+        id: backup.id.clone(),
+        status: info.map(|info| info.status),
+        kind,
+        reasons,
+        began_at: info.and_then(|info| info.began_at).or_else(|| backup.id.began_at()),
+        ended_at: info.and_then(|info| info.ended_at),
+        begin_wal: wal.map(|wal| wal.begin),
+        end_wal: wal.map(|wal| wal.end),
+        size_bytes: backup.size_bytes(),
+    }
+}
+
+impl Totals {
+    pub(super) fn of(backups: &[ObservedBackup], inventory: &Inventory) -> Self {
+        let newest =
+            backups.iter().filter_map(ObservedBackup::parsed_info).max_by_key(|it| it.began_at);
+        let objects = |backup: &ObservedBackup| {
+            u64::try_from(backup.tars.len()).unwrap_or(u64::MAX)
+                + u64::from(!matches!(backup.info, Ok(None)))
+        };
+        Self {
+            base_objects: backups.iter().map(objects).sum(),
+            base_bytes: backups
+                .iter()
+                .fold(0, |sum, backup| sum.saturating_add(backup.size_bytes())),
+            wal_objects: inventory.object_count,
+            wal_bytes: inventory.size_bytes,
+            postgres_major: newest
+                .and_then(|info: &BackupInfo| Some(info.server_version? / 10_000)),
+        }
+    }
+}

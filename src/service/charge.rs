@@ -1,0 +1,144 @@
+//! What is to be watched: said by the configuration, found in Kubernetes, or both.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::assessment::Subject;
+use crate::assessment::expectations::Expectations;
+use crate::config::ArchiveConfig;
+use crate::config::BaseBackupAgeMax;
+use crate::config::ExpectationConfig;
+use crate::config::FlagExpectations;
+use crate::domain::archive_id::ArchiveAddress;
+use crate::domain::archive_id::ArchiveId;
+use crate::domain::cluster::ClusterId;
+use crate::domain::retention_policy::RetentionPolicy;
+use crate::domain::schedule::Schedule;
+use crate::observation::Unreadable;
+use crate::observation::cluster::ObservedCluster;
+use crate::sources::kubernetes::Discovered;
+use crate::sources::s3::CredentialSource;
+
+/// One archive, or one cluster without an archive, and what it is held to.
+#[derive(Clone, Debug)]
+pub struct Charge {
+    pub id: ArchiveId,
+    /// `None` for a cluster that has no archive.
+    pub address: Option<ArchiveAddress>,
+    /// `None` for those of the configuration.
+    pub credentials: Option<CredentialSource>,
+    pub retention_policy: Option<RetentionPolicy>,
+    pub schedule: Option<Schedule>,
+    pub expectations: ExpectationConfig,
+    /// `None` for an archive that only the configuration names.
+    pub cluster: Option<Arc<ObservedCluster>>,
+}
+
+/// How long a scheduled backup may take before it counts as overdue.
+const BACKUP_DURATION_GRACE: TimeDelta = TimeDelta::hours(2);
+
+impl From<ArchiveConfig> for Charge {
+    fn from(config: ArchiveConfig) -> Self {
+        Self {
+            id: config.id,
+            address: Some(config.address),
+            credentials: None,
+            retention_policy: config.retention_policy,
+            schedule: config.schedule,
+            expectations: config.expectations,
+            cluster: None,
+        }
+    }
+}
+
+impl Charge {
+    /// What Kubernetes shows, to be opened with these credentials.
+    pub fn discovered(found: Discovered, credentials: Option<CredentialSource>) -> Self {
+        Self {
+            id: found.id,
+            address: found.address,
+            credentials,
+            retention_policy: found.retention_policy,
+            schedule: found.schedule,
+            expectations: found.expectations,
+            cluster: Some(Arc::new(found.cluster)),
+        }
+    }
+
+    /// A cluster of which only its name is known.
+    pub fn unreadable(id: ClusterId, why: Unreadable, expectations: ExpectationConfig) -> Self {
+        let archive = ArchiveId {
+            namespace: id.namespace.clone(),
+            cluster: id.name.clone(),
+            server_name: id.name.clone(),
+        };
+        Self {
+            id: archive,
+            address: None,
+            credentials: None,
+            retention_policy: None,
+            schedule: None,
+            expectations,
+            cluster: Some(Arc::new(ObservedCluster::unreadable(id, why))),
+        }
+    }
+
+    /// The same while Kubernetes cannot tell of its cluster.
+    #[must_use]
+    pub fn unread(&self, unreadable: &Unreadable) -> Self {
+        let cluster = self.cluster.as_ref().map(|cluster| Arc::new(cluster.unread(unreadable)));
+        Self { cluster, ..self.clone() }
+    }
+
+    /// What the configuration says, with what Kubernetes knows of the same archive: its cluster,
+    /// and what the configuration leaves open.
+    #[must_use]
+    pub fn joined(self, found: Self) -> Self {
+        Self {
+            retention_policy: self.retention_policy.or(found.retention_policy),
+            schedule: self.schedule.or(found.schedule),
+            cluster: found.cluster,
+            ..self
+        }
+    }
+
+    /// Flags win over what the cluster declares.
+    #[must_use]
+    pub fn held_to(self, flags: &FlagExpectations) -> Self {
+        let retention_policy = flags.retention_policy.clone().or(self.retention_policy);
+        let expectations = flags.expectations.or(self.expectations);
+        Self { retention_policy, expectations, ..self }
+    }
+
+    pub fn subject(&self) -> Subject {
+        Subject { archive: self.id.clone(), address: self.address.clone() }
+    }
+
+    pub fn expectations(
+        &self,
+        check_interval: Option<TimeDelta>,
+        now: DateTime<Utc>,
+    ) -> Expectations {
+        let config = &self.expectations;
+        let schedule = self.schedule.clone();
+        Expectations {
+            base_backup_age_max: match config.base_backup_age_max {
+                None => None,
+                Some(BaseBackupAgeMax::Exactly(age)) => Some(age),
+                Some(BaseBackupAgeMax::FromSchedule) => schedule
+                    .as_ref()
+                    .and_then(|schedule| schedule.interval_max(now))
+                    .map(|interval| interval + BACKUP_DURATION_GRACE),
+            },
+            wal_age_max: config.wal_age_max,
+            uploading_grace: config.uploading_grace.unwrap_or_else(TimeDelta::zero),
+            retention: self.retention_policy.as_ref().map(RetentionPolicy::window),
+            schedule,
+            check_interval,
+            acknowledge_gap_before: config.acknowledge_gap_before,
+        }
+    }
+}
