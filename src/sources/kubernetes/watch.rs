@@ -177,7 +177,7 @@ impl<K: Kind> Watch<K> {
                 self.listed.get_or_insert_default().insert(name, object);
             }
             Event::InitDone => {
-                let listed = Arc::new(self.listed.take().unwrap_or_else(BTreeMap::new));
+                let listed = Arc::new(self.listed.take().unwrap_or_default());
                 self.change(|known| *known = listed);
             }
             Event::Apply(object) => {
