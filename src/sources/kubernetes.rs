@@ -78,8 +78,8 @@ impl Kubernetes {
         Self { client, feeds, secrets }
     }
 
-    /// Waits until all kinds were listed or could not be, at most this long. The answer is whether
-    /// they all were.
+    /// Waits until the server has answered for every kind, be it with a refusal, at most this long.
+    /// The answer is whether it has.
     pub async fn first_look(&self, patience: Duration) -> bool {
         let mut changes = self.changed();
         let looked = async {
