@@ -50,7 +50,6 @@ pub struct ChosenArchives {
     /// Never asked for an archive named by its address.
     pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
-    pub credentials_from_object_store: bool,
     /// The defaults for archives that Kubernetes shows, without the flags.
     pub expectations: ExpectationConfig,
     /// Applied to `archives` already; wins over annotations too.
@@ -145,8 +144,8 @@ impl Chosen<'_> {
                 (Vec::from_iter(archive), KubernetesConfig::never())
             }
             None => {
-                let may_discover = config.kubernetes.may_discover();
-                let archives = select(reader, config.archives, cluster.as_ref(), may_discover);
+                let archives =
+                    select(reader, config.archives, cluster.as_ref(), &config.kubernetes);
                 (archives, config.kubernetes)
             }
         };
@@ -156,7 +155,6 @@ impl Chosen<'_> {
             cluster,
             kubernetes,
             credentials: config.credentials,
-            credentials_from_object_store: config.credentials_from_object_store,
             expectations: config.expectations,
             flags,
         }
@@ -204,7 +202,7 @@ fn select(
     reader: &mut Reader,
     archives: Vec<ArchiveConfig>,
     cluster: Option<&ClusterId>,
-    may_discover: bool,
+    kubernetes: &KubernetesConfig,
 ) -> Vec<ArchiveConfig> {
     let Some(cluster) = cluster else { return archives };
     let names: Vec<String> = archives.iter().map(|archive| archive.id.to_string()).collect();
@@ -213,7 +211,7 @@ fn select(
     };
     let selected: Vec<ArchiveConfig> = archives.into_iter().filter(of_cluster).collect();
     // An archive that has a problem was left out and may be the one.
-    if selected.is_empty() && !may_discover && !reader.has_problems() {
+    if selected.is_empty() && !kubernetes.may_discover() && !reader.has_problems() {
         let expected = format!("a cluster of the configuration: {}", names.join(", "));
         let found = format!("{:?}", cluster.to_string());
         reader.note(Problem::new("--namespace --cluster", expected, found));

@@ -13,25 +13,8 @@ pub enum Credentials {
     Files { access_key_id: PathBuf, secret_access_key: PathBuf },
 }
 
-/// Everything under `credentials`.
-pub(super) struct CredentialSettings {
-    /// With a problem in it, this is the default chain.
-    pub(super) credentials: Credentials,
-    /// Whether Secrets that an `ObjectStore` names are read; these win over `credentials`.
-    pub(super) from_object_store: bool,
-}
-
-/// Reads `credentials`; Secrets can only be read where Kubernetes may be asked.
-pub(super) fn read_credentials(section: &mut Section<'_>, may_ask: bool) -> CredentialSettings {
-    const FROM_OBJECT_STORE: &str = "from_object_store";
-    let from_object_store = section.word(FROM_OBJECT_STORE, &format::IS_TRUE).unwrap_or(false);
-    if from_object_store && !may_ask {
-        section.note::<()>(FROM_OBJECT_STORE, "false, since kubernetes.enabled is false", "true");
-    }
-    CredentialSettings { credentials: read_files(section), from_object_store }
-}
-
-fn read_files(section: &mut Section<'_>) -> Credentials {
+/// Reads the files under `credentials`; with a problem in them the answer is the default chain.
+pub(super) fn read_files(section: &mut Section<'_>) -> Credentials {
     let (has_id, has_secret) = (section.has(ACCESS_KEY_ID_FILE), section.has(SECRET_FILE));
     if has_id != has_secret {
         let (missing, given) = match has_id {

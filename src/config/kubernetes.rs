@@ -15,6 +15,9 @@ pub struct KubernetesConfig {
     pub operator_namespace: String,
     /// Whether primaries are asked for their metrics, which needs to read pods.
     pub instance_metrics: bool,
+    /// `credentials.from_object_store`: whether the Secrets that an `ObjectStore` names are read,
+    /// and win over the credentials of the configuration there.
+    pub reads_secrets: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +37,7 @@ impl Default for KubernetesConfig {
             namespaces: Vec::new(),
             operator_namespace: OPERATOR_NAMESPACE.to_owned(),
             instance_metrics: false,
+            reads_secrets: false,
         }
     }
 }
@@ -52,6 +56,16 @@ impl KubernetesConfig {
             namespaces,
             operator_namespace: operator_namespace.unwrap_or(default.operator_namespace),
             instance_metrics: instance_metrics.unwrap_or(default.instance_metrics),
+            reads_secrets: default.reads_secrets,
+        }
+    }
+
+    /// Reads the one setting that stands among the credentials.
+    pub(super) fn read_from_credentials(&mut self, section: &mut Section<'_>) {
+        const KEY: &str = "from_object_store";
+        self.reads_secrets = section.word(KEY, &format::IS_TRUE).unwrap_or(false);
+        if self.reads_secrets && !self.may_discover() {
+            section.note::<()>(KEY, "false, since kubernetes.enabled is false", "true");
         }
     }
 

@@ -39,7 +39,6 @@ pub use crate::config::check::ChosenArchives;
 pub use crate::config::check::FlagExpectations;
 pub use crate::config::check::ONE_ARCHIVE;
 pub use crate::config::check::RestorePlanConfig;
-use crate::config::credentials::CredentialSettings;
 pub use crate::config::credentials::Credentials;
 use crate::config::document::Node;
 use crate::config::environment::Overrides;
@@ -66,8 +65,6 @@ pub struct Config {
     pub full_listing_interval: Duration,
     pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
-    /// Whether the Secrets that an `ObjectStore` names are read, and win over `credentials` there.
-    pub credentials_from_object_store: bool,
     /// Empty only where Kubernetes may name others.
     pub archives: Vec<ArchiveConfig>,
     /// For archives that say nothing else; those in `archives` have them filled in.
@@ -99,11 +96,12 @@ impl Config {
             let poll_interval = poll_interval.unwrap_or(POLL_INTERVAL);
             let polling = section.text("polling", &polling::POLLING).unwrap_or_default();
             let full_listing_interval = full_listing_interval(section, poll_interval, polling);
-            let kubernetes = section.section("kubernetes", KubernetesConfig::read);
-            let may_discover = kubernetes.may_discover();
-            let needed = if may_discover { Archives::Optional } else { needed };
-            let CredentialSettings { credentials, from_object_store } = section
-                .section("credentials", |it| credentials::read_credentials(it, may_discover));
+            let mut kubernetes = section.section("kubernetes", KubernetesConfig::read);
+            let needed = if kubernetes.may_discover() { Archives::Optional } else { needed };
+            let credentials = section.section("credentials", |section| {
+                kubernetes.read_from_credentials(section);
+                credentials::read_files(section)
+            });
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
             section.section("content", reserved::read_content);
@@ -114,7 +112,6 @@ impl Config {
                 full_listing_interval,
                 kubernetes,
                 credentials,
-                credentials_from_object_store: from_object_store,
                 archives,
                 expectations,
             }

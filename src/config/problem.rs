@@ -17,6 +17,14 @@ pub struct Problem {
     pub found: String,
 }
 
+impl ConfigError {
+    /// Nothing is named, and there turned out to be no Kubernetes that could name something.
+    pub fn without_archives() -> Self {
+        let expected = "at least one archive, or a way to Kubernetes";
+        Self(vec![Problem::new("archives", expected, "nothing")])
+    }
+}
+
 impl Problem {
     pub(super) fn new(
         key: impl Into<String>,

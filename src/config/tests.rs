@@ -92,9 +92,9 @@ fn everything_has_a_default() {
             namespaces: vec![],
             operator_namespace: "cnpg-system".to_owned(),
             instance_metrics: false,
+            reads_secrets: false,
         },
         credentials: Credentials::DefaultChain,
-        credentials_from_object_store: false,
         archives: vec![archive],
         expectations: ExpectationConfig::DEFAULT,
     };
@@ -365,9 +365,9 @@ credentials: {from_object_store: true}
         namespaces: vec!["a".to_owned(), "b".to_owned()],
         operator_namespace: "operators".to_owned(),
         instance_metrics: true,
+        reads_secrets: true,
     };
     assert_eq!(config.kubernetes, expected);
-    assert!(config.credentials_from_object_store);
 
     let variables = [
         ("KUBERNETES_ENABLED", "auto"),
@@ -382,9 +382,9 @@ credentials: {from_object_store: true}
         namespaces: vec!["c".to_owned(), "d".to_owned()],
         operator_namespace: "cnpg".to_owned(),
         instance_metrics: false,
+        reads_secrets: false,
     };
     assert_eq!(config.kubernetes, expected);
-    assert!(!config.credentials_from_object_store);
 }
 
 #[test]

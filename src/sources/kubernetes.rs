@@ -61,32 +61,25 @@ impl Kubernetes {
     ///
     /// `None` if Kubernetes is not to be asked, or only if there is one and there is none. Fails
     /// where what leads to it cannot be read, or is demanded and missing.
-    pub async fn start(
-        config: &KubernetesConfig,
-        credentials_from_object_store: bool,
-    ) -> anyhow::Result<Option<Self>> {
+    pub async fn start(config: &KubernetesConfig) -> anyhow::Result<Option<Self>> {
         let client = connect::connect(config.enabled).await.context("find Kubernetes")?;
-        Ok(client.map(|client| Self::watch(client, config, credentials_from_object_store)))
+        Ok(client.map(|client| Self::watch(client, config)))
     }
 
     /// As [`Kubernetes::start`], at a server that was found in another way.
-    pub fn start_at(
-        server: kube::Config,
-        config: &KubernetesConfig,
-        credentials_from_object_store: bool,
-    ) -> anyhow::Result<Self> {
+    pub fn start_at(server: kube::Config, config: &KubernetesConfig) -> anyhow::Result<Self> {
         let client = connect::client(server)?;
-        Ok(Self::watch(client, config, credentials_from_object_store))
+        Ok(Self::watch(client, config))
     }
 
-    fn watch(client: Client, config: &KubernetesConfig, reads_secrets: bool) -> Self {
+    fn watch(client: Client, config: &KubernetesConfig) -> Self {
         let feeds = Feeds::start(&client, config);
-        let secrets = reads_secrets.then(|| Secrets::new(client.clone()));
+        let secrets = config.reads_secrets.then(|| Secrets::new(client.clone()));
         Self { client, feeds, secrets }
     }
 
-    /// Waits until all kinds were listed or could not be, at most this long. The answer is whether
-    /// they all were.
+    /// Waits until the server has answered for every kind, be it with a refusal, at most this long.
+    /// The answer is whether it has.
     pub async fn first_look(&self, patience: Duration) -> bool {
         let mut changes = self.changed();
         let looked = async {
@@ -133,9 +126,7 @@ impl Kubernetes {
     pub async fn wal_archiving(&self, cluster: &ClusterId) -> Option<Reading<WalArchiving>> {
         let primary = self.feeds.primary(cluster, Instant::now())?;
         Some(match primary {
-            Ok(primary) => {
-                instance_metrics::read(&primary.name, &primary.pod, primary.is_tls).await
-            }
+            Ok(primary) => instance_metrics::read(&primary).await,
             Err(unread) => Err(unread),
         })
     }

@@ -30,7 +30,8 @@ fn wrong_usage_is_64_and_explained_on_stderr() {
         (&["run"], "archives: expected"),
         (&["run", "--config", "/nowhere/config.yaml"], "/nowhere/config.yaml: expected"),
     ] {
-        let (code, stdout, stderr) = execute(arguments, &[]);
+        let never = [("CNPG_BACKUP_VERIFIER_KUBERNETES_ENABLED", "false")];
+        let (code, stdout, stderr) = execute(arguments, &never);
         assert_eq!(code, Some(64), "{arguments:?}: {stderr}");
         assert_eq!(stdout, "", "{arguments:?}");
         assert!(stderr.contains(word), "{arguments:?}: {stderr}");
@@ -45,6 +46,7 @@ fn all_problems_of_the_configuration_are_told_once() {
     let path = path.to_str().unwrap();
     let variables = [
         ("CNPG_BACKUP_VERIFIER_EXPECTATIONS_WAL_MAX_AGE", "soon"),
+        ("CNPG_BACKUP_VERIFIER_KUBERNETES_ENABLED", "false"),
         ("CNPG_BACKUP_VERIFIER_SERVICE_HOST", "10.0.0.1"),
     ];
 

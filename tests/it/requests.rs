@@ -106,7 +106,6 @@ async fn the_daemon_counts_what_it_sends_and_sends_two_lists_a_poll() {
             ..KubernetesConfig::default()
         },
         credentials: keys.config(),
-        credentials_from_object_store: false,
         archives: vec![archive.config(Some(server.endpoint_url()))],
         expectations: ExpectationConfig {
             uploading_grace: Some(TimeDelta::minutes(10)),

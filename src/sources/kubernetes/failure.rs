@@ -31,15 +31,15 @@ pub(super) fn unreadable(what: String, error: &kube::Error) -> Unreadable {
 }
 
 /// Why a list or watch broke off.
-pub(super) fn of_watch(plural: &str, error: &watcher::Error) -> Unreadable {
+pub(super) fn of_watch(objects: &str, error: &watcher::Error) -> Unreadable {
     match error {
-        watcher::Error::InitialListFailed(error) => unreadable(format!("list {plural}"), error),
+        watcher::Error::InitialListFailed(error) => unreadable(format!("list {objects}"), error),
         watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
-            unreadable(format!("watch {plural}"), error)
+            unreadable(format!("watch {objects}"), error)
         }
-        watcher::Error::WatchError(status) => refused(format!("watch {plural}"), status),
+        watcher::Error::WatchError(status) => refused(format!("watch {objects}"), status),
         watcher::Error::NoResourceVersion => Unreadable {
-            what: format!("list {plural}"),
+            what: format!("list {objects}"),
             why: "the answer has no resource version".to_owned(),
             reason: UnreadableReason::Parse,
         },

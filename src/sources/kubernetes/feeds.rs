@@ -14,10 +14,10 @@ use crate::observation::UnreadableReason;
 use crate::sources::kubernetes::content::Content;
 use crate::sources::kubernetes::content::reading_in;
 use crate::sources::kubernetes::instance_metrics;
+use crate::sources::kubernetes::instance_metrics::Primary;
 use crate::sources::kubernetes::resources::Backup;
 use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Deployment;
-use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::ObjectStore;
@@ -41,13 +41,6 @@ pub(super) struct Feeds {
     changes: Receiver<u64>,
     /// Aborts them when it is dropped.
     _tasks: JoinSet<()>,
-}
-
-/// The primary of a cluster.
-pub(super) struct Primary {
-    pub(super) name: String,
-    pub(super) pod: Kept<Pod>,
-    pub(super) is_tls: bool,
 }
 
 /// Starts one watch of a kind for each namespace.

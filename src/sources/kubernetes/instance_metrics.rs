@@ -33,6 +33,14 @@ pub(super) const PRIMARY: &str = "cnpg.io/podRole=instance,cnpg.io/instanceRole=
 const METRICS_PORT: u16 = 9187;
 const METRICS_PORT_NAME: &str = "metrics";
 
+/// The primary of a cluster.
+pub(super) struct Primary {
+    pub(super) name: String,
+    pub(super) pod: Kept<Pod>,
+    /// `spec.monitoring.tls.enabled` of its cluster.
+    pub(super) is_tls: bool,
+}
+
 pub(super) fn is_primary_of(pod: &Kept<Pod>, cluster: &str) -> bool {
     let label = |key: &str| pod.meta.label(key);
     label("cnpg.io/cluster") == Some(cluster)
@@ -40,14 +48,15 @@ pub(super) fn is_primary_of(pod: &Kept<Pod>, cluster: &str) -> bool {
         && label("cnpg.io/instanceRole") == Some("primary")
 }
 
-/// Asks one pod; `is_tls` is `spec.monitoring.tls.enabled` of its cluster.
-pub(super) async fn read(name: &str, pod: &Kept<Pod>, is_tls: bool) -> Reading<WalArchiving> {
+/// Asks one pod.
+pub(super) async fn read(primary: &Primary) -> Reading<WalArchiving> {
+    let name = &primary.name;
     let unreadable = |why: String, reason| Unreadable {
         what: format!("read the metrics of the pod {name}"),
         why,
         reason,
     };
-    let text = timeout(limits::INSTANCE_METRICS, fetch(pod, is_tls)).await;
+    let text = timeout(limits::INSTANCE_METRICS, fetch(primary)).await;
     let text = text.map_err(|_| {
         let seconds = limits::INSTANCE_METRICS.as_secs();
         unreadable(format!("no answer within {seconds} s"), UnreadableReason::Timeout)
@@ -56,13 +65,13 @@ pub(super) async fn read(name: &str, pod: &Kept<Pod>, is_tls: bool) -> Reading<W
     Ok(parse(name, &text))
 }
 
-async fn fetch(pod: &Kept<Pod>, is_tls: bool) -> anyhow::Result<String> {
+async fn fetch(Primary { pod, is_tls, .. }: &Primary) -> anyhow::Result<String> {
     let ip = pod.status.pod_ip.as_deref().context("it has no address yet")?;
     let ip: IpAddr = ip.parse().with_context(|| format!("its address is {ip:?}"))?;
     let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
     let port = ports.into_iter().find(|it| it.name.as_deref() == Some(METRICS_PORT_NAME));
     let port = port.map_or(METRICS_PORT, |it| it.container_port);
-    let scheme = if is_tls { "https" } else { "http" };
+    let scheme = if *is_tls { "https" } else { "http" };
     let url = format!("{scheme}://{}", SocketAddr::new(ip, port));
     // kube's client speaks HTTP with anyone; this one carries no token.
     let mut config = kube::Config::new(url.parse()?);

@@ -123,13 +123,13 @@ pub(super) fn resolve(
     if let (Some(first), true) = (unread.first(), unread.len() == content.clusters.len()) {
         return Discovery { clusters: Err(first.clone()), unread, unparsable };
     }
-    let backups = BackupIndex::new(content);
     let wired: Vec<Wired<'_>> = clusters(content).map(|it| Wired::new(it, content)).collect();
-    let writers = writers(&wired);
+    let backups = BackupIndex::new(content);
+    let around = Surroundings { content, backups, writers: writers(&wired), defaults, now };
     let discovered = wired
         .into_iter()
         .filter(|wired| !wired.annotations.is_ignored)
-        .map(|wired| wired.discovered(content, &backups, &writers, defaults, now))
+        .map(|wired| wired.discovered(&around))
         .collect();
     Discovery { clusters: Ok(discovered), unread, unparsable }
 }
@@ -203,6 +203,15 @@ fn writers(wired: &[Wired<'_>]) -> BTreeMap<Place, Vec<ClusterId>> {
     writers
 }
 
+/// What all clusters are resolved with.
+struct Surroundings<'a> {
+    content: &'a Content,
+    backups: BackupIndex<'a>,
+    writers: BTreeMap<Place, Vec<ClusterId>>,
+    defaults: &'a ExpectationConfig,
+    now: DateTime<Utc>,
+}
+
 /// A cluster with its store looked up.
 struct Wired<'a> {
     name: &'a ObjectName,
@@ -225,18 +234,12 @@ impl<'a> Wired<'a> {
         ClusterId { namespace, name }
     }
 
-    fn discovered(
-        self,
-        content: &Content,
-        backups: &BackupIndex<'_>,
-        writers: &BTreeMap<Place, Vec<ClusterId>>,
-        defaults: &ExpectationConfig,
-        now: DateTime<Utc>,
-    ) -> Discovered {
+    fn discovered(self, around: &Surroundings<'_>) -> Discovered {
+        let Surroundings { content, backups, writers, defaults, now } = around;
         let id = self.id();
         let schedules = backups.schedules(self.name);
         let schedule = schedules.as_ref().ok().and_then(|schedules| {
-            backups::most_frequent(schedules, &self.wiring.archiver, now).cloned()
+            backups::most_frequent(schedules, &self.wiring.archiver, *now).cloned()
         });
         let place = self.store.address.as_ref().and_then(place);
         let sharers = place.and_then(|place| writers.get(&place)).into_iter().flatten();
@@ -265,7 +268,7 @@ impl<'a> Wired<'a> {
             address: self.store.address,
             cluster,
             retention_policy: self.store.retention_policy,
-            expectations: self.annotations.expectations.or(*defaults),
+            expectations: self.annotations.expectations.or(**defaults),
             schedule,
             credentials: self.store.credentials,
         }

@@ -75,7 +75,8 @@ impl<K: Kind> Feed<K> {
             None => Api::all(client.clone()),
             Some(namespace) => Api::namespaced(client.clone(), namespace),
         };
-        let watch = Watch { state: Arc::clone(&state), changes, listed: None, trouble: None };
+        let what = wanted.what(K::PLURAL);
+        let watch = Watch { state: Arc::clone(&state), changes, what, listed: None, trouble: None };
         let task = tasks.spawn(watch.run(api, wanted.labels));
         Self { wanted, state, task }
     }
@@ -91,7 +92,7 @@ impl<K: Kind> Feed<K> {
         let namespace = self.wanted.namespace.clone();
         // It has no end but a panic, after which nothing is noticed any more.
         if self.task.is_finished() {
-            let unread = unanswered(K::PLURAL, "the watch has ended", UnreadableReason::Internal);
+            let unread = self.unanswered("the watch has ended", UnreadableReason::Internal);
             return Scope { namespace, last: state.objects.clone(), unread: Some(unread) };
         }
         let lasting = state.failing.as_ref().filter(|(since, _)| {
@@ -101,7 +102,7 @@ impl<K: Kind> Feed<K> {
         match lasting {
             None if state.objects.is_none() => {
                 let (why, reason) = ("Kubernetes has not answered yet", UnreadableReason::Timeout);
-                let unread = unanswered(K::PLURAL, why, reason);
+                let unread = self.unanswered(why, reason);
                 Scope { namespace, last: None, unread: Some(unread) }
             }
             None => Scope { namespace, last: state.objects.clone(), unread: None },
@@ -113,14 +114,24 @@ impl<K: Kind> Feed<K> {
             }
         }
     }
+
+    fn unanswered(&self, why: &str, reason: UnreadableReason) -> Unreadable {
+        let what = format!("list {}", self.wanted.what(K::PLURAL));
+        Unreadable { what, why: why.to_owned(), reason }
+    }
+}
+
+impl Wanted {
+    fn what(&self, plural: &str) -> String {
+        match &self.namespace {
+            None => plural.to_owned(),
+            Some(namespace) => format!("{plural} in {namespace}"),
+        }
+    }
 }
 
 fn is_unknown_kind(unread: &Unreadable) -> bool {
     unread.reason == UnreadableReason::NotFound
-}
-
-fn unanswered(plural: &str, why: &str, reason: UnreadableReason) -> Unreadable {
-    Unreadable { what: format!("list {plural}"), why: why.to_owned(), reason }
 }
 
 type Guarded<K> = DeserializeGuard<Object<K>>;
@@ -129,6 +140,8 @@ type Guarded<K> = DeserializeGuard<Object<K>>;
 struct Watch<K: Kind> {
     state: Arc<Mutex<State<K>>>,
     changes: Changes,
+    /// Such as `clusters in databases`.
+    what: String,
     /// What a list that has not ended showed so far.
     listed: Option<Objects<K>>,
     /// Failures since the last calm.
@@ -177,7 +190,7 @@ impl<K: Kind> Watch<K> {
                 self.listed.get_or_insert_default().insert(name, object);
             }
             Event::InitDone => {
-                let listed = Arc::new(self.listed.take().unwrap_or_else(BTreeMap::new));
+                let listed = Arc::new(self.listed.take().unwrap_or_default());
                 self.change(|known| *known = listed);
             }
             Event::Apply(object) => {
@@ -214,9 +227,9 @@ impl<K: Kind> Watch<K> {
         let status = failure::status(error);
         // That the known version is too old is part of watching: what was seen is still right.
         if status.is_none_or(|status| status.code != HTTP_GONE) {
-            let unread = failure::of_watch(K::PLURAL, error);
+            let unread = failure::of_watch(&self.what, error);
             if trouble.told.replace(unread.reason) != Some(unread.reason) {
-                tracing::warn!(kind = K::PLURAL, reason = unread.reason.code(), "{unread}");
+                tracing::warn!(reason = unread.reason.code(), "{unread}");
             }
             let mut state = lock(&self.state);
             let since = state.failing.take().map_or(now, |(since, _)| since);

@@ -184,7 +184,7 @@ async fn a_refusal_is_told_at_once_and_never_an_empty_list() {
         let scope = watched
             .until(|scope| scope.unread.as_ref().is_some_and(|unread| unread.reason == reason))
             .await;
-        assert_eq!(scope.last.is_none(), true, "{code}");
+        assert!(scope.last.is_none(), "{code}");
     }
 }
 
