@@ -9,5 +9,6 @@ mod daemon;
 mod flux;
 mod manifests;
 mod procedures;
+mod readme;
 mod rights;
 mod schemas;

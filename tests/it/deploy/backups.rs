@@ -140,7 +140,7 @@ async fn every_object_that_another_one_needs_is_there() {
     assert!(8 < needed, "{needed} references");
 }
 
-/// Kinds and names that a Cluster, a backup or an ObjectStore refers to.
+/// Kinds and names that a Cluster, a backup or an `ObjectStore` refers to.
 fn references(value: &Value) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     let text = |value: &Value| value.as_str().unwrap().to_owned();

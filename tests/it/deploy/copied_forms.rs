@@ -60,7 +60,7 @@ fn a_schedule_of_five_fields_is_not_daily() {
     assert!(backups::is_daily("0 0 0,12 * * *").is_err());
 }
 
-/// What is wrong with our ObjectStore with one more field.
+/// What is wrong with our `ObjectStore` with one more field.
 async fn problems_with(pointer: &str, name: &str, field: Value) -> Vec<String> {
     let store = manifests::one(backups::OBJECT_STORE, "ObjectStore").await;
     let mut copied: Object = store.clone();
