@@ -24,6 +24,12 @@ pub fn debian(program: &str) -> PathBuf {
     existing(Path::new("/usr/bin").join(program))
 }
 
+/// What the manifests are built and judged with, like `kubectl`, or the folder `node_modules`.
+#[must_use]
+pub fn manifests(path: &str) -> PathBuf {
+    existing(directory().join("manifests").join(path))
+}
+
 /// The directory of `scripts/install-tools --where`.
 fn directory() -> PathBuf {
     let set = std::env::var_os("BACKUP_VERIFIER_TOOLS").filter(|value| !value.is_empty());

@@ -1,0 +1,14 @@
+//! Holds the manifests of `deploy`, and those in the documents, to what an API server, Flux and this
+//! program accept, and to what they promise.
+//!
+//! No cluster is asked. What only a cluster can say, such as whether a backup runs, stays open.
+
+mod backups;
+mod copied_forms;
+mod daemon;
+mod flux;
+mod manifests;
+mod procedures;
+mod readme;
+mod rights;
+mod schemas;
