@@ -91,11 +91,13 @@ fn the_table_of_findings_names_every_severity_of_a_scenario() {
 
 #[test]
 fn every_finding_has_a_runbook_of_the_same_form() {
-    let runbooks = files("docs/runbooks", "md");
     let stem = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
-    let found: BTreeSet<String> = runbooks.iter().map(stem).filter(|it| it != "README").collect();
+    let mut runbooks = files("docs/runbooks", "md");
+    // The others are the README and those of alerts, whose names begin with a capital.
+    runbooks.retain(|path| stem(path).starts_with(|c: char| c.is_ascii_lowercase()));
+    let found: BTreeSet<String> = runbooks.iter().map(stem).collect();
     assert_eq!(found, raised());
-    for path in runbooks.iter().filter(|path| stem(path) != "README") {
+    for path in &runbooks {
         let text = fs::read_to_string(path).unwrap();
         let headings: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
         let title = format!("# {}", stem(path));

@@ -51,7 +51,8 @@ fn every_label_in_a_template_survives_the_aggregation() {
 
 #[test]
 fn a_label_that_the_aggregation_drops_is_noticed() {
-    let mut alert = RuleFile::read().alerts().find(|it| it.alert == "BackupWALGap").unwrap().clone();
+    let mut alert =
+        RuleFile::read().alerts().find(|it| it.alert == "BackupWALGap").unwrap().clone();
     alert.annotations.insert("also".to_owned(), "{{ $labels.pod }}, {{$labels.code}}".to_owned());
     assert_eq!(lost_labels(&alert), ["pod", "code"]);
 }
@@ -96,9 +97,9 @@ fn lost_labels(alert: &Alert) -> Vec<String> {
     let Carried::Only(labels) = carried(&parse(&alert.expr)) else { return Vec::new() };
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let templates = alert.templates();
-    let named = templates.flat_map(|text| text.split("$labels.").skip(1)).map(|rest| {
-        rest.split(|c: char| !is_word(c)).next().unwrap().to_owned()
-    });
+    let named = templates
+        .flat_map(|text| text.split("$labels.").skip(1))
+        .map(|rest| rest.split(|c: char| !is_word(c)).next().unwrap().to_owned());
     named.filter(|label| !labels.contains(label)).collect()
 }
 

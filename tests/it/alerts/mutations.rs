@@ -120,7 +120,9 @@ async fn run_only(alert: &Alert, tests: &[TestFile]) -> Finished {
     let files: Vec<String> = tests
         .iter()
         .enumerate()
-        .map(|(number, test)| write(&format!("{number}.json"), serde_json::to_string(test).unwrap()))
+        .map(|(number, test)| {
+            write(&format!("{number}.json"), serde_json::to_string(test).unwrap())
+        })
         .collect();
     let paths = files.iter().map(String::as_str);
     let arguments: Vec<&str> = ["test", "rules"].into_iter().chain(paths).collect();
@@ -130,8 +132,7 @@ async fn run_only(alert: &Alert, tests: &[TestFile]) -> Finished {
 
 /// A test that fails, rather than a rule that cannot be read.
 fn is_failed_test(finished: &Finished) -> bool {
-    finished.code == Some(1) && finished.stdout.contains("got:")
-        || finished.stderr.contains("got:")
+    finished.code == Some(1) && finished.stdout.contains("got:") || finished.stderr.contains("got:")
 }
 
 fn is_passed(finished: &Finished) -> bool {
