@@ -82,9 +82,9 @@ fn an_alert_on_absence_waits_for_restarts() {
 fn metrics_of_others_only_narrow_an_alert_down() {
     for (name, expression) in RuleFile::read().expressions() {
         let mut foreign = Vec::new();
-        walk(&parse(expression), false, &mut |selector, is_narrowing| {
+        walk(&parse(expression), Role::Deciding, &mut |selector, role| {
             let metric = selector.name.clone().unwrap();
-            if metric.starts_with("cnpg_") && !is_narrowing {
+            if metric.starts_with("cnpg_") && role == Role::Deciding {
                 foreign.push(metric);
             }
         });
@@ -164,27 +164,33 @@ fn of_call(call: &Call) -> Carried {
     }
 }
 
-/// Shows every selector, and whether the alert would only be quiet without it.
-pub(super) fn walk(
-    expression: &Expr,
-    is_narrowing: bool,
-    show: &mut impl FnMut(&VectorSelector, bool),
-) {
+/// What follows if a selector finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Role {
+    /// The alert is quiet.
+    Narrowing,
+    /// Anything.
+    Deciding,
+}
+
+/// Shows every selector of an expression.
+pub(super) fn walk(expression: &Expr, role: Role, show: &mut impl FnMut(&VectorSelector, Role)) {
     match expression {
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
-        Expr::Paren(inner) => walk(&inner.expr, is_narrowing, show),
-        Expr::Unary(inner) => walk(&inner.expr, is_narrowing, show),
-        Expr::Subquery(inner) => walk(&inner.expr, is_narrowing, show),
-        Expr::Aggregate(aggregate) => walk(&aggregate.expr, is_narrowing, show),
+        Expr::Paren(inner) => walk(&inner.expr, role, show),
+        Expr::Unary(inner) => walk(&inner.expr, role, show),
+        Expr::Subquery(inner) => walk(&inner.expr, role, show),
+        Expr::Aggregate(aggregate) => walk(&aggregate.expr, role, show),
         Expr::Binary(binary) => {
-            walk(&binary.lhs, is_narrowing, show);
-            walk(&binary.rhs, is_narrowing || binary.op.to_string() == "and", show);
+            let right = if binary.op.to_string() == "and" { Role::Narrowing } else { role };
+            walk(&binary.lhs, role, show);
+            walk(&binary.rhs, right, show);
         }
         Expr::Call(call) => {
-            call.args.args.iter().for_each(|argument| walk(argument, is_narrowing, show));
+            call.args.args.iter().for_each(|argument| walk(argument, role, show));
         }
-        Expr::VectorSelector(selector) => show(selector, is_narrowing),
-        Expr::MatrixSelector(matrix) => show(&matrix.vs, is_narrowing),
+        Expr::VectorSelector(selector) => show(selector, role),
+        Expr::MatrixSelector(matrix) => show(&matrix.vs, role),
     }
 }
 

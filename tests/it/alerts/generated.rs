@@ -59,7 +59,6 @@ fn the_component_brings_the_prometheus_rule() {
     assert_eq!(component["kind"], "Component");
     assert_eq!(component["resources"], serde_json::json!(["prometheusrule.yaml"]));
 
-    let rule = fs::read_to_string(folder().join("prometheusrule.yaml")).unwrap();
-    let rule: Value = serde_saphyr::from_str(&rule).unwrap();
+    let rule: Value = serde_saphyr::from_str(&prometheus_rule()).unwrap();
     assert_eq!(rule["spec"], serde_json::to_value(RuleFile::read()).unwrap());
 }

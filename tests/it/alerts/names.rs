@@ -13,6 +13,7 @@ use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
 use promql_parser::label::MatchOp;
 use promql_parser::parser::VectorSelector;
 
+use crate::alerts::expressions::Role;
 use crate::alerts::expressions::parse;
 use crate::alerts::expressions::walk;
 use crate::alerts::rules::Alert;
@@ -195,7 +196,7 @@ fn values(selector: &VectorSelector, label: &str) -> Vec<String> {
 
 fn selectors(expression: &str) -> Vec<VectorSelector> {
     let mut found = Vec::new();
-    walk(&parse(expression), false, &mut |selector, _| found.push(selector.clone()));
+    walk(&parse(expression), Role::Deciding, &mut |selector, _| found.push(selector.clone()));
     found
 }
 

@@ -159,7 +159,7 @@ async fn prometheus_scrapes_a_target_every_second() {
 async fn an_alert_goes_from_prometheus_through_alertmanager_to_a_webhook() {
     let webhook = Webhook::start().await;
     let routes = format!(
-        "route: {{receiver: test, group_wait: 0s}}\n\
+        "route: {{receiver: test, group_by: [alertname], group_wait: 0s}}\n\
          receivers: [{{name: test, webhook_configs: [{{url: \"{}\"}}]}}]\n",
         webhook.url()
     );
