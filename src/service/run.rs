@@ -44,7 +44,7 @@ pub async fn run_until(
     let clients = S3Clients::new(clock::now, metrics.requests.clone());
     let stores = Stores::new(clients, &config.credentials);
     let kubernetes =
-        Kubernetes::start(&config.kubernetes, config.credentials_from_object_store).await;
+        Kubernetes::start(&config.kubernetes).await;
     let kubernetes = kubernetes.context("reach Kubernetes")?;
     if kubernetes.is_none() && config.archives.is_empty() {
         return Err(ConfigError::nothing_to_watch().into());

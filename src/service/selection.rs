@@ -35,8 +35,7 @@ impl Selection {
         let metrics = OwnMetrics::register().context("register metrics")?;
         let clients = S3Clients::new(clock::now, metrics.requests.clone());
         let stores = Stores::new(clients, &chosen.credentials);
-        let from_secrets = chosen.credentials_from_object_store;
-        let kubernetes = Kubernetes::start(&chosen.kubernetes, from_secrets).await;
+        let kubernetes = Kubernetes::start(&chosen.kubernetes).await;
         let kubernetes = kubernetes.context("reach Kubernetes")?.map(Arc::new);
         if let Some(kubernetes) = &kubernetes {
             kubernetes.first_look(FIRST_LOOK_MAX).await;

@@ -3,6 +3,7 @@
 //! Each is started by the test that needs it and ends with it. A helper that cannot do its work
 //! panics and says why: a test that passes by leaving something out proves nothing.
 
+pub mod alertmanager;
 pub mod barman;
 pub mod http;
 pub mod postgres;
@@ -11,3 +12,4 @@ pub mod prometheus;
 pub mod rclone;
 pub mod s3;
 pub mod tools;
+pub mod webhook;

@@ -31,9 +31,19 @@ pub struct Sample {
 impl Prometheus {
     /// Scrapes `/metrics` of each target, like `127.0.0.1:8080`, and evaluates the rule files.
     pub async fn start(targets: &[&str], rule_files: &[PathBuf]) -> Self {
+        Self::start_alerting(targets, rule_files, &[]).await
+    }
+
+    /// Sends its alerts to each Alertmanager as well, like `127.0.0.1:9093`.
+    pub async fn start_alerting(
+        targets: &[&str],
+        rule_files: &[PathBuf],
+        alertmanagers: &[&str],
+    ) -> Self {
         let directory = Account::own().temporary_directory();
         let configuration = directory.path().join("prometheus.yml");
-        std::fs::write(&configuration, configure(targets, rule_files)).expect("a new file");
+        let text = configure(targets, rule_files, alertmanagers);
+        std::fs::write(&configuration, text).expect("a new file");
         let port = free_port();
         let mut command = Account::own().server_command(&tools::debian("prometheus"));
         command.arg(format!("--config.file={}", configuration.display()));
@@ -116,9 +126,11 @@ pub async fn promtool(arguments: &[&str]) -> Finished {
     run(command, LIMIT).await
 }
 
-fn configure(targets: &[&str], rule_files: &[PathBuf]) -> String {
+fn configure(targets: &[&str], rule_files: &[PathBuf], alertmanagers: &[&str]) -> String {
     let mut text = String::from("global: {scrape_interval: 1s, evaluation_interval: 1s}\n");
     writeln!(text, "rule_files: {rule_files:?}").expect("a String takes everything");
+    writeln!(text, "alerting: {{alertmanagers: [static_configs: [targets: {alertmanagers:?}]]}}")
+        .expect("a String takes everything");
     text.push_str("scrape_configs:\n  - job_name: test\n    static_configs:\n");
     writeln!(text, "      - targets: {targets:?}").expect("a String takes everything");
     text

@@ -5,12 +5,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use test_servers::alertmanager::{Alertmanager, amtool};
 use test_servers::barman::{BackupOptions, Barman, Codec, Endpoint};
 use test_servers::http;
 use test_servers::postgres::{Options, Postgres, Recovery, Shutdown};
 use test_servers::process::{Account, Server, accepts_connections, free_port, run, wait_until};
 use test_servers::prometheus::{Prometheus, check_metrics};
 use test_servers::rclone::Rclone;
+use test_servers::webhook::Webhook;
 
 #[tokio::test]
 async fn what_postgres_archives_can_be_restored_until_a_segment_is_lost() {
@@ -151,6 +153,34 @@ async fn prometheus_scrapes_a_target_every_second() {
     check_metrics(accepted).await.expect_success();
     let refused = check_metrics("# TYPE things gauge\nthings nonsense\n").await;
     assert!(!refused.success(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_alert_goes_from_prometheus_through_alertmanager_to_a_webhook() {
+    let webhook = Webhook::start().await;
+    let routes = format!(
+        "route: {{receiver: test, group_by: [alertname], group_wait: 0s}}\n\
+         receivers: [{{name: test, webhook_configs: [{{url: \"{}\"}}]}}]\n",
+        webhook.url()
+    );
+    let alertmanager = Alertmanager::start(&routes).await;
+    let directory = Account::own().temporary_directory();
+    let rules = directory.path().join("rules.yml");
+    let always = "groups: [{name: test, rules: [{alert: Always, expr: vector(1)}]}]\n";
+    std::fs::write(&rules, always).expect("a new file");
+    let targets: [&str; 0] = [];
+    let _prometheus =
+        Prometheus::start_alerting(&targets, &[rules], &[&alertmanager.address()]).await;
+    alertmanager.add(&[("alertname", "Sometimes"), ("severity", "info")]).await;
+    let within = Duration::from_secs(60);
+    for name in ["Always", "Sometimes"] {
+        let is_it = |alert: &serde_json::Value| alert["labels"]["alertname"] == name;
+        let alert = webhook.alert_when(name, within, is_it).await;
+        assert_eq!(alert["status"], "firing");
+    }
+    assert_eq!(alertmanager.alerts().await.len(), 2);
+    let checked = amtool(&["check-config", "/nonexistent"]).await;
+    assert!(!checked.success(), "{checked:?}");
 }
 
 #[tokio::test]
