@@ -9,6 +9,7 @@
 mod architecture;
 mod bad_input;
 mod cli;
+mod dashboards;
 mod documents;
 mod end_to_end;
 mod faults;

@@ -1,0 +1,8 @@
+//! Holds `dashboards/` to what the daemon exports, to the rules of Grafana's own linter, and to
+//! answers of a real Prometheus.
+
+mod contract;
+mod expression;
+mod lint;
+mod live;
+mod model;
