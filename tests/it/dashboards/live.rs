@@ -70,7 +70,7 @@ async fn every_panel_shows_something_of_a_damaged_archive() {
         }
         for variable in &dashboard.variables()[1..4] {
             assert_eq!(
-                values(&prometheus, variable["definition"].as_str().unwrap()).await.len(),
+                values(&prometheus, variable["query"]["query"].as_str().unwrap()).await.len(),
                 1
             );
         }

@@ -2,6 +2,7 @@
 //! answers of a real Prometheus.
 
 mod contract;
+mod deliver;
 mod expression;
 mod lint;
 mod live;
