@@ -17,7 +17,7 @@ use crate::dashboards::model::NAMES;
 use crate::dashboards::model::Panel;
 
 /// Grafana's ids of the units in use, so that a misspelt one does not become a suffix.
-const UNITS: [&str; 10] = [
+const UNITS: [&str; 11] = [
     "bytes",
     "cps",
     "currencyUSD",
@@ -27,7 +27,8 @@ const UNITS: [&str; 10] = [
     "reqps",
     "s",
     "short",
-    "string",
+    "suffix: days",
+    "suffix: days ago",
 ];
 
 #[test]

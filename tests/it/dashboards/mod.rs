@@ -4,6 +4,9 @@
 mod contract;
 mod deliver;
 mod expression;
+mod history;
 mod lint;
 mod live;
 mod model;
+mod rendered;
+mod story;
