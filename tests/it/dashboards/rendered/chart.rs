@@ -47,7 +47,7 @@ impl Axes {
 
     /// Some days at the foot.
     fn days(&self) -> Markup {
-        let parts = 4;
+        let parts = if self.right - self.left < 250.0 { 1 } else { 4 };
         html! {
             @for part in 0..=parts {
                 @let at = self.begin + (self.end - self.begin) * f64::from(part) / f64::from(parts);
@@ -64,7 +64,7 @@ pub(crate) fn time_series(panel: Panel<'_>, series: &[Series], room: Room, span:
     let drawn = stacked(series, &fields);
     let highest = drawn.iter().flatten().map(|(_, _, top)| *top).fold(0.0, f64::max);
     let axes = Axes {
-        left: 62.0,
+        left: 76.0,
         right: room.width - 6.0,
         top: 8.0,
         bottom: room.height - 42.0,

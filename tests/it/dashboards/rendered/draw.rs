@@ -72,16 +72,18 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
 }
 
-/// Merges the answers by their labels, then renames and orders the columns, as the transformations
+/// Merges the answers by the labels that all of them have, then renames and orders the columns, as the transformations
 /// of the panel say.
 pub(crate) fn tabulate(panel: Panel<'_>, series: &[Series]) -> Table {
     let transformations = panel.json["transformations"].as_array().unwrap();
     let organize = &transformations.iter().find(|it| it["id"] == "organize").unwrap()["options"];
     let is_merged = transformations.iter().any(|it| it["id"] == "merge");
-    let mut merged: BTreeMap<_, Row> = BTreeMap::new();
+    let is_common = |label: &str| series.iter().all(|it| it.labels.contains_key(label));
+    let mut merged: BTreeMap<Vec<_>, Row> = BTreeMap::new();
     let mut names = BTreeSet::new();
     for series in series {
-        let row = merged.entry(&series.labels).or_default();
+        let common = series.labels.iter().filter(|(label, _)| is_common(label));
+        let row = merged.entry(common.collect()).or_default();
         for (label, value) in &series.labels {
             row.insert(label.clone(), Cell::Text(value.clone()));
             names.insert(label.clone());

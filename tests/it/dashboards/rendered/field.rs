@@ -164,7 +164,7 @@ fn from_now(seconds: f64) -> String {
         &SECONDS[..4],
         Some(if seconds.abs() < 86_400.0 { 0.0 } else { 1.0 }),
     );
-    if seconds < 0.0 { format!("{span} ago") } else { format!("in {span}") }
+    if seconds <= 0.0 { format!("{span} ago") } else { format!("in {span}") }
 }
 
 /// Grafana's names on its dark theme.
