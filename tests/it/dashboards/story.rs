@@ -40,6 +40,9 @@ const HOURS: i64 = 30 * 24;
 /// The archives began this long before the story.
 const BEFORE_HOURS: i64 = 20 * 24;
 
+/// The story begins and ends at noon.
+const NOON: i64 = 12;
+
 /// How far apart the samples are.
 pub(crate) const STEP: Duration = Duration::from_secs(3600);
 
@@ -224,19 +227,20 @@ impl Told {
             }
         }
         let oldest = backups.first().copied().unwrap_or(-BEFORE_HOURS);
-        for segment in oldest..hour {
-            if !self.lost.contains(&segment) {
-                let uploaded_at = stamp(at(segment) + TimeDelta::minutes(40));
-                writeln!(text, "timeline 1 wal {} uploaded {uploaded_at}", number(segment))
-                    .unwrap();
-            }
+        // A range has one line with the time of its last segment: only that one is ever asked for.
+        let stored: Vec<i64> = (oldest..hour).filter(|it| !self.lost.contains(it)).collect();
+        for range in stored.chunk_by(|before, after| before + 1 == *after) {
+            let (first, last) = (range[0], range[range.len() - 1]);
+            let uploaded_at = stamp(at(last) + TimeDelta::minutes(40));
+            let range = format!("{}..{}", number(first), number(last));
+            writeln!(text, "timeline 1 wal {range} uploaded {uploaded_at}").unwrap();
         }
         text
     }
 
     /// The hours at which the stored base backups began.
     fn backups(&self, hour: i64) -> Vec<i64> {
-        let nightly = (-BEFORE_HOURS..hour).filter(|it| at(*it).format("%H").to_string() == "02");
+        let nightly = (-BEFORE_HOURS..hour).filter(|it| (it + NOON).rem_euclid(24) == 2);
         let mut made: Vec<i64> = nightly.chain(self.repaired.filter(|it| *it < hour)).collect();
         made.sort_unstable();
         // The newest one at the edge of the retention is still needed.
@@ -246,7 +250,7 @@ impl Told {
     }
 
     fn has_failed(&self, hour: i64) -> bool {
-        self.failed_days.contains(&((hour + 12) / 24 - 1)) && self.repaired != Some(hour)
+        self.failed_days.contains(&((hour + NOON) / 24 - 1)) && self.repaired != Some(hour)
     }
 
     /// What the daemon does not export yet.
