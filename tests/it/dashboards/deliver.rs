@@ -67,7 +67,7 @@ async fn grafanas_own_schema_knows_every_key() {
     assert!(counts.len() == 2 && counts.iter().all(|count| *count > 500), "{counts:?}");
 }
 
-/// What kustomize makes of these components, the ConfigMap first.
+/// What kustomize makes of these components, the `ConfigMap` first.
 async fn build(components: &[&str]) -> Vec<Value> {
     let directory = Account::own().temporary_directory();
     let copy = directory.path().join("dashboards");

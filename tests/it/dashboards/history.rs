@@ -13,11 +13,10 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Takes the text of one scrape in the format 0.0.4, without series that begin with a name of
-    /// `left_out`.
-    pub(crate) fn scrape(&mut self, at: DateTime<Utc>, text: &str, left_out: &[&str]) {
+    /// Takes the text of one scrape in the format 0.0.4, but not the series that are left out.
+    pub(crate) fn scrape(&mut self, at: DateTime<Utc>, text: &str, left_out: fn(&str) -> bool) {
         for line in text.lines().filter(|line| !line.starts_with('#')) {
-            if !left_out.iter().any(|name| line.starts_with(name)) {
+            if !left_out(line) {
                 let (series, value) = line.rsplit_once(' ').unwrap();
                 self.add(at, series, value);
             }

@@ -7,6 +7,7 @@ mod expression;
 mod history;
 mod lint;
 mod live;
+mod made_up;
 mod model;
 mod rendered;
 mod story;

@@ -1,6 +1,6 @@
 //! Thirty days of four archives, judged hour by hour by the real assessment, as a history.
 //!
-//! - `databases/orders` loses three segments, is repaired by a base backup in the evening, and the
+//! - `databases/orders` loses three segments, is repaired by a base backup next morning, and the
 //!   hole ages out two weeks later.
 //! - `databases/billing` lost a segment this morning: its newest state cannot be restored.
 //! - `media/photos` had two failed backups in a row.
@@ -30,8 +30,10 @@ use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
 use cnpg_backup_verifier::sources::object_store::StoreErrorKind;
 use cnpg_backup_verifier::sources::requests::Operation;
 
-use crate::dashboards::contract::PENDING;
 use crate::dashboards::history::History;
+use crate::dashboards::made_up::add_of_archive;
+use crate::dashboards::made_up::add_process;
+use crate::dashboards::made_up::is_made_up;
 use crate::scenarios::file::Scenario;
 
 /// Hours of the story; hour 0 is its first.
@@ -51,11 +53,11 @@ pub(crate) fn end() -> DateTime<Utc> {
 }
 
 /// One archive, and what befalls it. Hours are those of the story.
-struct Told {
-    namespace: &'static str,
-    cluster: &'static str,
+pub(crate) struct Told {
+    pub(crate) namespace: &'static str,
+    pub(crate) cluster: &'static str,
     store: &'static str,
-    bytes: u64,
+    pub(crate) bytes: u64,
     retention_days: i64,
     lost: &'static [i64],
     failed_days: &'static [i64],
@@ -112,7 +114,7 @@ const TOLD: [Told; 4] = [
 ];
 
 /// When an hour of the story begins.
-fn at(hour: i64) -> DateTime<Utc> {
+pub(crate) fn at(hour: i64) -> DateTime<Utc> {
     end() - TimeDelta::hours(HOURS - hour)
 }
 
@@ -140,19 +142,17 @@ pub(crate) fn play() -> History {
             let object_store = told.store.to_owned();
             let assessment = Arc::new(assessment);
             archives.push(WatchedArchive { assessment, object_store, checks: *checks });
-            told.add_pending(hour, &mut history);
+            add_of_archive(told, hour, &mut history);
         }
         work(&own, hour);
         let snapshot = Arc::new(Snapshot::new(at(hour), archives, stores));
         let own_families = own.registry.gather();
         let scrape = rendered.scrape(&snapshot, &own_families, Format::Text).into_string();
-        history.scrape(at(hour), &scrape, &["process_", COST]);
+        history.scrape(at(hour), &scrape, is_made_up);
         add_process(&own, hour, &mut history);
     }
     history
 }
-
-const COST: &str = "backup_verifier_object_store_monthly_cost_dollars";
 
 /// What an hour of polls asks of the stores.
 fn work(own: &OwnMetrics, hour: i64) {
@@ -170,14 +170,6 @@ fn work(own: &OwnMetrics, hour: i64) {
     if TOLD[3].unread.contains(&hour) {
         (0..60).for_each(|_| own.requests.count_error(Operation::List, StoreErrorKind::TimedOut));
     }
-}
-
-/// The process that plays this is no daemon, so its figures are made up; the cost is counted.
-fn add_process(own: &OwnMetrics, hour: i64, history: &mut History) {
-    let hours = f64::from(i32::try_from(hour + 1).unwrap());
-    history.add(at(hour), COST, own.requests.dollars() * 720.0 / hours);
-    history.add(at(hour), "process_cpu_seconds_total", hours * 7.5);
-    history.add(at(hour), "process_resident_memory_bytes", 21_000_000 + hour % 24 * 90_000);
 }
 
 impl Told {
@@ -239,7 +231,7 @@ impl Told {
     }
 
     /// The hours at which the stored base backups began.
-    fn backups(&self, hour: i64) -> Vec<i64> {
+    pub(crate) fn backups(&self, hour: i64) -> Vec<i64> {
         let nightly = (-BEFORE_HOURS..hour).filter(|it| (it + NOON).rem_euclid(24) == 2);
         let mut made: Vec<i64> = nightly.chain(self.repaired.filter(|it| *it < hour)).collect();
         made.sort_unstable();
@@ -249,61 +241,9 @@ impl Told {
         made.split_off(needed)
     }
 
-    fn has_failed(&self, hour: i64) -> bool {
+    pub(crate) fn has_failed(&self, hour: i64) -> bool {
         self.failed_days.contains(&((hour + NOON) / 24 - 1)) && self.repaired != Some(hour)
     }
-
-    /// What the daemon does not export yet.
-    fn add_pending(&self, hour: i64, history: &mut History) {
-        let backups = self.backups(hour);
-        let due = backups.len();
-        let failed = backups.iter().filter(|it| self.has_failed(**it)).count();
-        let scheduled =
-            [("expected", due), ("completed", due - failed), ("failed", failed), ("missed", 0)];
-        for metric in PENDING {
-            let name = metric.strip_prefix("backup_verifier_").unwrap();
-            let mut add = |labels: &str, value: f64| {
-                let Self { namespace, cluster, .. } = self;
-                let series = format!(
-                    "{metric}{{cnpg_namespace=\"{namespace}\",cnpg_cluster=\"{cluster}\",\
-                     server_name=\"{cluster}\"{labels}}}"
-                );
-                history.add(at(hour), &series, value);
-            };
-            if name == "cluster_created_timestamp_seconds" {
-                add("", seconds(at(-140 * 24)));
-            }
-            if name == "scheduled_backups" {
-                for (outcome, count) in scheduled {
-                    add(
-                        &format!(",outcome=\"{outcome}\""),
-                        f64::from(u32::try_from(count).unwrap()),
-                    );
-                }
-            }
-            for (kind, every_days, max_days, gigabytes_a_minute) in
-                [("pitr", 7, 45.0, 4_000_000_000), ("full", 90, 120.0, 3_000_000_000)]
-            {
-                let last =
-                    (hour + 20 * 24).div_euclid(every_days * 24) * every_days * 24 - 20 * 24 + 4;
-                let passed = !(self.cluster == "photos" && kind == "full");
-                let took =
-                    45 + self.bytes * 60 / gigabytes_a_minute + (last + 999).unsigned_abs() % 37;
-                let value = match name {
-                    "last_restore_drill_timestamp_seconds" => seconds(at(last)),
-                    "restore_drill_success" => f64::from(u8::from(passed)),
-                    "restore_drill_duration_seconds" => f64::from(u32::try_from(took).unwrap()),
-                    "restore_drill_max_age_seconds" => max_days * 86_400.0,
-                    _ => continue,
-                };
-                add(&format!(",kind=\"{kind}\""), value);
-            }
-        }
-    }
-}
-
-fn seconds(at: DateTime<Utc>) -> f64 {
-    f64::from(u32::try_from(at.timestamp()).unwrap())
 }
 
 fn stamp(at: DateTime<Utc>) -> String {

@@ -23,7 +23,7 @@ pub(crate) struct Series {
     /// As its legend format says.
     pub(crate) name: String,
     /// Seconds since 1970, and the value.
-    pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) points: Vec<(i64, f64)>,
 }
 
 /// The time that a dashboard shows.
@@ -31,7 +31,7 @@ pub(crate) struct Series {
 pub(crate) struct Span {
     pub(crate) end: DateTime<Utc>,
     pub(crate) days: i64,
-    pub(crate) step_seconds: u32,
+    pub(crate) step_seconds: i64,
 }
 
 impl Span {
@@ -88,6 +88,6 @@ fn series(target: Target<'_>, element: &Value) -> Series {
     Series { query: target.json["refId"].as_str().unwrap().to_owned(), labels, name, points }
 }
 
-fn point(value: &Value) -> (f64, f64) {
-    (value[0].as_f64().unwrap(), value[1].as_str().unwrap().parse().unwrap())
+fn point(value: &Value) -> (i64, f64) {
+    (value[0].as_i64().unwrap(), value[1].as_str().unwrap().parse().unwrap())
 }

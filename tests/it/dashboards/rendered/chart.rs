@@ -31,14 +31,15 @@ struct Axes {
     right: f64,
     top: f64,
     bottom: f64,
-    begin: f64,
-    end: f64,
+    begin: i64,
+    end: i64,
     max: f64,
 }
 
 impl Axes {
-    fn x(&self, at: f64) -> f64 {
-        self.left + (at - self.begin) / (self.end - self.begin) * (self.right - self.left)
+    fn x(&self, at: i64) -> f64 {
+        let part = (at - self.begin) as f64 / (self.end - self.begin) as f64;
+        self.left + part * (self.right - self.left)
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -50,10 +51,13 @@ impl Axes {
         let parts = if self.right - self.left < 250.0 { 1 } else { 4 };
         html! {
             @for part in 0..=parts {
-                @let at = self.begin + (self.end - self.begin) * f64::from(part) / f64::from(parts);
-                @let day = DateTime::from_timestamp(at as i64, 0).unwrap().format("%m-%d");
-                @let anchor = if part == 0 { "start" } else if part == parts { "end" } else { "middle" };
-                text x=(self.x(at)) y=(self.bottom + 15.0) text-anchor=(anchor) class="axis" { (day) }
+                @let at = self.begin + (self.end - self.begin) * part / parts;
+                @let day = DateTime::from_timestamp(at, 0).unwrap().format("%m-%d");
+                @let anchor =
+                    if part == 0 { "start" } else if part == parts { "end" } else { "middle" };
+                text x=(self.x(at)) y=(self.bottom + 15.0) text-anchor=(anchor) class="axis" {
+                    (day)
+                }
             }
         }
     }
@@ -68,29 +72,32 @@ pub(crate) fn time_series(panel: Panel<'_>, series: &[Series], room: Room, span:
         right: room.width - 6.0,
         top: 8.0,
         bottom: room.height - 42.0,
-        begin: span.begin().timestamp() as f64,
-        end: span.end.timestamp() as f64,
+        begin: span.begin().timestamp(),
+        end: span.end.timestamp(),
         max: if highest == 0.0 { 1.0 } else { highest * 1.05 },
     };
-    let step = f64::from(span.step_seconds);
+    let step = span.step_seconds;
     let of_axis = Field::of(panel, "");
     html! {
         svg width=(room.width) height=(room.height - 22.0) {
             @for part in 0..=3 {
                 @let value = axes.max * f64::from(part) / 3.0;
-                line x1=(axes.left) x2=(axes.right) y1=(axes.y(value)) y2=(axes.y(value)) class="grid" {}
-                text x=(axes.left - 6.0) y=(axes.y(value) + 4.0) text-anchor="end" class="axis" {
-                    (of_axis.unit(if part == 0 { 0.0 } else { value }, axes.end))
+                @let y = axes.y(value);
+                line x1=(axes.left) x2=(axes.right) y1=(y) y2=(y) class="grid" {}
+                text x=(axes.left - 6.0) y=(y + 4.0) text-anchor="end" class="axis" {
+                    (of_axis.unit(if part == 0 { 0.0 } else { value }, axes.end as f64))
                 }
             }
             (axes.days())
             @for (index, (points, field)) in drawn.iter().zip(&fields).enumerate() {
                 @let stroke = stroke(field, index);
                 @let opacity = field.number("custom.fillOpacity").unwrap_or(0.0) / 100.0;
-                @let (line, area) = paths(points, &axes, step, field.setting("custom.lineInterpolation").is_some_and(|it| it == "stepAfter"));
+                @let (line, area) = paths(points, &axes, step, field);
                 @if opacity > 0.0 { path d=(area) fill=(stroke) fill-opacity=(opacity) {} }
                 @let is_dashed = field.setting("custom.lineStyle").is_some();
-                path d=(line) fill="none" stroke=(stroke) stroke-width="1.8" stroke-dasharray=(if is_dashed { "7 5" } else { "none" }) {}
+                @let dashes = if is_dashed { "7 5" } else { "none" };
+                path d=(line) fill="none" stroke=(stroke) stroke-width="1.8"
+                    stroke-dasharray=(dashes) {}
             }
         }
         div.legend {
@@ -111,7 +118,7 @@ fn stroke(field: &Field<'_>, index: usize) -> &'static str {
 }
 
 /// Time, foot and top of each point.
-fn stacked(series: &[Series], fields: &[Field<'_>]) -> Vec<Vec<(f64, f64, f64)>> {
+fn stacked(series: &[Series], fields: &[Field<'_>]) -> Vec<Vec<(i64, f64, f64)>> {
     let mut feet: BTreeMap<i64, f64> = BTreeMap::new();
     let mut drawn = Vec::new();
     for (series, field) in series.iter().zip(fields) {
@@ -119,9 +126,9 @@ fn stacked(series: &[Series], fields: &[Field<'_>]) -> Vec<Vec<(f64, f64, f64)>>
             field.setting("custom.stacking").is_some_and(|stacking| stacking["mode"] == "normal");
         let points = series.points.iter().filter(|(_, value)| value.is_finite());
         let points = points.map(|(at, value)| {
-            let foot = if is_stacked { *feet.get(&(*at as i64)).unwrap_or(&0.0) } else { 0.0 };
+            let foot = if is_stacked { *feet.get(at).unwrap_or(&0.0) } else { 0.0 };
             if is_stacked {
-                feet.insert(*at as i64, foot + value);
+                feet.insert(*at, foot + value);
             }
             (*at, foot, foot + value)
         });
@@ -131,9 +138,16 @@ fn stacked(series: &[Series], fields: &[Field<'_>]) -> Vec<Vec<(f64, f64, f64)>>
 }
 
 /// The line and the area below it; a missing point breaks both.
-fn paths(points: &[(f64, f64, f64)], axes: &Axes, step: f64, is_stepped: bool) -> (String, String) {
+fn paths(
+    points: &[(i64, f64, f64)],
+    axes: &Axes,
+    step: i64,
+    field: &Field<'_>,
+) -> (String, String) {
+    let interpolation = field.setting("custom.lineInterpolation");
+    let is_stepped = interpolation.is_some_and(|it| it == "stepAfter");
     let (mut line, mut area) = (String::new(), String::new());
-    for run in points.chunk_by(|before, after| after.0 - before.0 < 1.5 * step) {
+    for run in points.chunk_by(|before, after| after.0 - before.0 <= step) {
         let mut tops = Vec::new();
         let mut feet = Vec::new();
         for (index, (at, foot, top)) in run.iter().enumerate() {
@@ -170,27 +184,32 @@ pub(crate) fn state_timeline(
         right: room.width - 6.0,
         top: 4.0,
         bottom: room.height - 24.0,
-        begin: span.begin().timestamp() as f64,
-        end: span.end.timestamp() as f64,
+        begin: span.begin().timestamp(),
+        end: span.end.timestamp(),
         max: 1.0,
     };
     let row = (axes.bottom - axes.top) / series.len() as f64;
-    let step = f64::from(span.step_seconds);
+    let step = span.step_seconds;
     html! {
         svg width=(room.width) height=(room.height) {
             (axes.days())
             @for (index, series) in series.iter().enumerate() {
                 @let field = Field::of(panel, &series.name);
                 @let top = axes.top + row * index as f64;
-                text x=(axes.left - 8.0) y=(top + row / 2.0 + 4.0) text-anchor="end" class="name" { (series.name) }
+                @let baseline = top + row / 2.0 + 4.0;
+                text x=(axes.left - 8.0) y=(baseline) text-anchor="end" { (series.name) }
                 @for (from, to, value) in states(&series.points, step) {
-                    @let shown = field.show(value, axes.end);
+                    @let shown = field.show(value, axes.end as f64);
                     @let (left, right) = (axes.x(from), axes.x(to.min(axes.end)));
-                    @let text = if (shown.text.chars().count() as f64) * 6.8 + 8.0 < right - left { shown.text.as_str() } else { "" };
-                    rect x=(left) y=(top + row * 0.08) width=((right - left).max(1.0)) height=(row * 0.84) fill=(shown.colour) fill-opacity="0.8" {
+                    @let needed = shown.text.chars().count() as f64 * 6.8 + 8.0;
+                    @let width = (right - left).max(1.0);
+                    rect x=(left) y=(top + row * 0.08) width=(width) height=(row * 0.84)
+                        fill=(shown.colour) fill-opacity="0.8" {
                         title { (shown.text) }
                     }
-                    text x=(left + 5.0) y=(top + row / 2.0 + 4.0) class="state" { (text) }
+                    @if needed < width {
+                        text x=(left + 5.0) y=(baseline) class="state" { (shown.text) }
+                    }
                 }
             }
         }
@@ -198,9 +217,8 @@ pub(crate) fn state_timeline(
 }
 
 /// Neighbours of one value become one state.
-fn states(points: &[(f64, f64)], step: f64) -> Vec<(f64, f64, f64)> {
-    let runs =
-        points.chunk_by(|before, after| before.1 == after.1 && after.0 - before.0 < 1.5 * step);
+fn states(points: &[(i64, f64)], step: i64) -> Vec<(i64, i64, f64)> {
+    let runs = points.chunk_by(|before, after| before.1 == after.1 && after.0 - before.0 <= step);
     runs.map(|run| (run[0].0, run[run.len() - 1].0 + step, run[0].1)).collect()
 }
 

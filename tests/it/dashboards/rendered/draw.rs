@@ -13,6 +13,9 @@ use crate::dashboards::rendered::chart::nothing;
 use crate::dashboards::rendered::field::Field;
 use crate::dashboards::rendered::field::TEXT;
 
+/// Text on a coloured ground.
+const ON_COLOUR: &str = "#111217";
+
 pub(crate) fn stat(panel: Panel<'_>, series: &[Series], room: Room, now: f64) -> Markup {
     if series.is_empty() {
         return nothing(Field::of(panel, "").no_value());
@@ -27,9 +30,13 @@ pub(crate) fn stat(panel: Panel<'_>, series: &[Series], room: Room, now: f64) ->
             @for series in series {
                 @let shown = Field::of(panel, &series.name).show(series.last(), now);
                 @let is_plain = options["colorMode"] == "none" || shown.colour == TEXT;
-                @let size = (cell / longest(&shown.text) * 1.45).min(room.height * 0.4).clamp(13.0, 38.0);
-                @let back = if is_background && !is_plain { shown.colour } else { "transparent" };
-                @let fore = if is_background && !is_plain { "#111217" } else if is_plain { TEXT } else { shown.colour };
+                @let size = (cell / longest(&shown.text) * 1.45).min(room.height * 0.4);
+                @let size = size.clamp(13.0, 38.0);
+                @let (back, fore) = match (is_plain, is_background) {
+                    (true, _) => ("transparent", TEXT),
+                    (false, true) => (shown.colour, ON_COLOUR),
+                    (false, false) => ("transparent", shown.colour),
+                };
                 div style=(format!("background:{back};color:{fore}")) {
                     @if has_name { small { (series.name) } }
                     b style=(format!("font-size:{size:.0}px")) { (shown.text) }
@@ -150,7 +157,7 @@ fn cell(panel: Panel<'_>, column: &str, cell: Option<&Cell>, now: f64) -> Markup
             let shown = field.show(*value, now);
             let style = match kind {
                 "color-background" => {
-                    format!("background:{};color:#111217;font-weight:600", shown.colour)
+                    format!("background:{};color:{ON_COLOUR};font-weight:600", shown.colour)
                 }
                 "color-text" => format!("color:{}", shown.colour),
                 _ => String::new(),

@@ -87,27 +87,4 @@ fn inside(panel: Panel<'_>, series: &[Series], room: Room, span: Span) -> Markup
     }
 }
 
-const STYLE: &str = "
-body { margin: 8px; background: #111217; color: #ccccdc; font: 13px Inter, 'DejaVu Sans', sans-serif; }
-header { padding: 4px 4px 10px; } header b { font-size: 17px; margin-right: 10px; }
-header i { float: right; color: #8e8e99; }
-main { position: relative; width: 1576px; }
-section, h2 { position: absolute; box-sizing: border-box; }
-section { background: #181b1f; border: 1px solid #2c2f36; border-radius: 3px; padding: 4px 8px; overflow: hidden; }
-h2 { font-size: 14px; margin: 0; padding: 7px 4px; }
-h3 { font-size: 13px; font-weight: 600; margin: 2px 0 4px; white-space: nowrap; }
-.stats { display: flex; gap: 6px; height: calc(100% - 28px); }
-.stats div { flex: 1; display: flex; flex-direction: column; align-items: center; justify-content: center; border-radius: 3px; text-align: center; overflow: hidden; }
-.stats b { white-space: nowrap; font-weight: 600; }
-.bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: 10px 10px; align-items: center; margin-top: 8px; }
-.bars div { background: #24272d; height: 22px; } .bars i { display: block; height: 100%; }
-table { border-collapse: collapse; width: 100%; } th { text-align: left; color: #6e9fff; }
-th, td { padding: 5px 8px; border-bottom: 1px solid #2c2f36; white-space: nowrap; }
-td.link { color: #6e9fff; }
-text { fill: #ccccdc; font-size: 12px; } text.axis { fill: #8e8e99; font-size: 11px; }
-text.state { fill: #111217; font-size: 12px; } line.grid { stroke: #2c2f36; }
-.legend { line-height: 18px; height: 20px; overflow: hidden; white-space: nowrap; }
-.legend span { margin-right: 12px; font-size: 11px; }
-.legend i { display: inline-block; width: 14px; height: 4px; margin: 0 5px 3px 0; }
-.nothing { display: flex; height: 80%; align-items: center; justify-content: center; font-size: 15px; }
-";
+const STYLE: &str = include_str!("page.css");
