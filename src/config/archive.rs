@@ -25,26 +25,6 @@ pub struct ArchiveConfig {
     pub expectations: ExpectationConfig,
 }
 
-impl ArchiveConfig {
-    /// Fills in what the configuration does not say of an archive that Kubernetes shows too.
-    ///
-    /// The configuration wins: its address, and its expectations with their defaults. Taken over
-    /// are retention policy, schedule and acknowledged gaps, where it has none.
-    #[must_use]
-    pub fn completed_by(self, discovered: &Self) -> Self {
-        let acknowledged = ExpectationConfig {
-            acknowledge_gap_before: discovered.expectations.acknowledge_gap_before,
-            ..ExpectationConfig::default()
-        };
-        Self {
-            retention_policy: self.retention_policy.or_else(|| discovered.retention_policy.clone()),
-            schedule: self.schedule.or_else(|| discovered.schedule.clone()),
-            expectations: self.expectations.or(acknowledged),
-            ..self
-        }
-    }
-}
-
 /// What is expected of `archives` where none are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Archives {

@@ -17,14 +17,6 @@ pub struct Problem {
     pub found: String,
 }
 
-impl ConfigError {
-    /// Nothing is named, and there turned out to be no Kubernetes that could name something.
-    pub fn without_archives() -> Self {
-        let expected = "at least one archive, or a way to Kubernetes";
-        Self(vec![Problem::new("archives", expected, "nothing")])
-    }
-}
-
 impl Problem {
     pub(super) fn new(
         key: impl Into<String>,
@@ -41,13 +33,11 @@ impl ConfigError {
         Self(vec![Problem::new(key, expected, found)])
     }
 
-    /// Neither the configuration nor Kubernetes can name an archive.
-    pub fn nothing_to_watch() -> Self {
-        Self::late(
-            "archives",
-            "at least one archive, or a way to Kubernetes (a ServiceAccount or a kubeconfig)",
-            "neither",
-        )
+    /// Nothing is named, and there turned out to be no Kubernetes that could name something.
+    pub fn without_archives() -> Self {
+        const EXPECTED: &str =
+            "at least one archive, or a way to Kubernetes (a ServiceAccount or a kubeconfig)";
+        Self::late("archives", EXPECTED, "neither")
     }
 }
 

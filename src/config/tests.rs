@@ -396,33 +396,6 @@ fn secrets_cannot_be_read_where_kubernetes_is_never_asked() {
 }
 
 #[test]
-fn the_configuration_wins_over_what_kubernetes_shows() {
-    let text = format!("expectations: {{wal_max_age: 1h}}\n{ARCHIVE}");
-    let [archive] = <[ArchiveConfig; 1]>::try_from(read(&text).unwrap().archives).unwrap();
-    let discovered = ArchiveConfig {
-        address: ArchiveAddress { prefix: "elsewhere".to_owned(), ..archive.address.clone() },
-        retention_policy: RetentionPolicy::parse("30d"),
-        schedule: Schedule::parse("@daily").ok(),
-        expectations: ExpectationConfig {
-            wal_age_max: Some(TimeDelta::minutes(1)),
-            acknowledge_gap_before: "2026-01-10T11:00:00Z".parse().ok(),
-            ..ExpectationConfig::DEFAULT
-        },
-        ..archive.clone()
-    };
-    let completed = archive.clone().completed_by(&discovered);
-    assert_eq!(completed.address, archive.address);
-    assert_eq!(completed.expectations.wal_age_max, Some(TimeDelta::hours(1)));
-    let acknowledged = discovered.expectations.acknowledge_gap_before;
-    assert_eq!(completed.expectations.acknowledge_gap_before, acknowledged);
-    assert_eq!(completed.retention_policy, discovered.retention_policy);
-    assert_eq!(completed.schedule, discovered.schedule);
-
-    let said = ArchiveConfig { retention_policy: RetentionPolicy::parse("7d"), ..archive };
-    assert_eq!(said.completed_by(&discovered).retention_policy, RetentionPolicy::parse("7d"));
-}
-
-#[test]
 fn a_file_that_cannot_be_read_hides_no_other_problem() {
     let arguments = arguments(Some("/nowhere/config.yaml".into()), Some("localhost"));
     let error = Config::read_with(&arguments, overrides(&[])).unwrap_err();

@@ -101,6 +101,11 @@ impl Charge {
             retention_policy: self.retention_policy.or(found.retention_policy),
             schedule: self.schedule.or(found.schedule),
             cluster: found.cluster,
+            expectations: ExpectationConfig {
+                acknowledge_gap_before: (self.expectations.acknowledge_gap_before)
+                    .or(found.expectations.acknowledge_gap_before),
+                ..self.expectations
+            },
             ..self
         }
     }

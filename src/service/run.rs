@@ -43,11 +43,10 @@ pub async fn run_until(
     let metrics = OwnMetrics::register().context("register metrics")?;
     let clients = S3Clients::new(clock::now, metrics.requests.clone());
     let stores = Stores::new(clients, &config.credentials);
-    let kubernetes =
-        Kubernetes::start(&config.kubernetes).await;
+    let kubernetes = Kubernetes::start(&config.kubernetes).await;
     let kubernetes = kubernetes.context("reach Kubernetes")?;
     if kubernetes.is_none() && config.archives.is_empty() {
-        return Err(ConfigError::nothing_to_watch().into());
+        return Err(ConfigError::without_archives().into());
     }
     let named = config.archives.len();
     let kubernetes = kubernetes.map(Arc::new);

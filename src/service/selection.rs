@@ -61,7 +61,7 @@ impl Selection {
 
 fn absence(discovery: Option<Discovery>, cluster: Option<ClusterId>) -> anyhow::Error {
     match (discovery, cluster) {
-        (None, _) => ConfigError::nothing_to_watch().into(),
+        (None, _) => ConfigError::without_archives().into(),
         (Some(Discovery::Down(why)), _) => anyhow!("nothing to look at: {why}"),
         (Some(Discovery::Up), Some(cluster)) => ConfigError::late(
             "--namespace --cluster",

@@ -10,6 +10,7 @@ mod alerts;
 mod architecture;
 mod bad_input;
 mod cli;
+mod dashboards;
 mod deploy;
 mod documents;
 mod end_to_end;

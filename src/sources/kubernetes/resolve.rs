@@ -18,7 +18,6 @@ use std::collections::BTreeSet;
 use chrono::DateTime;
 use chrono::Utc;
 
-use crate::config::ArchiveConfig;
 use crate::config::ExpectationConfig;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
@@ -66,19 +65,6 @@ pub struct Discovered {
     /// The most frequent one of those that are active and have the method of the archive.
     pub schedule: Option<Schedule>,
     pub credentials: StoreCredentials,
-}
-
-impl Discovered {
-    /// What is to be watched, if it can be read.
-    pub fn archive_config(&self) -> Option<ArchiveConfig> {
-        Some(ArchiveConfig {
-            id: self.id.clone(),
-            address: self.address.clone()?,
-            retention_policy: self.retention_policy.clone(),
-            schedule: self.schedule.clone(),
-            expectations: self.expectations,
-        })
-    }
 }
 
 /// With what an archive's store is opened.

@@ -19,18 +19,6 @@ use crate::alerts::expressions::walk;
 use crate::alerts::rules::Alert;
 use crate::alerts::rules::RuleFile;
 
-/// Metrics that alerts and runbooks use and nothing exports yet, with their labels.
-const PENDING: [(&str, &[&str]); 5] = [
-    ("backup_verifier_scheduled_backups", &["outcome"]),
-    ("backup_verifier_last_restore_drill_timestamp_seconds", &["kind"]),
-    ("backup_verifier_restore_drill_success", &["kind"]),
-    ("backup_verifier_restore_drill_max_age_seconds", &["kind"]),
-    ("backup_verifier_cluster_created_timestamp_seconds", &[]),
-];
-
-/// Finding codes that alerts use and the program does not know yet.
-const PENDING_CODES: [&str; 2] = ["wal_not_stored", "annotation_invalid"];
-
 /// Metrics of others, with the labels that we match on.
 const FOREIGN: [(&str, &[&str]); 3] = [
     ("cnpg_collector_pg_wal_archive_status", &["value"]),
@@ -51,7 +39,13 @@ const TOLD_BY: [(&str, &str); 8] = [
 ];
 
 /// Good to know and never a reason to act.
-const NOT_TOLD: [&str; 1] = ["segment_twice"];
+const NOT_TOLD: [&str; 5] = [
+    "segment_twice",
+    "legacy_in_tree_backup",
+    "empty_archive_check_skipped",
+    "no_retention_policy",
+    "r2_checksum_env_missing",
+];
 
 #[test]
 fn every_metric_in_an_alert_is_exported() {
@@ -80,18 +74,6 @@ fn a_metric_or_label_value_that_nobody_exports_is_noticed() {
 }
 
 #[test]
-fn what_is_pending_is_not_there_yet() {
-    let known = exported();
-    for (metric, _) in PENDING {
-        assert!(!known.contains_key(metric), "{metric} is exported now: take it from PENDING");
-    }
-    for code in PENDING_CODES {
-        let is_known = FindingCode::ALL.iter().any(|known| known.as_str() == code);
-        assert!(!is_known, "{code} is known now: take it from PENDING_CODES");
-    }
-}
-
-#[test]
 fn every_finding_is_told_by_some_alert() {
     let file = RuleFile::read();
     let asked: BTreeSet<String> = file
@@ -99,7 +81,7 @@ fn every_finding_is_told_by_some_alert() {
         .flat_map(|(_, expression)| selectors(expression))
         .flat_map(|selector| values(&selector, "code"))
         .collect();
-    for code in FindingCode::ALL.iter().map(|code| code.as_str()).chain(PENDING_CODES) {
+    for code in FindingCode::ALL.iter().map(|code| code.as_str()) {
         let is_asked = asked.contains(code);
         let told_by = TOLD_BY.iter().find(|(told, _)| *told == code);
         let ways = [is_asked, told_by.is_some(), NOT_TOLD.contains(&code)];
@@ -171,7 +153,7 @@ pub(super) fn problems(
 }
 
 fn closed_values(label: &str) -> Option<Vec<&'static str>> {
-    let codes = FindingCode::ALL.iter().map(|code| code.as_str()).chain(PENDING_CODES);
+    let codes = FindingCode::ALL.iter().map(|code| code.as_str());
     match label {
         "code" => Some(codes.collect()),
         "verdict" => Some(Verdict::ALL.map(Verdict::code).to_vec()),
@@ -206,13 +188,9 @@ fn queries_in_templates(alert: &Alert) -> Vec<String> {
     texts.map(|rest| rest.split("\" $").next().unwrap().replace("%q", "\"x\"")).collect()
 }
 
-/// Labels by metric: what is exported, what will be, what others export, what we record.
+/// Labels by metric: what is exported, what others export, what we record.
 pub(super) fn known() -> BTreeMap<String, BTreeSet<String>> {
     let mut known = exported();
-    for (metric, labels) in PENDING {
-        let labels = labels.iter().chain(&ARCHIVE_LABELS).map(|label| (*label).to_owned());
-        known.insert(metric.to_owned(), labels.collect());
-    }
     for (metric, labels) in FOREIGN {
         known.insert(metric.to_owned(), labels.iter().map(|label| (*label).to_owned()).collect());
     }

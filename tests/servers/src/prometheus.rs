@@ -41,15 +41,20 @@ impl Prometheus {
         alertmanagers: &[&str],
     ) -> Self {
         let directory = Account::own().temporary_directory();
-        let configuration = directory.path().join("prometheus.yml");
-        let text = configure(targets, rule_files, alertmanagers);
-        std::fs::write(&configuration, text).expect("a new file");
+        Self::run(directory, &configure(targets, rule_files, alertmanagers), &[]).await
+    }
+
+    async fn run(directory: TempDir, configuration: &str, flags: &[&str]) -> Self {
+        let file = directory.path().join("prometheus.yml");
+        std::fs::write(&file, configuration).expect("a new file");
         let port = free_port();
         let mut command = Account::own().server_command(&tools::debian("prometheus"));
-        command.arg(format!("--config.file={}", configuration.display()));
+        command.arg(format!("--config.file={}", file.display()));
         command.arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()));
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         command.args(["--log.level=warn", "--rules.alert.resend-delay=2s"]);
+        // A history may be older than the 15 days that are kept unless said.
+        command.arg("--storage.tsdb.retention.time=10y").args(flags);
         let log = directory.path().join("log");
         let mut process = Server::start("Prometheus", command, &log);
         let ready = format!("http://127.0.0.1:{port}/-/ready");
@@ -60,6 +65,22 @@ impl Prometheus {
             })
             .await;
         Self { _process: process, port, _directory: directory }
+    }
+
+    /// Answers from a history, without a target: samples with their times in OpenMetrics' format,
+    /// at most `step` apart in each series.
+    pub async fn with_history(open_metrics: &str, step: Duration) -> Self {
+        let directory = Account::own().temporary_directory();
+        let [samples, data] = ["samples", "data"].map(|name| directory.path().join(name));
+        std::fs::write(&samples, open_metrics).expect("a new file");
+        let mut command = Account::own().command(&tools::debian("promtool"));
+        // A hidden flag; without it a month becomes 360 blocks of two hours.
+        command.args(["tsdb", "create-blocks-from", "--max-block-duration=744h", "openmetrics"]);
+        command.args([&samples, &data]);
+        let made = run(command, LIMIT).await;
+        assert!(made.success(), "{made:?}");
+        let lookback = format!("--query.lookback-delta={}s", step.as_secs());
+        Self::run(directory, &configure(&[], &[], &[]), &[&lookback]).await
     }
 
     /// Asks an instant query; panics with Prometheus' words when it is wrong.

@@ -158,7 +158,6 @@ fn a_store_that_cannot_be_read_says_why() {
         let found = only(&yaml);
         assert_eq!(found.cluster.store, Ok(expected), "{yaml}");
         assert_eq!(found.address, None);
-        assert_eq!(found.archive_config(), None);
     }
 }
 

@@ -1,0 +1,125 @@
+//! Draws the dashboards from what a real Prometheus answers after a month: for looking at them, and
+//! to see that each panel says what the month was like. It is not Grafana: `dashboards/README.md`.
+
+mod answer;
+mod chart;
+mod draw;
+mod field;
+mod page;
+
+use std::fs;
+use std::path::Path;
+
+use test_servers::prometheus::Prometheus;
+
+use crate::dashboards::model::Choice;
+use crate::dashboards::model::Dashboard;
+use crate::dashboards::model::Panel;
+use crate::dashboards::rendered::answer::Series;
+use crate::dashboards::rendered::answer::Span;
+use crate::dashboards::rendered::answer::ask;
+use crate::dashboards::rendered::draw::Cell;
+use crate::dashboards::rendered::draw::tabulate;
+use crate::dashboards::rendered::field::Field;
+use crate::dashboards::story;
+
+const ALL: Choice<'_> =
+    Choice { namespace: ".*", cluster: ".*", server: ".*", rate_interval: "4h" };
+
+const ORDERS: Choice<'_> =
+    Choice { namespace: "databases", cluster: "orders", server: ".*", rate_interval: "4h" };
+
+#[tokio::test]
+async fn a_month_of_four_archives_is_told_by_the_dashboards() {
+    let history = story::play();
+    let prometheus = Prometheus::with_history(&history.open_metrics(), story::STEP).await;
+    let span = Span { end: story::end(), days: 30, step_seconds: 3600 };
+
+    let fleet = Dashboard::read("fleet");
+    let drawn = draw(&prometheus, &fleet, &ALL, span).await;
+    assert_eq!(drawn.shown("Worst verdict"), ["✖ UNRECOVERABLE"]);
+    assert_eq!(drawn.shown("Archives by verdict"), ["1", "0", "1", "2"]);
+    assert_eq!(drawn.shown("Archives not read"), ["none"]);
+    assert_eq!(drawn.shown("Verifier"), ["✔ up"]);
+    let worst_first = ["billing", "photos", "orders", "wiki"];
+    assert_eq!(drawn.column("Archives, the worst first", "Cluster"), worst_first);
+    let findings = ["backup_failed", "backup_overdue", "wal_gap"];
+    assert_eq!(drawn.column("Findings now", "Finding"), findings);
+    assert_eq!(drawn.without_data(), Vec::<&str>::new());
+
+    let cluster = Dashboard::read("cluster");
+    let drawn = draw(&prometheus, &cluster, &ORDERS, span).await;
+    assert_eq!(drawn.shown("Verdict")[0], "✔ recoverable");
+    assert_eq!(drawn.shown("The newest state"), ["✔ can be restored"]);
+    assert_eq!(drawn.shown("Gaps to the newest"), ["none"]);
+    // Nothing is wrong with it any more.
+    assert_eq!(drawn.without_data(), ["Findings now"]);
+    // At risk before the gap can be seen, while no WAL comes.
+    let states = ["✔ recoverable", "▲ at risk", "✖ UNRECOVERABLE", "▲ at risk", "✔ recoverable"];
+    assert_eq!(drawn.states("Verdict", 1), states);
+}
+
+struct Drawn<'a> {
+    panels: Vec<(Panel<'a>, Vec<Series>)>,
+    now: f64,
+}
+
+async fn draw<'a>(
+    prometheus: &Prometheus,
+    dashboard: &'a Dashboard,
+    choice: &Choice<'_>,
+    span: Span,
+) -> Drawn<'a> {
+    let mut panels = Vec::new();
+    for panel in dashboard.panels() {
+        panels.push((panel, ask(prometheus, panel, choice, span).await));
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboards");
+    fs::create_dir_all(&folder).unwrap();
+    let page = page::draw(dashboard, &panels, span);
+    fs::write(folder.join(format!("{}.html", dashboard.name)), page).unwrap();
+    Drawn { panels, now: span.end.timestamp() as f64 }
+}
+
+impl<'a> Drawn<'a> {
+    /// The panel of this title, the `nth` if several have it.
+    fn panel(&self, title: &str, nth: usize) -> &(Panel<'a>, Vec<Series>) {
+        self.panels.iter().filter(|(panel, _)| panel.title() == title).nth(nth).unwrap()
+    }
+
+    /// The newest values as a person reads them.
+    fn shown(&self, title: &str) -> Vec<String> {
+        let (panel, series) = self.panel(title, 0);
+        let show = |it: &Series| Field::of(*panel, &it.name).show(it.last(), self.now).text;
+        series.iter().map(show).collect()
+    }
+
+    /// One column of a table, from top to bottom.
+    fn column(&self, title: &str, column: &str) -> Vec<String> {
+        let (panel, series) = self.panel(title, 0);
+        let rows = tabulate(*panel, series).rows;
+        let text = |cell: &Cell| match cell {
+            Cell::Text(text) => text.clone(),
+            Cell::Number(number) => number.to_string(),
+        };
+        let mut cells: Vec<String> = rows.iter().map(|row| text(&row[column])).collect();
+        cells.dedup();
+        cells
+    }
+
+    /// The states of the first line of a timeline, one after the other.
+    fn states(&self, title: &str, nth: usize) -> Vec<String> {
+        let (panel, series) = self.panel(title, nth);
+        let field = Field::of(*panel, &series[0].name);
+        let points = series[0].points.iter();
+        let mut states: Vec<String> =
+            points.map(|(_, value)| field.show(*value, self.now).text).collect();
+        states.dedup();
+        states
+    }
+
+    fn without_data(&self) -> Vec<&'a str> {
+        let panels = self.panels.iter().filter(|(panel, _)| !panel.is_row());
+        panels.filter(|(_, series)| series.is_empty()).map(|(panel, _)| panel.title()).collect()
+    }
+}
