@@ -5,6 +5,7 @@
 
 pub mod barman;
 pub mod http;
+pub mod kubernetes;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;
