@@ -4,8 +4,8 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::json::text;
-use crate::kubernetes::status::Cause;
 use crate::kubernetes::status::Failure;
 use crate::kubernetes::types::ResourceType;
 

@@ -66,7 +66,9 @@ pub(super) fn answer(
     if fault != Some(&Fault::Reset) {
         status = code(&result);
     }
-    state.log.add(record(call, target, is_allowed, status));
+    let mut record = record(call, target, status);
+    record.is_allowed = is_allowed;
+    state.log.add(record);
     result
 }
 
@@ -166,7 +168,7 @@ fn find_type(state: &State, target: &Target) -> Result<Arc<ResourceType>, Failur
     }
 }
 
-fn record(call: &Call, target: Target, is_allowed: bool, status: u16) -> RequestRecord {
+fn record(call: &Call, target: Target, status: u16) -> RequestRecord {
     let Target { verb, group, version, resource, subresource, namespace, name, .. } = target;
     let user_agent = call.header("user-agent").to_owned();
     let query = call.query.as_sent();
@@ -181,7 +183,7 @@ fn record(call: &Call, target: Target, is_allowed: bool, status: u16) -> Request
         name,
         uri: if query.is_empty() { call.path.clone() } else { format!("{}?{query}", call.path) },
         user_agent,
-        is_allowed,
+        is_allowed: false,
         status,
     }
 }

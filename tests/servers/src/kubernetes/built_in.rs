@@ -17,6 +17,7 @@ use k8s_openapi::serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::crd;
 use crate::kubernetes::event;
 use crate::kubernetes::fields;
@@ -25,7 +26,6 @@ use crate::kubernetes::json::map_mut;
 use crate::kubernetes::json::metadata_mut;
 use crate::kubernetes::json::text;
 use crate::kubernetes::json::text_map;
-use crate::kubernetes::status::Cause;
 use crate::kubernetes::status::Failure;
 use crate::kubernetes::types::ResourceType;
 

@@ -126,7 +126,7 @@ impl Target {
             name: part(1),
             is_too_long: rest.len() > 3,
         };
-        target.verb = verb(method, !target.name.is_empty(), query.is_true("watch"));
+        target.verb = verb(method, &target.name, query);
         if target.resource == "namespaces" && target.group.is_empty() {
             target.namespace.clone_from(&target.name);
         }
@@ -176,9 +176,9 @@ impl Target {
     }
 }
 
-fn verb(method: &Method, has_name: bool, watches: bool) -> &'static str {
-    match (method, has_name) {
-        (&Method::GET | &Method::HEAD, _) if watches => "watch",
+fn verb(method: &Method, name: &str, query: &Query) -> &'static str {
+    match (method, !name.is_empty()) {
+        (&Method::GET | &Method::HEAD, _) if query.is_true("watch") => "watch",
         (&Method::GET | &Method::HEAD, true) => "get",
         (&Method::GET | &Method::HEAD, false) => "list",
         (&Method::POST, _) => "create",

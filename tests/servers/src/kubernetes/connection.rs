@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures::StreamExt as _;
 use futures::stream;
 use http::HeaderValue;
 use http::Request;
@@ -190,8 +191,12 @@ async fn cut(response: Response<Body>) -> Response<Body> {
         _ => Bytes::new(),
     };
     let half = whole.slice(..whole.len() / 2);
-    let frames = [Ok(Frame::data(half)), Err(io::Error::other("the body is cut"))];
-    let body = StreamBody::new(stream::iter(frames));
+    let torn = stream::once(async {
+        // What was written so far leaves before the connection does.
+        tokio::task::yield_now().await;
+        Err(io::Error::other("the body is cut"))
+    });
+    let body = StreamBody::new(stream::iter([Ok(Frame::data(half))]).chain(torn));
     Response::from_parts(head, BodyExt::boxed_unsync(body))
 }
 

@@ -63,9 +63,14 @@ impl<'a> FaultControl<'a> {
         self.shared.state().compact(plural);
     }
 
-    /// Whether lists can be streamed over a watch, as since 1.34; without, 422.
-    pub fn set_streaming_lists(&self, are_known: bool) {
-        self.shared.state().faults.has_streaming_lists = are_known;
+    /// Answers 422 to who streams a list over a watch, as servers did before 1.34.
+    pub fn refuse_streaming_lists(&self) {
+        self.shared.state().faults.has_streaming_lists = false;
+    }
+
+    /// Ends `refuse_streaming_lists`.
+    pub fn allow_streaming_lists(&self) {
+        self.shared.state().faults.has_streaming_lists = true;
     }
 
     /// How often a watch that asked for bookmarks gets one; watches that are open keep their pace

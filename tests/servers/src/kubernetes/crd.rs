@@ -8,12 +8,12 @@ use regex::Regex;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::json::items;
 use crate::kubernetes::json::text;
 use crate::kubernetes::json::texts;
 use crate::kubernetes::rules;
 use crate::kubernetes::state::State;
-use crate::kubernetes::status::Cause;
 use crate::kubernetes::types::ResourceType;
 
 /// The definitions of CloudNativePG 1.30 and of the Barman Cloud Plugin 0.14, by name, as far as

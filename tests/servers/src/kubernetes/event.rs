@@ -3,8 +3,8 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::json::text;
-use crate::kubernetes::status::Cause;
 
 /// `NoteLengthLimit`, in bytes.
 const NOTE_MAX: usize = 1024;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::kubernetes::built_in;
 use crate::kubernetes::call::Call;
-use crate::kubernetes::status::Cause;
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::status::Failure;
 use crate::kubernetes::types::ResourceType;
 

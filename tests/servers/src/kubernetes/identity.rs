@@ -48,11 +48,12 @@ impl User {
 
     /// The user of an `Authorization` header.
     pub(super) fn of_header(header: &str, tokens: &Tokens) -> Result<Self, Failure> {
-        if header.is_empty() {
+        // An empty token counts as none (`request/bearertoken/bearertoken.go`).
+        let token = header.strip_prefix("Bearer").unwrap_or("").trim();
+        if token.is_empty() {
             return Ok(Self::anonymous());
         }
-        let token = header.strip_prefix("Bearer ").unwrap_or("");
-        tokens.users.get(token.trim()).cloned().ok_or_else(Failure::unauthorized)
+        tokens.users.get(token).cloned().ok_or_else(Failure::unauthorized)
     }
 }
 

@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::kubernetes::answer::Answer;
 use crate::kubernetes::call::Query;
 use crate::kubernetes::call::Target;
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::json::key_of;
 use crate::kubernetes::selector::Selector;
 use crate::kubernetes::state::State;
-use crate::kubernetes::status::Cause;
 use crate::kubernetes::status::Failure;
 use crate::kubernetes::types::ResourceType;
 

@@ -9,6 +9,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::kubernetes::call::Query;
 use crate::kubernetes::json::items;
 use crate::kubernetes::json::metadata_mut;
 use crate::kubernetes::status::Failure;
@@ -57,7 +58,7 @@ pub(super) fn merge(
     live: &Value,
     patch: &Value,
     manager: &Manager,
-    is_forced: bool,
+    query: &Query,
 ) -> Result<Value, Failure> {
     let declared = manager.applied.clone().unwrap_or_else(|| leaves(patch));
     let entries = items(live, "/metadata/managedFields");
@@ -67,8 +68,10 @@ pub(super) fn merge(
     for entry in &others {
         for owned in fields_of(entry) {
             let is_contested = declared.iter().any(|path| {
-                (path.starts_with(&owned) || owned.starts_with(path))
-                    && at(live, path) != at(patch, path)
+                let (is, wanted) = (at(live, path), at(patch, path));
+                let are_maps =
+                    is.is_some_and(Value::is_object) && wanted.is_some_and(Value::is_object);
+                (path.starts_with(&owned) || owned.starts_with(path)) && is != wanted && !are_maps
             });
             if is_contested {
                 let by = format!(
@@ -80,7 +83,7 @@ pub(super) fn merge(
             }
         }
     }
-    if !conflicts.is_empty() && !is_forced {
+    if !conflicts.is_empty() && !query.is_true("force") {
         return Err(Failure::apply_conflict(&conflicts));
     }
     let mut merged = live.clone();
@@ -125,7 +128,7 @@ pub(super) fn book(
         }
     }
     let mine: Paths = match &manager.applied {
-        Some(applied) => applied.clone(),
+        Some(applied) => applied.intersection(&now).cloned().collect(),
         None => mine.union(&changed).filter(|path| now.contains(*path)).cloned().collect(),
     };
     if !mine.is_empty() {
@@ -143,6 +146,11 @@ pub(super) fn book(
         }
         entries.push(entry);
     }
+    // In a lasting order, so that a write that changes nothing is seen as such.
+    entries.sort_by_key(|entry| {
+        ["operation", "manager", "subresource"]
+            .map(|key| entry[key].as_str().unwrap_or("").to_owned())
+    });
     metadata_mut(object).insert("managedFields".to_owned(), Value::Array(entries));
 }
 

@@ -5,12 +5,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::kubernetes::call::Target;
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::json::items;
 use crate::kubernetes::json::metadata_mut;
 use crate::kubernetes::json::set_or_remove;
 use crate::kubernetes::json::text;
 use crate::kubernetes::json::text_map;
-use crate::kubernetes::status::Cause;
 use crate::kubernetes::status::Failure;
 use crate::kubernetes::types::ResourceType;
 use crate::kubernetes::write::Writer;

@@ -2,7 +2,8 @@
 //! watches and writes as `kube-apiserver` 1.36 answers them, and faults on demand.
 //!
 //! It runs no controllers: nothing sets a status, starts a pod or collects garbage. It speaks
-//! JSON only, serves one version of each kind, and merges every list of an applied configuration
+//! JSON only (`kubectl create token` and other commands that send protobuf get 415), serves one
+//! version of each kind, and merges every list of an applied configuration
 //! as one value. Its definitions of custom resources know only what concerns backups.
 //!
 //! ```no_run
@@ -35,6 +36,7 @@ mod answer;
 mod api;
 mod built_in;
 mod call;
+mod cause;
 mod connection;
 mod control;
 mod crd;
@@ -62,6 +64,7 @@ mod tls;
 mod types;
 mod validate;
 mod watch;
+mod watch_event;
 mod write;
 
 pub use admin::Admin;

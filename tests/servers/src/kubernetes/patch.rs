@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::kubernetes::answer::Answer;
 use crate::kubernetes::api;
 use crate::kubernetes::call::Target;
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::fields;
 use crate::kubernetes::json::map_mut;
 use crate::kubernetes::json::metadata_mut;
@@ -15,7 +16,6 @@ use crate::kubernetes::managed;
 use crate::kubernetes::managed::Manager;
 use crate::kubernetes::metadata;
 use crate::kubernetes::rbac;
-use crate::kubernetes::status::Cause;
 use crate::kubernetes::status::Failure;
 use crate::kubernetes::write;
 use crate::kubernetes::write::Writer;
@@ -27,7 +27,7 @@ const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+jso
 pub(super) fn patch(mut writer: Writer<'_>) -> Result<Answer, Failure> {
     let content_type = writer.call.header("content-type");
     match content_type.split(';').next().unwrap_or("").trim() {
-        "application/apply-patch+yaml" => return apply(writer),
+        "application/apply-patch+yaml" => apply(writer),
         "application/json-patch+json" => {
             let live = api::find(writer.state, writer.kind, writer.target)?;
             let patch: json_patch::Patch = serde_json::from_slice(&writer.call.body)
@@ -108,8 +108,7 @@ fn apply(mut writer: Writer<'_>) -> Result<Answer, Failure> {
         rbac::authorize(writer.state, &writer.call.user, &creation, &writer.call.path)?;
         return write::insert(&mut writer, patch, &manager);
     };
-    let is_forced = writer.call.query.is_true("force");
-    let object = managed::merge(&live, &patch, &manager, is_forced)?;
+    let object = managed::merge(&live, &patch, &manager, &writer.call.query)?;
     write::update(&mut writer, &live, object, &manager)
 }
 

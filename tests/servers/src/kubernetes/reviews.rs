@@ -73,5 +73,8 @@ fn review_own_access(state: &State, call: &Call) -> Result<Answer, Failure> {
 }
 
 fn read(call: &Call) -> Result<Value, Failure> {
+    if call.header("content-type").contains("protobuf") {
+        return Err(Failure::unsupported_media_type("application/json"));
+    }
     serde_json::from_slice(&call.body).map_err(|error| Failure::bad_request(error.to_string()))
 }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use serde_json::json;
 
-use crate::kubernetes::status::Cause;
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::validate::Place;
 
 /// A rule that can be judged.

@@ -149,7 +149,9 @@ impl State {
         let object = Arc::new(object);
         let key = key_of(&object);
         let previous = self.table_mut(kind).objects.insert(key, Arc::clone(&object));
-        self.record(kind, Arc::clone(&object), previous, false);
+        let revision = self.revision;
+        let change = Change { revision, object: Arc::clone(&object), previous, is_deletion: false };
+        self.record(kind, change);
         object
     }
 
@@ -161,19 +163,15 @@ impl State {
         let mut last = Value::clone(&previous);
         metadata_mut(&mut last)
             .insert("resourceVersion".to_owned(), json!(self.revision.to_string()));
-        self.record(kind, Arc::new(last), Some(previous), true);
+        let revision = self.revision;
+        let previous = Some(previous);
+        let change = Change { revision, object: Arc::new(last), previous, is_deletion: true };
+        self.record(kind, change);
     }
 
-    fn record(
-        &mut self,
-        kind: &ResourceType,
-        object: Arc<Value>,
-        previous: Option<Arc<Value>>,
-        is_deletion: bool,
-    ) {
-        let revision = self.revision;
+    fn record(&mut self, kind: &ResourceType, change: Change) {
         let table = self.table_mut(kind);
-        table.history.push_back(Change { revision, object, previous, is_deletion });
+        table.history.push_back(change);
         if table.history.len() > HISTORY_MAX
             && let Some(forgotten) = table.history.pop_front()
         {

@@ -7,8 +7,8 @@ use chrono::DateTime;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::kubernetes::cause::Cause;
 use crate::kubernetes::rules;
-use crate::kubernetes::status::Cause;
 use crate::kubernetes::types::ResourceType;
 
 /// The faults of an object; `live` is what it replaces.

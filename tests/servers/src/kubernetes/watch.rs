@@ -18,14 +18,16 @@ use tokio::time::sleep_until;
 use crate::kubernetes::api::Shared;
 use crate::kubernetes::call::Query;
 use crate::kubernetes::call::Target;
+use crate::kubernetes::cause::Cause;
+use crate::kubernetes::fault::Faults;
 use crate::kubernetes::fault::WatchBreak;
 use crate::kubernetes::list;
 use crate::kubernetes::selector::Selector;
-use crate::kubernetes::state::Change;
 use crate::kubernetes::state::State;
-use crate::kubernetes::status::Cause;
 use crate::kubernetes::status::Failure;
 use crate::kubernetes::types::ResourceType;
+use crate::kubernetes::watch_event::Scope;
+use crate::kubernetes::watch_event::line;
 
 /// How long a watch lasts that does not say it (`--min-request-timeout` of the API server).
 const TIMEOUT_SECONDS: u64 = 1800;
@@ -47,14 +49,6 @@ pub(super) struct Watch {
     breaks_seen: usize,
 }
 
-/// What a watch shows.
-#[derive(Debug)]
-struct Scope {
-    kind: Arc<ResourceType>,
-    namespace: String,
-    selector: Selector,
-}
-
 #[derive(Clone, Copy, Debug)]
 enum End {
     /// The last chunk, as when the time is up.
@@ -71,7 +65,7 @@ impl Watch {
         target: &Target,
         query: &Query,
     ) -> Result<Self, Failure> {
-        check_options(query, state.faults.has_streaming_lists)?;
+        check_options(query, &state.faults)?;
         let (labels, fields) = (query.get("labelSelector"), query.get("fieldSelector"));
         let scope = Scope {
             kind: Arc::clone(kind),
@@ -127,7 +121,11 @@ impl Watch {
             }
             match self.end {
                 Some(End::Whole) => return None,
-                Some(End::Torn) => return Some(Err(io::Error::other("the watch is torn"))),
+                Some(End::Torn) => {
+                    // What was written so far leaves before the connection does.
+                    tokio::task::yield_now().await;
+                    return Some(Err(io::Error::other("the watch is torn")));
+                }
                 None => {}
             }
             let is_silent = self.look();
@@ -230,40 +228,8 @@ impl Watch {
     }
 }
 
-impl Scope {
-    fn contains(&self, namespace: &str) -> bool {
-        self.namespace.is_empty() || self.namespace == namespace
-    }
-
-    /// How a change looks through the selector: an object that leaves it was deleted.
-    fn line(&self, change: &Change) -> Option<Bytes> {
-        let namespace = change.object.pointer("/metadata/namespace");
-        if !self.contains(namespace.and_then(Value::as_str).unwrap_or("")) {
-            return None;
-        }
-        let before = change.previous.as_ref().filter(|object| self.selector.matches(object));
-        let is_in = !change.is_deletion && self.selector.matches(&change.object);
-        match (before, is_in) {
-            (None, false) => None,
-            (None, true) => Some(line("ADDED", &change.object)),
-            (Some(_), true) => Some(line("MODIFIED", &change.object)),
-            (Some(before), false) => {
-                let mut last = Value::clone(before);
-                last["metadata"]["resourceVersion"] = json!(change.revision.to_string());
-                Some(line("DELETED", &last))
-            }
-        }
-    }
-}
-
-fn line(what: &str, object: &Value) -> Bytes {
-    let mut line = json!({ "type": what, "object": object }).to_string();
-    line.push('\n');
-    Bytes::from(line)
-}
-
 /// `validateWatchOptions` (`apis/meta/internalversion/validation`).
-fn check_options(query: &Query, has_streaming_lists: bool) -> Result<(), Failure> {
+fn check_options(query: &Query, faults: &Faults) -> Result<(), Failure> {
     let mut causes = Vec::new();
     let mut forbid = |field: &str, detail: &str| causes.push(Cause::forbidden(field, detail));
     let matching = query.get("resourceVersionMatch");
@@ -272,7 +238,7 @@ fn check_options(query: &Query, has_streaming_lists: bool) -> Result<(), Failure
             let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
             forbid("resourceVersionMatch", detail);
         }
-        if !has_streaming_lists {
+        if !faults.has_streaming_lists {
             let detail = "sendInitialEvents is forbidden for watch unless the WatchList feature \
                           gate is enabled";
             forbid("sendInitialEvents", detail);

@@ -1,6 +1,11 @@
 //! The API server as real clients see it: the `kube` crate and `kubectl`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod access;
 mod definitions;

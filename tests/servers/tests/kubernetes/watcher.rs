@@ -103,6 +103,9 @@ async fn a_watcher_finds_a_kind_that_appears_later() {
     server.admin().create(&cluster("a"));
     let mut known = BTreeMap::new();
     follow(&mut stream, &mut known, &[("a", 1)]).await;
+    // Told by a watch, so that there is one to end.
+    server.admin().create(&cluster("b"));
+    follow(&mut stream, &mut known, &[("a", 1), ("b", 1)]).await;
     server.remove_crd("clusters.postgresql.cnpg.io");
     follow(&mut stream, &mut known, &[]).await;
 }

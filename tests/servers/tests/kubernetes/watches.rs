@@ -144,7 +144,7 @@ async fn a_list_is_streamed_where_the_server_knows_how() {
 
     let unmatched = path.replace("&resourceVersionMatch=NotOlderThan", "");
     assert_eq!(send(&client, "GET", &unmatched, Value::Null).await.0, 422);
-    server.faults().set_streaming_lists(false);
+    server.faults().refuse_streaming_lists();
     let (status, _, body) = send(&client, "GET", &path, Value::Null).await;
     assert_eq!(status, 422);
     assert_eq!(
