@@ -1,0 +1,171 @@
+//! Faults on demand: of single requests, of open watches, of the server as a whole.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::kubernetes::call::Target;
+
+/// What goes wrong with one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// 429 with `Retry-After`.
+    TooManyRequests { retry_after_seconds: u64 },
+    /// 500, as when etcd fails.
+    InternalError,
+    /// 503, as from a server that shuts down.
+    Unavailable,
+    /// 410 as the HTTP status, also of a watch.
+    Expired,
+    /// 502 with an HTML page, as from a load balancer.
+    BadGateway,
+    /// The right answer, but late.
+    Slow(Duration),
+    /// The right headers and half of the body, then the connection ends.
+    CutBody,
+    /// The connection ends instead of an answer.
+    Reset,
+}
+
+/// Which requests meet a fault.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    verb: Option<String>,
+    resource: Option<String>,
+    skip: u64,
+    times: u64,
+}
+
+impl Trigger {
+    /// The next `times` requests.
+    #[must_use]
+    pub fn next(times: u64) -> Self {
+        Self { verb: None, resource: None, skip: 0, times }
+    }
+
+    /// The `nth` request from now, counted from one; those before it are answered well.
+    #[must_use]
+    pub fn nth(nth: u64) -> Self {
+        Self { skip: nth.saturating_sub(1), ..Self::next(1) }
+    }
+
+    /// Every request from now on.
+    #[must_use]
+    pub fn always() -> Self {
+        Self::next(u64::MAX)
+    }
+
+    /// Narrows the trigger to a verb of RBAC, such as `list`.
+    #[must_use]
+    pub fn verb(mut self, verb: &str) -> Self {
+        self.verb = Some(verb.to_owned());
+        self
+    }
+
+    /// Narrows the trigger to a resource by its plural, such as `clusters` or `backups/status`.
+    #[must_use]
+    pub fn resource(mut self, resource: &str) -> Self {
+        self.resource = Some(resource.to_owned());
+        self
+    }
+
+    fn matches(&self, target: &Target) -> bool {
+        self.verb.as_ref().is_none_or(|verb| verb == target.verb)
+            && self.resource.as_ref().is_none_or(|resource| *resource == target.resource_path())
+    }
+}
+
+/// How open watches end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchBreak {
+    /// The body ends well, as when the time is up.
+    End,
+    /// The connection ends between two lines.
+    Torn,
+    /// The connection ends within a line.
+    TornInLine,
+    /// An ERROR event with 410, then the body ends well.
+    Expired,
+}
+
+/// An order to break the watches of one resource, or all.
+#[derive(Clone, Debug)]
+pub(super) struct BreakOrder {
+    pub(super) plural: Option<String>,
+    pub(super) how: WatchBreak,
+}
+
+impl BreakOrder {
+    pub(super) fn concerns(&self, plural: &str) -> bool {
+        self.plural.as_ref().is_none_or(|meant| meant == plural)
+    }
+}
+
+/// All faults, and the switches that a real server has as flags.
+#[derive(Debug)]
+pub(super) struct Faults {
+    plan: Vec<(Trigger, Fault)>,
+    pub(super) breaks: Vec<BreakOrder>,
+    silent: BTreeSet<String>,
+    /// The feature gate `WatchList`, on in 1.36.
+    pub(super) has_streaming_lists: bool,
+    pub(super) bookmark_interval: Duration,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            plan: Vec::new(),
+            breaks: Vec::new(),
+            silent: BTreeSet::new(),
+            has_streaming_lists: true,
+            // `bookmarkFrequency` in `storage/cacher/cacher.go`.
+            bookmark_interval: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Faults {
+    pub(super) fn add(&mut self, trigger: Trigger, fault: Fault) {
+        self.plan.push((trigger, fault));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.plan.clear();
+        self.silent.clear();
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.plan.len()
+    }
+
+    pub(super) fn silence(&mut self, plural: &str) {
+        self.silent.insert(plural.to_owned());
+    }
+
+    pub(super) fn unsilence(&mut self, plural: &str) {
+        self.silent.remove(plural);
+    }
+
+    pub(super) fn is_silent(&self, plural: &str) -> bool {
+        self.silent.contains(plural)
+    }
+
+    /// The first planned fault that fits, if one does.
+    pub(super) fn take(&mut self, target: &Target) -> Option<Fault> {
+        let mut taken = None;
+        for (trigger, fault) in &mut self.plan {
+            if !trigger.matches(target) {
+                continue;
+            }
+            if trigger.skip > 0 {
+                trigger.skip -= 1;
+            } else {
+                trigger.times = trigger.times.saturating_sub(1);
+                taken = Some(fault.clone());
+                break;
+            }
+        }
+        self.plan.retain(|(trigger, _)| trigger.times > 0);
+        taken
+    }
+}
