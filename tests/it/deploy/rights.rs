@@ -9,7 +9,7 @@ use crate::deploy::manifests;
 use crate::deploy::manifests::Object;
 
 const COMPONENTS: &str = "deploy/kustomize/components";
-const READ: [&str; 3] = ["get", "list", "watch"];
+const READ: [&str; 2] = ["list", "watch"];
 
 /// What a role lets the daemon do: (where, group, resource, name or `*`, verb).
 type Right = (String, String, String, String, String);
