@@ -68,6 +68,12 @@ pub(super) struct Reach {
 /// order only what waits beside it, `wal.maxParallel` segments, of which 8 is the most seen in use.
 const LATER_SEGMENTS_OF_A_GAP: u64 = 32;
 
+/// More segments than this that are missing in a row are no late uploads either. The plugin uploads
+/// the oldest `wal.maxParallel` that wait, in the order of their names (`GatherReadyWALFiles` in
+/// `pkg/fileutils/wals/wals.go` of `cloudnative-pg/machinery`), so one that arrives has at most
+/// that many before it.
+const UPLOADING_SEGMENTS_MAX: u64 = LATER_SEGMENTS_OF_A_GAP;
+
 /// Holes in the tail that may be uploading at once; each is at least one segment of those above.
 const UPLOADING_HOLES_MAX: usize = 32;
 
@@ -232,8 +238,8 @@ impl<'a> Archive<'a> {
             .is_some_and(|uploaded_at| self.now - uploaded_at < self.uploading_grace);
         let later = newest.number.value() - hole_last.value();
         let timeline = route.timeline_at(hole.first)?;
-        let is_late_only =
-            is_young && later < LATER_SEGMENTS_OF_A_GAP && !self.is_confirmed(timeline, hole);
+        let is_small = hole.count() <= UPLOADING_SEGMENTS_MAX && later < LATER_SEGMENTS_OF_A_GAP;
+        let is_late_only = is_young && is_small && !self.is_confirmed(timeline, hole);
         is_late_only.then_some(before)
     }
 

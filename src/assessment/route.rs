@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use chrono::DateTime;
@@ -142,6 +143,7 @@ pub(super) struct Timelines<'a> {
     clock: Clock,
     /// What was uploaded before is another server's.
     since: Option<DateTime<Utc>>,
+    strays: BTreeSet<TimelineId>,
     /// For each timeline whose history file is handed out, the last of those that follow it
     /// without a hole.
     runs: BTreeMap<TimelineId, TimelineId>,
@@ -159,7 +161,9 @@ impl<'a> Timelines<'a> {
             runs.insert(timeline, end);
             last = Some(end);
         }
-        Self { seen, inventory, clock, since: None, runs, routes: RefCell::default() }
+        let strays = inventory.stray_timelines(seen.backups.iter().flatten());
+        let (since, routes) = (None, RefCell::default());
+        Self { seen, inventory, clock, since, strays, runs, routes }
     }
 
     /// Leaves out timelines that an earlier server of the same archive left behind.
@@ -168,10 +172,11 @@ impl<'a> Timelines<'a> {
         self
     }
 
-    /// The newest timeline that left WAL, or the newest that recovery finds from there: a history
-    /// file comes before the first segment, and one that nobody asks for leads nowhere.
+    /// The newest timeline that left WAL and is no stray, or the newest that recovery finds from
+    /// there: a history file comes before the first segment, and one that nobody asks for leads
+    /// nowhere.
     pub(super) fn newest(&self) -> Option<TimelineId> {
-        let with_wal = self.with_wal().max()?;
+        let with_wal = self.with_wal().filter(|it| !self.is_stray(*it)).max()?;
         let found = self.listed().filter(|it| *it <= self.default_target(with_wal));
         found.max().max(Some(with_wal))
     }
@@ -186,6 +191,11 @@ impl<'a> Timelines<'a> {
         timelines
             .filter(move |(timeline, archive)| is_own(archive) && !self.is_new(**timeline, archive))
             .map(|(timeline, _)| *timeline)
+    }
+
+    /// Whether no server of this archive can have come to this timeline.
+    pub(super) fn is_stray(&self, timeline: TimelineId) -> bool {
+        self.strays.contains(&timeline)
     }
 
     /// Whether a timeline's first segments overtook its history file: uploads run in parallel, and

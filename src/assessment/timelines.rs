@@ -47,7 +47,11 @@ fn missing(
             let stranded = stranded_by(timeline, timelines, candidates);
             // Whoever begins on the timeline itself does not need its history.
             let is_missed = !stranded.is_empty();
-            is_missed.then(|| weigh(Problem::HistoryMissing { timeline, stranded }, reached))
+            is_missed.then(|| {
+                // The newest state does not lie there.
+                let cost = if timelines.is_stray(timeline) { GapEffect::Hole } else { reached };
+                weigh(Problem::HistoryMissing { timeline, stranded }, cost)
+            })
         })
         .collect()
 }

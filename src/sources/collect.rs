@@ -25,6 +25,7 @@ use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 use crate::observation::probe::SegmentId;
 use crate::sources::collect::cache::Cache;
+use crate::sources::collect::wals::Many;
 use crate::sources::object_store::ObjectStore;
 
 /// Reads one archive again and again, and remembers what need not be read twice.
@@ -122,24 +123,23 @@ impl Collector {
         let size = told.unwrap_or(SegmentSize::DEFAULT);
         // What is known stays known if this listing fails.
         let known = self.cache.inventory.clone().filter(|known| known.segment_size == size);
-        let before = known.as_ref().and_then(Inventory::newest_segment);
+        let before = known.as_ref().and_then(|known| self.newest_segment(known));
         let mut has_lost_wal = false;
         let mut read = match (listing, known) {
             (Listing::Complete, known) | (_, known @ None) => self.list_all_wal(size, known).await,
             (Listing::Incremental | Listing::Wal, Some(known)) => self.list_new_wal(known).await,
-            (Listing::Backups | Listing::NextSegment, Some(known)) => {
-                self.find_next_wal(known).await
-            }
+            (Listing::NextSegment, Some(known)) => self.find_next_wal(known, Many::List).await,
+            (Listing::Backups, Some(known)) => self.find_next_wal(known, Many::Leave).await,
             (Listing::Folders, Some(known)) => {
                 has_lost_wal = self.has_lost(&known, backups).await?;
-                self.find_next_wal(known).await
+                self.find_next_wal(known, Many::Leave).await
             }
         }?;
         if let Some(own) = self.size_without_backups(&read).await? {
             read = self.list_all_wal(own, None).await?;
         }
         self.cache.has_lost_wal = has_lost_wal;
-        self.cache.arrived = arrived(before, read.newest_segment());
+        self.cache.arrived = arrived(before, self.newest_segment(&read));
         self.cache.segment_size = Some(read.segment_size);
         self.cache.inventory = Some(read.clone());
         Ok(read)

@@ -88,7 +88,7 @@ impl Collector {
         if has_told || self.cache.segment_size == Some(inventory.segment_size) {
             return Ok(None);
         }
-        let Some(newest) = inventory.newest_segment() else { return Ok(None) };
+        let Some(newest) = self.newest_segment(inventory) else { return Ok(None) };
         let what = "read the segment size from the newest WAL segment";
         let (codec, bytes) =
             self.fetch(inventory, newest).await.map_err(|error| error.unreadable(what))?;
