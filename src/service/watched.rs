@@ -29,6 +29,7 @@ use crate::publication::snapshot::is_answering;
 use crate::publication::snapshot::store_name;
 use crate::service::agenda::Agenda;
 use crate::service::agenda::Signs;
+use crate::service::agenda::would_backup_help;
 use crate::service::check_log::log_check;
 use crate::service::clock;
 use crate::sources::collect::Collector;
@@ -147,8 +148,11 @@ impl Watched {
         let is_late = |age_max: &TimeDelta| age.is_some_and(|age| *age_max / 2 <= age);
         let late_every = expected.wal_age_max.filter(is_late).map(|age_max| age_max / 4);
         let awaited_max = expected.uploading_grace + AWAITED_BEYOND_GRACE;
+        let age_max = expected.base_backup_age_max;
+        let latest = self.latest.as_deref();
         Signs {
             has_lost_wal: self.collector.has_lost_wal(),
+            would_backup_help: latest.is_none_or(|it| would_backup_help(it, age_max, now)),
             awaits_segment: self.collector.awaits_segment(awaited_max, now),
             is_backup_running: self.collector.is_backup_running(now),
             late_every: late_every.and_then(|every| every.to_std().ok()),
@@ -171,7 +175,9 @@ impl Watched {
             if wanted.is_empty() {
                 return assessment;
             }
-            self.collector.probe(&mut seen, &wanted).await;
+            if self.collector.probe(&mut seen, &wanted).await == 0 {
+                return assessment;
+            }
         }
         assess(&self.subject, &seen, expected, now)
     }

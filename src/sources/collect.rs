@@ -26,6 +26,7 @@ use crate::observation::probe::Probes;
 use crate::observation::probe::SegmentId;
 use crate::sources::collect::cache::Cache;
 use crate::sources::collect::wals::Many;
+use crate::sources::limits;
 use crate::sources::object_store::ObjectStore;
 
 /// Reads one archive again and again, and remembers what need not be read twice.
@@ -33,6 +34,8 @@ pub struct Collector {
     store: Arc<dyn ObjectStore>,
     folder: ServerFolder,
     cache: Cache,
+    /// Segments that were opened for the latest observation.
+    opened: usize,
 }
 
 /// What is asked of the store; what is not stays as it was seen last.
@@ -57,7 +60,7 @@ pub enum Listing {
 
 impl Collector {
     pub fn new(store: Arc<dyn ObjectStore>, folder: ServerFolder) -> Self {
-        Self { store, folder, cache: Cache::default() }
+        Self { store, folder, cache: Cache::default(), opened: 0 }
     }
 
     /// Reads backups, archive and history files, in this order: WAL that arrives meanwhile can
@@ -67,6 +70,7 @@ impl Collector {
     /// second time: whoever is gone by then needs no WAL. So does any listing that showed a
     /// `backup.info` which was not there when it was read.
     pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
+        self.opened = 0;
         let mut backups = if self.cache.has_all_backups && !listing.shows_backups() {
             Ok(self.known_backups())
         } else {
@@ -104,14 +108,20 @@ impl Collector {
         }
     }
 
-    /// Opens segments and adds what they show to an observation.
-    pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) {
-        let Ok(inventory) = &seen.archive else { return };
+    /// Opens segments and adds what they show to an observation. Tells how many: of one
+    /// observation only so many are opened, the first that are wanted; the rest is left to later
+    /// ones, since what was opened is remembered.
+    pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) -> usize {
+        let Ok(inventory) = &seen.archive else { return 0 };
+        let room = limits::PROBES_PER_LOOK_MAX.saturating_sub(self.opened);
         let mut found = Probes::new();
-        for &id in wanted {
+        for &id in wanted.iter().take(room) {
             found.insert(id, self.open_segment(inventory, id).await);
         }
+        self.opened += found.len();
+        let count = found.len();
         seen.probes.extend(found);
+        count
     }
 
     async fn read_archive(
