@@ -134,18 +134,13 @@ fn contradiction(timelines: &Timelines<'_>, history: &TimelineHistory) -> Option
         Some(Ok(Ok(parent))) => Some(parent),
         Some(Err(_) | Ok(Err(_))) | None => None,
     });
-    if let Some(parent) = known.next() {
-        let mut shared = history
-            .ancestors()
-            .iter()
-            .filter_map(|ours| Some((ours, parent.switched_at(ours.timeline)?)));
-        if let Some((ours, theirs)) = shared.find(|(ours, theirs)| ours.switched_at != *theirs) {
-            return Some(format!(
-                "it says that timeline {} was left at {}, and the history of timeline {} says at \
-                 {theirs}",
-                ours.timeline, ours.switched_at, parent.timeline,
-            ));
-        }
+    if let Some(parent) = known.next()
+        && let Some((ours, theirs)) = history.disagreement(parent)
+    {
+        return Some(format!(
+            "it says that timeline {} was left at {}, and the history of timeline {} says at {}",
+            ours.timeline, ours.switched_at, parent.timeline, theirs.switched_at,
+        ));
     }
     let last = history.ancestors().last()?;
     let size = timelines.inventory().segment_size;
