@@ -121,8 +121,7 @@ impl Watched {
         self.checks.count(assessment.unreadable);
         let assessment = self.with_last_values(assessment).settled(self.latest.as_deref());
         let assessment = Arc::new(assessment);
-        let before = self.latest.as_ref().map(|latest| latest.verdict);
-        log_check(before, &assessment, began_at.elapsed());
+        log_check(self.latest.as_deref(), &assessment, began_at.elapsed());
         self.latest = Some(Arc::clone(&assessment));
         assessment
     }
