@@ -44,6 +44,13 @@ struct Archive<'a> {
     backups: Vec<Backup<'a>>,
     newest_segment: Option<Segment>,
     findings: Vec<JudgedProblem>,
+    strays: StrayObjects<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct StrayObjects<'a> {
+    count: u64,
+    examples: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -150,6 +157,10 @@ impl<'a> Archive<'a> {
                 .iter()
                 .map(|finding| JudgedProblem::new(finding, &assessment.archive))
                 .collect(),
+            strays: StrayObjects {
+                count: assessment.strays.count,
+                examples: &assessment.strays.examples,
+            },
         }
     }
 }

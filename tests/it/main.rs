@@ -6,6 +6,7 @@
     reason = "a test may panic"
 )]
 
+mod api;
 mod architecture;
 mod bad_input;
 mod cli;
