@@ -125,9 +125,11 @@ pub const fn probes_remembered_max(backups: usize) -> usize {
     128_usize.saturating_add(backups.saturating_mul(2))
 }
 
-/// Segments opened in one look at an archive: twice what a month of daily backups can want, each
-/// with a reach of its own, and less than ten seconds of a minute's poll. Until a later look comes
-/// to the rest, a window ends at an upload, and says so.
+/// Segments opened in one look at an archive.
+///
+/// Twice what a month of daily backups can want, each with a reach of its own, and less than ten
+/// seconds of a minute's poll. Until a later look comes to the rest, a window ends at an upload,
+/// and says so.
 pub const PROBES_PER_LOOK_MAX: usize = 64;
 
 /// Each takes its stored size: 64 MiB for four segments of 16 MiB that cannot be compressed.
@@ -137,13 +139,14 @@ pub const SEGMENTS_OPEN_MAX: usize = 4;
 /// segment takes 70 ms of CPU at most, so two threads open those of a thousand archives in 35 s.
 pub const SEGMENTS_DECODED_MAX: usize = 2;
 
-/// Threads of the event loop, however many cores the node has. A cycle is one task that mostly
-/// waits, and each further thread costs an arena of glibc's allocator: of a thousand archives a
-/// second one keeps 20 MB more that lie idle.
+/// Threads of the event loop, however many cores the node has.
+///
+/// A cycle is one task that mostly waits, and each further thread costs an arena of glibc's
+/// allocator: of a thousand archives a second one keeps 20 MB more that lie idle.
 pub const WORKER_THREADS: usize = 1;
 
-/// Archives read at the same time. Most of a check is waiting: at 75 ms for each of two lists, a
-/// thousand archives take ten seconds of a minute's poll.
+/// Archives read at the same time. Most of a check is waiting: at 75 ms for a list, a thousand
+/// archives take five seconds of a minute's poll.
 pub const ARCHIVES_AT_ONCE: usize = 16;
 
 #[cfg(test)]
