@@ -2,7 +2,10 @@
 //!
 //! `cargo bench --bench inventory`; the results belong into the README's table.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may panic and print")]
+#![expect(clippy::indexing_slicing, reason = "a bench may panic")]
 
+#[path = "support/extreme.rs"]
+mod extreme;
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/synthetic.rs"]
@@ -36,6 +39,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     fold(&mut criterion);
     assessment(&mut criterion);
+    extremes(&mut criterion);
     criterion.final_summary();
 }
 
@@ -80,6 +84,23 @@ fn fold(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(u64::try_from(objects.len()).unwrap()));
         group.bench_function(BenchmarkId::new("holes", holes), |bencher| {
             bencher.iter(|| listed(archive, black_box(&objects)));
+        });
+    }
+    group.finish();
+}
+
+fn extremes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("inventory/judge_1000_backups");
+    group.sample_size(20).measurement_time(Duration::from_secs(3));
+    let (subject, expected) = (Synthetic::new(1, 0).subject(), Synthetic::expectations());
+    for (name, seen, reached) in
+        [("10000_holes", extreme::holes(), false), ("1000_timelines", extreme::timelines(), true)]
+    {
+        let assessment = assess(&subject, &seen, &expected, extreme::now());
+        assert_eq!(assessment.windows.len(), 1_000, "{name}");
+        assert_eq!(assessment.latest_recoverable, Some(reached), "{name}");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| assess(&subject, black_box(&seen), &expected, extreme::now()));
         });
     }
     group.finish();

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use cnpg_backup_verifier::cli;
 use cnpg_backup_verifier::cli::Cli;
@@ -13,15 +14,21 @@ use cnpg_backup_verifier::service::check::check;
 use cnpg_backup_verifier::service::restore_plan::restore_plan;
 use cnpg_backup_verifier::service::run::run;
 use cnpg_backup_verifier::service::telemetry;
+use cnpg_backup_verifier::sources::limits;
+use tokio::runtime::Builder;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return cli::explain_usage(&usage),
     };
     telemetry::start(cli.log_filter(), cli.log_format());
-    execute(cli.command).await.unwrap_or_else(|error| cli::explain_error(&error))
+    let mut runtime = Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(limits::WORKER_THREADS).enable_all().build();
+    let executed = runtime
+        .context("start the event loop")
+        .and_then(|runtime| runtime.block_on(execute(cli.command)));
+    executed.unwrap_or_else(|error| cli::explain_error(&error))
 }
 
 async fn execute(command: Command) -> anyhow::Result<ExitCode> {

@@ -10,6 +10,7 @@ use crate::assessment::Assessment;
 use crate::assessment::GapEffect;
 use crate::assessment::NewestSegment;
 use crate::assessment::Promises;
+use crate::assessment::Strays;
 use crate::assessment::Subject;
 use crate::assessment::Totals;
 use crate::assessment::candidate::Candidate;
@@ -170,6 +171,7 @@ impl Case<'_> {
         let mut assessment = Assessment::blank(self.subject, self.expected, self.now);
         assessment.observed_at = self.seen.is_complete().then_some(self.now);
         assessment.totals = Totals::of(self.backups, self.inventory);
+        assessment.strays = Strays::of(self.inventory);
         assessment.unreadable = self.seen.unread().next().map(|unreadable| unreadable.reason);
         assessment.findings = store::judge(self.seen.unread(), Finding::risk).into();
         if self.backups.is_empty() && self.inventory.object_count == 0 {
@@ -241,7 +243,10 @@ impl Case<'_> {
         let border = route.and_then(|route| archive.wanted_border(route));
         let suspects = owners.suspects(self.backups, self.inventory);
         let duplicates = obstacles::wanted_duplicates(&archive, &candidates);
-        windows.wanted.into_iter().chain(border).chain(suspects).chain(duplicates).collect()
+        // What the verdict may depend on comes first, and then the newest moments: of many only
+        // some are opened at once.
+        let moments = windows.wanted.into_iter().rev();
+        border.into_iter().chain(suspects).chain(duplicates).chain(moments).collect()
     }
 
     fn candidates(
@@ -400,6 +405,7 @@ impl Assessment {
             backups: Shared::default(),
             newest_segment: None,
             findings: Shared::default(),
+            strays: Strays::default(),
             totals: Totals::default(),
             promises: Promises::of(expected, now),
             cluster: None,

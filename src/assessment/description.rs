@@ -2,6 +2,7 @@
 
 use crate::assessment::AssessedBackup;
 use crate::assessment::BackupKind;
+use crate::assessment::Strays;
 use crate::assessment::Totals;
 use crate::assessment::candidate::Candidate;
 use crate::assessment::candidate::Usability;
@@ -87,5 +88,16 @@ impl Totals {
             postgres_major: newest
                 .and_then(|info: &BackupInfo| Some(info.server_version? / 10_000)),
         }
+    }
+}
+
+/// Enough to recognise what they are.
+const STRAYS_NAMED_MAX: usize = 3;
+
+impl Strays {
+    pub(super) fn of(inventory: &Inventory) -> Self {
+        let seen = &inventory.strays;
+        let examples = seen.samples.iter().take(STRAYS_NAMED_MAX).cloned().collect();
+        Self { count: seen.count, examples }
     }
 }

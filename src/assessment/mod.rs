@@ -78,6 +78,7 @@ pub struct Assessment {
     pub newest_segment: Option<NewestSegment>,
     /// Worst first.
     pub findings: Shared<Finding>,
+    pub strays: Strays,
     pub totals: Totals,
     pub promises: Promises,
     /// `None` for an archive that only the configuration names.
@@ -180,6 +181,15 @@ pub enum BackupKind {
 pub struct NewestSegment {
     pub name: SegmentName,
     pub uploaded_at: DateTime<Utc>,
+}
+
+/// Objects below `wals/` that are not Barman's, as the last complete listing showed them. They mean
+/// nothing to a restore.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strays {
+    pub count: u64,
+    /// The keys of the first few.
+    pub examples: Shared<String>,
 }
 
 /// Sizes for cost and trends.

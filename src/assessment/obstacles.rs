@@ -13,6 +13,7 @@ use crate::assessment::gaps::Latest;
 use crate::assessment::gaps::PlacedGap;
 use crate::assessment::replay::Archive;
 use crate::assessment::replay::ObstacleKind;
+use crate::assessment::route::Stretch;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::observation::inventory::Inventory;
@@ -97,12 +98,19 @@ pub(super) fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Optio
     let (first, last) = (candidate.wal.first_required, candidate.wal.last_required);
     let own = SegmentRange::new(first, last)?;
     let route = candidate.route.as_ref().ok()?;
+    let within = |stretch: Stretch| {
+        let Stretch { timeline, segments } = stretch;
+        let place = |it: &PlacedGap| (it.timeline, it.segments.last);
+        let at = gaps.partition_point(|it| place(it) < (timeline, segments.first));
+        let gaps = gaps.get(at..).unwrap_or_default().iter();
+        gaps.take_while(move |it| it.timeline == timeline && it.segments.first <= segments.last)
+    };
     let is_met = |it: &&PlacedGap| route.timeline_at(it.segments.first) == Some(it.timeline);
-    let mut inside = gaps
-        .iter()
+    let mut inside = route
+        .stretches(own.first, own.last)
+        .flat_map(within)
         .filter(|it| it.gap.effect != GapEffect::Harmless)
         .filter(is_met)
-        .filter(|it| it.segments.intersection(&own).is_some())
         .peekable();
     let is_accepted = inside.peek().is_some() && inside.all(|it| it.gap.is_acknowledged);
     Some(if is_accepted {

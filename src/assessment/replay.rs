@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -40,6 +41,8 @@ pub(super) struct Archive<'a> {
     confirmed: Vec<SegmentId>,
     /// For each route that was asked for, by its target.
     tips: RefCell<BTreeMap<TimelineId, Option<SegmentId>>>,
+    /// The same, the first obstacle of each timeline on it, in the order of the route.
+    obstacles: RefCell<BTreeMap<TimelineId, Rc<[Obstacle]>>>,
 }
 
 /// A segment that recovery cannot pass.
@@ -68,6 +71,12 @@ pub(super) struct Reach {
 /// order only what waits beside it, `wal.maxParallel` segments, of which 8 is the most seen in use.
 const LATER_SEGMENTS_OF_A_GAP: u64 = 32;
 
+/// More segments than this that are missing in a row are no late uploads either. The plugin uploads
+/// the oldest `wal.maxParallel` that wait, in the order of their names (`GatherReadyWALFiles` in
+/// `pkg/fileutils/wals/wals.go` of `cloudnative-pg/machinery`), so one that arrives has at most
+/// that many before it.
+const UPLOADING_SEGMENTS_MAX: u64 = LATER_SEGMENTS_OF_A_GAP;
+
 /// Holes in the tail that may be uploading at once; each is at least one segment of those above.
 const UPLOADING_HOLES_MAX: usize = 32;
 
@@ -83,6 +92,7 @@ impl<'a> Archive<'a> {
             uploading_grace: TimeDelta::zero(),
             confirmed: Vec::new(),
             tips: RefCell::default(),
+            obstacles: RefCell::default(),
         }
     }
 
@@ -109,18 +119,33 @@ impl<'a> Archive<'a> {
 
     /// Replays a route from one segment to another, both included.
     pub(super) fn reach(&self, route: &Route, first: SegmentNumber, last: SegmentNumber) -> Reach {
-        let mut reached = None;
-        for stretch in route.stretches(first, last) {
-            let Stretch { timeline, segments } = stretch;
-            let Some(obstacle) = self.first_obstacle(stretch) else {
-                reached = Some(SegmentId { timeline, number: segments.last });
-                continue;
-            };
-            let before = obstacle.at.number.previous().filter(|it| segments.first <= *it);
-            let last = before.map(|number| SegmentId { timeline, number }).or(reached);
-            return Reach { last, stopped_by: Some(obstacle) };
+        let mut stretches = route.stretches(first, last);
+        let Some(begin) = stretches.next() else { return Reach { last: None, stopped_by: None } };
+        let stopped_by = self.first_obstacle(begin).or_else(|| {
+            // From the second timeline on, all is walked from its begin, whoever asks.
+            let next = stretches.next()?.segments.first;
+            let obstacles = self.first_obstacles(route);
+            let at = obstacles.partition_point(|it| it.at.number < next);
+            obstacles.get(at).filter(|it| it.at.number <= last).cloned()
+        });
+        let reached = match &stopped_by {
+            None => Some(last),
+            Some(obstacle) => obstacle.at.number.previous().filter(|it| first <= *it),
+        };
+        let last = reached
+            .and_then(|number| Some(SegmentId { timeline: route.timeline_at(number)?, number }));
+        Reach { last, stopped_by }
+    }
+
+    fn first_obstacles(&self, route: &Route) -> Rc<[Obstacle]> {
+        if let Some(known) = self.obstacles.borrow().get(&route.target) {
+            return Rc::clone(known);
         }
-        Reach { last: reached, stopped_by: None }
+        let stretches = route.stretches(SegmentNumber::new(0), SegmentNumber::LAST);
+        let found: Rc<[Obstacle]> =
+            stretches.filter_map(|stretch| self.first_obstacle(stretch)).collect();
+        self.obstacles.borrow_mut().insert(route.target, Rc::clone(&found));
+        found
     }
 
     /// Every obstacle on a route between two segments, missing ones left out.
@@ -232,8 +257,8 @@ impl<'a> Archive<'a> {
             .is_some_and(|uploaded_at| self.now - uploaded_at < self.uploading_grace);
         let later = newest.number.value() - hole_last.value();
         let timeline = route.timeline_at(hole.first)?;
-        let is_late_only =
-            is_young && later < LATER_SEGMENTS_OF_A_GAP && !self.is_confirmed(timeline, hole);
+        let is_small = hole.count() <= UPLOADING_SEGMENTS_MAX && later < LATER_SEGMENTS_OF_A_GAP;
+        let is_late_only = is_young && is_small && !self.is_confirmed(timeline, hole);
         is_late_only.then_some(before)
     }
 

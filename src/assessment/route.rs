@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use chrono::DateTime;
@@ -34,6 +35,9 @@ pub(super) struct Route {
     /// Invariant: rising timelines, neighbouring numbers from 0 on, none empty; only the last has
     /// no end.
     legs: Vec<Leg>,
+    /// Timelines that have segments from before the switch to them: the history file names
+    /// another switch point than the one that happened.
+    contradicted: Vec<TimelineId>,
 }
 
 /// The segments that recovery takes from one timeline.
@@ -79,7 +83,7 @@ impl Route {
             first = first.max(next);
         }
         legs.push(Leg { timeline: history.timeline, first, last: None });
-        Self { target: history.timeline, legs }
+        Self { target: history.timeline, legs, contradicted: Vec::new() }
     }
 
     /// The stretches from one segment to another, both included.
@@ -130,7 +134,7 @@ impl Route {
 
     /// The timeline before the one that begins in this segment.
     pub(super) fn parent_at(&self, number: SegmentNumber) -> Option<TimelineId> {
-        let at = self.legs.iter().position(|leg| leg.first == number)?;
+        let at = self.legs.binary_search_by_key(&number, |leg| leg.first).ok()?;
         self.legs.get(at.checked_sub(1)?).map(|leg| leg.timeline)
     }
 }
@@ -142,6 +146,7 @@ pub(super) struct Timelines<'a> {
     clock: Clock,
     /// What was uploaded before is another server's.
     since: Option<DateTime<Utc>>,
+    strays: BTreeSet<TimelineId>,
     /// For each timeline whose history file is handed out, the last of those that follow it
     /// without a hole.
     runs: BTreeMap<TimelineId, TimelineId>,
@@ -159,7 +164,9 @@ impl<'a> Timelines<'a> {
             runs.insert(timeline, end);
             last = Some(end);
         }
-        Self { seen, inventory, clock, since: None, runs, routes: RefCell::default() }
+        let strays = inventory.stray_timelines(seen.backups.iter().flatten());
+        let (since, routes) = (None, RefCell::default());
+        Self { seen, inventory, clock, since, strays, runs, routes }
     }
 
     /// Leaves out timelines that an earlier server of the same archive left behind.
@@ -168,10 +175,11 @@ impl<'a> Timelines<'a> {
         self
     }
 
-    /// The newest timeline that left WAL, or the newest that recovery finds from there: a history
-    /// file comes before the first segment, and one that nobody asks for leads nowhere.
+    /// The newest timeline that left WAL and is no stray, or the newest that recovery finds from
+    /// there: a history file comes before the first segment, and one that nobody asks for leads
+    /// nowhere.
     pub(super) fn newest(&self) -> Option<TimelineId> {
-        let with_wal = self.with_wal().max()?;
+        let with_wal = self.with_wal().filter(|it| !self.is_stray(*it)).max()?;
         let found = self.listed().filter(|it| *it <= self.default_target(with_wal));
         found.max().max(Some(with_wal))
     }
@@ -186,6 +194,11 @@ impl<'a> Timelines<'a> {
         timelines
             .filter(move |(timeline, archive)| is_own(archive) && !self.is_new(**timeline, archive))
             .map(|(timeline, _)| *timeline)
+    }
+
+    /// Whether no server of this archive can have come to this timeline.
+    pub(super) fn is_stray(&self, timeline: TimelineId) -> bool {
+        self.strays.contains(&timeline)
     }
 
     /// Whether a timeline's first segments overtook its history file: uploads run in parallel, and
@@ -262,7 +275,12 @@ impl<'a> Timelines<'a> {
             Some(Ok(Err(HistoryDamage::Malformed(_)))) => return Err(NoRoute::Damaged(target)),
             Some(Err(_)) => return Err(NoRoute::Unread(target)),
         };
-        let route = Rc::new(Route::new(history, self.inventory.segment_size));
+        let mut route = Route::new(history, self.inventory.segment_size);
+        let begins_early =
+            |leg: &&Leg| self.oldest_own(leg.timeline).is_some_and(|oldest| oldest < leg.first);
+        route.contradicted =
+            route.legs.iter().filter(begins_early).map(|leg| leg.timeline).collect();
+        let route = Rc::new(route);
         self.routes.borrow_mut().insert(target, Rc::clone(&route));
         Ok(route)
     }
@@ -294,10 +312,11 @@ impl<'a> Timelines<'a> {
         if !self.descends(target, wal) {
             return Err(NoRoute::NotAChild(target));
         }
-        if let Some(timeline) = self.contradiction(&route, wal) {
-            return Err(NoRoute::Damaged(timeline));
+        let own = wal.end.timeline;
+        match route.contradicted.iter().find(|timeline| own < **timeline) {
+            Some(timeline) => Err(NoRoute::Damaged(*timeline)),
+            None => Ok(route),
         }
-        Ok(route)
     }
 
     /// PostgreSQL demands that the backup's start and its minimum recovery point lie on the
@@ -313,16 +332,6 @@ impl<'a> Timelines<'a> {
                 }
         };
         lies_on(wal.begin.timeline, wal.begin_lsn) && lies_on(wal.end.timeline, wal.end_lsn)
-    }
-
-    /// A timeline after the backup's that has segments from before the switch to it: the history
-    /// file names another switch point than the one that happened.
-    fn contradiction(&self, route: &Route, wal: &BackupWal) -> Option<TimelineId> {
-        let later = route.legs.iter().filter(|leg| wal.end.timeline < leg.timeline);
-        later
-            .filter(|leg| self.oldest_own(leg.timeline).is_some_and(|oldest| oldest < leg.first))
-            .map(|leg| leg.timeline)
-            .next()
     }
 
     /// The oldest segment of a timeline that is not an earlier server's.

@@ -12,6 +12,7 @@ impl Assessment {
         self.gaps.settle(earlier.map(|earlier| &earlier.gaps));
         self.backups.settle(earlier.map(|earlier| &earlier.backups));
         self.findings.settle(earlier.map(|earlier| &earlier.findings));
+        self.strays.examples.settle(earlier.map(|earlier| &earlier.strays.examples));
         self
     }
 

@@ -47,7 +47,11 @@ fn missing(
             let stranded = stranded_by(timeline, timelines, candidates);
             // Whoever begins on the timeline itself does not need its history.
             let is_missed = !stranded.is_empty();
-            is_missed.then(|| weigh(Problem::HistoryMissing { timeline, stranded }, reached))
+            is_missed.then(|| {
+                // The newest state does not lie there.
+                let cost = if timelines.is_stray(timeline) { GapEffect::Hole } else { reached };
+                weigh(Problem::HistoryMissing { timeline, stranded }, cost)
+            })
         })
         .collect()
 }
@@ -130,18 +134,13 @@ fn contradiction(timelines: &Timelines<'_>, history: &TimelineHistory) -> Option
         Some(Ok(Ok(parent))) => Some(parent),
         Some(Err(_) | Ok(Err(_))) | None => None,
     });
-    if let Some(parent) = known.next() {
-        let mut shared = history
-            .ancestors()
-            .iter()
-            .filter_map(|ours| Some((ours, parent.switched_at(ours.timeline)?)));
-        if let Some((ours, theirs)) = shared.find(|(ours, theirs)| ours.switched_at != *theirs) {
-            return Some(format!(
-                "it says that timeline {} was left at {}, and the history of timeline {} says at \
-                 {theirs}",
-                ours.timeline, ours.switched_at, parent.timeline,
-            ));
-        }
+    if let Some(parent) = known.next()
+        && let Some((ours, theirs)) = history.disagreement(parent)
+    {
+        return Some(format!(
+            "it says that timeline {} was left at {}, and the history of timeline {} says at {}",
+            ours.timeline, ours.switched_at, parent.timeline, theirs.switched_at,
+        ));
     }
     let last = history.ancestors().last()?;
     let size = timelines.inventory().segment_size;

@@ -8,13 +8,19 @@ use crate::config::reader::Format;
 /// How a poll finds what is new. Each tier costs less than the one before and sees some changes
 /// later; none sees a deletion before the next full listing unless it says so here.
 ///
-/// The cheaper tiers are for object stores that bill requests; a directory is always listed. They
-/// ask for one thing at each poll, so none sends more than one LIST, and after a poll that failed
-/// they read what `List` reads. Whatever the tier, the end of `wals/` is listed as soon as no
-/// segment came for half of `wal_max_age`, and again each quarter of it, before WAL can be stale.
+/// The tiers are for object stores that bill requests; of a directory both lists are read at every
+/// poll. Each tier asks for one thing at each poll, so none sends more than one LIST of a page, and
+/// after a poll that failed it reads both lists. Whatever the tier, the end of `wals/` is listed as
+/// soon as no segment came for half of `wal_max_age`, and again each quarter of it, before WAL can
+/// be stale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Polling {
-    /// A LIST of `base/` and one of the end of `wals/` at every poll.
+    /// A LIST of the end of `wals/` at every poll, and every ten minutes one of `base/` in its
+    /// place, with a HEAD of the next expected segment.
+    ///
+    /// Both at every poll while a base backup would help: the newest state cannot be reached, or
+    /// it is not known whether it can, or the next backup is about to be overdue. In turn while a
+    /// backup is running.
     #[default]
     List,
     /// A HEAD of the next expected segment at every poll; `wals/` and `base/` are listed every
@@ -29,8 +35,8 @@ pub enum Polling {
     /// As `Head`, but `wals/` and `base/` are listed every hour, the folders every six hours,
     /// everything every week.
     ///
-    /// What `Head` sees within ten minutes takes up to an hour; while a backup is running, `base/`
-    /// is listed every ten minutes all the same. One object that was deleted from the middle of
+    /// What `Head` sees within ten minutes takes up to an hour; while a backup is running or would
+    /// help, `base/` is listed every ten minutes all the same. One object that was deleted from the middle of
     /// `wals/` may stay unnoticed for a week.
     Frugal,
 }

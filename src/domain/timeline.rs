@@ -103,10 +103,20 @@ impl TimelineHistory {
 
     /// Where the log left `timeline`: `None` if it is not an ancestor.
     pub fn switched_at(&self, timeline: TimelineId) -> Option<Lsn> {
-        self.ancestors
-            .iter()
-            .find(|ancestor| ancestor.timeline == timeline)
-            .map(|ancestor| ancestor.switched_at)
+        let at = self.ancestors.binary_search_by_key(&timeline, |ancestor| ancestor.timeline);
+        self.ancestors.get(at.ok()?).map(|ancestor| ancestor.switched_at)
+    }
+
+    /// The first ancestor of both that they left at different points, as each says it.
+    pub fn disagreement(&self, other: &Self) -> Option<(Ancestor, Ancestor)> {
+        let pairs = self.ancestors.iter().zip(&other.ancestors);
+        // Mostly one history repeats the other, and goes on.
+        let same = pairs.take_while(|(ours, theirs)| ours == theirs).count();
+        self.ancestors.iter().skip(same).find_map(|&ours| {
+            let switched_at = other.switched_at(ours.timeline)?;
+            let theirs = Ancestor { switched_at, ..ours };
+            (ours != theirs).then_some((ours, theirs))
+        })
     }
 }
 
@@ -140,6 +150,20 @@ mod tests {
         assert_eq!(history.switched_at(timeline(1)), Some(Lsn::new(0x1000_00A0)));
         assert_eq!(history.switched_at(timeline(2)), Some(Lsn::new(0x1200_0000)));
         assert_eq!(history.switched_at(timeline(3)), None);
+    }
+
+    #[test]
+    fn histories_that_left_an_ancestor_at_different_points_disagree() {
+        let switches = |id, text| {
+            let older = parse(3, "1\t0/10\tx\n2\t0/20\tx\n").unwrap();
+            let found = parse(id, text).unwrap().disagreement(&older);
+            found.map(|(ours, theirs)| (ours.switched_at, theirs.switched_at))
+        };
+        assert_eq!(switches(4, "1\t0/10\tx\n2\t0/20\tx\n3\t0/30\tx\n"), None);
+        assert_eq!(switches(4, "2\t0/20\tx\n"), None);
+        let other = Some((Lsn::new(0x21), Lsn::new(0x20)));
+        assert_eq!(switches(4, "1\t0/10\tx\n2\t0/21\tx\n"), other);
+        assert_eq!(switches(4, "2\t0/21\tx\n"), other);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A listing of `wals/`, folded into ranges per timeline.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -11,6 +12,7 @@ use crate::domain::object_key::ServerFolder;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
+use crate::observation::backup::ObservedBackup;
 use crate::observation::probe::SegmentId;
 use crate::observation::timeline_archive::Restores;
 use crate::observation::timeline_archive::StoredSegment;
@@ -56,6 +58,11 @@ pub struct Strays {
     pub count: u64,
     pub samples: Vec<String>,
 }
+
+/// So many timelines in a row may have left neither WAL nor a history file: a standby that was
+/// promoted and lost again within minutes finishes no segment. More of them in a row would be as
+/// many failovers of which every trace was deleted.
+const TRACELESS_TIMELINES_MAX: u32 = 8;
 
 /// Enough for a person to recognise what they are.
 const STRAY_SAMPLES_MAX: usize = 5;
@@ -118,12 +125,51 @@ impl Inventory {
         })
     }
 
-    /// The newest segment of the newest timeline that has any.
-    pub fn newest_segment(&self) -> Option<SegmentId> {
-        self.timelines.iter().rev().find_map(|(timeline, archive)| {
+    /// The newest segment of the newest timeline that has any, strays left out.
+    pub fn newest_segment<'a>(
+        &self,
+        backups: impl IntoIterator<Item = &'a ObservedBackup>,
+    ) -> Option<SegmentId> {
+        let strays = self.stray_timelines(backups);
+        let mut timelines = self.timelines.iter().rev().filter(|(it, _)| !strays.contains(it));
+        timelines.find_map(|(timeline, archive)| {
             let number = archive.segments().last()?;
             Some(SegmentId { timeline: *timeline, number })
         })
+    }
+
+    /// Timelines that cannot have grown out of those below them, and have no backup.
+    ///
+    /// A promotion takes the number after the last one that has a history file
+    /// (`findNewestTimeLine` in `timeline.c`). So numbers rise without a hole, and each leaves its
+    /// history file, which nobody deletes on purpose.
+    pub fn stray_timelines<'a>(
+        &self,
+        backups: impl IntoIterator<Item = &'a ObservedBackup>,
+    ) -> BTreeSet<TimelineId> {
+        let of_backup = |backup: &ObservedBackup| {
+            let wal = backup.parsed_info()?.wal?;
+            Some([wal.begin.timeline, wal.end.timeline])
+        };
+        let claimed: BTreeSet<TimelineId> =
+            backups.into_iter().filter_map(of_backup).flatten().collect();
+        let with_wal = self.timelines.keys();
+        let mut traces: BTreeSet<TimelineId> =
+            with_wal.chain(self.histories.keys()).copied().collect();
+        traces.extend(&claimed);
+        let mut strays = BTreeSet::new();
+        let mut below: Option<TimelineId> = None;
+        for timeline in traces {
+            let is_near = below.is_none_or(|below| {
+                timeline.value() - below.value() <= TRACELESS_TIMELINES_MAX.saturating_add(1)
+            });
+            if is_near || claimed.contains(&timeline) {
+                below = Some(timeline);
+            } else {
+                strays.insert(timeline);
+            }
+        }
+        strays
     }
 
     /// Remembers which segments an earlier complete listing showed that this one does not.

@@ -49,8 +49,15 @@ struct Archive<'a> {
     backups: Vec<Backup<'a>>,
     newest_segment: Option<Segment>,
     findings: Vec<JudgedProblem>,
+    strays: StrayObjects<'a>,
     /// `null` for an archive that only the configuration names.
     kubernetes: Option<Kubernetes<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct StrayObjects<'a> {
+    count: u64,
+    examples: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -185,6 +192,10 @@ impl<'a> Archive<'a> {
                 .iter()
                 .map(|finding| JudgedProblem::new(finding, &assessment.archive))
                 .collect(),
+            strays: StrayObjects {
+                count: assessment.strays.count,
+                examples: &assessment.strays.examples,
+            },
             kubernetes: assessment.cluster.as_ref().map(Kubernetes::new),
         }
     }

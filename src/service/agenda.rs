@@ -5,16 +5,24 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::time::Duration;
 
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
 use tokio::time::Instant;
 
+use crate::assessment::AssessedBackup;
+use crate::assessment::Assessment;
 use crate::config::Polling;
 use crate::domain::archive_id::ArchiveAddress;
+use crate::domain::archive_id::StoreAddress;
 use crate::sources::collect::Listing;
 
 /// When what was listed last.
 #[derive(Debug)]
 pub(super) struct Agenda {
     polling: Polling,
+    /// Nobody bills what a directory is asked.
+    is_free: bool,
     everything: Option<Complete>,
     wals_at: Option<Instant>,
     backups_at: Option<Instant>,
@@ -39,40 +47,84 @@ pub(super) struct Signs {
     /// A missing segment may still be on its way.
     pub(super) awaits_segment: bool,
     pub(super) is_backup_running: bool,
+    /// A new base backup would better the verdict, or is waited for.
+    pub(super) would_backup_help: bool,
     /// Where no segment came for long: how soon `wals/` is to be listed.
     pub(super) late_every: Option<Duration>,
 }
 
-/// How often the cheaper tiers list what.
+/// How often a tier lists what.
 struct Beat {
     wals_every: Duration,
     backups_every: Duration,
+    /// While a backup is running: its end is news that is waited for.
+    running_backup_every: Duration,
+    /// While a backup would help; `None` is both lists at every poll.
+    helpful_backup_every: Option<Duration>,
     folders_every: Duration,
 }
 
-/// A backup is running for minutes or hours; its end is news that is waited for.
-const RUNNING_BACKUP_EVERY: Duration = Duration::from_mins(10);
+/// Somebody who waits for a backup to end looks this often.
+const TEN_MINUTES: Duration = Duration::from_mins(10);
+
+/// How long before the newest backup is too old `base/` is looked at more often: longer than the
+/// ten minutes that a backup may be there unseen, so that it never counts as overdue.
+const OVERDUE_SOON: TimeDelta = TimeDelta::minutes(15);
 
 /// The first complete listing after the start is due after half of the interval at the earliest.
 const HEAD_START_MAX: f64 = 0.5;
 
 impl Beat {
-    /// `None` is everything at every poll.
-    const fn of(polling: Polling) -> Option<Self> {
+    const fn of(polling: Polling) -> Self {
         match polling {
-            Polling::List => None,
-            Polling::Head => Some(Self {
-                wals_every: Duration::from_mins(10),
-                backups_every: Duration::from_mins(10),
+            Polling::List => Self {
+                wals_every: Duration::ZERO,
+                backups_every: TEN_MINUTES,
+                running_backup_every: Duration::ZERO,
+                helpful_backup_every: None,
+                // The complete listings are closer together than this would be worth.
+                folders_every: Duration::MAX,
+            },
+            Polling::Head => Self {
+                wals_every: TEN_MINUTES,
+                backups_every: TEN_MINUTES,
+                running_backup_every: TEN_MINUTES,
+                helpful_backup_every: Some(TEN_MINUTES),
                 folders_every: Duration::from_hours(1),
-            }),
-            Polling::Frugal => Some(Self {
+            },
+            Polling::Frugal => Self {
                 wals_every: Duration::from_hours(1),
                 backups_every: Duration::from_hours(1),
+                running_backup_every: TEN_MINUTES,
+                helpful_backup_every: Some(TEN_MINUTES),
                 folders_every: Duration::from_hours(6),
-            }),
+            },
         }
     }
+
+    /// `None` if `base/` is to be listed beside `wals/`.
+    fn backups_every(&self, signs: Signs) -> Option<Duration> {
+        let mut every = self.backups_every;
+        if signs.is_backup_running {
+            every = every.min(self.running_backup_every);
+        }
+        if signs.would_backup_help {
+            every = every.min(self.helpful_backup_every?);
+        }
+        Some(every)
+    }
+}
+
+/// Whether the newest state needs another backup, or the next one is about to be overdue.
+pub(super) fn would_backup_help(
+    latest: &Assessment,
+    age_max: Option<TimeDelta>,
+    now: DateTime<Utc>,
+) -> bool {
+    let usable = latest.backups.iter().filter(|backup| backup.is_usable());
+    let newest = usable.filter_map(|AssessedBackup { ended_at, .. }| *ended_at).max();
+    let is_due = |age_max: TimeDelta| newest.is_none_or(|at| age_max - OVERDUE_SOON <= now - at);
+    latest.latest_recoverable != Some(true) || age_max.is_some_and(is_due)
 }
 
 impl Agenda {
@@ -82,6 +134,7 @@ impl Agenda {
         let [byte, ..] = hasher.finish().to_le_bytes();
         Self {
             polling,
+            is_free: matches!(address.store, StoreAddress::Directory(_)),
             everything: None,
             wals_at: None,
             backups_at: None,
@@ -96,18 +149,15 @@ impl Agenda {
         if self.is_complete_due(complete_every) || signs.has_lost_wal {
             return Listing::Complete;
         }
-        let Some(beat) = Beat::of(self.polling).filter(|_| !self.has_failed) else {
+        if self.is_free || self.has_failed {
             return Listing::Incremental;
-        };
+        }
+        let beat = Beat::of(self.polling);
+        let Some(backups_every) = beat.backups_every(signs) else { return Listing::Incremental };
         let wals_every = match signs {
             Signs { awaits_segment: true, .. } => Duration::ZERO,
             Signs { late_every: Some(late_every), .. } => late_every.min(beat.wals_every),
             _ => beat.wals_every,
-        };
-        let backups_every = if signs.is_backup_running {
-            RUNNING_BACKUP_EVERY.min(beat.backups_every)
-        } else {
-            beat.backups_every
         };
         let lists = [
             (self.wals_at, wals_every, Listing::Wal),
@@ -163,7 +213,15 @@ mod tests {
     const DAY: Duration = Duration::from_hours(24);
 
     fn agenda(polling: Polling) -> Agenda {
-        let store = StoreAddress::Directory("/backups".to_owned());
+        let store = StoreAddress::S3 {
+            bucket: "cnpg".to_owned(),
+            endpoint_url: None,
+            region: "auto".to_owned(),
+        };
+        agenda_of(polling, store)
+    }
+
+    fn agenda_of(polling: Polling, store: StoreAddress) -> Agenda {
         let address = ArchiveAddress { store, prefix: String::new(), server_name: "pg".to_owned() };
         Agenda::new(polling, &address)
     }
@@ -189,8 +247,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_tier_lists_at_its_own_beat_and_one_thing_at_a_time() {
-        let asked = play(&mut agenda(Polling::List), 10, Signs::default()).await;
-        assert_eq!(asked, "Ciiiiiiiii");
+        let asked = play(&mut agenda(Polling::List), 23, Signs::default()).await;
+        assert_eq!(asked, "Cwwwwwwwwwbwwwwwwwwwbww");
         let asked = play(&mut agenda(Polling::Head), 64, Signs::default()).await;
         let expected = "C.........wb........wb........wb........wb........wb........fwb.";
         assert_eq!(asked, expected);
@@ -209,8 +267,38 @@ mod tests {
         let running = Signs { is_backup_running: true, ..Signs::default() };
         let asked = play(&mut agenda(Polling::Frugal), 25, running).await;
         assert_eq!(asked, "C.........b.........b....");
+        let asked = play(&mut agenda(Polling::List), 6, running).await;
+        assert_eq!(asked, "Cwbwbw");
         let lost = Signs { has_lost_wal: true, ..Signs::default() };
         assert_eq!(play(&mut agenda(Polling::Head), 2, lost).await, "CC");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backup_that_would_help_is_looked_for() {
+        let broken = Signs { would_backup_help: true, ..Signs::default() };
+        assert_eq!(play(&mut agenda(Polling::List), 4, broken).await, "Ciii");
+        assert_eq!(play(&mut agenda(Polling::Frugal), 22, broken).await, "C.........b.........b.");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_poll_rarer_than_the_beat_lists_both_in_turn() {
+        let mut agenda = agenda(Polling::List);
+        agenda.note(Listing::Complete, Instant::now());
+        let mut asked = Vec::new();
+        for _ in 0..4 {
+            tokio::time::advance(Duration::from_hours(1)).await;
+            let listing = agenda.next(DAY, Signs::default());
+            agenda.note(listing, Instant::now());
+            asked.push(listing);
+        }
+        assert_eq!(asked, [Listing::Wal, Listing::Backups, Listing::Wal, Listing::Backups]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_directory_is_listed_at_every_poll() {
+        let store = StoreAddress::Directory("/backups".to_owned());
+        let mut agenda = agenda_of(Polling::List, store);
+        assert_eq!(play(&mut agenda, 4, Signs::default()).await, "Ciii");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,17 +1,25 @@
-//! Logs what a check found: in full where the verdict changed, else shortly.
+//! Logs what a check found: in full where the verdict changed, else what is new, else shortly.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::assessment::Assessment;
-use crate::assessment::verdict::Verdict;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::Severity;
 
-pub(super) fn log_check(before: Option<Verdict>, assessment: &Assessment, duration: Duration) {
+pub(super) fn log_check(before: Option<&Assessment>, assessment: &Assessment, duration: Duration) {
     let verdict = assessment.verdict.code();
     let archive = &assessment.archive;
     let (cnpg_namespace, cnpg_cluster) = (&archive.namespace, &archive.cluster);
     let server_name = &archive.server_name;
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    if before != Some(assessment.verdict) {
+    let new = new_problems(before, assessment);
+    for finding in &new {
+        let code = finding.code().as_str();
+        tracing::warn!(cnpg_namespace, cnpg_cluster, server_name, code, "{finding}");
+    }
+    if before.is_none_or(|before| before.verdict != assessment.verdict) {
         tracing::info!(
             cnpg_namespace,
             cnpg_cluster,
@@ -20,7 +28,7 @@ pub(super) fn log_check(before: Option<Verdict>, assessment: &Assessment, durati
             duration_ms,
             "archive {archive} is {verdict}"
         );
-        for finding in &assessment.findings {
+        for finding in assessment.findings.iter().filter(|it| !new.contains(it)) {
             let code = finding.code().as_str();
             tracing::info!(cnpg_namespace, cnpg_cluster, server_name, code, "{finding}");
         }
@@ -41,5 +49,64 @@ pub(super) fn log_check(before: Option<Verdict>, assessment: &Assessment, durati
             duration_ms,
             "archive {archive} was checked"
         );
+    }
+}
+
+/// What someone should look at and was not found before.
+fn new_problems<'a>(before: Option<&Assessment>, assessment: &'a Assessment) -> Vec<&'a Finding> {
+    let before = before.map_or(&[][..], |before| before.findings.as_slice());
+    let known: BTreeSet<_> = before.iter().map(subject).collect();
+    let is_new = |finding: &&Finding| {
+        matches!(finding.severity, Severity::Critical | Severity::Warning)
+            && !known.contains(&subject(finding))
+    };
+    assessment.findings.iter().filter(is_new).collect()
+}
+
+/// What a finding is about, without what changes from check to check, such as an age. It is the
+/// first of the evidence.
+fn subject(finding: &Finding) -> (FindingCode, Option<String>) {
+    let about = finding.problem.evidence().into_iter().next();
+    let about = about.filter(|(name, _)| !name.ends_with("_seconds"));
+    (finding.code(), about.map(|(_, value)| value))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use crate::assessment::finding::Problem;
+    use crate::domain::backup::BackupId;
+    use crate::publication::samples;
+
+    use super::*;
+
+    fn overdue(id: &str, hours: i64) -> Finding {
+        Finding::risk(Problem::BackupOverdue {
+            newest: BackupId::parse(id).unwrap(),
+            age: TimeDelta::hours(hours),
+            age_max: TimeDelta::hours(25),
+        })
+    }
+
+    fn found(findings: Vec<Finding>) -> Assessment {
+        let mut assessment = Assessment::clone(&samples::fleet(1).archives[0].assessment);
+        *assessment.findings = findings;
+        assessment
+    }
+
+    #[test]
+    fn a_problem_is_new_once_however_its_age_changes() {
+        let never = Finding::risk(Problem::BackupNeverRan {
+            waited: TimeDelta::hours(30),
+            age_max: TimeDelta::hours(25),
+        });
+        let notice = Finding::notice(Problem::NoUsableBackup { backups: 0 });
+        let first = found(vec![overdue("20260110T000000", 26), never.clone(), notice]);
+        assert_eq!(new_problems(None, &first), [&overdue("20260110T000000", 26), &never]);
+        let later = found(vec![overdue("20260110T000000", 27), never]);
+        assert_eq!(new_problems(Some(&first), &later), Vec::<&Finding>::new());
+        let other = found(vec![overdue("20260111T000000", 26)]);
+        assert_eq!(new_problems(Some(&later), &other).len(), 1);
     }
 }

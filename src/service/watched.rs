@@ -18,9 +18,11 @@ use crate::assessment::expectations::Expectations;
 use crate::assessment::verdict::Verdict;
 use crate::config::Polling;
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::cluster::BackupPhase;
 use crate::observation::Observation;
 use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
+use crate::observation::cluster::ObservedCluster;
 use crate::publication::events;
 use crate::publication::events::Event;
 use crate::publication::snapshot::CheckCounts;
@@ -30,6 +32,7 @@ use crate::publication::snapshot::is_answering;
 use crate::publication::snapshot::store_name;
 use crate::service::agenda::Agenda;
 use crate::service::agenda::Signs;
+use crate::service::agenda::would_backup_help;
 use crate::service::charge::Charge;
 use crate::service::check_log::log_check;
 use crate::service::clock;
@@ -157,8 +160,7 @@ impl Watched {
         self.checks.count(assessment.unreadable);
         let assessment = self.with_last_values(assessment).settled(self.latest.as_deref());
         let assessment = Arc::new(assessment);
-        let before = self.latest.as_ref().map(|latest| latest.verdict);
-        log_check(before, &assessment, began_at.elapsed());
+        log_check(self.latest.as_deref(), &assessment, began_at.elapsed());
         self.events = match &self.latest {
             Some(latest) => events::changes(latest, &assessment),
             None => Vec::new(),
@@ -196,7 +198,9 @@ impl Watched {
         now: DateTime<Utc>,
     ) -> Listing {
         let Some(Reader { collector, agenda }) = &self.reader else { return Listing::Complete };
-        agenda.next(complete_every, signs(collector, expected, now))
+        let latest = self.latest.as_deref();
+        let cluster = self.charge.cluster.as_deref();
+        agenda.next(complete_every, signs(collector, latest, cluster, expected, now))
     }
 
     async fn read(
@@ -220,7 +224,9 @@ impl Watched {
             if wanted.is_empty() {
                 return assessment;
             }
-            collector.probe(&mut seen, &wanted).await;
+            if collector.probe(&mut seen, &wanted).await == 0 {
+                return assessment;
+            }
         }
         assess(&self.subject, &seen, expected, now)
     }
@@ -274,15 +280,39 @@ fn too_slow() -> String {
 }
 
 /// WAL is late once it is half as old as it may be; the rest is time enough to look for it.
-fn signs(collector: &Collector, expected: &Expectations, now: DateTime<Utc>) -> Signs {
+fn signs(
+    collector: &Collector,
+    latest: Option<&Assessment>,
+    cluster: Option<&ObservedCluster>,
+    expected: &Expectations,
+    now: DateTime<Utc>,
+) -> Signs {
     let age = collector.newest_segment_age(now);
     let is_late = |age_max: &TimeDelta| age.is_some_and(|age| *age_max / 2 <= age);
     let late_every = expected.wal_age_max.filter(is_late).map(|age_max| age_max / 4);
     let awaited_max = expected.uploading_grace + AWAITED_BEYOND_GRACE;
+    let age_max = expected.base_backup_age_max;
     Signs {
         has_lost_wal: collector.has_lost_wal(),
+        would_backup_help: latest.is_none_or(|latest| {
+            would_backup_help(latest, age_max, now) || has_news(cluster, latest, now)
+        }),
         awaits_segment: collector.awaits_segment(awaited_max, now),
         is_backup_running: collector.is_backup_running(now),
         late_every: late_every.and_then(|every| every.to_std().ok()),
     }
+}
+
+/// Whether Kubernetes tells of a backup that was not seen in the archive. One that is not there after
+/// an hour will not be.
+fn has_news(cluster: Option<&ObservedCluster>, latest: &Assessment, now: DateTime<Utc>) -> bool {
+    let backups = cluster.into_iter().filter_map(|cluster| cluster.backups.as_ref().ok()).flatten();
+    let mut recent = backups.filter(|backup| {
+        backup.phase == BackupPhase::Completed
+            && backup.stopped_at.is_some_and(|at| now - at < TimeDelta::hours(1))
+    });
+    recent.any(|backup| {
+        let id = backup.backup_id.as_ref();
+        id.is_some_and(|id| latest.backups.iter().all(|known| known.id != *id))
+    })
 }

@@ -25,6 +25,8 @@ use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 use crate::observation::probe::SegmentId;
 use crate::sources::collect::cache::Cache;
+use crate::sources::collect::wals::Many;
+use crate::sources::limits;
 use crate::sources::object_store::ObjectStore;
 
 /// Reads one archive again and again, and remembers what need not be read twice.
@@ -32,6 +34,8 @@ pub struct Collector {
     store: Arc<dyn ObjectStore>,
     folder: ServerFolder,
     cache: Cache,
+    /// Segments that were opened for the latest observation.
+    opened: usize,
 }
 
 /// What is asked of the store; what is not stays as it was seen last.
@@ -56,7 +60,7 @@ pub enum Listing {
 
 impl Collector {
     pub fn new(store: Arc<dyn ObjectStore>, folder: ServerFolder) -> Self {
-        Self { store, folder, cache: Cache::default() }
+        Self { store, folder, cache: Cache::default(), opened: 0 }
     }
 
     /// Reads backups, archive and history files, in this order: WAL that arrives meanwhile can
@@ -66,6 +70,7 @@ impl Collector {
     /// second time: whoever is gone by then needs no WAL. So does any listing that showed a
     /// `backup.info` which was not there when it was read.
     pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
+        self.opened = 0;
         let mut backups = if self.cache.has_all_backups && !listing.shows_backups() {
             Ok(self.known_backups())
         } else {
@@ -104,14 +109,20 @@ impl Collector {
         }
     }
 
-    /// Opens segments and adds what they show to an observation.
-    pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) {
-        let Ok(inventory) = &seen.archive else { return };
+    /// Opens segments and adds what they show to an observation. Tells how many: of one
+    /// observation only so many are opened, the first that are wanted; the rest is left to later
+    /// ones, since what was opened is remembered.
+    pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) -> usize {
+        let Ok(inventory) = &seen.archive else { return 0 };
+        let room = limits::PROBES_PER_LOOK_MAX.saturating_sub(self.opened);
         let mut found = Probes::new();
-        for &id in wanted {
+        for &id in wanted.iter().take(room) {
             found.insert(id, self.open_segment(inventory, id).await);
         }
+        self.opened += found.len();
+        let count = found.len();
         seen.probes.extend(found);
+        count
     }
 
     async fn read_archive(
@@ -123,24 +134,23 @@ impl Collector {
         let size = told.unwrap_or(SegmentSize::DEFAULT);
         // What is known stays known if this listing fails.
         let known = self.cache.inventory.clone().filter(|known| known.segment_size == size);
-        let before = known.as_ref().and_then(Inventory::newest_segment);
+        let before = known.as_ref().and_then(|known| self.newest_segment(known));
         let mut has_lost_wal = false;
         let mut read = match (listing, known) {
             (Listing::Complete, known) | (_, known @ None) => self.list_all_wal(size, known).await,
             (Listing::Incremental | Listing::Wal, Some(known)) => self.list_new_wal(known).await,
-            (Listing::Backups | Listing::NextSegment, Some(known)) => {
-                self.find_next_wal(known).await
-            }
+            (Listing::NextSegment, Some(known)) => self.find_next_wal(known, Many::List).await,
+            (Listing::Backups, Some(known)) => self.find_next_wal(known, Many::Leave).await,
             (Listing::Folders, Some(known)) => {
                 has_lost_wal = self.has_lost(&known, backups).await?;
-                self.find_next_wal(known).await
+                self.find_next_wal(known, Many::Leave).await
             }
         }?;
         if let Some(own) = self.size_without_backups(&read).await? {
             read = self.list_all_wal(own, None).await?;
         }
         self.cache.has_lost_wal = has_lost_wal;
-        self.cache.arrived = arrived(before, read.newest_segment());
+        self.cache.arrived = arrived(before, self.newest_segment(&read));
         self.cache.segment_size = Some(read.segment_size);
         self.cache.inventory = Some(read.clone());
         Ok(read)

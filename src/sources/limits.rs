@@ -119,15 +119,34 @@ pub const BACKUPS_MAX: usize = 10_000;
 /// Every promotion leaves one; a thousand is a failover a day for three years.
 pub const HISTORIES_MAX: usize = 1_000;
 
-/// Each is about a hundred bytes; a steady archive needs one or two.
-pub const PROBES_REMEMBERED_MAX: usize = 256;
+/// Each is about a hundred bytes; a steady archive needs one or two, and one whose every backup is
+/// stranded before a hole of its own two for each.
+pub const fn probes_remembered_max(backups: usize) -> usize {
+    128_usize.saturating_add(backups.saturating_mul(2))
+}
 
-/// Each takes its size twice, stored and decoded: 128 MiB for four segments of 16 MiB that cannot
-/// be compressed.
+/// Segments opened in one look at an archive.
+///
+/// Twice what a month of daily backups can want, each with a reach of its own, and less than ten
+/// seconds of a minute's poll. Until a later look comes to the rest, a window ends at an upload,
+/// and says so.
+pub const PROBES_PER_LOOK_MAX: usize = 64;
+
+/// Each takes its stored size: 64 MiB for four segments of 16 MiB that cannot be compressed.
 pub const SEGMENTS_OPEN_MAX: usize = 4;
 
-/// Archives read at the same time. Most of a check is waiting: at 75 ms for each of two lists, a
-/// thousand archives take ten seconds of a minute's poll.
+/// Each takes its size once more, and a thread, for which glibc's allocator keeps what it freed. A
+/// segment takes 70 ms of CPU at most, so two threads open those of a thousand archives in 35 s.
+pub const SEGMENTS_DECODED_MAX: usize = 2;
+
+/// Threads of the event loop, however many cores the node has.
+///
+/// A cycle is one task that mostly waits, and each further thread costs an arena of glibc's
+/// allocator: of a thousand archives a second one keeps 20 MB more that lie idle.
+pub const WORKER_THREADS: usize = 1;
+
+/// Archives read at the same time. Most of a check is waiting: at 75 ms for a list, a thousand
+/// archives take five seconds of a minute's poll.
 pub const ARCHIVES_AT_ONCE: usize = 16;
 
 /// To the API server's connection, TLS included.

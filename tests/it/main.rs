@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod api;
 mod architecture;
 mod bad_input;
 mod cli;

@@ -33,14 +33,18 @@ pub(crate) struct Polled {
 impl Polled {
     /// The archive was listed once.
     pub(crate) async fn start(archive: MadeArchive, polling: Polling) -> Self {
+        let mut polled = Self::new(archive, polling);
+        assert_eq!(polled.poll().await.verdict, Verdict::Recoverable);
+        polled.asked();
+        polled
+    }
+
+    pub(crate) fn new(archive: MadeArchive, polling: Polling) -> Self {
         let inner = Failing::new(archive.in_memory());
         let store = Arc::new(Noting { inner, asked: Mutex::default() });
         let shared: Arc<dyn ObjectStore> = store.clone();
         let watched = Watched::of_store(archive.config(None), shared).polled(polling);
-        let mut polled = Self { archive, store, watched };
-        assert_eq!(polled.poll().await.verdict, Verdict::Recoverable);
-        polled.asked();
-        polled
+        Self { archive, store, watched }
     }
 
     pub(crate) async fn poll(&mut self) -> Arc<Assessment> {
@@ -70,6 +74,21 @@ impl Polled {
 
     pub(crate) fn memory(&self) -> &MemoryStore {
         self.store.inner.inner()
+    }
+
+    /// A look at everything, out of turn.
+    pub(crate) async fn list_everything(&mut self) -> Arc<Assessment> {
+        self.watched.check(Duration::ZERO).await
+    }
+
+    /// A backup that has just ended.
+    pub(crate) fn back_up(&mut self, first: u64, last: u64) {
+        let ended_at = clock::now();
+        let id = self.archive.add_backup(ended_at, first, last);
+        for name in ["data.tar.bz2", "backup.info"] {
+            let key = self.archive.key(&format!("base/{id}/{name}"));
+            self.memory().put_at(&key, self.archive.objects[&key].0.clone(), ended_at);
+        }
     }
 
     pub(crate) fn upload(&mut self, number: u64) {

@@ -1,8 +1,10 @@
-//! What the cheaper tiers of polling ask of the store, and when they see what.
+//! What the tiers of polling ask of the store, and when they see what.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use cnpg_backup_verifier::assessment::Assessment;
+use cnpg_backup_verifier::assessment::TimeSource;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::service::clock;
@@ -36,9 +38,91 @@ async fn an_unchanged_archive_costs_one_head_a_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_tier_lists_both_at_every_poll() {
+async fn the_list_tier_lists_the_backups_in_place_of_the_wal_every_ten_minutes() {
     let mut polled = Polled::start(MadeArchive::healthy(40), Polling::List).await;
+    assert_eq!(polled.play(21).await, "W W W W W W W W W Bh W W W W W W W W W Bh W");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_at_the_backups_sees_new_segments_and_leaves_most_of_many_to_the_next() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::List).await;
+    polled.play(9).await;
+    polled.upload(41);
+    assert_eq!(polled.poll_newest().await, "000000010000000000000029");
+    assert_eq!(polled.asked(), "Bhhg");
+    polled.play(9).await;
+    (42..=101).for_each(|number| polled.upload(number));
+    assert_eq!(polled.poll_newest().await, "000000010000000000000035");
+    assert_eq!(polled.asked(), "Bhhhhhhhhhhhhg");
+    assert_eq!(polled.poll_newest().await, "000000010000000000000065");
+    assert_eq!(polled.asked(), "Wg");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stray_timeline_does_not_draw_polls_away() {
+    let mut archive = MadeArchive::healthy(40);
+    archive.add_segment_of(0x50, 60);
+    // Too old to have overtaken its history file.
+    let stray = archive.segment_key(0x50, 60);
+    archive.objects.get_mut(&stray).unwrap().1 -= TimeDelta::minutes(20);
+    for polling in Polling::ALL {
+        let mut polled = Polled::new(archive.clone(), polling);
+        assert_eq!(polled.poll().await.verdict, Verdict::AtRisk);
+        polled.upload(41);
+        assert_eq!(polled.poll_newest().await, "000000010000000000000029");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_windows_some_are_opened_at_each_poll_and_the_rest_ends_at_an_upload() {
+    let mut archive = MadeArchive::empty();
+    for backup in 0..70 {
+        let first = 6 * backup + 1;
+        let uploaded_at = |number| archive.minutes_ago(421 - number);
+        let times: Vec<_> = (first..first + 6).map(|it| (it, uploaded_at(it))).collect();
+        for (number, at) in times.into_iter().filter(|(number, _)| *number != first + 3) {
+            archive.add_segment(number, at);
+        }
+        let ended_at = archive.minutes_ago(420 - first);
+        archive.add_backup(ended_at, first, first + 1);
+    }
+    let mut polled = Polled::new(archive, Polling::List);
+    let exact = |assessment: &Assessment| {
+        let windows = assessment.windows.iter();
+        windows.filter(|it| it.last.source == TimeSource::Commit).count()
+    };
+    let first = polled.poll().await;
+    assert_eq!((first.windows.len(), exact(&first)), (70, 64));
+    assert_eq!(first.windows[69].last.source, TimeSource::Commit);
+    assert_eq!(polled.asked().matches('g').count(), 70 + 64);
+    let second = polled.poll().await;
+    assert_eq!((exact(&second), second.verdict), (70, first.verdict));
+    assert!(second.observed_at.is_some() && first.observed_at.is_some());
+    assert_eq!(polled.asked().matches('g').count(), 6);
+    polled.poll().await;
+    assert_eq!(polled.asked().matches('g').count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_repairs_is_seen_by_the_next_poll() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::List).await;
+    assert!(polled.memory().remove(&polled.archive.segment_key(1, 35)));
+    assert_eq!(polled.list_everything().await.verdict, Verdict::Unrecoverable);
+    polled.asked();
     assert_eq!(polled.play(3).await, "BW BW BW");
+    polled.back_up(38, 39);
+    assert_eq!(polled.poll().await.verdict, Verdict::AtRisk);
+    assert_eq!(polled.asked(), "BgWg");
+    assert_eq!(polled.play(2).await, "W W");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_backup_is_looked_for_every_other_poll() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::List).await;
+    let id = clock::now().format("%Y%m%dT%H%M%S");
+    let tar = polled.archive.key(&format!("base/{id}/data.tar.bz2"));
+    polled.memory().put_at(tar, "part", clock::now());
+    assert_eq!(polled.play(14).await, "W W W W W W W W W Bh W Bh W Bh");
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,14 +212,9 @@ async fn wal_that_a_backup_needs_is_missed_within_the_hour() {
 
 #[tokio::test(start_paused = true)]
 async fn a_backup_is_seen_within_the_beat_of_its_tier() {
-    for (polling, polls_max) in [(Polling::Head, 11), (Polling::Frugal, 61)] {
+    for (polling, polls_max) in [(Polling::List, 10), (Polling::Head, 11), (Polling::Frugal, 61)] {
         let mut polled = Polled::start(MadeArchive::healthy(40), polling).await;
-        let ended_at = clock::now();
-        let id = polled.archive.add_backup(ended_at, 38, 39);
-        for name in ["data.tar.bz2", "backup.info"] {
-            let key = polled.archive.key(&format!("base/{id}/{name}"));
-            polled.memory().put_at(&key, polled.archive.objects[&key].0.clone(), ended_at);
-        }
+        polled.back_up(38, 39);
         let mut polls = 1;
         while polled.poll().await.windows.len() < 3 {
             polls += 1;

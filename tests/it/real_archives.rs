@@ -6,6 +6,7 @@ mod failed_backups;
 mod one_primary;
 mod restored;
 mod segment_sizes;
+mod shadowed;
 mod standbys;
 
 use std::path::Path;

@@ -16,6 +16,7 @@ use cnpg_backup_verifier::assessment::NewestSegment;
 use cnpg_backup_verifier::assessment::Promises;
 use cnpg_backup_verifier::assessment::RecoveryWindow;
 use cnpg_backup_verifier::assessment::RestoreDrill;
+use cnpg_backup_verifier::assessment::Strays;
 use cnpg_backup_verifier::assessment::TimeSource;
 use cnpg_backup_verifier::assessment::Totals;
 use cnpg_backup_verifier::assessment::UnreadableReason;
@@ -104,6 +105,7 @@ fn healthy(index: usize) -> Assessment {
             uploaded_at: at("2026-01-10T11:58:03Z"),
         }),
         findings: Shared::default(),
+        strays: Strays::default(),
         totals: Totals {
             base_objects: 4,
             base_bytes: 7_301_444_404,
@@ -163,6 +165,9 @@ fn at_risk(index: usize) -> Assessment {
         is_acknowledged: true,
     };
     *assessment.gaps = vec![accepted, hole];
+    let strays = ["README.txt", "0000000100000000/000000010000000000000045.bz2.tmp"];
+    let key = |name| format!("home/postgres-{index:04}/wals/{name}");
+    assessment.strays = Strays { count: 7, examples: strays.into_iter().map(key).collect() };
     let failed = AssessedBackup {
         status: Some(BackupStatus::Failed),
         kind: BackupKind::Failed,

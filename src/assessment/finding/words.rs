@@ -33,13 +33,33 @@ pub(super) fn span(first: SegmentName, last: SegmentName) -> String {
     if first == last { first.to_string() } else { format!("{first} to {last}") }
 }
 
+/// The first few by name, and how many more.
 pub(super) fn ids(ids: &[BackupId]) -> String {
-    ids.iter().map(BackupId::as_str).collect::<Vec<_>>().join(", ")
+    let named = ids.iter().take(IDS_NAMED_MAX).map(BackupId::as_str).collect::<Vec<_>>();
+    let mut text = named.join(", ");
+    let rest = ids.len().saturating_sub(IDS_NAMED_MAX);
+    if rest != 0 {
+        text += &format!(" and {rest} more");
+    }
+    text
 }
+
+/// A month of daily backups; a thousand of them would fill pages with what nobody reads.
+const IDS_NAMED_MAX: usize = 31;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_backups_a_month_is_named() {
+        let all: Vec<BackupId> = (0..40)
+            .map(|minute| BackupId::parse(&format!("20260110T00{minute:02}00")).unwrap())
+            .collect();
+        assert_eq!(ids(&all[..2]), "20260110T000000, 20260110T000100");
+        assert!(ids(&all[..31]).ends_with(", 20260110T003000"));
+        assert!(ids(&all).ends_with(", 20260110T003000 and 9 more"));
+    }
 
     #[test]
     fn durations_are_told_in_their_two_largest_units() {

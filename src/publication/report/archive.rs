@@ -40,6 +40,7 @@ pub(super) fn write_archive(paper: &mut Paper, assessment: &Assessment, now: Dat
     if is_known {
         write_moments(paper, assessment, now);
         write_backups(paper, assessment);
+        write_strays(paper, assessment);
     }
     if let Some(cluster) = &assessment.cluster {
         write_cluster(paper, cluster);
@@ -124,6 +125,20 @@ fn write_moments(paper: &mut Paper, assessment: &Assessment, now: DateTime<Utc>)
             paper.paragraph(2, &format!("From backup {backup} only with targetTLI {timeline}."));
         }
     }
+}
+
+fn write_strays(paper: &mut Paper, assessment: &Assessment) {
+    let strays = &assessment.strays;
+    let (objects, are) = match strays.count {
+        0 => return,
+        1 => ("object", "is"),
+        _ => ("objects", "are"),
+    };
+    let examples = strays.examples.join(", ");
+    let text = format!("{} {objects} below wals/ {are} not Barman's: {examples}", strays.count);
+    paper.blank();
+    let shown = u64::try_from(strays.examples.len()).unwrap_or(u64::MAX);
+    paper.paragraph(2, &if shown < strays.count { format!("{text}, ...") } else { text });
 }
 
 fn write_backups(paper: &mut Paper, assessment: &Assessment) {

@@ -35,6 +35,7 @@ const HEADER_BYTES: u64 = 40;
 
 /// Bounds what segments take in memory, whichever archives they are of.
 static OPENING: Semaphore = Semaphore::const_new(limits::SEGMENTS_OPEN_MAX);
+static DECODING: Semaphore = Semaphore::const_new(limits::SEGMENTS_DECODED_MAX);
 
 impl Collector {
     pub(super) fn known_probes(&self) -> Probes {
@@ -64,13 +65,15 @@ impl Collector {
             segment_size: Some(size),
             system_identifier: None,
         };
+        let _decoding = DECODING.acquire().await;
         // Decoding takes up to a quarter of a second, which the event loop has not got.
         let probed = tokio::task::spawn_blocking(move || probe(codec, &bytes, size, identity));
         let probe = probed
             .await
             .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))
             .map_err(|error| error.unreadable(&what))?;
-        if self.cache.probes.len() >= limits::PROBES_REMEMBERED_MAX {
+        let backups = self.cache.backups.len();
+        if limits::probes_remembered_max(backups) <= self.cache.probes.len() {
             self.cache.probes.clear();
         }
         self.cache.probes.insert(id, probe.clone());
@@ -88,7 +91,7 @@ impl Collector {
         if has_told || self.cache.segment_size == Some(inventory.segment_size) {
             return Ok(None);
         }
-        let Some(newest) = inventory.newest_segment() else { return Ok(None) };
+        let Some(newest) = self.newest_segment(inventory) else { return Ok(None) };
         let what = "read the segment size from the newest WAL segment";
         let (codec, bytes) =
             self.fetch(inventory, newest).await.map_err(|error| error.unreadable(what))?;

@@ -8,6 +8,8 @@ use crate::domain::backup::BackupStatus;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentId;
 use crate::sources::collect::Collector;
 use crate::sources::collect::wals::OVERLAP_SEGMENTS;
 
@@ -15,10 +17,14 @@ use crate::sources::collect::wals::OVERLAP_SEGMENTS;
 const RUNNING_MAX: TimeDelta = TimeDelta::days(1);
 
 impl Collector {
+    pub(super) fn newest_segment(&self, inventory: &Inventory) -> Option<SegmentId> {
+        inventory.newest_segment(self.cache.backups.iter().map(|known| &known.backup))
+    }
+
     /// By the store's clock.
     pub fn newest_segment_age(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         let inventory = self.cache.inventory.as_ref()?;
-        let newest = inventory.newest_segment()?;
+        let newest = self.newest_segment(inventory)?;
         let uploaded_at = inventory.timeline(newest.timeline)?.uploaded_at(newest.number)?;
         Some(self.store_time(now) - uploaded_at)
     }
@@ -28,7 +34,7 @@ impl Collector {
     pub fn awaits_segment(&self, age_max: TimeDelta, now: DateTime<Utc>) -> bool {
         let awaited = || {
             let inventory = self.cache.inventory.as_ref()?;
-            let newest = inventory.newest_segment()?;
+            let newest = self.newest_segment(inventory)?;
             let archive = inventory.timeline(newest.timeline)?;
             let first = newest.number.value().saturating_sub(OVERLAP_SEGMENTS);
             let tail = SegmentRange::new(SegmentNumber::new(first), newest.number)?;

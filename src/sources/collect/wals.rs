@@ -11,6 +11,15 @@ use crate::sources::listing::list_all;
 use crate::sources::listing::list_in_ranges;
 use crate::sources::object_store::StoreErrorKind;
 
+/// What to do where many new segments are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Many {
+    /// List them.
+    List,
+    /// Leave the rest to the next look: this one has sent its LIST.
+    Leave,
+}
+
 /// As many HEADs as cost less than one LIST at R2's prices, 4.50 to 0.36.
 const HEADS_FOR_A_LIST: u64 = 12;
 
@@ -48,7 +57,7 @@ impl Collector {
     /// Lists what lies after the newest segment and shortly before it. Older timelines are left
     /// to the next complete listing.
     pub(super) async fn list_new_wal(&self, known: Inventory) -> Reading<Inventory> {
-        let start_after = known.newest_segment().map(|newest| {
+        let start_after = self.newest_segment(&known).map(|newest| {
             let first = newest.number.value().saturating_sub(OVERLAP_SEGMENTS);
             let name = SegmentNumber::new(first).name(newest.timeline, known.segment_size);
             self.folder.segment(name, Codec::None)
@@ -64,8 +73,12 @@ impl Collector {
 
     /// Asks for the segment after the newest one, under the same compression, until there is
     /// none. Where many come, listing them costs less.
-    pub(super) async fn find_next_wal(&self, mut known: Inventory) -> Reading<Inventory> {
-        if self.cache.arrived < HEADS_FOR_A_LIST {
+    pub(super) async fn find_next_wal(
+        &self,
+        mut known: Inventory,
+        many: Many,
+    ) -> Reading<Inventory> {
+        if many == Many::Leave || self.cache.arrived < HEADS_FOR_A_LIST {
             for _ in 0..HEADS_FOR_A_LIST {
                 let Some(key) = self.key_of_next(&known) else { break };
                 let object = match self.store.head(&key).await {
@@ -78,11 +91,14 @@ impl Collector {
                 known = fold.finish();
             }
         }
-        self.list_new_wal(known).await
+        match many {
+            Many::List => self.list_new_wal(known).await,
+            Many::Leave => Ok(known),
+        }
     }
 
     fn key_of_next(&self, known: &Inventory) -> Option<String> {
-        let newest = known.newest_segment()?;
+        let newest = self.newest_segment(known)?;
         let codec = known.timeline(newest.timeline)?.newest_codec()?;
         let name = newest.number.next().name(newest.timeline, known.segment_size);
         Some(self.folder.segment(name, codec))
