@@ -12,10 +12,13 @@ mod cli;
 mod documents;
 mod end_to_end;
 mod faults;
+#[path = "../samples/history.rs"]
+mod history;
 mod laws;
 mod made_archive;
 mod metrics;
 mod object_store;
+mod page;
 mod polled;
 mod polling;
 mod program;

@@ -4,6 +4,7 @@
 //! panics and says why: a test that passes by leaving something out proves nothing.
 
 pub mod barman;
+pub mod chromium;
 pub mod http;
 pub mod postgres;
 pub mod process;

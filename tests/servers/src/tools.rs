@@ -24,6 +24,12 @@ pub fn debian(program: &str) -> PathBuf {
     existing(Path::new("/usr/bin").join(program))
 }
 
+/// A file of an npm package, like `axe-core/axe.min.js`.
+#[must_use]
+pub fn npm(file: &str) -> PathBuf {
+    existing(directory().join("npm/node_modules").join(file))
+}
+
 /// The directory of `scripts/install-tools --where`.
 fn directory() -> PathBuf {
     let set = std::env::var_os("BACKUP_VERIFIER_TOOLS").filter(|value| !value.is_empty());
