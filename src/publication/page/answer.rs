@@ -84,15 +84,15 @@ fn form(
                 input id=(at) name="at" type="datetime-local" step="1" value=(moment);
             }
             div.field {
-                label for=(to) { "Or in words" }
+                label for=(to) { "Or as text" }
                 input id=(to) name="to" type="text" value=(asked.text) autocomplete="off"
                     autocapitalize="off" spellcheck="false" maxlength="64"
                     placeholder="latest" aria-describedby=(described.join(" ")) aria-invalid=[invalid];
             }
             button type="submit" { "Plan the restore" }
             p.note id=(help) {
-                "In words: " code { "latest" } " for the newest state, or a moment with its time zone such as "
-                code { "2026-01-31T16:45:00+01:00" } ". What is written there counts more than the moment."
+                "As text: " code { "latest" } " for the newest state, or a moment with its time zone such as "
+                code { "2026-01-31T16:45:00+01:00" } ". It counts more than the moment beside it."
             }
         }
     }

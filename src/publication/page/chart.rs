@@ -86,6 +86,14 @@ impl Chart {
         })
     }
 
+    /// What is said of the moments that some backup reaches, and of the others.
+    pub(super) const fn words(&self) -> (&'static str, &'static str) {
+        match self.unread_since {
+            None => ("can be restored", "can not be restored"),
+            Some(_) => ("could be restored then", "could not be restored then"),
+        }
+    }
+
     /// In hundredths of a percent from the left; what lies outside is at the edge.
     pub(super) fn position(&self, at: DateTime<Utc>) -> i64 {
         let width = (self.last_at - self.first_at).num_milliseconds().max(1);

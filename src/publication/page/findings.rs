@@ -19,6 +19,9 @@ use crate::publication::wording::count;
 /// What fits on a page; the JSON has everything.
 const FINDINGS_MAX: usize = 12;
 
+/// The worst stand first; what follows waits until they are dealt with.
+const UNFOLDED_MAX: usize = 3;
+
 pub(super) fn findings(entry: &Entry<'_>, level: u8) -> Markup {
     let assessment = entry.assessment;
     let rest = assessment.findings.len().saturating_sub(FINDINGS_MAX);
@@ -38,9 +41,12 @@ pub(super) fn findings(entry: &Entry<'_>, level: u8) -> Markup {
                     }
                 }
             } @else {
-                ol.problems {
-                    @for finding in assessment.findings.iter().take(FINDINGS_MAX) {
-                        (problem(finding, &assessment.archive))
+                @let (first, others) = split(&assessment.findings);
+                (list(first, &assessment.archive))
+                @if !others.is_empty() {
+                    details {
+                        summary { (count(others.len(), "more finding")) }
+                        (list(others, &assessment.archive))
                     }
                 }
                 @if rest != 0 { p { "And " (count(rest, "more finding")) "; the JSON has them." } }
@@ -50,15 +56,37 @@ pub(super) fn findings(entry: &Entry<'_>, level: u8) -> Markup {
     }
 }
 
+fn split(findings: &[Finding]) -> (&[Finding], &[Finding]) {
+    let shown = findings.get(..FINDINGS_MAX).unwrap_or(findings);
+    shown.split_at_checked(UNFOLDED_MAX).unwrap_or((shown, &[]))
+}
+
+fn list(findings: &[Finding], archive: &ArchiveId) -> Markup {
+    html! { ol.problems { @for finding in findings { (problem(finding, archive)) } } }
+}
+
 fn problem(finding: &Finding, archive: &ArchiveId) -> Markup {
     let code = finding.code();
     html! {
         li class=(finding.severity.code()) {
             p.message { (severity(finding.severity)) " " (finding) "." }
-            p { strong { "Do: " } (finding.problem.hint(archive)) "." }
+            (to_do(&finding.problem.hint(archive)))
             p.runbook {
                 a href=(runbook::url(code)) rel="noreferrer" { "Runbook " code { (code.as_str()) } }
             }
+        }
+    }
+}
+
+/// A command stands alone, so that it can be copied with one click.
+fn to_do(hint: &str) -> Markup {
+    html! {
+        @match hint.split_once(": kubectl ") {
+            Some((before, command)) => {
+                p { strong { "Do: " } (before) ":" }
+                p { code.command { "kubectl " (command) } }
+            }
+            None => p { strong { "Do: " } (hint) "." },
         }
     }
 }

@@ -50,14 +50,15 @@ pub(super) fn glyph(verdict: Verdict) -> Markup {
     }
 }
 
-/// Disc, triangle, diamond, octagon, and what is drawn on it.
+/// Disc, triangle, square, octagon, and what is drawn on it.
 const fn paths(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
         Verdict::Recoverable => ("M8 0a8 8 0 1 0 0 16A8 8 0 0 0 8 0Z", "m4.5 8.2 2.4 2.4 4.6-5"),
         Verdict::AtRisk => ("M8 .5 16 15.5H0Z", "M8 6v4.2M8 13v.1"),
-        Verdict::Unknown => {
-            ("M8 0 16 8 8 16 0 8Z", "M6.2 6.2a1.8 1.8 0 1 1 2.5 1.7q-.7.4-.7 1.3M8 11.8v.1")
-        }
+        Verdict::Unknown => (
+            "M2.5 0h11A2.5 2.5 0 0 1 16 2.5v11a2.5 2.5 0 0 1-2.5 2.5h-11A2.5 2.5 0 0 1 0 13.5v-11A2.5 2.5 0 0 1 2.5 0Z",
+            "M5.6 5.8a2.4 2.4 0 1 1 3.4 2.2q-1 .5-1 1.6M8 12.6v.1",
+        ),
         Verdict::Unrecoverable => ("M5 0h6l5 5v6l-5 5H5l-5-5V5Z", "m5.2 5.2 5.6 5.6m0-5.6-5.6 5.6"),
     }
 }

@@ -1,8 +1,11 @@
 //! The first page: all archives, the worst first. A few are shown in full, many as rows.
 
+use chrono::DateTime;
+use chrono::Utc;
 use maud::Markup;
 use maud::html;
 
+use crate::assessment::Assessment;
 use crate::assessment::verdict::Verdict;
 use crate::publication::page::Context;
 use crate::publication::page::Fields;
@@ -185,7 +188,7 @@ fn table(context: &Context<'_>, selection: &Selection, selected: &Selected<'_>) 
                     tr {
                         th scope="col" { "Verdict" }
                         th scope="col" { "Archive, and why" }
-                        th scope="col" { "Newest restorable moment" }
+                        th scope="col" { "Newest restorable" }
                         th.wide scope="col" { "Last base backup" }
                         th.wide scope="col" { "Last WAL" }
                     }
@@ -199,6 +202,8 @@ fn table(context: &Context<'_>, selection: &Selection, selected: &Selected<'_>) 
 fn row(context: &Context<'_>, entry: &Entry<'_>) -> Markup {
     let (assessment, now) = (entry.assessment, context.now);
     let backup = assessment.backups.iter().rev().find(|backup| backup.is_usable());
+    let restorable = newest_span(&assessment.windows).map(|span| span.last.at);
+    let uploaded = assessment.newest_segment.map(|newest| newest.uploaded_at);
     let more = assessment.findings.len().saturating_sub(1);
     html! {
         tr {
@@ -215,18 +220,20 @@ fn row(context: &Context<'_>, entry: &Entry<'_>) -> Markup {
                     p.why { (finding) @if more != 0 { " (and " (more) " more)" } }
                 }
             }
-            td { (moment(newest_span(&assessment.windows).map(|span| span.last.at), now)) }
-            td.wide { (moment(backup.and_then(|backup| backup.ended_at), now)) }
-            td.wide { (moment(assessment.newest_segment.map(|newest| newest.uploaded_at), now)) }
+            td { (moment(context, assessment, restorable)) }
+            td.wide { (moment(context, assessment, backup.and_then(|backup| backup.ended_at))) }
+            td.wide { (moment(context, assessment, uploaded)) }
         }
     }
 }
 
-fn moment(at: Option<chrono::DateTime<chrono::Utc>>, now: chrono::DateTime<chrono::Utc>) -> Markup {
+/// That there is none, only where somebody has looked.
+fn moment(context: &Context<'_>, assessment: &Assessment, at: Option<DateTime<Utc>>) -> Markup {
     html! {
         @match at {
-            Some(at) => (age(at, now)),
-            None => "none known",
+            Some(at) => (age(at, context.now)),
+            None if assessment.observed_at.is_none() => "not known",
+            None => "none",
         }
     }
 }

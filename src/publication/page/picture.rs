@@ -19,6 +19,8 @@ use crate::publication::wording::utc;
 
 /// `id` is unique on the page; patterns and labels are found by it.
 pub(super) fn picture(chart: &Chart, id: &str) -> Markup {
+    let (reachable, lost) = chart.words();
+    let class = if chart.unread_since.is_some() { "reachable then" } else { "reachable" };
     html! {
         figure.chart {
             svg width="100%" height="92" role="img"
@@ -28,11 +30,11 @@ pub(super) fn picture(chart: &Chart, id: &str) -> Markup {
                 defs { (hatch(id)) (dots(id)) }
                 rect.track x="0" y="24" width="100%" height="28" {}
                 @for stretch in &chart.reachable {
-                    (bar(chart, *stretch, "reachable", None, "can be restored"))
+                    (bar(chart, *stretch, class, None, reachable))
                 }
                 @for stretch in &chart.lost {
                     @let pattern = format!("url(#{id}-hatch)");
-                    (bar(chart, *stretch, "lost", Some(&pattern), "can not be restored"))
+                    (bar(chart, *stretch, "lost", Some(&pattern), lost))
                 }
                 @if let Some(first_at) = chart.unread_since {
                     @let pattern = format!("url(#{id}-dots)");
@@ -131,6 +133,8 @@ fn dots(id: &str) -> Markup {
 
 /// What each sign means, and the same in numbers.
 fn legend(chart: &Chart) -> Markup {
+    let (reachable, lost) = chart.words();
+    let class = if chart.unread_since.is_some() { "reachable then" } else { "reachable" };
     let of_kind = |kinds: &[BackupKind]| {
         chart.backups.iter().filter(|tick| kinds.contains(&tick.kind)).count()
     };
@@ -141,11 +145,11 @@ fn legend(chart: &Chart) -> Markup {
         figcaption {
             ul.legend {
                 @if !chart.reachable.is_empty() {
-                    li { (swatch("reachable")) "can be restored" }
+                    li { (swatch(class)) (reachable) }
                 }
-                @if !chart.lost.is_empty() { li { (swatch("lost")) "can not be restored" } }
+                @if !chart.lost.is_empty() { li { (swatch("lost")) (lost) } }
                 @if let Some(since) = chart.unread_since {
-                    li { (swatch("unread")) "not read since " (plain_time(since)) }
+                    li { (swatch("unread")) span { "not read since " (plain_time(since)) } }
                 }
                 @if usable != 0 { li { (sign(BackupKind::Usable)) (count(usable, "usable base backup")) } }
                 @if unusable != 0 {
@@ -203,14 +207,15 @@ fn in_words(chart: &Chart) -> String {
             .collect();
         some.join(", and ")
     };
+    let (reachable, lost) = chart.words();
     let mut text = format!("From {} to {}. ", utc(chart.first_at), utc(chart.last_at));
     if chart.reachable.is_empty() {
         text += "Nothing can be restored. ";
     } else {
-        text += &format!("Can be restored: {}. ", spans(&chart.reachable));
+        text += &format!("What {reachable}: {}. ", spans(&chart.reachable));
     }
     if !chart.lost.is_empty() {
-        text += &format!("Can not be restored: {}. ", spans(&chart.lost));
+        text += &format!("What {lost}: {}. ", spans(&chart.lost));
     }
     if let Some(since) = chart.unread_since {
         text += &format!("Not read since {}. ", utc(since));

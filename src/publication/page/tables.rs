@@ -18,9 +18,10 @@ const ROWS_MAX: usize = 50;
 
 /// The moments of the picture.
 pub(super) fn moments(chart: &Chart) -> Markup {
+    let (reachable, lost) = chart.words();
     let mut rows: Vec<(Stretch, &str)> = Vec::new();
-    rows.extend(chart.reachable.iter().map(|stretch| (*stretch, "can be restored")));
-    rows.extend(chart.lost.iter().map(|stretch| (*stretch, "can not be restored")));
+    rows.extend(chart.reachable.iter().map(|stretch| (*stretch, reachable)));
+    rows.extend(chart.lost.iter().map(|stretch| (*stretch, lost)));
     rows.sort_by_key(|(stretch, _)| std::cmp::Reverse(stretch.first_at));
     let many = rows.len();
     let caption = html! { "The picture as a table, newest first" };

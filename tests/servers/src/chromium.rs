@@ -82,6 +82,13 @@ impl Chromium {
         self.post("execute/sync", &json!({ "script": body, "args": [] })).await
     }
 
+    /// Runs a script in every page that is opened from now on, before the page itself. A
+    /// Content-Security-Policy does not hold for it.
+    pub async fn prepare(&self, script: &str) {
+        let name = "Page.addScriptToEvaluateOnNewDocument";
+        self.command(name, json!({ "source": script })).await;
+    }
+
     /// Presses one key: a letter, or a code of the WebDriver specification such as [`TAB`].
     pub async fn press(&self, key: char) {
         let keys =
@@ -118,6 +125,7 @@ impl Chromium {
             "deviceScaleFactor": f64::from(screen.scale_percent) / 100.0,
         });
         self.command("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.command("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
     }
 
     /// Everything that was written to the console since it was asked last, and what browsers say
@@ -127,7 +135,8 @@ impl Chromium {
         entries.iter().map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// The addresses that were requested since they were asked for last.
+    /// The addresses that were requested from some host since they were asked for last. What the
+    /// browser carries in itself, such as the picture of a calendar, comes from none.
     pub async fn requested(&self) -> Vec<String> {
         let entries = self.log("performance").await;
         let mut requested = Vec::new();
@@ -137,7 +146,9 @@ impl Chromium {
             let event = &event["message"];
             if event["method"] == "Network.requestWillBeSent" {
                 let url = event["params"]["request"]["url"].as_str().expect("an address");
-                requested.push(url.to_owned());
+                if url.starts_with("http") {
+                    requested.push(url.to_owned());
+                }
             }
         }
         requested
