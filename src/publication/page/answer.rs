@@ -153,13 +153,15 @@ fn target_text(target: Target) -> Markup {
 }
 
 fn way(restore: &Restore) -> Markup {
+    let path = &restore.window.path;
+    let rest = path.len().saturating_sub(STRETCHES_MAX);
     html! {
         dl {
             div {
                 dt { "From backup" }
                 dd { code { (restore.backup_id()) } ", " (bytes(restore.base_bytes)) }
             }
-            @for stretch in &restore.window.path {
+            @for stretch in path.iter().take(STRETCHES_MAX) {
                 div {
                     dt { "With WAL" }
                     dd {
@@ -168,6 +170,7 @@ fn way(restore: &Restore) -> Markup {
                     }
                 }
             }
+            @if rest != 0 { div { dt { "" } dd { "and " (rest) " more stretches of WAL" } } }
             div { dt { "To read" } dd { "at most about " (bytes(restore.wal_bytes_max)) " of WAL" } }
             @if let Some(timeline) = restore.target_timeline() {
                 div { dt { "Timeline" } dd { (timeline) ", which recovery has to be told" } }
@@ -175,6 +178,9 @@ fn way(restore: &Restore) -> Markup {
         }
     }
 }
+
+/// One for each timeline on the way; the JSON of the plan has all of them.
+const STRETCHES_MAX: usize = 20;
 
 fn neighbours(context: &Context<'_>, obstruction: &Obstruction, address: &Address) -> Markup {
     let link = |at: DateTime<Utc>| address.clone().with("to", &rfc3339(at)).from(context.root);

@@ -72,7 +72,8 @@ impl Chart {
         let oldest = reachable.iter().map(|span| span.first_at);
         let oldest = oldest.chain(backups.iter().map(|tick| tick.at)).min()?;
         let last_at = now.max(oldest + WIDTH_MIN);
-        let target = assessment.promises.retention.map(|retention| now - retention);
+        let retention = assessment.promises.retention;
+        let target = retention.and_then(|retention| now.checked_sub_signed(retention));
         let (first_at, retention) = begin(oldest, last_at, target);
         Some(Self {
             first_at,
@@ -119,13 +120,14 @@ fn begin(
     target: Option<DateTime<Utc>>,
 ) -> (DateTime<Utc>, Option<RetentionTarget>) {
     let known = last_at - oldest;
+    let before = |at: DateTime<Utc>, margin| at.checked_sub_signed(margin).unwrap_or(at);
     let margin = known / 50;
     match target {
         Some(at) if last_at - at <= known * 5 => {
-            (oldest.min(at) - margin, Some(RetentionTarget { at, is_before: false }))
+            (before(oldest.min(at), margin), Some(RetentionTarget { at, is_before: false }))
         }
-        Some(at) => (oldest - known / 8, Some(RetentionTarget { at, is_before: true })),
-        None => (oldest - margin, None),
+        Some(at) => (before(oldest, known / 8), Some(RetentionTarget { at, is_before: true })),
+        None => (before(oldest, margin), None),
     }
 }
 
@@ -250,7 +252,7 @@ mod tests {
                 backup.begin_wal.is_some_and(|wal| wal.timeline.value() == timeline)
             })
         };
-        assert_eq!(switch.between.first_at, on(1).last().unwrap().ended_at.unwrap());
+        assert_eq!(switch.between.first_at, on(1).next_back().unwrap().ended_at.unwrap());
         assert_eq!(switch.between.last_at, on(2).next().unwrap().began_at.unwrap());
     }
 
@@ -263,6 +265,18 @@ mod tests {
         let snapshot = samples::long_history();
         let grown = chart(&snapshot.archives[0].assessment, snapshot.generated_at);
         assert!(!grown.retention.unwrap().is_before);
+    }
+
+    #[test]
+    fn times_that_cannot_be_true_break_nothing() {
+        let snapshot = samples::long_history();
+        let mut assessment = (*snapshot.archives[0].assessment).clone();
+        assessment.promises.retention = Some(TimeDelta::MAX);
+        assessment.promises.check_interval = Some(TimeDelta::MAX);
+        assert_eq!(chart(&assessment, snapshot.generated_at).retention, None);
+        assessment.backups[0].ended_at = Some(DateTime::<Utc>::MIN_UTC);
+        let chart = chart(&assessment, DateTime::<Utc>::MAX_UTC);
+        assert_eq!(chart.position(chart.last_at), 10_000);
     }
 
     #[test]

@@ -29,10 +29,10 @@ pub(super) fn picture(chart: &Chart, id: &str) -> Markup {
                 desc id={ (id) "-desc" } { (in_words(chart)) }
                 defs { (hatch(id)) (dots(id)) }
                 rect.track x="0" y="24" width="100%" height="28" {}
-                @for stretch in &chart.reachable {
+                @for stretch in chart.reachable.iter().rev().take(SHAPES_MAX) {
                     (bar(chart, *stretch, class, None, reachable))
                 }
-                @for stretch in &chart.lost {
+                @for stretch in chart.lost.iter().rev().take(SHAPES_MAX) {
                     @let pattern = format!("url(#{id}-hatch)");
                     (bar(chart, *stretch, "lost", Some(&pattern), lost))
                 }
@@ -41,7 +41,7 @@ pub(super) fn picture(chart: &Chart, id: &str) -> Markup {
                     @let stretch = Stretch { first_at, last_at: chart.last_at };
                     (bar(chart, stretch, "unread", Some(&pattern), "not read"))
                 }
-                @for switch in &chart.switches { (whisker(chart, switch.between)) }
+                @for switch in chart.switches.iter().rev().take(SHAPES_MAX) { (whisker(chart, switch.between)) }
                 @for (position, kind) in ticks(chart) { (tick(position, kind)) }
                 @if let Some(retention) = &chart.retention {
                     (vertical(if retention.is_before { 0 } else { chart.position(retention.at) }, "target"))
@@ -158,7 +158,7 @@ fn legend(chart: &Chart) -> Markup {
                 @if running != 0 {
                     li { (sign(BackupKind::Running)) (count(running, "running base backup")) }
                 }
-                @for switch in &chart.switches {
+                @for switch in chart.switches.iter().rev().take(SWITCHES_NAMED_MAX).rev() {
                     li {
                         svg.sign width="16" height="16" aria-hidden="true" focusable="false" {
                             path.diamond d="M8 2 14 8 8 14 2 8Z" {}
@@ -225,6 +225,12 @@ fn in_words(chart: &Chart) -> String {
 }
 
 const SPANS_IN_WORDS_MAX: usize = 3;
+
+/// More stretches than that cannot be told apart; the newest ones count.
+const SHAPES_MAX: usize = 200;
+
+/// The others stand in the table.
+const SWITCHES_NAMED_MAX: usize = 4;
 
 /// In hundredths of a percent: two pixels of a phone.
 const WIDTH_MIN: i64 = 60;

@@ -30,8 +30,8 @@ impl Standing {
     fn new(assessment: &Assessment, now: DateTime<Utc>) -> Self {
         let age = now - assessment.checked_at;
         let check_interval = assessment.promises.check_interval.unwrap_or(CHECK_INTERVAL_DEFAULT);
-        let age_max = (check_interval * MISSED_CHECKS_MAX).max(AGE_MIN);
-        if age <= age_max {
+        let age_max = check_interval.checked_mul(MISSED_CHECKS_MAX).unwrap_or(TimeDelta::MAX);
+        if age <= age_max.max(AGE_MIN) {
             return Self { verdict: assessment.verdict, was: None };
         }
         let verdict = assessment.verdict.max(Verdict::Unknown);
@@ -79,28 +79,31 @@ mod tests {
     use super::*;
     use crate::publication::samples;
 
+    /// The verdict now, and the one before where it is in doubt.
     #[track_caller]
-    fn check(kind: usize, age: TimeDelta, verdict: Verdict, is_doubted: bool) {
+    fn check(kind: usize, age: TimeDelta, verdict: Verdict, was: Option<Verdict>) {
         let snapshot = samples::only(kind);
         let entries = worst_first(&snapshot, snapshot.generated_at + age);
-        assert_eq!(entries[0].standing.verdict, verdict);
-        assert_eq!(entries[0].standing.was.is_some(), is_doubted);
+        let standing = entries[0].standing;
+        assert_eq!((standing.verdict, standing.was.map(|(was, _)| was)), (verdict, was));
     }
 
     #[test]
     fn a_good_verdict_does_not_outlive_five_checks() {
-        check(samples::HEALTHY, TimeDelta::minutes(4), Verdict::Recoverable, false);
-        check(samples::HEALTHY, TimeDelta::minutes(6), Verdict::Unknown, true);
-        check(samples::AT_RISK, TimeDelta::minutes(6), Verdict::Unknown, true);
+        let (good, risky) = (Verdict::Recoverable, Verdict::AtRisk);
+        check(samples::HEALTHY, TimeDelta::minutes(4), good, None);
+        check(samples::HEALTHY, TimeDelta::minutes(6), Verdict::Unknown, Some(good));
+        check(samples::AT_RISK, TimeDelta::minutes(6), Verdict::Unknown, Some(risky));
     }
 
     #[test]
     fn a_bad_verdict_stays_until_somebody_has_looked() {
-        check(samples::UNRECOVERABLE, TimeDelta::days(3), Verdict::Unrecoverable, true);
+        let bad = Verdict::Unrecoverable;
+        check(samples::UNRECOVERABLE, TimeDelta::days(3), bad, Some(bad));
     }
 
     #[test]
     fn a_clock_that_was_set_back_makes_nothing_old() {
-        check(samples::HEALTHY, TimeDelta::hours(-2), Verdict::Recoverable, false);
+        check(samples::HEALTHY, TimeDelta::hours(-2), Verdict::Recoverable, None);
     }
 }

@@ -1,6 +1,11 @@
-//! A real Chromium without a window, driven over WebDriver by Debian's chromedriver.
+//! A real Chromium without a window, driven over `WebDriver` by Debian's chromedriver.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 
 use std::path::Path;
 use std::time::Duration;
@@ -89,7 +94,7 @@ impl Chromium {
         self.command(name, json!({ "source": script })).await;
     }
 
-    /// Presses one key: a letter, or a code of the WebDriver specification such as [`TAB`].
+    /// Presses one key: a letter, or a code of the `WebDriver` specification such as [`TAB`].
     pub async fn press(&self, key: char) {
         let keys =
             [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})];
@@ -108,7 +113,7 @@ impl Chromium {
         self.post("actions", &json!({ "actions": [mouse] })).await;
     }
 
-    /// Asks the browser itself, in the words of the Chrome DevTools Protocol.
+    /// Asks the browser itself, in the words of the Chrome `DevTools` Protocol.
     pub async fn command(&self, name: &str, parameters: Value) -> Value {
         self.post("goog/cdp/execute", &json!({ "cmd": name, "params": parameters })).await
     }
@@ -176,7 +181,7 @@ impl Chromium {
     }
 }
 
-/// The Tab key, among the codes of the WebDriver specification.
+/// The Tab key, among the codes of the `WebDriver` specification.
 pub const TAB: char = '\u{e004}';
 
 /// Panics with the driver's words when it refuses.
