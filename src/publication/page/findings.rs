@@ -84,7 +84,13 @@ fn to_do(hint: &str) -> Markup {
         @match hint.split_once(": kubectl ") {
             Some((before, command)) => {
                 p { strong { "Do: " } (before) ":" }
-                p { code.command { "kubectl " (command) } }
+                p {
+                    code.command {
+                        span.word { "kubectl" }
+                        // Broken between words only: an option keeps its two dashes.
+                        @for word in command.split(' ') { " " span.word { (word) } }
+                    }
+                }
             }
             None => p { strong { "Do: " } (hint) "." },
         }
