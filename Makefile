@@ -10,8 +10,9 @@ shell_scripts := .ci/run $(filter-out %.txt %/lib,$(wildcard scripts/*)) $(wildc
 help: ## Lists the commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-tools: ## Installs PostgreSQL, barman-cloud, the S3 server and Prometheus (root or sudo).
+tools: ## Installs PostgreSQL, barman-cloud, the S3 server, Prometheus, Chromium (root or sudo).
 	scripts/install-tools servers
+	scripts/install-tools browser
 
 build: ## Builds the daemon for this machine.
 	cargo build --locked --release

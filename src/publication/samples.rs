@@ -3,6 +3,9 @@
 #[path = "../../tests/samples/mod.rs"]
 mod shared;
 
+#[path = "../../tests/samples/history.rs"]
+mod history;
+
 use crate::publication::snapshot::Snapshot;
 
 pub(crate) use crate::publication::samples::shared::KINDS;
@@ -20,4 +23,14 @@ pub(crate) fn only(kind: usize) -> Snapshot {
     let fleet = fleet(KINDS);
     let cluster = format!("postgres-{kind:04}");
     fleet.of_cluster("databases", &cluster).unwrap()
+}
+
+/// An archive with a month behind it.
+pub(crate) fn long_history() -> Snapshot {
+    history::long_history(&only(HEALTHY))
+}
+
+/// The same, after it lost what leads to its newest state.
+pub(crate) fn broken_history() -> Snapshot {
+    history::broken(&only(HEALTHY))
 }

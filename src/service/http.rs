@@ -2,6 +2,7 @@
 
 mod guard;
 mod negotiation;
+mod pages;
 mod plans;
 mod probes;
 mod server;
@@ -21,7 +22,6 @@ use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::middleware;
-use axum::response::Html;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
@@ -33,11 +33,9 @@ use tokio::sync::watch;
 use crate::assessment::verdict::Verdict;
 use crate::publication::metrics::Build;
 use crate::publication::metrics::RenderedMetrics;
-use crate::publication::page;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
 use crate::service::build;
-use crate::service::clock;
 use crate::service::health::Health;
 use crate::service::http::negotiation::accepted_format;
 
@@ -81,8 +79,11 @@ impl Published {
 
 pub fn router(published: Published) -> Router {
     Router::new()
-        .route("/", get(status_page))
-        .route(STYLESHEET_ROUTE, get(stylesheet))
+        .route("/", get(pages::overview))
+        .route("/archives/{namespace}/{cluster}", get(pages::cluster))
+        .route("/archive", get(pages::archive))
+        .route("/style.css", get(pages::stylesheet))
+        .route("/icons/{name}", get(pages::icon))
         .route("/metrics", get(metrics))
         .route("/livez", get(probes::live))
         .route("/healthz", get(probes::live))
@@ -93,19 +94,6 @@ pub fn router(published: Published) -> Router {
         .fallback(async || (StatusCode::NOT_FOUND, "there is no such page\n"))
         .layer(middleware::from_fn(guard::bound))
         .with_state(published)
-}
-
-/// [`page::STYLESHEET_PATH`] as seen from the root.
-const STYLESHEET_ROUTE: &str = "/style.css";
-
-async fn status_page(State(published): State<Published>) -> Html<String> {
-    Html(page::render(&published.snapshot(), build::VERSION, clock::now()))
-}
-
-async fn stylesheet() -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")];
-    (headers, page::STYLESHEET).into_response()
 }
 
 async fn metrics(State(published): State<Published>, headers: HeaderMap) -> Response {

@@ -16,10 +16,13 @@ mod deploy;
 mod documents;
 mod end_to_end;
 mod faults;
+#[path = "../samples/history.rs"]
+mod history;
 mod laws;
 mod made_archive;
 mod metrics;
 mod object_store;
+mod page;
 mod polled;
 mod polling;
 mod program;

@@ -38,9 +38,9 @@ const BODY_BYTES_MAX: u64 = 1 << 10;
 /// Answers are made from memory in milliseconds; a scraper gives up after 10 s.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The page loads its style sheet and nothing else, and runs nothing.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'";
+/// The page loads its style sheet and its icon, asks only us, and runs nothing.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

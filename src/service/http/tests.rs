@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::publication::page;
 use crate::publication::samples;
 use crate::service::shutdown::Shutdown;
 
@@ -166,14 +167,56 @@ async fn readiness_begins_with_the_first_cycle_and_ends_with_the_shutdown() {
 }
 
 #[tokio::test]
-async fn the_page_is_found_with_its_style_and_nothing_else_is() {
+async fn the_page_is_found_with_its_style_and_icons_and_nothing_else_is() {
     let daemon = Daemon::after_a_cycle();
     let page = daemon.get("/").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert!(page.body.contains("UNRECOVERABLE"));
-    assert_eq!(STYLESHEET_ROUTE, format!("/{}", page::STYLESHEET_PATH));
-    assert_eq!(daemon.get(STYLESHEET_ROUTE).await.code, 200);
-    assert_eq!(daemon.get("/admin").await.code, 404);
+    assert!(page.body.contains(&format!("href=\"{}\"", page::STYLESHEET_PATH)));
+    let style = daemon.get(&format!("/{}", page::STYLESHEET_PATH)).await;
+    assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
+    for verdict in Verdict::ALL {
+        let icon = daemon.get(&format!("/{}", page::icon_path(verdict))).await;
+        assert_eq!(icon.header("content-type"), "image/svg+xml");
+    }
+    for path in ["/admin", "/icons/fine.svg", "/archives", "/archives/databases"] {
+        assert_eq!(daemon.get(path).await.code, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_archive_has_a_page_that_finds_its_way_back() {
+    let daemon = Daemon::after_a_cycle();
+    for path in [
+        "/archives/databases/postgres-0000",
+        "/archive?namespace=databases&cluster=postgres-0000&server_name=postgres-0000&x=y",
+    ] {
+        let answer = daemon.get(path).await;
+        assert_eq!(answer.code, 200, "{path}");
+        let root = if path.starts_with("/archives") { "../../" } else { "" };
+        assert!(answer.body.contains(&format!("href=\"{root}style.css\"")), "{path}");
+    }
+    for path in ["/archives/databases/nobody", "/archive", "/archives/%2e%2e/%3Cb%3E"] {
+        let answer = daemon.get(path).await;
+        assert_eq!(answer.code, 404, "{path}");
+        assert!(answer.body.contains("is not watched") && !answer.body.contains("<b>"), "{path}");
+    }
+    assert_eq!(Daemon::new().get("/archives/databases/postgres-0000").await.code, 503);
+}
+
+#[tokio::test]
+async fn a_question_that_is_not_understood_is_a_bad_request_with_a_page() {
+    let daemon = Daemon::after_a_cycle();
+    let archive = "/archives/databases/postgres-0000";
+    for path in [&format!("{archive}?to=tomorrow"), &format!("{archive}?at="), "/?page=0"] {
+        let answer = daemon.get(path).await;
+        assert_eq!(answer.code, 400, "{path}");
+        assert!(answer.body.contains("role=\"alert\""), "{path}");
+    }
+    for query in ["to=latest", "at=2026-01-10T06:00", "to=latest&to=latest", "%FF=%FF&&=&"] {
+        let answer = daemon.get(&format!("{archive}?{query}")).await;
+        assert_eq!(answer.code, 200, "{query}");
+    }
 }
 
 #[tokio::test]

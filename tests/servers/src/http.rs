@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -54,13 +54,29 @@ pub async fn try_send(
     method: &Method,
     headers: &[(&str, &str)],
 ) -> anyhow::Result<Response> {
-    timeout(LIMIT, exchange(url, method, headers)).await?
+    timeout(LIMIT, exchange(url, method, headers, Bytes::new())).await?
+}
+
+/// Sends a JSON document.
+///
+/// # Errors
+///
+/// Those of [`try_send`].
+pub async fn try_send_json(
+    url: &str,
+    method: &Method,
+    document: &serde_json::Value,
+) -> anyhow::Result<Response> {
+    let headers = [("content-type", "application/json")];
+    let body = Bytes::from(document.to_string());
+    timeout(LIMIT, exchange(url, method, &headers, body)).await?
 }
 
 async fn exchange(
     url: &str,
     method: &Method,
     headers: &[(&str, &str)],
+    body: Bytes,
 ) -> anyhow::Result<Response> {
     let uri: http::Uri = url.parse()?;
     let authority = uri.authority().expect("an absolute address").as_str();
@@ -73,7 +89,7 @@ async fn exchange(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    let response = sender.send_request(request.body(Full::new(body))?).await?;
     let (head, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
     connection.abort();

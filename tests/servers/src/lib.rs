@@ -5,6 +5,7 @@
 
 pub mod alertmanager;
 pub mod barman;
+pub mod chromium;
 pub mod http;
 pub mod kubernetes;
 pub mod postgres;

@@ -30,6 +30,12 @@ pub fn manifests(path: &str) -> PathBuf {
     existing(directory().join("manifests").join(path))
 }
 
+/// A file of an npm package, like `axe-core/axe.min.js`.
+#[must_use]
+pub fn npm(file: &str) -> PathBuf {
+    existing(directory().join("npm/node_modules").join(file))
+}
+
 /// The directory of `scripts/install-tools --where`.
 fn directory() -> PathBuf {
     let set = std::env::var_os("BACKUP_VERIFIER_TOOLS").filter(|value| !value.is_empty());

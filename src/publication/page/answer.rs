@@ -1,0 +1,213 @@
+//! The form *Can I restore to …?*, and its answer.
+
+use chrono::DateTime;
+use chrono::SubsecRound as _;
+use chrono::Utc;
+use maud::Markup;
+use maud::html;
+
+use crate::assessment::Assessment;
+use crate::assessment::restore_plan::Obstruction;
+use crate::assessment::restore_plan::Restore;
+use crate::assessment::restore_plan::RestorePlan;
+use crate::assessment::restore_plan::Target;
+use crate::publication::page::Context;
+use crate::publication::page::address::Address;
+use crate::publication::page::archive::Place;
+use crate::publication::page::question::Asked;
+use crate::publication::page::question::MOMENT_FORMAT;
+use crate::publication::page::question::Question;
+use crate::publication::page::standing::Entry;
+use crate::publication::page::words::heading;
+use crate::publication::page::words::plain_time;
+use crate::publication::page::words::time;
+use crate::publication::restore_plan::PlanDocument;
+use crate::publication::span::newest_span;
+use crate::publication::wording::bytes;
+use crate::publication::wording::rfc3339;
+
+/// `id` is unique on the page.
+pub(super) fn restore(
+    context: &Context<'_>,
+    entry: &Entry<'_>,
+    place: Place,
+    asked: &Asked,
+    id: &str,
+) -> Markup {
+    let assessment = entry.assessment;
+    let address = address(assessment, place);
+    let level = place.level + 1;
+    let is_about_this = asked.is_about(&assessment.place());
+    html! {
+        section.restore id=[place.is_target.then_some("restore")] {
+            (heading(level, None, &html! { "Can I restore to …?" }))
+            @if is_about_this {
+                @match asked.question {
+                    Question::None => {}
+                    Question::Refused(why) => p.notice id={ (id) "-refusal" } role="alert" { (why) },
+                    Question::Asked(target) => (answer(context, entry, target, &address, level + 1)),
+                }
+            }
+            (form(context, assessment, &address, asked, id))
+        }
+    }
+}
+
+fn address(assessment: &Assessment, place: Place) -> Address {
+    let address = Address::of(&assessment.archive);
+    if place.is_only_one { address } else { address.with("archive", &assessment.place()) }
+}
+
+fn form(
+    context: &Context<'_>,
+    assessment: &Assessment,
+    address: &Address,
+    asked: &Asked,
+    id: &str,
+) -> Markup {
+    let is_refused = asked.is_refused() && asked.is_about(&assessment.place());
+    let refusal = is_refused.then(|| format!("{id}-refusal"));
+    let invalid = is_refused.then_some("true");
+    let moment =
+        if asked.moment.is_empty() { suggestion(assessment) } else { asked.moment.clone() };
+    let (at, to, help) = (format!("{id}-at"), format!("{id}-to"), format!("{id}-help"));
+    let described: Vec<String> = refusal.into_iter().chain([help.clone()]).collect();
+    html! {
+        form.question method="get" action={ (context.root) (address.path) "#restore" } {
+            @for (name, value) in &address.fields { input type="hidden" name=(name) value=(value); }
+            div.field {
+                label for=(at) { "Moment in UTC" }
+                input id=(at) name="at" type="datetime-local" step="1" value=(moment);
+            }
+            div.field {
+                label for=(to) { "Or as text" }
+                input id=(to) name="to" type="text" value=(asked.text) autocomplete="off"
+                    autocapitalize="off" spellcheck="false" maxlength="64"
+                    placeholder="latest" aria-describedby=(described.join(" ")) aria-invalid=[invalid];
+            }
+            button type="submit" { "Plan the restore" }
+            p.note id=(help) {
+                "As text: " code { "latest" } " for the newest state, or a moment with its time zone such as "
+                code { "2026-01-31T16:45:00+01:00" } ". It counts more than the moment beside it."
+            }
+        }
+    }
+}
+
+/// The newest moment that can be asked for, to the second.
+fn suggestion(assessment: &Assessment) -> String {
+    let newest = newest_span(&assessment.windows);
+    newest.map_or_else(String::new, |span| {
+        let before = span.last.at - chrono::TimeDelta::microseconds(1);
+        before.max(span.first_at).format(MOMENT_FORMAT).to_string()
+    })
+}
+
+fn answer(
+    context: &Context<'_>,
+    entry: &Entry<'_>,
+    target: Target,
+    address: &Address,
+    level: u8,
+) -> Markup {
+    let assessment = entry.assessment;
+    let document = PlanDocument::new(assessment, target);
+    let (class, word) = match (&document.plan, entry.is_old()) {
+        (RestorePlan::Reachable(_), false) => ("yes", "Yes"),
+        (RestorePlan::Reachable(_), true) => ("maybe", "It could, when it was read last"),
+        (RestorePlan::NotReachable(_), _) => ("no", "No"),
+        (RestorePlan::Unknown { .. }, _) => ("maybe", "That is not known"),
+    };
+    html! {
+        div class={ "answer " (class) } {
+            (heading(level, None, &html! { (word) ": " (target_text(target)) }))
+            @if entry.is_old() {
+                p {
+                    "The archive has not been read since "
+                    @match assessment.observed_at { Some(at) => (time(at, context.now)), None => "the start" }
+                    ", and may have changed."
+                }
+            }
+            @match &document.plan {
+                RestorePlan::Reachable(restore) => (way(restore)),
+                RestorePlan::NotReachable(obstruction) => (neighbours(context, obstruction, address)),
+                RestorePlan::Unknown { why } => p { "Because: " (why) "." },
+            }
+            @if let Some(yaml) = document.yaml() { (manifest(&yaml, level + 1)) }
+        }
+    }
+}
+
+fn target_text(target: Target) -> Markup {
+    html! {
+        @match target {
+            Target::Latest => "the newest archived state",
+            // A fraction is said only where there is one.
+            Target::At(at) => @if at.trunc_subsecs(0) == at { (plain_time(at)) } @else { (rfc3339(at)) },
+        }
+    }
+}
+
+fn way(restore: &Restore) -> Markup {
+    let path = &restore.window.path;
+    let rest = path.len().saturating_sub(STRETCHES_MAX);
+    html! {
+        dl {
+            div {
+                dt { "From backup" }
+                dd { code { (restore.backup_id()) } ", " (bytes(restore.base_bytes)) }
+            }
+            @for stretch in path.iter().take(STRETCHES_MAX) {
+                div {
+                    dt { "With WAL" }
+                    dd {
+                        code { (stretch.first) } " to " code { (stretch.last) }
+                        ", timeline " (stretch.first.timeline)
+                    }
+                }
+            }
+            @if rest != 0 { div { dt { "" } dd { "and " (rest) " more stretches of WAL" } } }
+            div { dt { "To read" } dd { "at most about " (bytes(restore.wal_bytes_max)) " of WAL" } }
+            @if let Some(timeline) = restore.target_timeline() {
+                div { dt { "Timeline" } dd { (timeline) ", which recovery has to be told" } }
+            }
+        }
+    }
+}
+
+/// One for each timeline on the way; the JSON of the plan has all of them.
+const STRETCHES_MAX: usize = 20;
+
+fn neighbours(context: &Context<'_>, obstruction: &Obstruction, address: &Address) -> Markup {
+    let link = |at: DateTime<Utc>| address.clone().with("to", &rfc3339(at)).from(context.root);
+    let nearest = [
+        ("The nearest moment before: ", obstruction.nearest_before),
+        ("The nearest moment after: ", obstruction.nearest_after),
+    ];
+    html! {
+        p { "Because " (obstruction.why) "." }
+        ul {
+            @for (side, at) in nearest {
+                li {
+                    (side)
+                    @match at { Some(at) => a href=(link(at)) { (rfc3339(at)) }, None => "none" }
+                }
+            }
+        }
+    }
+}
+
+fn manifest(yaml: &str, level: u8) -> Markup {
+    html! {
+        (heading(level, None, &html! { "The manifest to apply" }))
+        p.note {
+            "It makes a new cluster beside the old one. Replace the words in capitals. A click "
+            "selects all of it."
+        }
+        pre.manifest tabindex="0" role="region" aria-label="Manifest" { (yaml) }
+        details {
+            summary { "The same in a text field, to select it with the keyboard" }
+            textarea rows="12" readonly spellcheck="false" wrap="off" aria-label="Manifest" { (yaml) }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! One archive in full: verdict, why, what to do, and what can be restored.
+
+use maud::Markup;
+use maud::html;
+
+use crate::assessment::verdict::Verdict;
+use crate::publication::page::Archives;
+use crate::publication::page::Context;
+use crate::publication::page::Fields;
+use crate::publication::page::Page;
+use crate::publication::page::answer;
+use crate::publication::page::chart::Chart;
+use crate::publication::page::facts;
+use crate::publication::page::findings;
+use crate::publication::page::picture;
+use crate::publication::page::question::Asked;
+use crate::publication::page::question::Question;
+use crate::publication::page::shell::Refresh;
+use crate::publication::page::shell::Sheet;
+use crate::publication::page::shell::write;
+use crate::publication::page::standing::Entry;
+use crate::publication::page::standing::sorted;
+use crate::publication::page::tables;
+use crate::publication::page::words::badge;
+use crate::publication::page::words::heading;
+use crate::publication::page::words::time;
+use crate::publication::wording::ago;
+use crate::publication::wording::sentence;
+use crate::publication::wording::title;
+
+/// Where an archive stands on its page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The rank of its heading.
+    pub(super) level: u8,
+    /// Nothing else has its address.
+    pub(super) is_only_one: bool,
+    /// Makes the names inside unique on the page.
+    pub(super) number: usize,
+    /// The browser is led to the answer here.
+    pub(super) is_target: bool,
+}
+
+/// Understands `at`, `to`, `archive` and `refresh`. `None` if no such archive is watched.
+pub fn archives(context: &Context<'_>, shown: &Archives, fields: &Fields) -> Option<Page> {
+    let watched = context.snapshot.archives.iter();
+    let entries = sorted(watched.filter(|it| shown.holds(&it.assessment)), context.now);
+    let asked = Asked::parse(fields);
+    let verdict = entries.first()?.standing.verdict;
+    let is_only_one = entries.len() == 1;
+    let level = if is_only_one { 1 } else { 2 };
+    let target = entries.iter().position(|it| asked.is_about(&it.assessment.place()));
+    let name = shown.name();
+    let main = html! {
+        p.back { a href=(if context.root.is_empty() { "./" } else { context.root }) { "All archives" } }
+        @if !is_only_one { h1 { (name) " has " (entries.len()) " archives" } }
+        @for (index, entry) in entries.iter().enumerate() {
+            @let is_target = Some(index) == target;
+            @let place = Place { level, is_only_one, number: index + 1, is_target };
+            (article(context, entry, place, &asked))
+        }
+    };
+    let suitable = match asked.question {
+        Question::None => Refresh::Rarely,
+        Question::Asked(_) | Question::Refused(_) => Refresh::Never,
+    };
+    let refresh = Refresh::of(fields, suitable);
+    let title = format!("{} · {name}", title(verdict));
+    let html = write(context, &Sheet { title: &title, verdict: Some(verdict), refresh, main });
+    Some(Page { html, is_refusal: asked.is_refused() })
+}
+
+pub(super) fn article(
+    context: &Context<'_>,
+    entry: &Entry<'_>,
+    place: Place,
+    asked: &Asked,
+) -> Markup {
+    let assessment = entry.assessment;
+    let id = format!("a{}", place.number);
+    let level = place.level + 1;
+    html! {
+        article class={ "archive " (entry.standing.verdict.code()) } aria-labelledby={ (id) "-name" } {
+            header {
+                (heading(place.level, Some(&format!("{id}-name")), &html! {
+                    span.name { (assessment.archive) } " " (badge(entry.standing.verdict))
+                }))
+                (standing(context, entry))
+                p.where { code { (assessment.place()) } }
+            }
+            (findings::findings(entry, level))
+            (window(context, entry, level, &id))
+            (answer::restore(context, entry, place, asked, &id))
+            (facts::facts(context, entry, level))
+            @if !assessment.backups.is_empty() || !assessment.gaps.is_empty() {
+                section.tables {
+                    (heading(level, None, &html! { "In detail" }))
+                    (tables::backups(assessment))
+                    (tables::gaps(assessment))
+                }
+            }
+        }
+    }
+}
+
+fn standing(context: &Context<'_>, entry: &Entry<'_>) -> Markup {
+    let assessment = entry.assessment;
+    html! {
+        p.lead {
+            @match entry.standing.was {
+                None => (sentence(entry.standing.verdict)),
+                Some((was, age)) => {
+                    "It was " strong { (title(was).to_lowercase()) } " "
+                    (ago(context.now - age, context.now))
+                    ", and nobody has looked since: the daemon is behind with its checks."
+                }
+            }
+        }
+        p.read {
+            @match (assessment.observed_at, assessment.unreadable) {
+                (Some(at), None) => { "Read " (time(at, context.now)) "." }
+                (Some(at), Some(_)) => {
+                    strong { "Not read since " (time(at, context.now)) "." }
+                    " What is shown below is from then."
+                }
+                (None, _) => strong { "Never read as a whole." },
+            }
+        }
+    }
+}
+
+fn window(context: &Context<'_>, entry: &Entry<'_>, level: u8, id: &str) -> Markup {
+    let words = if entry.is_old() {
+        "What could be restored when it was read last"
+    } else {
+        "What can be restored"
+    };
+    html! {
+        section.window {
+            (heading(level, None, &html! { (words) }))
+            @match Chart::new(entry, context.now) {
+                Some(chart) => {
+                    (picture::picture(&chart, id))
+                    (tables::moments(&chart))
+                }
+                None => p {
+                    @match entry.standing.verdict {
+                        Verdict::Unknown => "Not known.",
+                        Verdict::Recoverable | Verdict::AtRisk | Verdict::Unrecoverable => "Nothing.",
+                    }
+                }
+            }
+        }
+    }
+}

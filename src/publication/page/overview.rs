@@ -1,0 +1,256 @@
+//! The first page: all archives, the worst first. A few are shown in full, many as rows.
+
+use chrono::DateTime;
+use chrono::Utc;
+use maud::Markup;
+use maud::html;
+
+use crate::assessment::Assessment;
+use crate::assessment::verdict::Verdict;
+use crate::publication::page::Context;
+use crate::publication::page::Fields;
+use crate::publication::page::Page;
+use crate::publication::page::address::Address;
+use crate::publication::page::archive::Place;
+use crate::publication::page::archive::article;
+use crate::publication::page::question::Asked;
+use crate::publication::page::selection::Selected;
+use crate::publication::page::selection::Selection;
+use crate::publication::page::selection::WORDS_CHARACTERS_MAX;
+use crate::publication::page::shell::Refresh;
+use crate::publication::page::shell::Sheet;
+use crate::publication::page::shell::write;
+use crate::publication::page::standing::Entry;
+use crate::publication::page::standing::worst_first;
+use crate::publication::page::words::age;
+use crate::publication::page::words::badge;
+use crate::publication::span::newest_span;
+use crate::publication::wording::ago;
+use crate::publication::wording::count;
+use crate::publication::wording::title;
+
+/// With so many a page has everything; with more it has a row for each.
+const ARCHIVES_IN_FULL_MAX: usize = 5;
+
+/// Understands `q`, `verdict`, `page` and `refresh`.
+pub fn overview(context: &Context<'_>, fields: &Fields) -> Page {
+    let entries = worst_first(context.snapshot, context.now);
+    let verdict = Verdict::worst(entries.iter().map(|entry| entry.standing.verdict));
+    let (selection, mut refusals) = Selection::parse(fields);
+    let is_in_full = entries.len() <= ARCHIVES_IN_FULL_MAX;
+    let main = match entries.as_slice() {
+        [] => nothing(context),
+        [entry] => in_full(context, entry, 1, 1),
+        [..] if is_in_full => html! {
+            (banner(verdict, &entries))
+            @for (number, entry) in (1..).zip(&entries) { (in_full(context, entry, 2, number)) }
+        },
+        [..] => {
+            let selected = selection.select(&entries);
+            if selected.pages < selection.page {
+                let (page, pages) = (selection.page, selected.pages);
+                refusals.push(format!("There is no page {page}; the last one is {pages}."));
+            }
+            html! {
+                (banner(verdict, &entries))
+                (notices(&refusals))
+                (search(&selection, &selected))
+                (table(context, &selection, &selected))
+                (pager(&selection, selected.pages))
+            }
+        }
+    };
+    let many = count(entries.len(), "archive");
+    let title = if entries.is_empty() { "UNKNOWN".to_owned() } else { title(verdict).to_owned() };
+    let title = format!("{title} · {many}");
+    let suitable = if is_in_full { Refresh::Rarely } else { Refresh::Often };
+    let refresh = Refresh::of(fields, suitable);
+    let html = write(context, &Sheet { title: &title, verdict: Some(verdict), refresh, main });
+    Page { html, is_refusal: !is_in_full && !refusals.is_empty() }
+}
+
+/// Its form leads to the page of the archive, which gives the answer.
+fn in_full(context: &Context<'_>, entry: &Entry<'_>, level: u8, number: usize) -> Markup {
+    let archive = &entry.assessment.archive;
+    let same = context.snapshot.archives.iter().filter(|it| it.assessment.archive == *archive);
+    let place = Place { level, is_only_one: same.count() == 1, number, is_target: false };
+    article(context, entry, place, &Asked::parse(&Fields::new()))
+}
+
+fn nothing(context: &Context<'_>) -> Markup {
+    html! {
+        section.banner.unknown {
+            h1 { (badge(Verdict::Unknown)) }
+            @if context.has_finished_cycle {
+                p.lead { "No archive is watched, so nothing is known." }
+                p { "Name one under " code { "archives" } " in the configuration." }
+            } @else {
+                p.lead { "No archive has been looked at yet." }
+                p { "The daemon has just started. Its first look at everything takes a while." }
+            }
+        }
+    }
+}
+
+fn banner(verdict: Verdict, entries: &[Entry<'_>]) -> Markup {
+    let many = entries.iter().filter(|entry| entry.standing.verdict == verdict).count();
+    let total = entries.len();
+    let unchecked = entries.iter().filter(|entry| entry.standing.was.is_some()).count();
+    html! {
+        section class={ "banner " (verdict.code()) } {
+            h1 { span.question { "Can the backups be restored?" } " " (badge(verdict)) }
+            p.lead {
+                @match verdict {
+                    Verdict::Recoverable => {
+                        "All " (total) " archives can be restored to their newest state."
+                    }
+                    Verdict::AtRisk => {
+                        "All " (total) " archives can be restored to their newest state, but "
+                        "something is wrong with " (many) "."
+                    }
+                    Verdict::Unknown => {
+                        "Of " (many) " of " (total) " archives it is not known whether they can be "
+                        "restored."
+                    }
+                    Verdict::Unrecoverable => {
+                        (many) " of " (total) " archives can NOT be restored to their newest state."
+                    }
+                }
+            }
+            @if unchecked != 0 {
+                p {
+                    strong { "Old news: " } (count(unchecked, "archive"))
+                    " should have been checked again since. Look at the daemon's log."
+                }
+            }
+        }
+    }
+}
+
+fn notices(refusals: &[String]) -> Markup {
+    html! {
+        @if !refusals.is_empty() {
+            div.notice role="alert" { @for refusal in refusals { p { (refusal) } } }
+        }
+    }
+}
+
+fn search(selection: &Selection, selected: &Selected<'_>) -> Markup {
+    let all: usize = selected.counts.iter().sum();
+    html! {
+        div.tools {
+            nav.filters aria-label="Archives by verdict" {
+                ul {
+                    li { (filter(selection, None, &html! { "All" }, all)) }
+                    @for (verdict, many) in Verdict::ALL.into_iter().zip(selected.counts).rev() {
+                        li { (filter(selection, Some(verdict), &badge(verdict), many)) }
+                    }
+                }
+            }
+            form.search role="search" method="get" action="?" {
+                @if let Some(verdict) = selection.verdict {
+                    input type="hidden" name="verdict" value=(verdict.code());
+                }
+                label for="q" { "Search names, addresses and findings" }
+                span.row {
+                    input id="q" name="q" type="search" value=(selection.words)
+                        maxlength=(WORDS_CHARACTERS_MAX) autocomplete="off";
+                    button type="submit" { "Search" }
+                }
+            }
+        }
+    }
+}
+
+fn filter(selection: &Selection, verdict: Option<Verdict>, label: &Markup, many: usize) -> Markup {
+    let current = (selection.verdict == verdict).then_some("true");
+    html! {
+        a href=(selection.with_verdict(verdict)) aria-current=[current] {
+            (label) " " span.many { (many) }
+        }
+    }
+}
+
+fn table(context: &Context<'_>, selection: &Selection, selected: &Selected<'_>) -> Markup {
+    html! {
+        @if selected.rows.is_empty() {
+            p {
+                "No archive matches. "
+                @if !selection.is_everything() { a href="?" { "Show all" } }
+            }
+        } @else {
+            table.fleet {
+                caption {
+                    "Archives " (selected.first) " to " (selected.first + selected.rows.len() - 1)
+                    " of " (selected.matching) ", the worst first"
+                }
+                thead {
+                    tr {
+                        th scope="col" { "Verdict" }
+                        th scope="col" { "Archive, and why" }
+                        th scope="col" { "Newest restorable" }
+                        th.wide scope="col" { "Last base backup" }
+                        th.wide scope="col" { "Last WAL" }
+                    }
+                }
+                tbody { @for entry in &selected.rows { (row(context, entry)) } }
+            }
+        }
+    }
+}
+
+fn row(context: &Context<'_>, entry: &Entry<'_>) -> Markup {
+    let (assessment, now) = (entry.assessment, context.now);
+    let backup = assessment.backups.iter().rev().find(|backup| backup.is_usable());
+    let restorable = newest_span(&assessment.windows).map(|span| span.last.at);
+    let uploaded = assessment.newest_segment.map(|newest| newest.uploaded_at);
+    let more = assessment.findings.len().saturating_sub(1);
+    html! {
+        tr {
+            td { (badge(entry.standing.verdict)) }
+            th scope="row" {
+                a href=(Address::of(&assessment.archive).from(context.root)) { (assessment.archive) }
+                @if let Some((was, age)) = entry.standing.was {
+                    p.why {
+                        "Was " (title(was).to_lowercase()) " "
+                        (ago(now - age, now)) "; not checked since."
+                    }
+                }
+                @if let Some(finding) = assessment.findings.first() {
+                    p.why { (finding) @if more != 0 { " (and " (more) " more)" } }
+                }
+            }
+            td { (moment(context, assessment, restorable)) }
+            td.wide { (moment(context, assessment, backup.and_then(|backup| backup.ended_at))) }
+            td.wide { (moment(context, assessment, uploaded)) }
+        }
+    }
+}
+
+/// That there is none, only where somebody has looked.
+fn moment(context: &Context<'_>, assessment: &Assessment, at: Option<DateTime<Utc>>) -> Markup {
+    html! {
+        @match at {
+            Some(at) => (age(at, context.now)),
+            None if assessment.observed_at.is_none() => "not known",
+            None => "none",
+        }
+    }
+}
+
+fn pager(selection: &Selection, pages: usize) -> Markup {
+    let here = selection.page.min(pages);
+    html! {
+        @if pages != 1 {
+            nav.pager aria-label="Pages" {
+                @if 1 < here {
+                    a rel="prev" href=(selection.on_page(here - 1)) { "Page " (here - 1) }
+                }
+                span { "Page " (here) " of " (pages) }
+                @if here < pages {
+                    a rel="next" href=(selection.on_page(here + 1)) { "Page " (here + 1) }
+                }
+            }
+        }
+    }
+}

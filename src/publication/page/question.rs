@@ -1,0 +1,161 @@
+//! *Can I restore to …?* as it is asked by the form, or by whoever writes an address.
+
+use chrono::DateTime;
+use chrono::NaiveDateTime;
+use chrono::Utc;
+
+use crate::assessment::restore_plan::Target;
+use crate::publication::page::Fields;
+
+/// What was asked, if anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    None,
+    Asked(Target),
+    /// In the words of the refusal.
+    Refused(&'static str),
+}
+
+/// A question, and which archive of the cluster it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) question: Question,
+    /// As it was written, to be shown again.
+    pub(super) text: String,
+    pub(super) moment: String,
+    /// Where the archive lies; all of them where nothing is said.
+    archive: Option<String>,
+}
+
+impl Asked {
+    pub(super) fn parse(fields: &Fields) -> Self {
+        let text = shortened(fields.get("to"));
+        let moment = shortened(fields.get("at"));
+        let is_asked = fields.contains_key("to") || fields.contains_key("at");
+        let question = match (text.as_str(), moment.as_str()) {
+            _ if !is_asked => Question::None,
+            ("", "") => Question::Refused("Choose a moment, or write latest."),
+            ("", moment) => parse_moment(moment).map_or(
+                Question::Refused(
+                    "That is no date and time in UTC. Write it like 2026-01-31T15:45:00.",
+                ),
+                |at| Question::Asked(Target::At(at)),
+            ),
+            ("latest", _) => Question::Asked(Target::Latest),
+            (text, _) => parse_text(text).map_or(
+                Question::Refused(
+                    "That is neither latest nor a moment with its time zone. Write it like \
+                     2026-01-31T15:45:00Z or 2026-01-31T16:45:00+01:00.",
+                ),
+                |at| Question::Asked(Target::At(at)),
+            ),
+        };
+        let archive = fields.get("archive").filter(|archive| !archive.is_empty()).cloned();
+        Self { question, text, moment, archive }
+    }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        match self.question {
+            Question::Refused(_) => true,
+            Question::None | Question::Asked(_) => false,
+        }
+    }
+
+    /// Whether it is a question about the archive at this address.
+    pub(super) fn is_about(&self, address: &str) -> bool {
+        self.archive.as_deref().is_none_or(|archive| archive == address)
+    }
+}
+
+/// What a `datetime-local` sends; seconds may be left out.
+pub(super) const MOMENT_FORMAT: &str = "%Y-%m-%dT%H:%M:%S";
+
+fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
+    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+        .into_iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+        .map(|moment| moment.and_utc())
+}
+
+/// RFC 3339, also as this page writes it (`2026-01-31 15:45:00 UTC`). A `+` that nobody escaped
+/// arrives as a space.
+fn parse_text(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.strip_suffix(" UTC").map_or_else(|| text.to_owned(), |text| format!("{text}Z"));
+    let text = text.replacen("+", " ", 1);
+    let (day, time) = text.split_once(['T', 't', ' '])?;
+    let moment = format!("{day}T{}", time.replacen(' ', "+", 1));
+    Some(DateTime::parse_from_rfc3339(&moment).ok()?.to_utc())
+}
+
+/// No moment is longer; more is not worth showing again.
+const CHARACTERS_MAX: usize = 64;
+
+fn shortened(text: Option<&String>) -> String {
+    let text = text.map(|text| text.trim()).unwrap_or_default();
+    text.chars().take(CHARACTERS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(query: &[(&str, &str)]) -> Question {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Asked::parse(&query.iter().map(owned).collect()).question
+    }
+
+    #[track_caller]
+    fn check(query: &[(&str, &str)], moment: &str) {
+        let at = DateTime::parse_from_rfc3339(moment).unwrap().to_utc();
+        assert_eq!(ask(query), Question::Asked(Target::At(at)));
+    }
+
+    #[test]
+    fn a_page_that_was_merely_opened_asks_nothing() {
+        assert_eq!(ask(&[("utm_source", "chat")]), Question::None);
+    }
+
+    #[test]
+    fn a_moment_is_understood_as_browsers_send_it() {
+        check(&[("at", "2026-01-31T15:45"), ("to", "")], "2026-01-31T15:45:00Z");
+        check(&[("at", "2026-01-31T15:45:07")], "2026-01-31T15:45:07Z");
+        check(&[("at", "2026-01-31T15:45:07.250")], "2026-01-31T15:45:07.25Z");
+    }
+
+    #[test]
+    fn a_text_is_understood_as_people_write_it() {
+        for text in [
+            "2026-01-31T15:45:00Z",
+            " 2026-01-31T16:45:00+01:00 ",
+            "2026-01-31T16:45:00 01:00",
+            "2026-01-31 15:45:00Z",
+            "2026-01-31 15:45:00 UTC",
+            "2026-01-31t14:45:00-01:00",
+        ] {
+            check(&[("to", text)], "2026-01-31T15:45:00Z");
+        }
+    }
+
+    #[test]
+    fn a_text_counts_more_than_the_moment_that_was_filled_in_before() {
+        check(
+            &[("at", "2026-01-01T00:00"), ("to", "2026-01-31T15:45:00Z")],
+            "2026-01-31T15:45:00Z",
+        );
+        assert_eq!(
+            ask(&[("at", "2026-01-01T00:00"), ("to", "latest")]),
+            Question::Asked(Target::Latest)
+        );
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused_and_not_guessed() {
+        let long = "2".repeat(10_000);
+        for text in ["", "yesterday", "2026-01-31", "2026-01-31T15:45:00", "2026-13-01T00:00:00Z"] {
+            assert!(matches!(ask(&[("to", text)]), Question::Refused(_)), "{text}");
+        }
+        for at in [&long, "2026-02-30T00:00", "\u{1f980}", "now"] {
+            assert!(matches!(ask(&[("at", at)]), Question::Refused(_)), "{at}");
+        }
+    }
+}

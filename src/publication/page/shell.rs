@@ -1,0 +1,126 @@
+//! What surrounds every page: head, header, footer.
+
+use maud::DOCTYPE;
+use maud::Markup;
+use maud::html;
+
+use crate::assessment::verdict::Verdict;
+use crate::publication::page::Archives;
+use crate::publication::page::Context;
+use crate::publication::page::Fields;
+use crate::publication::page::STYLESHEET_PATH;
+use crate::publication::page::glyph;
+use crate::publication::page::words::time;
+
+/// One page, before it is written.
+pub(super) struct Sheet<'a> {
+    pub(super) title: &'a str,
+    /// `None` where the page is about no archive.
+    pub(super) verdict: Option<Verdict>,
+    pub(super) refresh: Refresh,
+    pub(super) main: Markup,
+}
+
+/// Whether a browser reads the page again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refresh {
+    /// Nobody types on this page.
+    Often,
+    /// Somebody may be filling in the form.
+    Rarely,
+    /// The reader has said so.
+    Stopped,
+    /// There is an answer on it that somebody reads and copies.
+    Never,
+}
+
+impl Refresh {
+    /// What the query says, or else what suits the page.
+    pub(super) fn of(fields: &Fields, suitable: Self) -> Self {
+        let is_stopped = fields.get("refresh").is_some_and(|value| value == "off");
+        if is_stopped && suitable != Self::Never { Self::Stopped } else { suitable }
+    }
+
+    const fn seconds(self) -> Option<u32> {
+        match self {
+            Self::Often => Some(60),
+            Self::Rarely => Some(300),
+            Self::Stopped | Self::Never => None,
+        }
+    }
+}
+
+pub(super) fn write(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
+    let root = context.root;
+    let home = if root.is_empty() { "./" } else { root };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                @if let Some(seconds) = sheet.refresh.seconds() {
+                    meta http-equiv="refresh" content=(seconds);
+                }
+                title { (sheet.title) " · cnpg-backup-verifier" }
+                @let icon = glyph::icon_path(sheet.verdict.unwrap_or(Verdict::Unknown));
+                link rel="icon" type="image/svg+xml" href={ (root) (icon) };
+                link rel="stylesheet" href={ (root) (STYLESHEET_PATH) };
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                (glyph::symbols())
+                header.top {
+                    p.brand { a href=(home) { "cnpg-backup-verifier" } }
+                    nav aria-label="Other views" {
+                        a href={ (root) "api/v1/status" } { "JSON" }
+                        a href={ (root) "metrics" } { "Metrics" }
+                    }
+                }
+                main id="main" tabindex="-1" { (sheet.main) }
+                footer.bottom {
+                    p { "As of " (time(context.snapshot.generated_at, context.now)) ". All times are UTC." }
+                    p { (refreshing(sheet.refresh)) }
+                    p { "cnpg-backup-verifier " (context.version) ", which only reads." }
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// Whoever reads slowly can keep the page as it is.
+fn refreshing(refresh: Refresh) -> Markup {
+    html! {
+        @match refresh {
+            Refresh::Often => { "Read again every minute. " a href="?refresh=off" { "Stop that" } }
+            Refresh::Rarely => {
+                "Read again every five minutes. " a href="?refresh=off" { "Stop that" }
+            }
+            Refresh::Stopped => { "Not read again by itself. " a href="?" { "Start that" } }
+            Refresh::Never => "Not read again by itself, because of the answer on it.",
+        }
+    }
+}
+
+/// For an archive that is not in the snapshot.
+pub fn not_found(context: &Context<'_>, archives: &Archives) -> String {
+    let name = archives.name();
+    let main = html! {
+        @if context.has_finished_cycle {
+            h1 { (name) " is not watched" }
+            p { "It may have been removed, or it has another name. " }
+        } @else {
+            h1 { "Nothing is known of " (name) " yet" }
+            p { "The daemon has just started and has not looked at every archive once." }
+        }
+        p { a href={ (if context.root.is_empty() { "./" } else { context.root }) } { "All archives" } }
+    };
+    let (title, refresh) = if context.has_finished_cycle {
+        ("Not watched", Refresh::Never)
+    } else {
+        ("Not known yet", Refresh::Often)
+    };
+    write(context, &Sheet { title, verdict: None, refresh, main })
+}

@@ -1,0 +1,106 @@
+//! What people open in a browser.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::extract::Query;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::Html;
+use axum::response::IntoResponse;
+use axum::response::Response;
+
+use crate::assessment::verdict::Verdict;
+use crate::publication::page;
+use crate::publication::page::Archives;
+use crate::publication::page::Context;
+use crate::publication::page::Fields;
+use crate::publication::page::Page;
+use crate::publication::snapshot::Snapshot;
+use crate::service::build;
+use crate::service::clock;
+use crate::service::http::Published;
+
+pub(super) async fn overview(
+    State(published): State<Published>,
+    Query(fields): Query<Fields>,
+) -> Response {
+    let snapshot = published.snapshot();
+    answer(page::overview(&context(&published, &snapshot, ""), &fields))
+}
+
+/// `/archives/{namespace}/{cluster}`
+pub(super) async fn cluster(
+    State(published): State<Published>,
+    Path((namespace, cluster)): Path<(String, String)>,
+    Query(fields): Query<Fields>,
+) -> Response {
+    let shown = Archives::OfCluster { namespace, cluster };
+    archives(&published, "../../", &shown, &fields)
+}
+
+/// `/archive?server_name=`
+pub(super) async fn archive(
+    State(published): State<Published>,
+    Query(fields): Query<Fields>,
+) -> Response {
+    archives(&published, "", &Archives::named(&fields), &fields)
+}
+
+fn archives(
+    published: &Published,
+    root: &'static str,
+    shown: &Archives,
+    fields: &Fields,
+) -> Response {
+    let snapshot = published.snapshot();
+    let context = context(published, &snapshot, root);
+    if let Some(page) = page::archives(&context, shown, fields) {
+        return answer(page);
+    }
+    let code = if context.has_finished_cycle {
+        StatusCode::NOT_FOUND
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (code, Html(page::not_found(&context, shown))).into_response()
+}
+
+fn context<'a>(
+    published: &Published,
+    snapshot: &'a Arc<Snapshot>,
+    root: &'static str,
+) -> Context<'a> {
+    Context {
+        snapshot,
+        now: clock::now(),
+        has_finished_cycle: published.health.has_finished_cycle(),
+        root,
+        version: build::VERSION,
+    }
+}
+
+/// The code is about the request; what it says of the archives stands on the page.
+fn answer(page: Page) -> Response {
+    let code = if page.is_refusal { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    (code, Html(page.html)).into_response()
+}
+
+pub(super) async fn stylesheet() -> Response {
+    unchanging("text/css; charset=utf-8", page::STYLESHEET.to_owned())
+}
+
+pub(super) async fn icon(Path(name): Path<String>) -> Response {
+    let asked = format!("icons/{name}");
+    match Verdict::ALL.into_iter().find(|verdict| page::icon_path(*verdict) == asked) {
+        Some(verdict) => unchanging("image/svg+xml", page::icon(verdict)),
+        None => (StatusCode::NOT_FOUND, "there is no such icon\n").into_response(),
+    }
+}
+
+/// Until the next version of the program, which should be seen soon.
+fn unchanging(content_type: &'static str, body: String) -> Response {
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "max-age=300")];
+    (headers, body).into_response()
+}
