@@ -23,6 +23,9 @@ pub(super) fn silence(silence: &Silence) -> String {
 /// What became of the backups that were due.
 pub(super) fn scheduled(runs: ScheduledBackups) -> String {
     let ScheduledBackups { expected, completed, failed, missed } = runs;
+    if expected == 0 {
+        return "none was due yet".to_owned();
+    }
     let mut text = format!("{completed} of {expected} succeeded");
     for (count, word) in [(failed, "failed"), (missed, "missed")] {
         if 0 < count {

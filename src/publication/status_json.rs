@@ -23,6 +23,7 @@ use crate::assessment::finding::Finding;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::publication::runbook;
+use crate::publication::snapshot::Discovery;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::wording::rfc3339;
 
@@ -31,7 +32,16 @@ use crate::publication::wording::rfc3339;
 pub struct StatusDocument<'a> {
     generated_at: Time,
     verdict: &'static str,
+    /// `null` where Kubernetes is not asked.
+    discovery: Option<AskedKubernetes<'a>>,
     archives: Vec<Archive<'a>>,
+}
+
+/// Whether Kubernetes told which clusters there are.
+#[derive(Debug, Serialize)]
+struct AskedKubernetes<'a> {
+    up: bool,
+    why: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -168,7 +178,17 @@ impl<'a> StatusDocument<'a> {
         Self {
             generated_at: Time(snapshot.generated_at),
             verdict: snapshot.verdict.code(),
+            discovery: snapshot.discovery.as_ref().map(AskedKubernetes::new),
             archives: archives.map(|watched| Archive::new(&watched.assessment)).collect(),
+        }
+    }
+}
+
+impl<'a> AskedKubernetes<'a> {
+    fn new(discovery: &'a Discovery) -> Self {
+        match discovery {
+            Discovery::Up => Self { up: true, why: None },
+            Discovery::Down(why) => Self { up: false, why: Some(why) },
         }
     }
 }

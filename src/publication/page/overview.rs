@@ -24,6 +24,7 @@ use crate::publication::page::standing::Entry;
 use crate::publication::page::standing::worst_first;
 use crate::publication::page::words::age;
 use crate::publication::page::words::badge;
+use crate::publication::snapshot::Discovery;
 use crate::publication::span::newest_span;
 use crate::publication::wording::ago;
 use crate::publication::wording::count;
@@ -35,14 +36,17 @@ const ARCHIVES_IN_FULL_MAX: usize = 5;
 /// Understands `q`, `verdict`, `page` and `refresh`.
 pub fn overview(context: &Context<'_>, fields: &Fields) -> Page {
     let entries = worst_first(context.snapshot, context.now);
-    let verdict = Verdict::worst(entries.iter().map(|entry| entry.standing.verdict));
+    let of_entries = Verdict::worst(entries.iter().map(|entry| entry.standing.verdict));
+    // The snapshot's own takes into account what Kubernetes did not tell.
+    let is_blind = matches!(context.snapshot.discovery, Some(Discovery::Down(_)));
+    let verdict = if is_blind { of_entries.max(Verdict::Unknown) } else { of_entries };
     let (selection, mut refusals) = Selection::parse(fields);
     let is_in_full = entries.len() <= ARCHIVES_IN_FULL_MAX;
     let main = match entries.as_slice() {
         [] => nothing(context),
         [entry] => in_full(context, entry, 1, 1),
         [..] if is_in_full => html! {
-            (banner(verdict, &entries))
+            (banner(of_entries, &entries))
             @for (number, entry) in (1..).zip(&entries) { (in_full(context, entry, 2, number)) }
         },
         [..] => {
@@ -52,7 +56,7 @@ pub fn overview(context: &Context<'_>, fields: &Fields) -> Page {
                 refusals.push(format!("There is no page {page}; the last one is {pages}."));
             }
             html! {
-                (banner(verdict, &entries))
+                (banner(of_entries, &entries))
                 (notices(&refusals))
                 (search(&selection, &selected))
                 (table(context, &selection, &selected))
@@ -83,7 +87,10 @@ fn nothing(context: &Context<'_>) -> Markup {
             h1 { (badge(Verdict::Unknown)) }
             @if context.has_finished_cycle {
                 p.lead { "No archive is watched, so nothing is known." }
-                p { "Name one under " code { "archives" } " in the configuration." }
+                p {
+                    "No cluster was found in Kubernetes, or it is not asked, and the configuration "
+                    "names nothing under " code { "archives" } "."
+                }
             } @else {
                 p.lead { "No archive has been looked at yet." }
                 p { "The daemon has just started. Its first look at everything takes a while." }

@@ -11,6 +11,8 @@ use crate::publication::page::Fields;
 use crate::publication::page::STYLESHEET_PATH;
 use crate::publication::page::glyph;
 use crate::publication::page::words::time;
+use crate::publication::snapshot::Discovery;
+use crate::publication::snapshot::Snapshot;
 
 /// One page, before it is written.
 pub(super) struct Sheet<'a> {
@@ -78,7 +80,7 @@ pub(super) fn write(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
                         a href={ (root) "metrics" } { "Metrics" }
                     }
                 }
-                main id="main" tabindex="-1" { (sheet.main) }
+                main id="main" tabindex="-1" { (blindness(context.snapshot)) (sheet.main) }
                 footer.bottom {
                     p { "As of " (time(context.snapshot.generated_at, context.now)) ". All times are UTC." }
                     p { (refreshing(sheet.refresh)) }
@@ -88,6 +90,21 @@ pub(super) fn write(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
         }
     }
     .into_string()
+}
+
+/// What is not shown because nobody could tell.
+fn blindness(snapshot: &Snapshot) -> Markup {
+    html! {
+        @if let Some(Discovery::Down(why)) = &snapshot.discovery {
+            div.notice role="alert" {
+                p {
+                    strong { "Kubernetes does not tell which clusters there are. " }
+                    "New ones are missing here, and what was promised for the others is not known."
+                }
+                p { (why) }
+            }
+        }
+    }
 }
 
 /// Whoever reads slowly can keep the page as it is.

@@ -2,6 +2,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::publication::samples;
+use crate::publication::snapshot;
 
 /// The page as of some time after the snapshot was made.
 fn context(snapshot: &Snapshot, age: TimeDelta) -> Context<'_> {
@@ -283,4 +284,16 @@ fn the_picture_tells_its_content_in_words() {
     let (_, svg) = page.split_once("role=\"img\"").unwrap();
     let (svg, _) = svg.split_once("</figure>").unwrap();
     insta::assert_snapshot!(svg.replace("><", ">\n<"));
+}
+
+#[test]
+fn clusters_that_nobody_could_name_are_missed_aloud() {
+    let snapshot = samples::fleet(1);
+    let down = snapshot::Discovery::Down("list clusters: forbidden".to_owned());
+    let page = front(&snapshot.clone().discovered(Some(down)), &[]);
+    let text = text_of(&page);
+    assert!(text.contains("Kubernetes does not tell which clusters there are."), "{text}");
+    assert!(text.contains("list clusters: forbidden"), "{text}");
+    let up = front(&snapshot.discovered(Some(snapshot::Discovery::Up)), &[]);
+    assert!(!text_of(&up).contains("does not tell"));
 }
