@@ -333,7 +333,8 @@ mod tests {
         let text = render(&Snapshot::empty(DateTime::UNIX_EPOCH)).unwrap();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
-            "generated_at": "1970-01-01T00:00:00Z", "verdict": "unknown", "archives": [],
+            "generated_at": "1970-01-01T00:00:00Z", "verdict": "unknown", "discovery": null,
+            "archives": [],
         });
         assert_eq!(document, expected);
     }

@@ -110,6 +110,21 @@ impl Charge {
         }
     }
 
+    /// The same at the place where the archive was, if only Kubernetes cannot tell it now.
+    #[must_use]
+    pub fn where_it_was(self, before: &Self) -> Self {
+        let is_unread = self.cluster.as_ref().is_some_and(|cluster| cluster.store.is_err());
+        if self.address.is_some() || !is_unread {
+            return self;
+        }
+        Self {
+            address: before.address.clone(),
+            credentials: before.credentials.clone(),
+            retention_policy: before.retention_policy.clone(),
+            ..self
+        }
+    }
+
     /// Flags win over what the cluster declares.
     #[must_use]
     pub fn held_to(self, flags: &FlagExpectations) -> Self {

@@ -185,7 +185,10 @@ impl Fleet {
             self.watched.drain(..).map(|it| (it.charge().id.clone(), it)).collect();
         for charge in charges {
             let watched = match known.remove(&charge.id) {
-                Some(watched) => watched.updated(charge, &self.stores),
+                Some(watched) => {
+                    let charge = charge.where_it_was(watched.charge());
+                    watched.updated(charge, &self.stores)
+                }
                 None => Watched::new(charge, &self.stores)
                     .checked_every(self.check_interval)
                     .polled(self.polling),
@@ -347,6 +350,24 @@ mod tests {
         moved.address.as_mut().unwrap().prefix = "moved".to_owned();
         take(&mut fleet, shown(vec![moved]));
         assert!(fleet.watched()[0].published().is_none());
+    }
+
+    #[tokio::test]
+    async fn an_archive_whose_store_cannot_be_seen_is_read_where_it_was() {
+        let folder = TempDir::new().unwrap();
+        let mut fleet = fleet(Vec::new());
+        take(&mut fleet, shown(vec![discovered("one", &folder)]));
+        let mut unseen = Discovered { address: None, ..discovered("one", &folder) };
+        unseen.cluster.store = Err(Unreadable {
+            what: "read ObjectStore s3".to_owned(),
+            why: "forbidden".to_owned(),
+            reason: UnreadableReason::Auth,
+        });
+        take(&mut fleet, shown(vec![unseen]));
+        let assessment = fleet.watched()[0].check(Duration::ZERO).await;
+        let codes: Vec<FindingCode> = assessment.findings.iter().map(|it| it.code()).collect();
+        assert_eq!(codes[0], FindingCode::ArchiveEmpty);
+        assert!(codes.contains(&FindingCode::KubernetesUnreadable), "{codes:?}");
     }
 
     #[tokio::test]

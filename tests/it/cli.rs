@@ -54,8 +54,13 @@ fn all_problems_of_the_configuration_are_told_once() {
         let (code, stdout, stderr) = execute(arguments, &variables);
         assert_eq!((code, stdout.as_str()), (Some(64), ""));
         let keys: Vec<&str> = stderr.lines().filter_map(|line| line.split(':').next()).collect();
-        let expected =
-            ["listen", "poll_interval", "CNPG_BACKUP_VERIFIER_EXPECTATIONS_WAL_MAX_AGE", "archive"];
+        let expected = [
+            "listen",
+            "poll_interval",
+            "CNPG_BACKUP_VERIFIER_EXPECTATIONS_WAL_MAX_AGE",
+            "archives",
+            "archive",
+        ];
         assert_eq!(keys, expected, "{stderr}");
     }
 }

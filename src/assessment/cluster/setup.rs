@@ -41,6 +41,9 @@ pub(super) fn judge(cluster: &ObservedCluster, now: DateTime<Utc>) -> Vec<Findin
         Some(Ok(deployment)) => risk(Setup::PluginUnavailable { why: absence(deployment) }),
         Some(Err(unreadable)) => risk(Setup::KubernetesUnreadable(unreadable.clone())),
     }
+    if let Err(unreadable) = &cluster.store {
+        risk(Setup::KubernetesUnreadable(unreadable.clone()));
+    }
     if let Err(unreadable) = &cluster.backups {
         risk(Setup::KubernetesUnreadable(unreadable.clone()));
     }

@@ -285,7 +285,9 @@ fn words(command: &str) -> Vec<String> {
 
 fn runbooks() -> Vec<PathBuf> {
     let entries = fs::read_dir(folder()).unwrap();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    // Procedures, with dashes in their names, are held to the manifests that they use.
+    let mut paths: Vec<PathBuf> = paths.filter(|path| !stem(path).contains('-')).collect();
     paths.sort();
     paths
 }

@@ -103,7 +103,7 @@ fn no_file_holds_a_credential() {
     let account = "eca0833f608b5745af030307a99bdbb4";
     let mut files = manifests::files("deploy", "");
     files.extend(manifests::files("docs", ""));
-    for file in files {
+    for file in files.into_iter().filter(|file| !file.ends_with(".png")) {
         let text = manifests::read(&file);
         for sign in ["kind: Secret\n", "stringData:", "AKIA", "PRIVATE KEY", "op://"] {
             assert!(!text.contains(sign), "{file}: {sign}");

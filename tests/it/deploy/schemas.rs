@@ -27,6 +27,17 @@ async fn every_object_is_what_its_schema_says() {
     }
 }
 
+#[tokio::test]
+async fn the_alerts_join_the_daemon() {
+    let objects = manifests::build_with(&["alerts"]).await;
+    let problems = problems(&objects).await;
+    for (object, problems) in objects.iter().zip(problems) {
+        assert!(problems.is_empty(), "{} {problems:#?}", object.kind());
+    }
+    let kinds: BTreeSet<&str> = objects.iter().map(Object::kind).collect();
+    assert!(kinds.is_superset(&["Deployment", "PrometheusRule"].into()), "{kinds:?}");
+}
+
 /// What makes the test above mean something: an invented field is refused at every place, except
 /// where the content is free.
 #[tokio::test]
@@ -135,9 +146,14 @@ async fn all() -> Vec<Object> {
             objects.extend(manifests::objects(&file, &substituted(&file)));
         }
     }
+    for file in ["alerts/prometheusrule.yaml", "alerts/examples/alertmanagerconfig.yaml"] {
+        objects.extend(manifests::objects(file, &manifests::read(file)));
+    }
     for document in documents() {
         for text in blocks(&manifests::read(&document)) {
-            objects.extend(manifests::objects(&document, &manifests::substituted(&text)));
+            let found = manifests::objects(&document, &manifests::substituted(&text));
+            // Others are our own configuration, or a part of an object.
+            objects.extend(found.into_iter().filter(|it| it.value.get("apiVersion").is_some()));
         }
     }
     objects

@@ -49,3 +49,24 @@ async fn a_restore_into_the_same_archive_abandons_the_later_wal_of_its_parent() 
     remove(&copy.folder.join("wals/00000002.history.gz"));
     copy.answers_as("history_missing_newest_with_backup", &[]).await;
 }
+
+#[tokio::test]
+async fn a_restore_of_everything_switches_exactly_on_a_boundary() {
+    let s3 = Rclone::start().await;
+    s3.create_bucket(BUCKET);
+    let archive = Archive::new(&s3, "main");
+    let options = Options::archiving(&archive.barman, Codec::Gzip);
+    let mut primary = Postgres::start(&options).await;
+    let id = archive.backup(&primary).await;
+    write(&primary, 2).await;
+    // A server that is shut down archives what it has, so that the archive ends in a switch record.
+    primary.stop(Shutdown::Fast).await;
+
+    let recovery = Recovery { barman: &archive.barman, backup_id: &id, target: &[] };
+    let restored = Postgres::recover(&recovery, &options).await;
+    write(&restored, 2).await;
+    let history = restored.sql("SELECT pg_read_file('pg_wal/00000002.history')").await;
+    let switch = history.split_whitespace().nth(1).unwrap();
+    assert!(switch.ends_with("000000"), "{history}");
+    archive.answers_as("promotion_at_a_boundary", &[]).await;
+}
