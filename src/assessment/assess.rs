@@ -151,7 +151,8 @@ fn judge_cluster(
     let Some(cluster) = cluster else { return };
     let (newest, now) = (assessment.newest_segment, assessment.checked_at);
     let case = cluster::Case { cluster, backups: listed, newest, segment_size, expected, now };
-    let (state, findings) = case.judge();
+    let (state, mut findings) = case.judge();
+    findings.retain(|new| assessment.findings.iter().all(|known| known.problem != new.problem));
     assessment.findings.extend(findings);
     assessment.cluster = Some(state);
 }

@@ -2,7 +2,7 @@
 //!
 //! Applies every `*.yaml` of the directory, takes each Deployment for available, and writes two
 //! kubeconfigs beside them: `admin.kubeconfig` for people, and `daemon.kubeconfig` for the
-//! ServiceAccount `databases/cnpg-backup-verifier`. Runs until it is ended.
+//! `ServiceAccount` `databases/cnpg-backup-verifier`. Runs until it is ended.
 #![expect(clippy::print_stdout, reason = "whoever starts it waits for the line")]
 
 use std::env;
@@ -10,6 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use serde_json::Value;
 use serde_json::json;
 use test_servers::kubernetes::ApiServer;
 use test_servers::kubernetes::User;
@@ -34,9 +35,13 @@ async fn main() -> anyhow::Result<()> {
         applied.map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
     }
     for deployment in server.admin().list("deployments", "") {
-        let place = |key: &str| deployment["metadata"][key].as_str().unwrap_or("").to_owned();
+        let place = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_str);
+        let (Some(namespace), Some(name)) = (place("/metadata/namespace"), place("/metadata/name"))
+        else {
+            anyhow::bail!("a Deployment without a name");
+        };
         let status = json!({"replicas": 1, "readyReplicas": 1, "availableReplicas": 1});
-        server.admin().patch_status("deployments", &place("namespace"), &place("name"), &status);
+        server.admin().patch_status("deployments", namespace, name, &status);
     }
     let daemon = User::service_account("databases", "cnpg-backup-verifier");
     for (name, user) in [("admin", User::admin()), ("daemon", daemon)] {
