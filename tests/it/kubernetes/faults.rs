@@ -97,6 +97,10 @@ async fn what_was_read_last_stays_while_the_server_is_away() {
         world.findings_become(daemon, MAIN, &[]).await;
     }
     world.annotation_is_seen(&daemon, true).await;
+    for daemon in [&daemon, &away] {
+        let log = daemon.log();
+        assert!(log.contains("Connection refused") && !log.contains("kube_"), "{log}");
+    }
 }
 
 #[tokio::test]

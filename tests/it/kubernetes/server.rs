@@ -33,6 +33,9 @@ pub(super) struct Server {
 /// Names the kubeconfig of an administrator.
 const VARIABLE: &str = "BACKUP_VERIFIER_KUBECONFIG";
 
+/// On what belongs to no namespace of a test.
+pub(super) const LABEL: &str = "backup-verifier.monosense.dev/test";
+
 const CLUSTER_WIDE: [&str; 4] =
     ["Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"];
 
@@ -138,13 +141,43 @@ impl Server {
     }
 
     pub(super) async fn create_namespace(&self, name: &str) {
-        let namespace = json!({
-            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
-        });
+        let mut namespace = of_kind("v1", "Namespace");
+        namespace["metadata"] = json!({"name": name, "labels": {LABEL: "true"}});
         let typed = serde_json::from_value(namespace.clone()).unwrap();
         let created = self.api(&namespace).create(&PostParams::default(), &typed).await;
         created.unwrap();
     }
+
+    /// Removes what earlier tests left on a server that outlives them. A daemon that looks at all
+    /// namespaces would ask for their object stores, which are gone.
+    pub(super) async fn sweep(&self) {
+        let left = ListParams::default().labels(LABEL);
+        let namespaces = of_kind("v1", "Namespace");
+        let mut gone = Vec::new();
+        for namespace in self.api(&namespaces).list(&left).await.unwrap() {
+            let mut clusters = of_kind("postgresql.cnpg.io/v1", "Cluster");
+            clusters["metadata"]["namespace"] = json!(namespace.metadata.name);
+            let (delete, all) = (DeleteParams::default(), ListParams::default());
+            self.api(&clusters).delete_collection(&delete, &all).await.unwrap();
+            // Without controllers it never goes.
+            if namespace.metadata.deletion_timestamp.is_none() {
+                gone.push((namespaces.clone(), namespace.metadata.name));
+            }
+        }
+        for kind in ["ClusterRole", "ClusterRoleBinding"] {
+            let kind = of_kind("rbac.authorization.k8s.io/v1", kind);
+            let roles = self.api(&kind).list(&left).await.unwrap().items.into_iter();
+            gone.extend(roles.map(|role| (kind.clone(), role.metadata.name)));
+        }
+        for (mut object, name) in gone {
+            object["metadata"]["name"] = json!(name);
+            self.delete(&object).await;
+        }
+    }
+}
+
+fn of_kind(version: &str, kind: &str) -> Value {
+    json!({"apiVersion": version, "kind": kind, "metadata": {}})
 }
 
 fn name(object: &Value) -> &str {

@@ -16,6 +16,7 @@ use test_servers::process::wait_until;
 use test_servers::s3::S3Server;
 
 use crate::deploy::manifests;
+use crate::kubernetes::server::LABEL;
 use crate::kubernetes::server::Server;
 use crate::made_archive::BUCKET;
 use crate::made_archive::MadeArchive;
@@ -66,6 +67,9 @@ impl World {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("verifier-{:x}-{count}", clock::now().timestamp_millis());
         let operator_namespace = format!("{namespace}-system");
+        if !server.is_double() {
+            server.sweep().await;
+        }
         for namespace in [&namespace, &operator_namespace] {
             server.create_namespace(namespace).await;
         }
@@ -97,6 +101,7 @@ impl World {
             object["metadata"]["namespace"] = json!(namespace);
         } else {
             object["metadata"]["name"] = own(&object["metadata"]["name"]);
+            object["metadata"]["labels"][LABEL] = json!("true");
         }
         if object["roleRef"]["kind"] == "ClusterRole" {
             object["roleRef"]["name"] = own(&object["roleRef"]["name"]);
