@@ -5,7 +5,6 @@ use cnpg_backup_verifier::service::clock;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::kubernetes::objects::STORE;
 use crate::kubernetes::objects::to_store;
 use crate::kubernetes::world::Options;
 use crate::kubernetes::world::World;
@@ -18,14 +17,7 @@ const MAIN: &str = "main";
 /// Plugin, store, cluster, daily schedule, and the archive.
 async fn set_up(archive: &MadeArchive) -> (World, Daemon) {
     let world = World::begin().await;
-    world.install_plugin().await;
-    world.store(archive, MAIN);
-    let objects = [
-        world.object_store(STORE, "/"),
-        world.plugin_cluster(MAIN, to_store()),
-        world.schedule(MAIN),
-    ];
-    world.apply(&objects).await;
+    world.install_cluster(MAIN, archive).await;
     let daemon = world.daemon(Options::default()).await;
     (world, daemon)
 }

@@ -2,8 +2,6 @@
 
 use serde_json::json;
 
-use crate::kubernetes::objects::STORE;
-use crate::kubernetes::objects::to_store;
 use crate::kubernetes::world::Options;
 use crate::kubernetes::world::SECRET;
 use crate::kubernetes::world::World;
@@ -15,14 +13,7 @@ const MAIN: &str = "main";
 #[tokio::test]
 async fn keys_from_the_secret_of_the_store_follow_its_rotation() {
     let world = World::with_components(&["secret-reading"]).await;
-    world.install_plugin().await;
-    world.store(&MadeArchive::healthy(8), MAIN);
-    let objects = [
-        world.object_store(STORE, "/"),
-        world.plugin_cluster(MAIN, to_store()),
-        world.schedule(MAIN),
-    ];
-    world.apply(&objects).await;
+    world.install_cluster(MAIN, &MadeArchive::healthy(8)).await;
     // A store may be refused for five seconds longer than its Secret is wrong.
     let wrong = world.secret(world.s3.access_key(), "another-secret-key");
     world.server.apply(&wrong).await;
@@ -40,14 +31,7 @@ async fn keys_from_the_secret_of_the_store_follow_its_rotation() {
 #[tokio::test]
 async fn a_secret_that_is_incomplete_or_missing_is_told() {
     let world = World::with_components(&["secret-reading"]).await;
-    world.install_plugin().await;
-    world.store(&MadeArchive::healthy(8), MAIN);
-    let objects = [
-        world.object_store(STORE, "/"),
-        world.plugin_cluster(MAIN, to_store()),
-        world.schedule(MAIN),
-    ];
-    world.apply(&objects).await;
+    world.install_cluster(MAIN, &MadeArchive::healthy(8)).await;
     let missing = world.daemon(Options { secret_reading: true, ..Options::default() }).await;
     let told = |it: &serde_json::Value| it.to_string().contains("credentials_incomplete");
     let archive = world.cluster_when(&missing, MAIN, "no Secret", told).await;
@@ -69,14 +53,7 @@ async fn a_secret_that_is_incomplete_or_missing_is_told() {
 #[tokio::test]
 async fn keys_of_the_configuration_follow_their_files() {
     let world = World::begin().await;
-    world.install_plugin().await;
-    world.store(&MadeArchive::healthy(8), MAIN);
-    let objects = [
-        world.object_store(STORE, "/"),
-        world.plugin_cluster(MAIN, to_store()),
-        world.schedule(MAIN),
-    ];
-    world.apply(&objects).await;
+    world.install_cluster(MAIN, &MadeArchive::healthy(8)).await;
     let daemon = world.daemon(Options::default()).await;
     world.findings_become(&daemon, MAIN, &[]).await;
     world.write_keys(world.s3.access_key(), "another-secret-key");

@@ -9,7 +9,6 @@ use test_servers::kubernetes::Trigger;
 use test_servers::kubernetes::WatchBreak;
 use test_servers::process::wait_until;
 
-use crate::kubernetes::objects::STORE;
 use crate::kubernetes::objects::merge;
 use crate::kubernetes::objects::to_store;
 use crate::kubernetes::server::Server;
@@ -27,14 +26,7 @@ async fn healthy() -> World {
     server.as_double().install_all_crds();
     let world = World::on(server).await;
     world.grant().await;
-    world.install_plugin().await;
-    world.store(&MadeArchive::healthy(8), MAIN);
-    let objects = [
-        world.object_store(STORE, "/"),
-        world.plugin_cluster(MAIN, to_store()),
-        world.schedule(MAIN),
-    ];
-    world.apply(&objects).await;
+    world.install_cluster(MAIN, &MadeArchive::healthy(8)).await;
     world
 }
 
@@ -45,15 +37,16 @@ impl World {
         }
     }
 
-    /// Annotates the cluster with nonsense or no longer, and waits until the daemon says so.
-    async fn annotation_is_seen(&self, daemon: &Daemon, is_there: bool) {
+    /// Gives the cluster an annotation that nobody knows, or takes it away, and waits until the
+    /// daemon says so.
+    async fn annotation_is_seen(&self, daemon: &Daemon, text: Option<&str>) {
         let mut cluster = self.plugin_cluster(MAIN, to_store());
-        if is_there {
-            let annotation = json!({"backup-verifier.monosense.dev/nonsense": "1"});
+        if let Some(text) = text {
+            let annotation = json!({"backup-verifier.monosense.dev/nonsense": text});
             merge(&mut cluster["metadata"], json!({"annotations": annotation}));
         }
         self.server.apply(&cluster).await;
-        let codes: &[&str] = if is_there { &["annotation_invalid"] } else { &[] };
+        let codes: &[&str] = if text.is_some() { &["annotation_invalid"] } else { &[] };
         self.findings_become(daemon, MAIN, codes).await;
     }
 }
@@ -66,14 +59,14 @@ async fn a_broken_watch_is_taken_up_again_without_a_restart() {
     let double = world.server.as_double();
 
     double.faults().break_watches(None, WatchBreak::Expired);
-    world.annotation_is_seen(&daemon, true).await;
+    world.annotation_is_seen(&daemon, Some("1")).await;
     double.faults().break_watches(Some("clusters"), WatchBreak::TornInLine);
-    world.annotation_is_seen(&daemon, false).await;
+    world.annotation_is_seen(&daemon, None).await;
     double.restart().await.unwrap();
-    world.annotation_is_seen(&daemon, true).await;
+    world.annotation_is_seen(&daemon, Some("1")).await;
     double.faults().inject(Trigger::next(4), Fault::Unavailable);
     double.faults().break_watches(None, WatchBreak::Torn);
-    world.annotation_is_seen(&daemon, false).await;
+    world.annotation_is_seen(&daemon, None).await;
     assert!(!daemon.log().contains("panicked"), "{}", daemon.log());
 }
 
@@ -96,7 +89,7 @@ async fn what_was_read_last_stays_while_the_server_is_away() {
         metric_becomes(daemon, "backup_verifier_kubernetes_up 1").await;
         world.findings_become(daemon, MAIN, &[]).await;
     }
-    world.annotation_is_seen(&daemon, true).await;
+    world.annotation_is_seen(&daemon, Some("1")).await;
     for daemon in [&daemon, &away] {
         let log = daemon.log();
         assert!(log.contains("Connection refused") && !log.contains("kube_"), "{log}");
@@ -133,14 +126,7 @@ async fn custom_resources_that_come_later_are_found() {
     let daemon = world.daemon(Options::default()).await;
     let double = world.server.as_double();
     double.install_all_crds();
-    world.install_plugin().await;
-    world.store(&MadeArchive::healthy(8), MAIN);
-    let objects = [
-        world.object_store(STORE, "/"),
-        world.plugin_cluster(MAIN, to_store()),
-        world.schedule(MAIN),
-    ];
-    world.apply(&objects).await;
+    world.install_cluster(MAIN, &MadeArchive::healthy(8)).await;
     world.findings_become(&daemon, MAIN, &[]).await;
     // What was read last stays; a kind that is back is read anew.
     double.remove_crd("backups.postgresql.cnpg.io");

@@ -39,7 +39,7 @@ async fn every_manifest_is_accepted_field_by_field() {
             continue;
         }
         let placed = placed(&world, object.value.clone());
-        let applied = world.server.try_apply(&placed, true).await;
+        let applied = world.server.try_dry_run(&placed).await;
         let kind = object.kind().to_owned();
         assert!(applied.is_ok(), "{} {kind}: {applied:?}", object.origin);
         kinds.push(kind);
@@ -61,7 +61,7 @@ async fn the_object_store_that_is_often_copied_is_refused() {
     for (field, value, why) in cases {
         let mut copied = store.clone();
         copied["spec"]["configuration"][field] = value;
-        let refused = world.server.try_apply(&copied, false).await.unwrap_err().to_string();
+        let refused = world.server.try_apply(&copied).await.unwrap_err().to_string();
         assert!(refused.contains(why), "{field}: {refused}");
     }
     world.server.apply(&store).await;

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::kubernetes::world::SECRET;
 use crate::kubernetes::world::World;
 use crate::made_archive::BUCKET;
+use crate::made_archive::MadeArchive;
 
 pub(super) const PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
 pub(super) const STORE: &str = "store";
@@ -105,6 +106,18 @@ impl World {
                 },
             },
         })
+    }
+
+    /// A plugin that runs, and a cluster with store, schedule and archive, without a finding.
+    pub(super) async fn install_cluster(&self, name: &str, archive: &MadeArchive) {
+        self.install_plugin().await;
+        self.store(archive, name);
+        let objects = [
+            self.object_store(STORE, "/"),
+            self.plugin_cluster(name, to_store()),
+            self.schedule(name),
+        ];
+        self.apply(&objects).await;
     }
 
     /// The plugin runs.

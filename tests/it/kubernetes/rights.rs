@@ -5,8 +5,6 @@ use serde_json::json;
 use test_servers::process::wait_until;
 
 use crate::kubernetes::instance_metrics::Instance;
-use crate::kubernetes::objects::STORE;
-use crate::kubernetes::objects::to_store;
 use crate::kubernetes::world::LIMIT;
 use crate::kubernetes::world::Options;
 use crate::kubernetes::world::World;
@@ -43,15 +41,8 @@ async fn with_both_components_too() {
 
 /// Lets the daemon find a cluster, and write an Event on it.
 async fn live(world: &World, options: Options) -> Daemon {
-    world.install_plugin().await;
     let archive = MadeArchive::healthy(8);
-    world.store(&archive, MAIN);
-    let objects = [
-        world.object_store(STORE, "/"),
-        world.plugin_cluster(MAIN, to_store()),
-        world.schedule(MAIN),
-    ];
-    world.apply(&objects).await;
+    world.install_cluster(MAIN, &archive).await;
     let daemon = world.daemon(options).await;
     world.findings_become(&daemon, MAIN, &[]).await;
     let key = archive.segment_key(1, 7).replacen(archive.folder().as_str(), "main/", 1);
@@ -88,14 +79,7 @@ async fn a_kind_that_may_not_be_read_is_told() {
         }
         world.server.apply(&object).await;
     }
-    world.install_plugin().await;
-    world.store(&MadeArchive::healthy(8), MAIN);
-    let objects = [
-        world.object_store(STORE, "/"),
-        world.plugin_cluster(MAIN, to_store()),
-        world.schedule(MAIN),
-    ];
-    world.apply(&objects).await;
+    world.install_cluster(MAIN, &MadeArchive::healthy(8)).await;
     let daemon = world.daemon(Options::default()).await;
     let told = world.findings_become(&daemon, MAIN, &["kubernetes_unreadable"]).await;
     assert_eq!(told["verdict"], "at_risk");

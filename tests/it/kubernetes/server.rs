@@ -90,20 +90,27 @@ impl Server {
     }
 
     /// Server-side apply with strict field validation, and what is stored then.
-    pub(super) async fn try_apply(
+    pub(super) async fn try_apply(&self, object: &Value) -> Result<Value, kube::Error> {
+        self.apply_with(object, PatchParams::apply("tests").force()).await
+    }
+
+    /// The same without storing anything.
+    pub(super) async fn try_dry_run(&self, object: &Value) -> Result<Value, kube::Error> {
+        self.apply_with(object, PatchParams::apply("tests").force().dry_run()).await
+    }
+
+    async fn apply_with(
         &self,
         object: &Value,
-        is_dry: bool,
+        mut parameters: PatchParams,
     ) -> Result<Value, kube::Error> {
-        let mut parameters = PatchParams::apply("tests").force();
         parameters.field_validation = Some(ValidationDirective::Strict);
-        parameters.dry_run = is_dry;
         let stored = self.api(object).patch(name(object), &parameters, &Patch::Apply(object)).await;
         stored.map(|stored| serde_json::to_value(stored).unwrap())
     }
 
     pub(super) async fn apply(&self, object: &Value) -> Value {
-        let applied = self.try_apply(object, false).await;
+        let applied = self.try_apply(object).await;
         applied.unwrap_or_else(|error| panic!("{error:?}: {object:#}"))
     }
 

@@ -134,10 +134,10 @@ async fn a_mistake_in_an_object_is_told_and_its_correction_ends_that() {
     let world = World::begin().await;
     world.install_plugin().await;
     let archive = MadeArchive::healthy(8);
-    for number in 0..CASES.len() {
+    for (number, case) in CASES.iter().enumerate() {
         let mut example = Example::of(&world, &name(number));
         world.store(&archive, &name(number));
-        (CASES[number].edit)(&mut example);
+        (case.edit)(&mut example);
         example.apply(&world).await;
     }
     let daemon = world.daemon(Options::default()).await;

@@ -14,6 +14,7 @@ use test_servers::kubernetes::User;
 use test_servers::process::Account;
 use test_servers::process::wait_until;
 use test_servers::s3::S3Server;
+use tokio::time::Instant;
 
 use crate::deploy::manifests;
 use crate::kubernetes::server::LABEL;
@@ -260,7 +261,7 @@ fn brief(archive: &Value) -> Value {
 
 /// Waits as long as anything here may take; `None` if that was not enough.
 pub(super) async fn wait_or_tell<T>(mut probe: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     wait_until("what is told by the caller", LIMIT * 2, async || {
         let found = probe().await;
         (found.is_some() || LIMIT < started.elapsed()).then_some(found)
