@@ -1,7 +1,7 @@
 # Every command of this repository. CI runs the same ones: .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build test lint fuzz bench demo demo-break demo-repair
+.PHONY: help tools build test test-kube lint fuzz bench demo demo-break demo-repair
 
 tools := $(shell scripts/install-tools --where)
 FUZZ_SECONDS ?= 15
@@ -19,6 +19,11 @@ build: ## Builds the daemon for this machine.
 
 test: tools ## Runs all tests, the ones against real servers included.
 	cargo test --workspace --locked
+
+test-kube: ## Tests against the API server of KUBECONFIG, as its administrator: no controllers, CRDs installed.
+	@test -n "$(KUBECONFIG)" || { echo "make test-kube KUBECONFIG=FILE" >&2; exit 2; }
+	BACKUP_VERIFIER_KUBECONFIG="$(abspath $(KUBECONFIG))" cargo test --locked --test it -- \
+		kubernetes:: --skip kubernetes::faults:: --test-threads=1
 
 lint: ## Checks format, code, documentation, dependencies, scripts and the Dockerfile.
 	scripts/install-tools lint

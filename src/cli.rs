@@ -78,7 +78,7 @@ impl Cli {
             // Its output is the answer; what it did on the way matters only when it went wrong.
             Command::Check(_) | Command::RestorePlan(_) | Command::Version => LevelFilter::WARN,
         };
-        self.log.log_level.clone().unwrap_or_else(|| Targets::new().with_default(default))
+        self.log.log_level.clone().unwrap_or_else(|| telemetry::default_filter(default))
     }
 
     pub fn log_format(&self) -> LogFormat {

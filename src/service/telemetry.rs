@@ -44,6 +44,19 @@ fn tells_no_secret(metadata: &Metadata<'_>) -> bool {
     !metadata.target().starts_with("aws_") || *metadata.level() <= Level::INFO
 }
 
+/// What is logged unless somebody asks for something else.
+///
+/// kube logs every attempt that fails, and whole answers that it cannot read. The sources tell each
+/// reason once, without the answer.
+pub fn default_filter(level: LevelFilter) -> Targets {
+    Targets::new().with_default(level).with_targets([
+        ("kube_client", LevelFilter::ERROR),
+        ("kube_runtime", LevelFilter::ERROR),
+        // Its errors are the attempts.
+        ("kube_client::client::builder", LevelFilter::OFF),
+    ])
+}
+
 /// Parses directives as in `RUST_LOG`: `info`, `warn,cnpg_backup_verifier=debug`.
 ///
 /// A word alone must be a level: tracing would take a misspelt one for the name of a module and
@@ -72,6 +85,19 @@ mod tests {
         assert!(filter.would_enable("cnpg_backup_verifier::service", &Level::DEBUG));
         assert!(filter.would_enable("hyper", &Level::WARN));
         assert!(!filter.would_enable("hyper", &Level::INFO));
+    }
+
+    #[test]
+    fn what_is_told_by_the_sources_is_not_told_by_kube_too() {
+        let filter = default_filter(LevelFilter::INFO);
+        assert!(filter.would_enable("cnpg_backup_verifier::sources::kubernetes", &Level::INFO));
+        assert!(!filter.would_enable("kube_client::client::builder", &Level::ERROR));
+        for module in ["kube_client::client", "kube_runtime::watcher"] {
+            assert!(!filter.would_enable(module, &Level::WARN), "{module}");
+            assert!(filter.would_enable(module, &Level::ERROR), "{module}");
+        }
+        let asked = parse_filter("info").unwrap();
+        assert!(asked.would_enable("kube_client::client::builder", &Level::ERROR));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod backups;
 mod copied_forms;
 mod daemon;
 mod flux;
-mod manifests;
+pub(crate) mod manifests;
 mod procedures;
 mod readme;
 mod rights;

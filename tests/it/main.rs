@@ -18,6 +18,7 @@ mod end_to_end;
 mod faults;
 #[path = "../samples/history.rs"]
 mod history;
+mod kubernetes;
 mod laws;
 mod made_archive;
 mod metrics;

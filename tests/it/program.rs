@@ -34,10 +34,8 @@ impl Daemon {
         let Endpoint { url, access_key_id, secret_access_key } = &archive.endpoint;
         fs::write(file("ACCESS_KEY_ID"), access_key_id).unwrap();
         fs::write(file("ACCESS_SECRET_KEY"), secret_access_key).unwrap();
-        let address = format!("127.0.0.1:{}", free_port());
         let config = format!(
-            "listen: {address}\n\
-             poll_interval: 1s\n\
+            "poll_interval: 1s\n\
              full_listing_interval: 2s\n\
              kubernetes: {{enabled: false}}\n\
              credentials:\n\
@@ -55,9 +53,23 @@ impl Daemon {
             archive.server_name,
             archive.destination_path,
         );
-        fs::write(file("config.yaml"), config).unwrap();
+        Self::configured(&config, None, directory).await
+    }
+
+    /// Runs with this configuration, beside which it keeps its log, and listens on a free port.
+    pub(crate) async fn configured(
+        config: &str,
+        kubeconfig: Option<&Path>,
+        directory: TempDir,
+    ) -> Self {
+        let file = |name: &str| directory.path().join(name);
+        let address = format!("127.0.0.1:{}", free_port());
+        fs::write(file("config.yaml"), format!("listen: {address}\n{config}")).unwrap();
         let mut command = Account::own().server_command(Path::new(PROGRAM));
         command.arg("run").arg("--config").arg(file("config.yaml"));
+        if let Some(kubeconfig) = kubeconfig {
+            command.env("KUBECONFIG", kubeconfig);
+        }
         let mut process = Server::start("the daemon", command, &file("log"));
         let livez = format!("http://{address}/livez");
         process

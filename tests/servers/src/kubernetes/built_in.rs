@@ -38,6 +38,7 @@ pub(super) fn prune(kind: &ResourceType, object: &mut Value) -> Result<Vec<Strin
         ("", "services") => known::<core::Service>(object),
         ("", "configmaps") => known::<core::ConfigMap>(object),
         ("", "serviceaccounts") => known::<core::ServiceAccount>(object),
+        ("", "persistentvolumeclaims") => known::<core::PersistentVolumeClaim>(object),
         ("apps", "deployments") => known::<Deployment>(object),
         ("batch", "jobs") => known::<Job>(object),
         ("batch", "cronjobs") => known::<CronJob>(object),
@@ -102,7 +103,7 @@ pub(super) fn default(kind: &ResourceType, object: &mut Value) -> Result<(), Fai
             let labels = metadata_mut(object).entry("labels").or_insert_with(|| json!({}));
             labels["kubernetes.io/metadata.name"] = name;
         }
-        ("", "pods") => fill("status", "phase", json!("Pending")),
+        ("", "pods" | "persistentvolumeclaims") => fill("status", "phase", json!("Pending")),
         ("", "services") => fill("spec", "type", json!("ClusterIP")),
         ("apps", "deployments") => fill("spec", "replicas", json!(1)),
         ("", "secrets") => {

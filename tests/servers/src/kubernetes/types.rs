@@ -108,6 +108,7 @@ pub(super) fn built_in() -> Vec<ResourceType> {
         ("", "Service", "services", "svc", STATUS),
         ("", "ConfigMap", "configmaps", "cm", 0),
         ("", "ServiceAccount", "serviceaccounts", "sa", 0),
+        ("", "PersistentVolumeClaim", "persistentvolumeclaims", "pvc", STATUS),
         ("apps", "Deployment", "deployments", "deploy", STATUS | GENERATION),
         ("batch", "Job", "jobs", "", STATUS | GENERATION),
         ("batch", "CronJob", "cronjobs", "cj", STATUS | GENERATION),
