@@ -6,6 +6,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
+use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tokio::time::timeout;
 
@@ -146,6 +148,7 @@ impl Watched {
         let now = clock::now();
         let expected = self.expectations(now);
         let listing = self.next_listing(complete_every, &expected, now);
+        let _turn = turn_of(listing).await;
         let assessment =
             match timeout(limits::ARCHIVE_READ, self.read(listing, &expected, now)).await {
                 Ok(assessment) => assessment,
@@ -271,6 +274,23 @@ impl Watched {
     /// Whether somebody said how long an upload may take.
     pub const fn has_uploading_grace(&self) -> bool {
         self.charge.expectations.uploading_grace.is_some()
+    }
+}
+
+/// Shared by all archives of the process.
+static COMPLETE_LISTINGS: Semaphore = Semaphore::const_new(limits::COMPLETE_LISTINGS_AT_ONCE);
+
+/// Waits for its turn to list everything; the others need none. The time that this takes is not
+/// counted as the archive's.
+async fn turn_of(listing: Listing) -> Option<SemaphorePermit<'static>> {
+    match listing {
+        // Nobody closes it, so there is always a turn.
+        Listing::Complete => COMPLETE_LISTINGS.acquire().await.ok(),
+        Listing::Incremental
+        | Listing::Wal
+        | Listing::Backups
+        | Listing::Folders
+        | Listing::NextSegment => None,
     }
 }
 

@@ -149,6 +149,12 @@ pub const WORKER_THREADS: usize = 1;
 /// archives take five seconds of a minute's poll.
 pub const ARCHIVES_AT_ONCE: usize = 16;
 
+/// Archives of which everything is listed at the same time.
+///
+/// Each holds up to sixteen pages of a thousand keys, half a megabyte each, and two keep two cores
+/// busy. What is read shortly does not wait for them.
+pub const COMPLETE_LISTINGS_AT_ONCE: usize = 2;
+
 /// To the API server's connection, TLS included.
 pub const KUBERNETES_CONNECT: Duration = Duration::from_secs(5);
 
