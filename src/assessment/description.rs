@@ -37,7 +37,8 @@ pub(super) fn describe(
             Some(Usability::Unusable { reason, .. } | Usability::Unknown(reason)),
         ) => (BackupKind::Unusable, vec![reason.clone()]),
         (Standing::Complete(_), None) => {
-            let system = info.and_then(|info| info.system_identifier).unwrap_or_default();
+            let system = info.and_then(|info| info.system_identifier);
+            let system = system.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
             let reason = format!(
                 "its WAL is not known to be whole: it could not be listed, or it belongs to \
                  another PostgreSQL server (system identifier {system})"
