@@ -7,9 +7,9 @@ use std::io::Read;
 
 use bzip2::bufread::MultiBzDecoder;
 use cnpg_backup_verifier::domain::codec::Codec;
-use cnpg_backup_verifier::sources::decompress::DecompressError;
-use cnpg_backup_verifier::sources::decompress::decompress;
-use cnpg_backup_verifier::sources::decompress::decompress_prefix;
+use cnpg_backup_verifier::sources::decode::DecompressError;
+use cnpg_backup_verifier::sources::decode::decompress;
+use cnpg_backup_verifier::sources::decode::decompress_prefix;
 use libfuzzer_sys::fuzz_target;
 
 /// Above the largest content in the corpus.

@@ -24,10 +24,10 @@ use crate::config::location::ARCHIVE;
 use crate::config::location::Access;
 use crate::config::location::ENDPOINT_URL;
 use crate::config::problem::ConfigError;
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 use crate::config::read_file;
 use crate::config::reader::Format;
-use crate::config::reader::Reader;
+use crate::config::reader::SettingReader;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::ClusterId;
 use crate::domain::retention_policy::RetentionPolicy;
@@ -62,7 +62,7 @@ impl CheckConfig {
     }
 
     fn read_with(arguments: &CheckArguments, overrides: Overrides) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(overrides);
+        let mut reader = SettingReader::new(overrides);
         let chosen = Chosen {
             file: &arguments.file,
             selection: &arguments.selection,
@@ -85,7 +85,7 @@ pub struct RestorePlanConfig {
 
 impl RestorePlanConfig {
     pub fn read(arguments: &RestorePlanArguments) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(Overrides::from_environment());
+        let mut reader = SettingReader::new(Overrides::from_environment());
         let chosen = Chosen {
             file: &arguments.file,
             selection: &arguments.selection,
@@ -98,7 +98,7 @@ impl RestorePlanConfig {
         };
         if chosen.archives.len() > 1 {
             let names: Vec<String> = chosen.archives.iter().map(|it| it.id.to_string()).collect();
-            reader.note(Problem::new("restore-plan", ONE_ARCHIVE, names.join(", ")));
+            reader.note(ConfigProblem::new("restore-plan", ONE_ARCHIVE, names.join(", ")));
         }
         reader.finish(Some(Self { chosen, to, output: arguments.output }))
     }
@@ -127,7 +127,7 @@ impl SelectionArguments {
 }
 
 impl Chosen<'_> {
-    fn read(&self, reader: &mut Reader) -> ChosenArchives {
+    fn read(&self, reader: &mut SettingReader) -> ChosenArchives {
         let document = read_file(reader, self.file.config.as_deref());
         let flags = FlagExpectations::read(reader, self.selection, self.expectations);
         let needed = match self.selection.archive {
@@ -163,7 +163,7 @@ impl Chosen<'_> {
 
 /// The archive that `--archive` names.
 fn read_archive(
-    reader: &mut Reader,
+    reader: &mut SettingReader,
     address: &str,
     selection: &SelectionArguments,
 ) -> Option<ArchiveConfig> {
@@ -179,7 +179,7 @@ fn read_archive(
         for (flag, text) in [("--endpoint-url", endpoint_url), ("--region", region)] {
             if text.is_some() {
                 let expected = "nothing, since the archive is a directory";
-                reader.note(Problem::new(flag, expected, "a value"));
+                reader.note(ConfigProblem::new(flag, expected, "a value"));
             }
         }
     }
@@ -199,7 +199,7 @@ fn read_archive(
 
 /// The archives of one cluster, or all: after a restore a cluster may have several.
 fn select(
-    reader: &mut Reader,
+    reader: &mut SettingReader,
     archives: Vec<ArchiveConfig>,
     cluster: Option<&ClusterId>,
     kubernetes: &KubernetesConfig,
@@ -214,7 +214,7 @@ fn select(
     if selected.is_empty() && !kubernetes.may_discover() && !reader.has_problems() {
         let expected = format!("a cluster of the configuration: {}", names.join(", "));
         let found = format!("{:?}", cluster.to_string());
-        reader.note(Problem::new("--namespace --cluster", expected, found));
+        reader.note(ConfigProblem::new("--namespace --cluster", expected, found));
     }
     selected
 }
@@ -228,7 +228,7 @@ pub struct FlagExpectations {
 
 impl FlagExpectations {
     fn read(
-        reader: &mut Reader,
+        reader: &mut SettingReader,
         selection: &SelectionArguments,
         expectations: &ExpectationArguments,
     ) -> Self {

@@ -9,7 +9,7 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
@@ -24,7 +24,7 @@ pub(super) enum Node {
 
 impl Node {
     /// Parses one document; an empty one is [`Node::Null`].
-    pub(super) fn parse(text: &str, origin: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(text: &str, origin: &str) -> Result<Self, ConfigProblem> {
         let options = serde_saphyr::options! {
             duplicate_keys: DuplicateKeyPolicy::PassThrough,
             strict_booleans: true,
@@ -35,7 +35,7 @@ impl Node {
             let place = error.location().map_or_else(String::new, |location| {
                 format!(" line {} column {}", location.line(), location.column())
             });
-            Problem::new(format!("{origin}{place}"), "a YAML document", reason(&error))
+            ConfigProblem::new(format!("{origin}{place}"), "a YAML document", reason(&error))
         })
     }
 

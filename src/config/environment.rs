@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::env;
 
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 
 pub(super) const ENVIRONMENT_PREFIX: &str = "CNPG_BACKUP_VERIFIER_";
 
@@ -61,11 +61,11 @@ impl Overrides {
         self.0.contains_key(&variable_name(path))
     }
 
-    pub(super) fn unknown(self) -> impl Iterator<Item = Problem> {
+    pub(super) fn unknown(self) -> impl Iterator<Item = ConfigProblem> {
         let expected = "the variable of a setting, such as CNPG_BACKUP_VERIFIER_POLL_INTERVAL";
         self.0
             .into_values()
-            .map(move |unknown| Problem::new(unknown.origin, expected, "an unknown name"))
+            .map(move |unknown| ConfigProblem::new(unknown.origin, expected, "an unknown name"))
     }
 }
 

@@ -50,9 +50,9 @@ pub(crate) use crate::config::location::Declared;
 pub(crate) use crate::config::location::declared_address;
 pub use crate::config::polling::Polling;
 pub use crate::config::problem::ConfigError;
-pub use crate::config::problem::Problem;
-use crate::config::reader::Reader;
+pub use crate::config::problem::ConfigProblem;
 use crate::config::reader::Section;
+use crate::config::reader::SettingReader;
 
 /// Everything the daemon is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Config {
 
     fn read_with(arguments: &RunArguments, overrides: Overrides) -> Result<Self, ConfigError> {
         let listen = arguments.listen.as_deref();
-        let mut reader = Reader::new(overrides.with_flag("listen", "--listen", listen));
+        let mut reader = SettingReader::new(overrides.with_flag("listen", "--listen", listen));
         let document = read_file(&mut reader, arguments.file.config.as_deref());
         let needed = Archives::Needed("at least one archive, since kubernetes.enabled is false");
         let config = Self::read_document(&mut reader, document.as_ref(), needed);
@@ -87,7 +87,11 @@ impl Config {
     }
 
     /// Reads all settings; defaults stand in for what has a problem.
-    fn read_document(reader: &mut Reader, document: Option<&Node>, needed: Archives) -> Self {
+    fn read_document(
+        reader: &mut SettingReader,
+        document: Option<&Node>,
+        needed: Archives,
+    ) -> Self {
         // What a file that could not be read may name is not missed.
         let needed = document.map_or(Archives::Optional, |_| needed);
         reader.read(document.unwrap_or(&Node::Null), |section| {
@@ -134,11 +138,11 @@ fn full_listing_interval(
 }
 
 /// Reads the file, if there is one; a file that cannot be read is a problem and no document.
-fn read_file(reader: &mut Reader, path: Option<&Path>) -> Option<Node> {
+fn read_file(reader: &mut SettingReader, path: Option<&Path>) -> Option<Node> {
     let Some(path) = path else { return Some(Node::Null) };
     let origin = path.display().to_string();
     let document = read_text(path)
-        .map_err(|found| Problem::new(&origin, "a readable file of at most 1 MiB", found))
+        .map_err(|found| ConfigProblem::new(&origin, "a readable file of at most 1 MiB", found))
         .and_then(|text| Node::parse(&text, &origin));
     document.map_err(|problem| reader.note(problem)).ok()
 }

@@ -6,18 +6,18 @@ use std::fmt;
 
 /// Everything that is wrong, one problem per line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigError(pub Vec<Problem>);
+pub struct ConfigError(pub Vec<ConfigProblem>);
 
 /// One setting that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// The dotted path, the flag or the environment variable, as the user wrote it.
     pub key: String,
     pub expected: String,
     pub found: String,
 }
 
-impl Problem {
+impl ConfigProblem {
     pub(super) fn new(
         key: impl Into<String>,
         expected: impl Into<String>,
@@ -30,7 +30,7 @@ impl Problem {
 impl ConfigError {
     /// One problem, which shows only when what the configuration leaves open was asked for.
     pub fn late(key: &str, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self(vec![Problem::new(key, expected, found)])
+        Self(vec![ConfigProblem::new(key, expected, found)])
     }
 
     /// Nothing is named, and there turned out to be no Kubernetes that could name something.
@@ -51,7 +51,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: expected {}, found {}", self.key, self.expected, self.found)
     }

@@ -4,7 +4,7 @@ use crate::config::document::Node;
 use crate::config::environment::Override;
 use crate::config::environment::Overrides;
 use crate::config::problem::ConfigError;
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 
 /// What a text must be to become a `T`.
 pub(super) struct Format<T> {
@@ -20,17 +20,17 @@ pub(super) enum Flaw {
     Because(String),
 }
 
-pub(super) struct Reader {
+pub(super) struct SettingReader {
     overrides: Overrides,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
-impl Reader {
+impl SettingReader {
     pub(super) fn new(overrides: Overrides) -> Self {
         Self { overrides, problems: Vec::new() }
     }
 
-    pub(super) fn note(&mut self, problem: Problem) {
+    pub(super) fn note(&mut self, problem: ConfigProblem) {
         self.problems.push(problem);
     }
 
@@ -68,7 +68,7 @@ impl Reader {
             Err(Flaw::Mismatch) => format!("{text:?}"),
             Err(Flaw::Because(found)) => found,
         };
-        self.note(Problem::new(origin, format.expected, found));
+        self.note(ConfigProblem::new(origin, format.expected, found));
         None
     }
 
@@ -83,7 +83,7 @@ impl Reader {
             Node::Null => ([].as_slice(), true),
             Node::Boolean(_) | Node::Number | Node::Text(_) | Node::List(_) => {
                 let key = if path.is_empty() { "the configuration" } else { &path };
-                self.note(Problem::new(key, "a mapping", node.kind()));
+                self.note(ConfigProblem::new(key, "a mapping", node.kind()));
                 ([].as_slice(), false)
             }
         };
@@ -96,7 +96,7 @@ impl Reader {
 
 /// One mapping of the document. A key with nothing behind it counts as absent.
 pub(super) struct Section<'a> {
-    reader: &'a mut Reader,
+    reader: &'a mut SettingReader,
     /// Empty for the whole document.
     path: String,
     entries: &'a [(String, Node)],
@@ -155,7 +155,7 @@ impl Section<'_> {
             if let Node::Text(text) = node {
                 return self.reader.parse(&path, text, format);
             }
-            self.reader.note(Problem::new(path, format.expected, node.kind()));
+            self.reader.note(ConfigProblem::new(path, format.expected, node.kind()));
             None
         });
         texts.collect()
@@ -190,7 +190,7 @@ impl Section<'_> {
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Option<T> {
-        self.reader.note(Problem::new(self.path_of(key), expected, found));
+        self.reader.note(ConfigProblem::new(self.path_of(key), expected, found));
         None
     }
 

@@ -34,7 +34,7 @@ fn read_with(
     let config = Config::read_with(&arguments(Some(path), listen), overrides(variables));
     config.map_err(|ConfigError(problems)| {
         let place = format!("{}/", directory.path().display());
-        let shorten = |it: Problem| Problem { key: it.key.replace(&place, ""), ..it };
+        let shorten = |it: ConfigProblem| ConfigProblem { key: it.key.replace(&place, ""), ..it };
         ConfigError(problems.into_iter().map(shorten).collect())
     })
 }
@@ -422,7 +422,7 @@ fn a_full_listing_is_not_due_more_often_than_a_poll() {
 proptest::proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(key in "(listen|archives|content|[a-z]{1,3})", text in ".{0,40}") {
-        let mut reader = Reader::new(overrides(&[("EXPECTATIONS_WAL_MAX_AGE", &text)]));
+        let mut reader = SettingReader::new(overrides(&[("EXPECTATIONS_WAL_MAX_AGE", &text)]));
         let document = Node::parse(&format!("{key}: {text}"), "text").ok();
         Config::read_document(&mut reader, document.as_ref(), Archives::Optional);
         reader.flag("--archive", Some(&text), &location::ARCHIVE);

@@ -68,7 +68,7 @@ pub enum BackupInfoError {
 
 impl BackupInfo {
     pub fn parse(bytes: &[u8]) -> Result<Self, BackupInfoError> {
-        let fields = Fields::parse(bytes)?;
+        let fields = InfoFields::parse(bytes)?;
         let status = fields.required("status", "a backup status", BackupStatus::parse)?;
         let is_done = status == BackupStatus::Done;
         if is_done {
@@ -115,7 +115,7 @@ const WAL_FIELDS: [&str; 7] = [
 ];
 
 impl BackupWal {
-    fn parse(fields: &Fields<'_>) -> Result<Self, BackupInfoError> {
+    fn parse(fields: &InfoFields<'_>) -> Result<Self, BackupInfoError> {
         fields.demand(&WAL_FIELDS)?;
         let segment_size = fields.required("xlog_segment_size", "a segment size", |text| {
             parse_number(text).and_then(SegmentSize::new)
@@ -163,9 +163,9 @@ impl BackupWal {
 }
 
 /// The lines of the file; a field without a value (`None`) is kept as such.
-struct Fields<'a>(BTreeMap<&'a str, Option<&'a str>>);
+struct InfoFields<'a>(BTreeMap<&'a str, Option<&'a str>>);
 
-impl<'a> Fields<'a> {
+impl<'a> InfoFields<'a> {
     /// `FieldListFile.load` in `barman/infofile.py`.
     fn parse(bytes: &'a [u8]) -> Result<Self, BackupInfoError> {
         let text = std::str::from_utf8(bytes).map_err(|_| BackupInfoError::NotText)?;

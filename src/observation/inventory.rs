@@ -35,7 +35,7 @@ pub struct Inventory {
     pub segment_size: SegmentSize,
     pub timelines: BTreeMap<TimelineId, TimelineArchive>,
     pub histories: BTreeMap<TimelineId, HistoryObject>,
-    pub strays: Strays,
+    pub strays: StrayKeys,
     /// Every object that the last complete listing showed, and what came since.
     pub object_count: u64,
     pub size_bytes: u64,
@@ -54,7 +54,7 @@ pub struct HistoryObject {
 
 /// Objects that mean nothing to a restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Strays {
+pub struct StrayKeys {
     pub count: u64,
     pub samples: Vec<String>,
 }
@@ -94,7 +94,7 @@ impl Inventory {
             segment_size,
             timelines: BTreeMap::new(),
             histories: BTreeMap::new(),
-            strays: Strays { count: 0, samples: Vec::new() },
+            strays: StrayKeys { count: 0, samples: Vec::new() },
             object_count: 0,
             size_bytes: 0,
             oldest_upload_at: None,

@@ -6,12 +6,12 @@ mod answer;
 mod archive;
 mod chart;
 mod facts;
+mod filter;
 mod findings;
 mod glyph;
 mod overview;
 mod picture;
 mod question;
-mod selection;
 mod shell;
 mod standing;
 mod tables;
@@ -44,7 +44,7 @@ pub const ARCHIVES_PATH: &str = "archives";
 pub const ARCHIVE_PATH: &str = "archive";
 
 /// The parameters of a query. Those that a page does not know are no concern of it.
-pub type Fields = HashMap<String, String>;
+pub type FormFields = HashMap<String, String>;
 
 /// What every page is made from.
 #[derive(Clone, Copy, Debug)]

@@ -39,7 +39,7 @@ struct PlanJson<'a> {
     observed_at: Option<String>,
     backup_id: Option<&'a str>,
     recovery_target: Option<RecoveryTarget>,
-    wal: Vec<Stretch>,
+    wal: Vec<PathStep>,
     base_bytes: Option<u64>,
     wal_bytes_max: Option<u64>,
     nearest_before: Option<String>,
@@ -54,7 +54,7 @@ struct RecoveryTarget {
 }
 
 #[derive(Debug, Serialize)]
-struct Stretch {
+struct PathStep {
     timeline: u32,
     first: String,
     last: String,
@@ -109,7 +109,7 @@ impl<'a> PlanDocument<'a> {
             }),
             wal: path
                 .iter()
-                .map(|stretch| Stretch {
+                .map(|stretch| PathStep {
                     timeline: stretch.first.timeline.value(),
                     first: stretch.first.to_string(),
                     last: stretch.last.to_string(),

@@ -22,12 +22,12 @@ pub struct Snapshot {
     /// By name, each once.
     pub stores: Vec<StoreState>,
     /// `None` where Kubernetes is not asked.
-    pub discovery: Option<Discovery>,
+    pub discovery: Option<DiscoveryState>,
 }
 
 /// Whether Kubernetes told which clusters there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Discovery {
+pub enum DiscoveryState {
     Up,
     /// Why it did not; what it told last is still watched.
     Down(String),
@@ -79,10 +79,10 @@ impl Snapshot {
 
     /// With what came of asking Kubernetes. What it did not tell may be anything.
     #[must_use]
-    pub fn discovered(self, discovery: Option<Discovery>) -> Self {
+    pub fn discovered(self, discovery: Option<DiscoveryState>) -> Self {
         let verdict = match discovery {
-            Some(Discovery::Down(_)) => self.verdict.max(Verdict::Unknown),
-            None | Some(Discovery::Up) => self.verdict,
+            Some(DiscoveryState::Down(_)) => self.verdict.max(Verdict::Unknown),
+            None | Some(DiscoveryState::Up) => self.verdict,
         };
         Self { verdict, discovery, ..self }
     }

@@ -23,7 +23,7 @@ use crate::assessment::finding::Finding;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::publication::runbook;
-use crate::publication::snapshot::Discovery;
+use crate::publication::snapshot::DiscoveryState;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::wording::rfc3339;
 
@@ -34,7 +34,7 @@ pub struct StatusDocument<'a> {
     verdict: &'static str,
     /// `null` where Kubernetes is not asked.
     discovery: Option<AskedKubernetes<'a>>,
-    archives: Vec<Archive<'a>>,
+    archives: Vec<ArchiveDocument<'a>>,
 }
 
 /// Whether Kubernetes told which clusters there are.
@@ -45,7 +45,7 @@ struct AskedKubernetes<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Archive<'a> {
+struct ArchiveDocument<'a> {
     cnpg_namespace: &'a str,
     cnpg_cluster: &'a str,
     server_name: &'a str,
@@ -179,21 +179,21 @@ impl<'a> StatusDocument<'a> {
             generated_at: Time(snapshot.generated_at),
             verdict: snapshot.verdict.code(),
             discovery: snapshot.discovery.as_ref().map(AskedKubernetes::new),
-            archives: archives.map(|watched| Archive::new(&watched.assessment)).collect(),
+            archives: archives.map(|watched| ArchiveDocument::new(&watched.assessment)).collect(),
         }
     }
 }
 
 impl<'a> AskedKubernetes<'a> {
-    fn new(discovery: &'a Discovery) -> Self {
+    fn new(discovery: &'a DiscoveryState) -> Self {
         match discovery {
-            Discovery::Up => Self { up: true, why: None },
-            Discovery::Down(why) => Self { up: false, why: Some(why) },
+            DiscoveryState::Up => Self { up: true, why: None },
+            DiscoveryState::Down(why) => Self { up: false, why: Some(why) },
         }
     }
 }
 
-impl<'a> Archive<'a> {
+impl<'a> ArchiveDocument<'a> {
     fn new(assessment: &'a Assessment) -> Self {
         Self {
             cnpg_namespace: &assessment.archive.namespace,

@@ -15,7 +15,7 @@ use crate::assessment::Assessment;
 use crate::config::Polling;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
-use crate::sources::collect::Listing;
+use crate::sources::archive::Listing;
 
 /// When what was listed last.
 #[derive(Debug)]

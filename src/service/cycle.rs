@@ -101,6 +101,6 @@ async fn check(watched: &mut Watched, rhythm: Rhythm, kubernetes: Option<&Kubern
     watched.check(rhythm.full_listing_interval).await;
     let events = watched.take_events();
     if let Some(kubernetes) = kubernetes {
-        event_writer::write(kubernetes, watched.charge(), events, clock::now()).await;
+        event_writer::write(kubernetes, watched.spec(), events, clock::now()).await;
     }
 }

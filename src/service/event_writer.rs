@@ -6,7 +6,7 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::publication::events::Event;
-use crate::service::charge::Charge;
+use crate::service::archive_spec::ArchiveSpec;
 use crate::sources::kubernetes::Kubernetes;
 use crate::sources::kubernetes::NewEvent;
 use crate::sources::kubernetes::Regarding;
@@ -15,11 +15,11 @@ use crate::sources::kubernetes::Regarding;
 /// depend on it.
 pub(super) async fn write(
     kubernetes: &Kubernetes,
-    charge: &Charge,
+    spec: &ArchiveSpec,
     events: Vec<Event>,
     now: DateTime<Utc>,
 ) {
-    let Some(cluster) = charge.cluster.as_deref() else { return };
+    let Some(cluster) = spec.cluster.as_deref() else { return };
     for event in events {
         let new = NewEvent {
             namespace: cluster.id.namespace.clone(),

@@ -17,15 +17,15 @@ use crate::observation::Reading;
 use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
 use crate::publication::snapshot;
-use crate::service::charge::Charge;
+use crate::service::archive_spec::ArchiveSpec;
 use crate::service::watched::Watched;
 use crate::sources::kubernetes::Discovered;
 use crate::sources::kubernetes::Discovery;
 use crate::sources::kubernetes::Kubernetes;
 use crate::sources::kubernetes::StoreCredentials;
 use crate::sources::kubernetes::UnparsableObject;
-use crate::sources::s3::CredentialSource;
-use crate::sources::stores::Stores;
+use crate::sources::store::opening::Stores;
+use crate::sources::store::s3::CredentialSource;
 
 /// The archives of the configuration and the clusters of Kubernetes, each under its name.
 pub struct Fleet {
@@ -94,10 +94,10 @@ impl Fleet {
     }
 
     /// Whether Kubernetes could be asked; `None` where it is not.
-    pub fn discovery(&self) -> Option<snapshot::Discovery> {
+    pub fn discovery(&self) -> Option<snapshot::DiscoveryState> {
         self.discovery.as_ref().map(|reading| match reading {
-            Ok(()) => snapshot::Discovery::Up,
-            Err(unreadable) => snapshot::Discovery::Down(unreadable.to_string()),
+            Ok(()) => snapshot::DiscoveryState::Up,
+            Err(unreadable) => snapshot::DiscoveryState::Down(unreadable.to_string()),
         })
     }
 
@@ -107,8 +107,8 @@ impl Fleet {
         let Some(kubernetes) = self.kubernetes.clone() else {
             // The configuration is read once.
             if self.watched.is_empty() {
-                let charges = self.join(Vec::new());
-                self.replace(charges);
+                let specs = self.join(Vec::new());
+                self.replace(specs);
             }
             return;
         };
@@ -123,34 +123,34 @@ impl Fleet {
         source: impl Fn(&StoreCredentials) -> Option<CredentialSource>,
     ) {
         let Discovery { clusters, unread, unparsable } = found;
-        let mut charges = match clusters {
+        let mut specs = match clusters {
             Ok(clusters) => {
-                let charge = |it: Discovered| {
+                let spec = |it: Discovered| {
                     let credentials = source(&it.credentials);
-                    Charge::discovered(it, credentials).held_to(&self.flags)
+                    ArchiveSpec::discovered(it, credentials).held_to(&self.flags)
                 };
                 self.discovery = Some(unread.first().map_or(Ok(()), |it| Err(it.clone())));
-                clusters.into_iter().map(charge).collect()
+                clusters.into_iter().map(spec).collect()
             }
             Err(unreadable) => {
-                let charges = self.last_known(&unreadable);
+                let specs = self.last_known(&unreadable);
                 self.discovery = Some(Err(unreadable));
-                charges
+                specs
             }
         };
-        charges.extend(unparsable.iter().filter_map(|object| self.unparsed(object)));
-        let charges = self.join(charges);
-        self.replace(charges);
+        specs.extend(unparsable.iter().filter_map(|object| self.unparsed(object)));
+        let specs = self.join(specs);
+        self.replace(specs);
     }
 
     /// What Kubernetes showed last, with nothing taken for known that it should tell now.
-    fn last_known(&self, unreadable: &Unreadable) -> Vec<Charge> {
-        let known = self.watched.iter().map(Watched::charge);
+    fn last_known(&self, unreadable: &Unreadable) -> Vec<ArchiveSpec> {
+        let known = self.watched.iter().map(Watched::spec);
         known.filter(|it| it.cluster.is_some()).map(|it| it.unread(unreadable)).collect()
     }
 
     /// A cluster that cannot be understood is there all the same.
-    fn unparsed(&self, object: &UnparsableObject) -> Option<Charge> {
+    fn unparsed(&self, object: &UnparsableObject) -> Option<ArchiveSpec> {
         let id = ClusterId { namespace: object.namespace.clone(), name: object.name.clone() };
         let unreadable = Unreadable {
             what: format!("read {} {id}", object.kind),
@@ -160,36 +160,36 @@ impl Fleet {
         if object.kind != "Cluster" {
             return None;
         }
-        let mut known = self.watched.iter().map(Watched::charge);
-        let is_it = |charge: &&Charge| charge.cluster.as_ref().is_some_and(|it| it.id == id);
-        let known = known.find(is_it).map(|charge| charge.unread(&unreadable));
-        Some(known.unwrap_or_else(|| Charge::unreadable(id, unreadable, self.defaults)))
+        let mut known = self.watched.iter().map(Watched::spec);
+        let is_it = |spec: &&ArchiveSpec| spec.cluster.as_ref().is_some_and(|it| it.id == id);
+        let known = known.find(is_it).map(|spec| spec.unread(&unreadable));
+        Some(known.unwrap_or_else(|| ArchiveSpec::unreadable(id, unreadable, self.defaults)))
     }
 
-    fn join(&self, found: Vec<Charge>) -> Vec<Charge> {
-        let mut found: BTreeMap<ArchiveId, Charge> =
-            found.into_iter().map(|charge| (charge.id.clone(), charge)).collect();
-        let configured = self.configured.iter().cloned().map(Charge::from);
-        let mut charges: Vec<Charge> = configured
-            .map(|charge| match found.remove(&charge.id) {
-                Some(known) => charge.joined(known),
-                None => charge,
+    fn join(&self, found: Vec<ArchiveSpec>) -> Vec<ArchiveSpec> {
+        let mut found: BTreeMap<ArchiveId, ArchiveSpec> =
+            found.into_iter().map(|spec| (spec.id.clone(), spec)).collect();
+        let configured = self.configured.iter().cloned().map(ArchiveSpec::from);
+        let mut specs: Vec<ArchiveSpec> = configured
+            .map(|spec| match found.remove(&spec.id) {
+                Some(known) => spec.joined(known),
+                None => spec,
             })
             .collect();
-        charges.extend(found.into_values());
-        charges
+        specs.extend(found.into_values());
+        specs
     }
 
-    fn replace(&mut self, charges: Vec<Charge>) {
+    fn replace(&mut self, specs: Vec<ArchiveSpec>) {
         let mut known: BTreeMap<ArchiveId, Watched> =
-            self.watched.drain(..).map(|it| (it.charge().id.clone(), it)).collect();
-        for charge in charges {
-            let watched = match known.remove(&charge.id) {
+            self.watched.drain(..).map(|it| (it.spec().id.clone(), it)).collect();
+        for spec in specs {
+            let watched = match known.remove(&spec.id) {
                 Some(watched) => {
-                    let charge = charge.where_it_was(watched.charge());
-                    watched.updated(charge, &self.stores)
+                    let spec = spec.where_it_was(watched.spec());
+                    watched.updated(spec, &self.stores)
                 }
-                None => Watched::new(charge, &self.stores)
+                None => Watched::new(spec, &self.stores)
                     .checked_every(self.check_interval)
                     .polled(self.polling),
             };
@@ -215,7 +215,7 @@ mod tests {
     use crate::observation::cluster::ObservedCluster;
     use crate::service::clock;
     use crate::service::own_metrics::OwnMetrics;
-    use crate::sources::s3::S3Clients;
+    use crate::sources::store::s3::S3Clients;
 
     /// A cluster whose archive is an empty directory.
     fn discovered(name: &str, folder: &TempDir) -> Discovered {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     fn names(fleet: &mut Fleet) -> Vec<String> {
-        fleet.watched().iter().map(|it| it.charge().id.cluster.clone()).collect()
+        fleet.watched().iter().map(|it| it.spec().id.cluster.clone()).collect()
     }
 
     fn shown(clusters: Vec<Discovered>) -> Discovery {
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(names(&mut fleet), ["one", "two"]);
         take(&mut fleet, shown(vec![discovered("two", &folder)]));
         assert_eq!(names(&mut fleet), ["two"]);
-        assert_eq!(fleet.discovery(), Some(snapshot::Discovery::Up));
+        assert_eq!(fleet.discovery(), Some(snapshot::DiscoveryState::Up));
     }
 
     #[tokio::test]
@@ -306,7 +306,7 @@ mod tests {
         fleet.watched()[0].check(Duration::ZERO).await;
         take(&mut fleet, down());
         assert_eq!(names(&mut fleet), ["one"]);
-        assert!(matches!(fleet.discovery(), Some(snapshot::Discovery::Down(_))));
+        assert!(matches!(fleet.discovery(), Some(snapshot::DiscoveryState::Down(_))));
         let assessment = fleet.watched()[0].check(Duration::ZERO).await;
         let codes: Vec<FindingCode> = assessment.findings.iter().map(|it| it.code()).collect();
         assert_eq!(codes, [FindingCode::ArchiveEmpty, FindingCode::KubernetesUnreadable]);
@@ -328,13 +328,13 @@ mod tests {
         let mut fleet = fleet(vec![configured]);
         let retention_policy = RetentionPolicy::parse("30d");
         take(&mut fleet, shown(vec![Discovered { retention_policy, ..found }]));
-        let charge = fleet.watched()[0].charge();
-        assert_eq!(charge.address, Some(address));
-        assert!(charge.cluster.is_some() && charge.retention_policy.is_some());
+        let spec = fleet.watched()[0].spec();
+        assert_eq!(spec.address, Some(address));
+        assert!(spec.cluster.is_some() && spec.retention_policy.is_some());
         // Its cluster is deleted; the bucket outlives it.
         take(&mut fleet, shown(Vec::new()));
         assert_eq!(names(&mut fleet), ["one"]);
-        assert!(fleet.watched()[0].charge().cluster.is_none());
+        assert!(fleet.watched()[0].spec().cluster.is_none());
     }
 
     #[tokio::test]

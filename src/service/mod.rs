@@ -1,8 +1,8 @@
 //! The long-running shell: starts and stops everything, and drives the cycle.
 
 mod agenda;
+pub mod archive_spec;
 pub mod build;
-pub mod charge;
 pub mod check;
 mod check_log;
 pub mod clock;

@@ -10,7 +10,7 @@ use prometheus::Registry;
 use prometheus::process_collector::ProcessCollector;
 
 use crate::service::spending::Spending;
-use crate::sources::requests::Requests;
+use crate::sources::store::requests::Requests;
 
 #[derive(Clone, Debug)]
 pub struct OwnMetrics {

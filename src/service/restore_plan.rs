@@ -26,7 +26,7 @@ pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
     let mut selection = Selection::of(config.chosen).await?;
     let archives = &mut selection.archives;
     if archives.len() > 1 {
-        let names: Vec<String> = archives.iter().map(|it| it.charge().id.to_string()).collect();
+        let names: Vec<String> = archives.iter().map(|it| it.spec().id.to_string()).collect();
         return Err(ConfigError::late("restore-plan", ONE_ARCHIVE, names.join(", ")).into());
     }
     let archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;

@@ -21,8 +21,8 @@ use crate::service::http::Published;
 use crate::service::own_metrics::OwnMetrics;
 use crate::service::shutdown::Shutdown;
 use crate::sources::kubernetes::Kubernetes;
-use crate::sources::s3::S3Clients;
-use crate::sources::stores::Stores;
+use crate::sources::store::opening::Stores;
+use crate::sources::store::s3::S3Clients;
 
 /// Watches all archives until a signal asks to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {

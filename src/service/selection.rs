@@ -9,19 +9,19 @@ use anyhow::anyhow;
 use crate::config::ChosenArchives;
 use crate::config::ConfigError;
 use crate::domain::cluster::ClusterId;
-use crate::publication::snapshot::Discovery;
+use crate::publication::snapshot::DiscoveryState;
 use crate::service::clock;
 use crate::service::fleet::Fleet;
 use crate::service::own_metrics::OwnMetrics;
 use crate::service::watched::Watched;
 use crate::sources::kubernetes::Kubernetes;
-use crate::sources::s3::S3Clients;
-use crate::sources::stores::Stores;
+use crate::sources::store::opening::Stores;
+use crate::sources::store::s3::S3Clients;
 
 /// What was chosen, ready to be read.
 pub(super) struct Selection {
     pub(super) archives: Vec<Watched>,
-    pub(super) discovery: Option<Discovery>,
+    pub(super) discovery: Option<DiscoveryState>,
     /// Keys in Secrets are read through it for as long as archives are.
     _kubernetes: Option<Arc<Kubernetes>>,
 }
@@ -48,7 +48,7 @@ impl Selection {
         let mut archives = fleet.into_watched();
         if let Some(cluster) = &chosen.cluster {
             archives.retain(|watched| {
-                let id = &watched.charge().id;
+                let id = &watched.spec().id;
                 (&id.namespace, &id.cluster) == (&cluster.namespace, &cluster.name)
             });
         }
@@ -59,16 +59,18 @@ impl Selection {
     }
 }
 
-fn absence(discovery: Option<Discovery>, cluster: Option<ClusterId>) -> anyhow::Error {
+fn absence(discovery: Option<DiscoveryState>, cluster: Option<ClusterId>) -> anyhow::Error {
     match (discovery, cluster) {
         (None, _) => ConfigError::without_archives().into(),
-        (Some(Discovery::Down(why)), _) => anyhow!("nothing to look at: {why}"),
-        (Some(Discovery::Up), Some(cluster)) => ConfigError::late(
+        (Some(DiscoveryState::Down(why)), _) => anyhow!("nothing to look at: {why}"),
+        (Some(DiscoveryState::Up), Some(cluster)) => ConfigError::late(
             "--namespace --cluster",
             "a cluster of the configuration or of Kubernetes",
             format!("{:?}", cluster.to_string()),
         )
         .into(),
-        (Some(Discovery::Up), None) => anyhow!("there is no CloudNativePG cluster in Kubernetes"),
+        (Some(DiscoveryState::Up), None) => {
+            anyhow!("there is no CloudNativePG cluster in Kubernetes")
+        }
     }
 }

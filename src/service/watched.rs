@@ -35,18 +35,18 @@ use crate::publication::snapshot::store_name;
 use crate::service::agenda::Agenda;
 use crate::service::agenda::Signs;
 use crate::service::agenda::would_backup_help;
-use crate::service::charge::Charge;
+use crate::service::archive_spec::ArchiveSpec;
 use crate::service::check_log::log_check;
 use crate::service::clock;
-use crate::sources::collect::Collector;
-use crate::sources::collect::Listing;
+use crate::sources::archive::Collector;
+use crate::sources::archive::Listing;
 use crate::sources::limits;
-use crate::sources::object_store::ObjectStore;
-use crate::sources::stores::Stores;
+use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::opening::Stores;
 
 /// An archive, what it is held to, and what is known of it.
 pub struct Watched {
-    charge: Charge,
+    spec: ArchiveSpec,
     subject: Subject,
     /// `None` for a cluster that has no archive.
     reader: Option<Reader>,
@@ -75,28 +75,28 @@ const PROBE_ROUNDS_MAX: usize = 40;
 const AWAITED_BEYOND_GRACE: TimeDelta = TimeDelta::minutes(5);
 
 impl Watched {
-    pub fn new(charge: impl Into<Charge>, stores: &Stores) -> Self {
-        let charge = charge.into();
-        let store = charge.address.as_ref().map(|address| match &charge.credentials {
+    pub fn new(spec: impl Into<ArchiveSpec>, stores: &Stores) -> Self {
+        let spec = spec.into();
+        let store = spec.address.as_ref().map(|address| match &spec.credentials {
             Some(credentials) => stores.open_with(address, credentials),
             None => stores.open(address),
         });
-        Self::opened(charge, store)
+        Self::opened(spec, store)
     }
 
     /// The same, with a store that was opened already.
-    pub fn of_store(charge: impl Into<Charge>, store: Arc<dyn ObjectStore>) -> Self {
-        Self::opened(charge.into(), Some(store))
+    pub fn of_store(spec: impl Into<ArchiveSpec>, store: Arc<dyn ObjectStore>) -> Self {
+        Self::opened(spec.into(), Some(store))
     }
 
-    fn opened(charge: Charge, store: Option<Arc<dyn ObjectStore>>) -> Self {
-        let subject = charge.subject();
-        let reader = charge.address.as_ref().zip(store).map(|(address, store)| Reader {
+    fn opened(spec: ArchiveSpec, store: Option<Arc<dyn ObjectStore>>) -> Self {
+        let subject = spec.subject();
+        let reader = spec.address.as_ref().zip(store).map(|(address, store)| Reader {
             collector: Collector::new(store, address.folder()),
             agenda: Agenda::new(Polling::List, address),
         });
         Self {
-            charge,
+            spec,
             subject,
             reader,
             polling: Polling::List,
@@ -117,7 +117,7 @@ impl Watched {
     #[must_use]
     pub fn polled(mut self, polling: Polling) -> Self {
         self.polling = polling;
-        if let (Some(reader), Some(address)) = (&mut self.reader, &self.charge.address) {
+        if let (Some(reader), Some(address)) = (&mut self.reader, &self.spec.address) {
             let polling = match address.store {
                 StoreAddress::S3 { .. } => polling,
                 StoreAddress::Directory(_) => Polling::List,
@@ -130,16 +130,16 @@ impl Watched {
     /// Takes over what is said of the archive now. What was read stays, unless it was another
     /// archive or another key to it.
     #[must_use]
-    pub fn updated(self, charge: Charge, stores: &Stores) -> Self {
-        if self.charge.address == charge.address && self.charge.credentials == charge.credentials {
-            return Self { charge, ..self };
+    pub fn updated(self, spec: ArchiveSpec, stores: &Stores) -> Self {
+        if self.spec.address == spec.address && self.spec.credentials == spec.credentials {
+            return Self { spec, ..self };
         }
         let (polling, check_interval) = (self.polling, self.check_interval);
-        Self { check_interval, ..Self::new(charge, stores) }.polled(polling)
+        Self { check_interval, ..Self::new(spec, stores) }.polled(polling)
     }
 
-    pub const fn charge(&self) -> &Charge {
-        &self.charge
+    pub const fn spec(&self) -> &ArchiveSpec {
+        &self.spec
     }
 
     /// Reads and judges the archive, completely if the last complete listing is that long ago.
@@ -175,7 +175,7 @@ impl Watched {
     /// What to publish; `None` before the first check.
     pub fn published(&self) -> Option<(WatchedArchive, Option<StoreState>)> {
         let assessment = Arc::clone(self.latest.as_ref()?);
-        let address = self.charge.address.as_ref();
+        let address = self.spec.address.as_ref();
         let object_store = address.map(|address| store_name(&address.store));
         let is_up = is_answering(assessment.unreadable);
         let state = object_store.clone().map(|name| StoreState { name, is_up });
@@ -202,7 +202,7 @@ impl Watched {
     ) -> Listing {
         let Some(Reader { collector, agenda }) = &self.reader else { return Listing::Complete };
         let latest = self.latest.as_deref();
-        let cluster = self.charge.cluster.as_deref();
+        let cluster = self.spec.cluster.as_deref();
         agenda.next(complete_every, signs(collector, latest, cluster, expected, now))
     }
 
@@ -212,7 +212,7 @@ impl Watched {
         expected: &Expectations,
         now: DateTime<Utc>,
     ) -> Assessment {
-        let cluster = self.charge.cluster.clone();
+        let cluster = self.spec.cluster.clone();
         let Some(Reader { collector, .. }) = &mut self.reader else {
             return self.without_archive(expected, now);
         };
@@ -235,7 +235,7 @@ impl Watched {
     }
 
     fn without_archive(&self, expected: &Expectations, now: DateTime<Utc>) -> Assessment {
-        match self.charge.cluster.as_deref() {
+        match self.spec.cluster.as_deref() {
             Some(cluster) => assess_without_archive(&self.subject, cluster, expected, now),
             // Only Kubernetes knows clusters without an archive.
             None => self.unread("it has no address".to_owned(), expected, now),
@@ -246,7 +246,7 @@ impl Watched {
         let what = "read the archive".to_owned();
         let unreadable = Unreadable { what, why, reason: UnreadableReason::Timeout };
         let mut seen = Observation::unread_archive(now, unreadable);
-        seen.cluster.clone_from(&self.charge.cluster);
+        seen.cluster.clone_from(&self.spec.cluster);
         assess(&self.subject, &seen, expected, now)
     }
 
@@ -268,12 +268,12 @@ impl Watched {
     }
 
     fn expectations(&self, now: DateTime<Utc>) -> Expectations {
-        self.charge.expectations(self.check_interval, now)
+        self.spec.expectations(self.check_interval, now)
     }
 
     /// Whether somebody said how long an upload may take.
     pub const fn has_uploading_grace(&self) -> bool {
-        self.charge.expectations.uploading_grace.is_some()
+        self.spec.expectations.uploading_grace.is_some()
     }
 }
 

@@ -37,8 +37,8 @@ use crate::sources::kubernetes::feeds::Feeds;
 use crate::sources::kubernetes::secrets::Secrets;
 use crate::sources::kubernetes::secrets::StoreKeys;
 use crate::sources::limits;
-use crate::sources::s3::Asked;
-use crate::sources::s3::CredentialSource;
+use crate::sources::store::s3::Asked;
+use crate::sources::store::s3::CredentialSource;
 
 pub use events::NewEvent;
 pub use events::Posted;

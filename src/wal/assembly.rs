@@ -2,7 +2,7 @@
 
 use crate::domain::lsn::Lsn;
 use crate::wal::damage::RecordDamage;
-use crate::wal::fields::Fields;
+use crate::wal::fields::LittleEndian;
 use crate::wal::record::Record;
 use crate::wal::record::RecordHeader;
 use crate::wal::record::check_length;
@@ -88,7 +88,7 @@ impl Assembly {
     }
 
     fn complete_length(&mut self) -> Result<Completed, RecordDamage> {
-        let length = Fields(&self.head).u32().unwrap_or_default();
+        let length = LittleEndian(&self.head).u32().unwrap_or_default();
         if length == 0 {
             return Ok(Completed::Zeros);
         }

@@ -2,9 +2,9 @@
 
 /// The bytes of a structure that have not been read yet.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(super) struct LittleEndian<'a>(pub(super) &'a [u8]);
 
-impl Fields<'_> {
+impl LittleEndian<'_> {
     #[inline]
     pub(super) fn u8(&mut self) -> Option<u8> {
         self.take().map(u8::from_le_bytes)

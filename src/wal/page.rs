@@ -5,7 +5,7 @@ use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
 use crate::wal::damage::HeaderDamage;
 use crate::wal::damage::RecordDamage;
-use crate::wal::fields::Fields;
+use crate::wal::fields::LittleEndian;
 use crate::wal::version::Version;
 
 /// What the first page of a segment says about the whole of it (`XLogLongPageHeaderData`).
@@ -50,7 +50,7 @@ impl SegmentHeader {
     /// Reads the first bytes of a segment.
     pub fn parse(segment: &[u8]) -> Result<Self, HeaderDamage> {
         let too_short = || HeaderDamage::TooShort(segment.len());
-        let mut fields = Fields(segment);
+        let mut fields = LittleEndian(segment);
         let page = PageHeader::parse(&mut fields).ok_or_else(too_short)?;
         let version =
             Version::of_magic(page.magic).ok_or(HeaderDamage::UnknownMagic(page.magic))?;
@@ -87,7 +87,7 @@ impl SegmentHeader {
 }
 
 impl PageHeader {
-    pub(super) fn parse(fields: &mut Fields<'_>) -> Option<Self> {
+    pub(super) fn parse(fields: &mut LittleEndian<'_>) -> Option<Self> {
         let header = Self {
             magic: fields.u16()?,
             flags: fields.u16()?,

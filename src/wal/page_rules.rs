@@ -5,7 +5,7 @@ use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
 use crate::wal::damage::HeaderDamage;
-use crate::wal::fields::Fields;
+use crate::wal::fields::LittleEndian;
 use crate::wal::page::LONG_HEADER;
 use crate::wal::page::PageHeader;
 use crate::wal::page::SegmentHeader;
@@ -42,8 +42,8 @@ impl PageRules {
         header: &[u8],
         at: Option<Lsn>,
     ) -> Result<PageHeader, HeaderDamage> {
-        let page =
-            PageHeader::parse(&mut Fields(header)).ok_or(HeaderDamage::TooShort(header.len()))?;
+        let page = PageHeader::parse(&mut LittleEndian(header))
+            .ok_or(HeaderDamage::TooShort(header.len()))?;
         if let Some(expected) = self.first.map(|first| first.version.magic)
             && page.magic != expected
         {

@@ -5,7 +5,7 @@
 
 use crate::domain::lsn::Lsn;
 use crate::wal::damage::RecordDamage;
-use crate::wal::fields::Fields;
+use crate::wal::fields::LittleEndian;
 
 /// A complete record whose checksum is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl RecordHeader {
 
     #[inline]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut fields = Fields(bytes);
+        let mut fields = LittleEndian(bytes);
         let length = fields.u32()?;
         let transaction_id = fields.u32()?;
         let previous = Lsn::new(fields.u64()?);
@@ -103,7 +103,7 @@ impl Record<'_> {
 }
 
 pub(super) fn main_data(head: &[u8]) -> Option<&[u8]> {
-    let mut fields = Fields(head);
+    let mut fields = LittleEndian(head);
     fields.skip(RecordHeader::BYTES)?;
     loop {
         match fields.u8()? {
@@ -144,7 +144,7 @@ pub(super) fn check_overwritten(
     head: &[u8],
     expected: Lsn,
 ) -> Result<(), RecordDamage> {
-    let named = main_data(head).and_then(|data| Fields(data).u64()).map(Lsn::new);
+    let named = main_data(head).and_then(|data| LittleEndian(data).u64()).map(Lsn::new);
     match named {
         Some(found) if header.is_overwrite_contrecord() && found != expected => {
             Err(RecordDamage::OtherOverwritten { found, expected })

@@ -3,7 +3,7 @@
 
 use crate::domain::lsn::Lsn;
 use crate::domain::timeline::TimelineId;
-use crate::wal::fields::Fields;
+use crate::wal::fields::LittleEndian;
 use crate::wal::page::SegmentHeader;
 use crate::wal::page_rules::SegmentIdentity;
 use crate::wal::reader::Ending;
@@ -123,7 +123,7 @@ impl BackupEnd {
         if !record.header.is_backup_end() {
             return None;
         }
-        let begin = Lsn::new(Fields(record.main_data()?).u64()?);
+        let begin = Lsn::new(LittleEndian(record.main_data()?).u64()?);
         Some(Self { lsn: record.start, begin })
     }
 }

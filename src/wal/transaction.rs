@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::domain::lsn::Lsn;
-use crate::wal::fields::Fields;
+use crate::wal::fields::LittleEndian;
 use crate::wal::record::Record;
 
 /// A commit or an abort that the log holds completely.
@@ -46,7 +46,7 @@ impl TransactionEnd {
             ABORT | ABORT_PREPARED => Outcome::Aborted,
             _ => return None,
         };
-        let ended_at = time(Fields(record.main_data()?).i64()?)?;
+        let ended_at = time(LittleEndian(record.main_data()?).i64()?)?;
         Some(Self { lsn: record.start, ended_at, outcome })
     }
 }

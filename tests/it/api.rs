@@ -8,7 +8,7 @@ use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::WalStretch;
 use cnpg_backup_verifier::assessment::restore_plan::Target;
 use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
-use cnpg_backup_verifier::publication::snapshot::Discovery;
+use cnpg_backup_verifier::publication::snapshot::DiscoveryState;
 use cnpg_backup_verifier::publication::status_json;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::samples;
 
 #[test]
 fn every_field_of_the_status_document_is_described() {
-    let fleet = samples::fleet(samples::KINDS).discovered(Some(Discovery::Up));
+    let fleet = samples::fleet(samples::KINDS).discovered(Some(DiscoveryState::Up));
     let text = status_json::render(&fleet).unwrap();
     let mut found = BTreeSet::new();
     collect(&serde_json::from_str(&text).unwrap(), "", &mut found);

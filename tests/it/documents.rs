@@ -18,8 +18,8 @@ use cnpg_backup_verifier::cli::Command;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::publication::metrics::families;
 use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
-use cnpg_backup_verifier::sources::object_store::StoreErrorKind;
-use cnpg_backup_verifier::sources::requests::Operation;
+use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::store::requests::Operation;
 use prometheus::proto::MetricType;
 
 /// Kind and labels of a metric, by its name.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::service::watched::Watched;
-use cnpg_backup_verifier::sources::failing::Failing;
-use cnpg_backup_verifier::sources::memory::MemoryStore;
-use cnpg_backup_verifier::sources::object_store::StoreError;
-use cnpg_backup_verifier::sources::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::store::failing::Failing;
+use cnpg_backup_verifier::sources::store::memory::MemoryStore;
+use cnpg_backup_verifier::sources::store::object_store::StoreError;
+use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
 
 use crate::made_archive::MadeArchive;
 use crate::scene::codes;

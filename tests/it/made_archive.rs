@@ -22,7 +22,7 @@ use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::service::clock;
-use cnpg_backup_verifier::sources::memory::MemoryStore;
+use cnpg_backup_verifier::sources::store::memory::MemoryStore;
 use test_servers::s3::S3Server;
 
 pub(crate) const BUCKET: &str = "backups";

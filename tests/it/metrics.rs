@@ -7,7 +7,7 @@ use cnpg_backup_verifier::publication::metrics::Build;
 use cnpg_backup_verifier::publication::metrics::Format;
 use cnpg_backup_verifier::publication::metrics::RenderedMetrics;
 use cnpg_backup_verifier::publication::metrics::families;
-use cnpg_backup_verifier::publication::snapshot::Discovery;
+use cnpg_backup_verifier::publication::snapshot::DiscoveryState;
 use cnpg_backup_verifier::service::health::Health;
 use cnpg_backup_verifier::service::http::Published;
 use cnpg_backup_verifier::service::http::router;
@@ -57,7 +57,7 @@ async fn prometheus_reads_every_family_as_open_metrics() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = listener.local_addr().unwrap().to_string();
     let (_stop, shutdown) = Shutdown::channel();
-    let fleet = samples::fleet(samples::KINDS).discovered(Some(Discovery::Up));
+    let fleet = samples::fleet(samples::KINDS).discovered(Some(DiscoveryState::Up));
     let snapshot = Arc::new(fleet);
     let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
     let health = Health::new(Duration::from_secs(60), shutdown);

@@ -12,7 +12,7 @@ use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::run::run_until;
 use cnpg_backup_verifier::service::shutdown::Shutdown;
-use cnpg_backup_verifier::sources::requests::Operation as Counted;
+use cnpg_backup_verifier::sources::store::requests::Operation as Counted;
 use test_servers::http;
 use test_servers::process::wait_until;
 use test_servers::s3::Operation;

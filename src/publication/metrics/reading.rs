@@ -17,7 +17,7 @@ use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
 use crate::publication::metrics::writer::Fleet;
 use crate::publication::metrics::writer::Samples;
-use crate::publication::snapshot::Discovery;
+use crate::publication::snapshot::DiscoveryState;
 use crate::publication::snapshot::WatchedArchive;
 use crate::publication::span::newest_span;
 
@@ -31,7 +31,7 @@ pub(super) fn archives(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
 }
 
 pub(super) fn kubernetes_up(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
-    samples.maybe(fleet.snapshot.discovery.as_ref().map(|it| *it == Discovery::Up));
+    samples.maybe(fleet.snapshot.discovery.as_ref().map(|it| *it == DiscoveryState::Up));
 }
 
 pub(super) fn object_store_up(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {

@@ -4,7 +4,7 @@ use crate::assessment::Assessment;
 use crate::domain::archive_id::ArchiveId;
 use crate::publication::page::ARCHIVE_PATH;
 use crate::publication::page::ARCHIVES_PATH;
-use crate::publication::page::Fields;
+use crate::publication::page::FormFields;
 use crate::publication::page::words::encoded;
 
 /// Which archives are shown together: those of one cluster, or those of one full name.
@@ -16,7 +16,7 @@ pub enum Archives {
 
 impl Archives {
     /// What is not said is empty, as it is in an archive that was named by its address alone.
-    pub fn named(fields: &Fields) -> Self {
+    pub fn named(fields: &FormFields) -> Self {
         let field = |name| fields.get(name).cloned().unwrap_or_default();
         Self::Named(ArchiveId {
             namespace: field("namespace"),

@@ -17,7 +17,7 @@ use crate::publication::page::archive::Place;
 use crate::publication::page::question::Asked;
 use crate::publication::page::question::MOMENT_FORMAT;
 use crate::publication::page::question::Question;
-use crate::publication::page::standing::Entry;
+use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::plain_time;
 use crate::publication::page::words::time;
@@ -29,7 +29,7 @@ use crate::publication::wording::rfc3339;
 /// `id` is unique on the page.
 pub(super) fn restore(
     context: &Context<'_>,
-    entry: &Entry<'_>,
+    entry: &OverviewEntry<'_>,
     place: Place,
     asked: &Asked,
     id: &str,
@@ -105,7 +105,7 @@ fn suggestion(assessment: &Assessment) -> String {
 
 fn answer(
     context: &Context<'_>,
-    entry: &Entry<'_>,
+    entry: &OverviewEntry<'_>,
     target: Target,
     address: &Address,
     level: u8,

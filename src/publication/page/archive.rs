@@ -6,7 +6,7 @@ use maud::html;
 use crate::assessment::verdict::Verdict;
 use crate::publication::page::Archives;
 use crate::publication::page::Context;
-use crate::publication::page::Fields;
+use crate::publication::page::FormFields;
 use crate::publication::page::Page;
 use crate::publication::page::answer;
 use crate::publication::page::chart::Chart;
@@ -18,7 +18,7 @@ use crate::publication::page::question::Question;
 use crate::publication::page::shell::Refresh;
 use crate::publication::page::shell::Sheet;
 use crate::publication::page::shell::write;
-use crate::publication::page::standing::Entry;
+use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::standing::sorted;
 use crate::publication::page::tables;
 use crate::publication::page::words::badge;
@@ -42,7 +42,7 @@ pub(super) struct Place {
 }
 
 /// Understands `at`, `to`, `archive` and `refresh`. `None` if no such archive is watched.
-pub fn archives(context: &Context<'_>, shown: &Archives, fields: &Fields) -> Option<Page> {
+pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) -> Option<Page> {
     let watched = context.snapshot.archives.iter();
     let entries = sorted(watched.filter(|it| shown.holds(&it.assessment)), context.now);
     let asked = Asked::parse(fields);
@@ -72,7 +72,7 @@ pub fn archives(context: &Context<'_>, shown: &Archives, fields: &Fields) -> Opt
 
 pub(super) fn article(
     context: &Context<'_>,
-    entry: &Entry<'_>,
+    entry: &OverviewEntry<'_>,
     place: Place,
     asked: &Asked,
 ) -> Markup {
@@ -103,7 +103,7 @@ pub(super) fn article(
     }
 }
 
-fn standing(context: &Context<'_>, entry: &Entry<'_>) -> Markup {
+fn standing(context: &Context<'_>, entry: &OverviewEntry<'_>) -> Markup {
     let assessment = entry.assessment;
     html! {
         p.lead {
@@ -129,7 +129,7 @@ fn standing(context: &Context<'_>, entry: &Entry<'_>) -> Markup {
     }
 }
 
-fn window(context: &Context<'_>, entry: &Entry<'_>, level: u8, id: &str) -> Markup {
+fn window(context: &Context<'_>, entry: &OverviewEntry<'_>, level: u8, id: &str) -> Markup {
     let words = if entry.is_old() {
         "What could be restored when it was read last"
     } else {

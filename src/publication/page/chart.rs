@@ -11,7 +11,7 @@ use crate::assessment::RecoveryWindow;
 use crate::assessment::WalStretch;
 use crate::domain::segment::SegmentName;
 use crate::domain::timeline::TimelineId;
-use crate::publication::page::standing::Entry;
+use crate::publication::page::standing::OverviewEntry;
 use crate::publication::span::reachable_spans;
 
 /// Everything is between `first_at` and `last_at`, but for what is said to lie before.
@@ -21,9 +21,9 @@ pub(super) struct Chart {
     /// Now.
     pub(super) last_at: DateTime<Utc>,
     /// Oldest first.
-    pub(super) reachable: Vec<Stretch>,
+    pub(super) reachable: Vec<Bar>,
     /// Between them, and behind them where the newest state cannot be reached.
-    pub(super) lost: Vec<Stretch>,
+    pub(super) lost: Vec<Bar>,
     /// Nobody has read the archive since.
     pub(super) unread_since: Option<DateTime<Utc>>,
     pub(super) backups: Vec<Tick>,
@@ -33,7 +33,7 @@ pub(super) struct Chart {
 
 /// Moments, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct Bar {
     pub(super) first_at: DateTime<Utc>,
     pub(super) last_at: DateTime<Utc>,
 }
@@ -50,7 +50,7 @@ pub(super) struct Tick {
 pub(super) struct Switch {
     pub(super) timeline: TimelineId,
     pub(super) first_segment: SegmentName,
-    pub(super) between: Stretch,
+    pub(super) between: Bar,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +62,11 @@ pub(super) struct RetentionTarget {
 
 impl Chart {
     /// `None` if nothing that has a time is known.
-    pub(super) fn new(entry: &Entry<'_>, now: DateTime<Utc>) -> Option<Self> {
+    pub(super) fn new(entry: &OverviewEntry<'_>, now: DateTime<Utc>) -> Option<Self> {
         let assessment = entry.assessment;
-        let reachable: Vec<Stretch> = reachable_spans(&assessment.windows)
+        let reachable: Vec<Bar> = reachable_spans(&assessment.windows)
             .iter()
-            .map(|span| Stretch { first_at: span.first_at, last_at: span.last.at })
+            .map(|span| Bar { first_at: span.first_at, last_at: span.last.at })
             .collect();
         let backups: Vec<Tick> = assessment.backups.iter().filter_map(Tick::new).collect();
         let oldest = reachable.iter().map(|span| span.first_at);
@@ -131,11 +131,11 @@ fn begin(
     }
 }
 
-fn lost(assessment: &Assessment, reachable: &[Stretch], oldest: DateTime<Utc>) -> Vec<Stretch> {
-    let mut lost: Vec<Stretch> = reachable
+fn lost(assessment: &Assessment, reachable: &[Bar], oldest: DateTime<Utc>) -> Vec<Bar> {
+    let mut lost: Vec<Bar> = reachable
         .windows(2)
         .filter_map(|pair| match pair {
-            [before, after] => Some(Stretch { first_at: before.last_at, last_at: after.first_at }),
+            [before, after] => Some(Bar { first_at: before.last_at, last_at: after.first_at }),
             _ => None,
         })
         .collect();
@@ -143,7 +143,7 @@ fn lost(assessment: &Assessment, reachable: &[Stretch], oldest: DateTime<Utc>) -
     if let (Some(false), Some(last_at)) = (assessment.latest_recoverable, newest) {
         let first_at = reachable.iter().map(|span| span.last_at).max().unwrap_or(oldest);
         if first_at < last_at {
-            lost.push(Stretch { first_at, last_at });
+            lost.push(Bar { first_at, last_at });
         }
     }
     lost
@@ -175,7 +175,7 @@ fn between(
     window: &RecoveryWindow,
     before: &WalStretch,
     after: &WalStretch,
-) -> Option<Stretch> {
+) -> Option<Bar> {
     let holds = |stretch: &WalStretch, segment: SegmentName| {
         stretch.first <= segment && segment <= stretch.last
     };
@@ -191,7 +191,7 @@ fn between(
     };
     let first_at = of(before).max()?;
     let last_at = of(after).filter(|at| first_at <= *at).min()?;
-    Some(Stretch { first_at, last_at })
+    Some(Bar { first_at, last_at })
 }
 
 #[cfg(test)]
@@ -200,14 +200,14 @@ mod tests {
     use crate::publication::samples;
 
     fn chart(assessment: &Assessment, now: DateTime<Utc>) -> Chart {
-        Chart::new(&Entry::new(assessment, now), now).unwrap()
+        Chart::new(&OverviewEntry::new(assessment, now), now).unwrap()
     }
 
     #[test]
     fn nothing_is_drawn_of_what_nobody_knows() {
         for kind in [samples::NEVER_READ, samples::EMPTY] {
             let snapshot = samples::only(kind);
-            let entry = Entry::new(&snapshot.archives[0].assessment, snapshot.generated_at);
+            let entry = OverviewEntry::new(&snapshot.archives[0].assessment, snapshot.generated_at);
             assert_eq!(Chart::new(&entry, snapshot.generated_at), None);
         }
     }
@@ -217,7 +217,7 @@ mod tests {
         let snapshot = samples::only(samples::AT_RISK);
         let between = chart(&snapshot.archives[0].assessment, snapshot.generated_at);
         let [older, newer] = between.reachable.as_slice() else { panic!("{between:?}") };
-        let lost = Stretch { first_at: older.last_at, last_at: newer.first_at };
+        let lost = Bar { first_at: older.last_at, last_at: newer.first_at };
         assert_eq!(between.lost, [lost]);
 
         let snapshot = samples::only(samples::UNRECOVERABLE);

@@ -11,7 +11,7 @@ use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::duration;
 use crate::publication::cluster;
 use crate::publication::page::Context;
-use crate::publication::page::standing::Entry;
+use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::time;
 use crate::publication::span::newest_span;
@@ -23,7 +23,7 @@ struct Fact {
     value: Markup,
 }
 
-pub(super) fn facts(context: &Context<'_>, entry: &Entry<'_>, level: u8) -> Markup {
+pub(super) fn facts(context: &Context<'_>, entry: &OverviewEntry<'_>, level: u8) -> Markup {
     let title = if entry.is_old() { "Facts, as they were read last" } else { "Facts" };
     html! {
         section.facts {

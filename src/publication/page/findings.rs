@@ -9,7 +9,7 @@ use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::ArchiveId;
-use crate::publication::page::standing::Entry;
+use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::plain_time;
 use crate::publication::runbook;
@@ -22,7 +22,7 @@ const FINDINGS_MAX: usize = 12;
 /// The worst stand first; what follows waits until they are dealt with.
 const UNFOLDED_MAX: usize = 3;
 
-pub(super) fn findings(entry: &Entry<'_>, level: u8) -> Markup {
+pub(super) fn findings(entry: &OverviewEntry<'_>, level: u8) -> Markup {
     let assessment = entry.assessment;
     let rest = assessment.findings.len().saturating_sub(FINDINGS_MAX);
     html! {

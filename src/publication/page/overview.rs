@@ -8,23 +8,23 @@ use maud::html;
 use crate::assessment::Assessment;
 use crate::assessment::verdict::Verdict;
 use crate::publication::page::Context;
-use crate::publication::page::Fields;
+use crate::publication::page::FormFields;
 use crate::publication::page::Page;
 use crate::publication::page::address::Address;
 use crate::publication::page::archive::Place;
 use crate::publication::page::archive::article;
+use crate::publication::page::filter::OverviewFilter;
+use crate::publication::page::filter::Selected;
+use crate::publication::page::filter::WORDS_CHARACTERS_MAX;
 use crate::publication::page::question::Asked;
-use crate::publication::page::selection::Selected;
-use crate::publication::page::selection::Selection;
-use crate::publication::page::selection::WORDS_CHARACTERS_MAX;
 use crate::publication::page::shell::Refresh;
 use crate::publication::page::shell::Sheet;
 use crate::publication::page::shell::write;
-use crate::publication::page::standing::Entry;
+use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::standing::worst_first;
 use crate::publication::page::words::age;
 use crate::publication::page::words::badge;
-use crate::publication::snapshot::Discovery;
+use crate::publication::snapshot::DiscoveryState;
 use crate::publication::span::newest_span;
 use crate::publication::wording::ago;
 use crate::publication::wording::count;
@@ -34,13 +34,13 @@ use crate::publication::wording::title;
 const ARCHIVES_IN_FULL_MAX: usize = 5;
 
 /// Understands `q`, `verdict`, `page` and `refresh`.
-pub fn overview(context: &Context<'_>, fields: &Fields) -> Page {
+pub fn overview(context: &Context<'_>, fields: &FormFields) -> Page {
     let entries = worst_first(context.snapshot, context.now);
     let of_entries = Verdict::worst(entries.iter().map(|entry| entry.standing.verdict));
     // The snapshot's own takes into account what Kubernetes did not tell.
-    let is_blind = matches!(context.snapshot.discovery, Some(Discovery::Down(_)));
+    let is_blind = matches!(context.snapshot.discovery, Some(DiscoveryState::Down(_)));
     let verdict = if is_blind { of_entries.max(Verdict::Unknown) } else { of_entries };
-    let (selection, mut refusals) = Selection::parse(fields);
+    let (selection, mut refusals) = OverviewFilter::parse(fields);
     let is_in_full = entries.len() <= ARCHIVES_IN_FULL_MAX;
     let main = match entries.as_slice() {
         [] => nothing(context),
@@ -74,11 +74,11 @@ pub fn overview(context: &Context<'_>, fields: &Fields) -> Page {
 }
 
 /// Its form leads to the page of the archive, which gives the answer.
-fn in_full(context: &Context<'_>, entry: &Entry<'_>, level: u8, number: usize) -> Markup {
+fn in_full(context: &Context<'_>, entry: &OverviewEntry<'_>, level: u8, number: usize) -> Markup {
     let archive = &entry.assessment.archive;
     let same = context.snapshot.archives.iter().filter(|it| it.assessment.archive == *archive);
     let place = Place { level, is_only_one: same.count() == 1, number, is_target: false };
-    article(context, entry, place, &Asked::parse(&Fields::new()))
+    article(context, entry, place, &Asked::parse(&FormFields::new()))
 }
 
 fn nothing(context: &Context<'_>) -> Markup {
@@ -99,7 +99,7 @@ fn nothing(context: &Context<'_>) -> Markup {
     }
 }
 
-fn banner(verdict: Verdict, entries: &[Entry<'_>]) -> Markup {
+fn banner(verdict: Verdict, entries: &[OverviewEntry<'_>]) -> Markup {
     let many = entries.iter().filter(|entry| entry.standing.verdict == verdict).count();
     let total = entries.len();
     let unchecked = entries.iter().filter(|entry| entry.standing.was.is_some()).count();
@@ -142,7 +142,7 @@ fn notices(refusals: &[String]) -> Markup {
     }
 }
 
-fn search(selection: &Selection, selected: &Selected<'_>) -> Markup {
+fn search(selection: &OverviewFilter, selected: &Selected<'_>) -> Markup {
     let all: usize = selected.counts.iter().sum();
     html! {
         div.tools {
@@ -169,7 +169,12 @@ fn search(selection: &Selection, selected: &Selected<'_>) -> Markup {
     }
 }
 
-fn filter(selection: &Selection, verdict: Option<Verdict>, label: &Markup, many: usize) -> Markup {
+fn filter(
+    selection: &OverviewFilter,
+    verdict: Option<Verdict>,
+    label: &Markup,
+    many: usize,
+) -> Markup {
     let current = (selection.verdict == verdict).then_some("true");
     html! {
         a href=(selection.with_verdict(verdict)) aria-current=[current] {
@@ -178,7 +183,7 @@ fn filter(selection: &Selection, verdict: Option<Verdict>, label: &Markup, many:
     }
 }
 
-fn table(context: &Context<'_>, selection: &Selection, selected: &Selected<'_>) -> Markup {
+fn table(context: &Context<'_>, selection: &OverviewFilter, selected: &Selected<'_>) -> Markup {
     html! {
         @if selected.rows.is_empty() {
             p {
@@ -206,7 +211,7 @@ fn table(context: &Context<'_>, selection: &Selection, selected: &Selected<'_>) 
     }
 }
 
-fn row(context: &Context<'_>, entry: &Entry<'_>) -> Markup {
+fn row(context: &Context<'_>, entry: &OverviewEntry<'_>) -> Markup {
     let (assessment, now) = (entry.assessment, context.now);
     let backup = assessment.backups.iter().rev().find(|backup| backup.is_usable());
     let restorable = newest_span(&assessment.windows).map(|span| span.last.at);
@@ -245,7 +250,7 @@ fn moment(context: &Context<'_>, assessment: &Assessment, at: Option<DateTime<Ut
     }
 }
 
-fn pager(selection: &Selection, pages: usize) -> Markup {
+fn pager(selection: &OverviewFilter, pages: usize) -> Markup {
     let here = selection.page.min(pages);
     html! {
         @if pages != 1 {

@@ -11,8 +11,8 @@ use maud::html;
 
 use crate::assessment::BackupKind;
 use crate::assessment::finding::duration;
+use crate::publication::page::chart::Bar;
 use crate::publication::page::chart::Chart;
-use crate::publication::page::chart::Stretch;
 use crate::publication::page::words::plain_time;
 use crate::publication::wording::count;
 use crate::publication::wording::utc;
@@ -38,7 +38,7 @@ pub(super) fn picture(chart: &Chart, id: &str) -> Markup {
                 }
                 @if let Some(first_at) = chart.unread_since {
                     @let pattern = format!("url(#{id}-dots)");
-                    @let stretch = Stretch { first_at, last_at: chart.last_at };
+                    @let stretch = Bar { first_at, last_at: chart.last_at };
                     (bar(chart, stretch, "unread", Some(&pattern), "not read"))
                 }
                 @for switch in chart.switches.iter().rev().take(SHAPES_MAX) { (whisker(chart, switch.between)) }
@@ -54,7 +54,7 @@ pub(super) fn picture(chart: &Chart, id: &str) -> Markup {
     }
 }
 
-fn bar(chart: &Chart, stretch: Stretch, class: &str, fill: Option<&str>, what: &str) -> Markup {
+fn bar(chart: &Chart, stretch: Bar, class: &str, fill: Option<&str>, what: &str) -> Markup {
     let first = chart.position(stretch.first_at);
     // What is short is seen all the same.
     let width = (chart.position(stretch.last_at) - first).max(WIDTH_MIN);
@@ -67,7 +67,7 @@ fn bar(chart: &Chart, stretch: Stretch, class: &str, fill: Option<&str>, what: &
 }
 
 /// From the last moment on the old timeline to the first on the new one.
-fn whisker(chart: &Chart, between: Stretch) -> Markup {
+fn whisker(chart: &Chart, between: Bar) -> Markup {
     let (first, last) = (chart.position(between.first_at), chart.position(between.last_at));
     html! {
         line.switch x1=(percent(first)) x2=(percent(last)) y1="12" y2="12" {}
@@ -198,7 +198,7 @@ fn sign(kind: BackupKind) -> Markup {
 
 /// For those who cannot see it; the tables have every number.
 fn in_words(chart: &Chart) -> String {
-    let spans = |stretches: &[Stretch]| -> String {
+    let spans = |stretches: &[Bar]| -> String {
         let some: Vec<String> = stretches
             .iter()
             .rev()

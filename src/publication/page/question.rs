@@ -5,7 +5,7 @@ use chrono::NaiveDateTime;
 use chrono::Utc;
 
 use crate::assessment::restore_plan::Target;
-use crate::publication::page::Fields;
+use crate::publication::page::FormFields;
 
 /// What was asked, if anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn parse(fields: &Fields) -> Self {
+    pub(super) fn parse(fields: &FormFields) -> Self {
         let text = shortened(fields.get("to"));
         let moment = shortened(fields.get("at"));
         let is_asked = fields.contains_key("to") || fields.contains_key("at");

@@ -7,11 +7,11 @@ use maud::html;
 use crate::assessment::verdict::Verdict;
 use crate::publication::page::Archives;
 use crate::publication::page::Context;
-use crate::publication::page::Fields;
+use crate::publication::page::FormFields;
 use crate::publication::page::STYLESHEET_PATH;
 use crate::publication::page::glyph;
 use crate::publication::page::words::time;
-use crate::publication::snapshot::Discovery;
+use crate::publication::snapshot::DiscoveryState;
 use crate::publication::snapshot::Snapshot;
 
 /// One page, before it is written.
@@ -38,7 +38,7 @@ pub(super) enum Refresh {
 
 impl Refresh {
     /// What the query says, or else what suits the page.
-    pub(super) fn of(fields: &Fields, suitable: Self) -> Self {
+    pub(super) fn of(fields: &FormFields, suitable: Self) -> Self {
         let is_stopped = fields.get("refresh").is_some_and(|value| value == "off");
         if is_stopped && suitable != Self::Never { Self::Stopped } else { suitable }
     }
@@ -95,7 +95,7 @@ pub(super) fn write(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
 /// What is not shown because nobody could tell.
 fn blindness(snapshot: &Snapshot) -> Markup {
     html! {
-        @if let Some(Discovery::Down(why)) = &snapshot.discovery {
+        @if let Some(DiscoveryState::Down(why)) = &snapshot.discovery {
             div.notice role="alert" {
                 p {
                     strong { "Kubernetes does not tell which clusters there are. " }

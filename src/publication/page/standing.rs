@@ -21,7 +21,7 @@ pub(super) struct Standing {
 
 /// An archive with its standing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct OverviewEntry<'a> {
     pub(super) assessment: &'a Assessment,
     pub(super) standing: Standing,
 }
@@ -39,7 +39,7 @@ impl Standing {
     }
 }
 
-impl<'a> Entry<'a> {
+impl<'a> OverviewEntry<'a> {
     pub(super) fn new(assessment: &'a Assessment, now: DateTime<Utc>) -> Self {
         Self { assessment, standing: Standing::new(assessment, now) }
     }
@@ -51,16 +51,16 @@ impl<'a> Entry<'a> {
 }
 
 /// All archives, the ones to look at first before the others.
-pub(super) fn worst_first(snapshot: &Snapshot, now: DateTime<Utc>) -> Vec<Entry<'_>> {
+pub(super) fn worst_first(snapshot: &Snapshot, now: DateTime<Utc>) -> Vec<OverviewEntry<'_>> {
     sorted(snapshot.archives.iter(), now)
 }
 
 pub(super) fn sorted<'a>(
     archives: impl Iterator<Item = &'a WatchedArchive>,
     now: DateTime<Utc>,
-) -> Vec<Entry<'a>> {
-    let mut entries: Vec<Entry<'a>> =
-        archives.map(|archive| Entry::new(&archive.assessment, now)).collect();
+) -> Vec<OverviewEntry<'a>> {
+    let mut entries: Vec<OverviewEntry<'a>> =
+        archives.map(|archive| OverviewEntry::new(&archive.assessment, now)).collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.standing.verdict));
     entries
 }

@@ -7,8 +7,8 @@ use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::GapEffect;
 use crate::assessment::finding::duration;
+use crate::publication::page::chart::Bar;
 use crate::publication::page::chart::Chart;
-use crate::publication::page::chart::Stretch;
 use crate::publication::page::words::plain_time;
 use crate::publication::wording::bytes;
 use crate::publication::wording::count;
@@ -19,7 +19,7 @@ const ROWS_MAX: usize = 50;
 /// The moments of the picture.
 pub(super) fn moments(chart: &Chart) -> Markup {
     let (reachable, lost) = chart.words();
-    let mut rows: Vec<(Stretch, &str)> = Vec::new();
+    let mut rows: Vec<(Bar, &str)> = Vec::new();
     rows.extend(chart.reachable.iter().map(|stretch| (*stretch, reachable)));
     rows.extend(chart.lost.iter().map(|stretch| (*stretch, lost)));
     rows.sort_by_key(|(stretch, _)| std::cmp::Reverse(stretch.first_at));

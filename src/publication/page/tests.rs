@@ -15,7 +15,7 @@ fn context(snapshot: &Snapshot, age: TimeDelta) -> Context<'_> {
     }
 }
 
-fn fields(query: &[(&str, &str)]) -> Fields {
+fn fields(query: &[(&str, &str)]) -> FormFields {
     query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
@@ -112,7 +112,7 @@ fn an_archive_with_a_month_behind_it_stays_a_small_page() {
 fn old_as_the_clock_of_the_reader_may_be_nothing_breaks() {
     let snapshot = samples::long_history();
     for age in [TimeDelta::days(-400), TimeDelta::days(400)] {
-        let page = overview(&context(&snapshot, age), &Fields::new());
+        let page = overview(&context(&snapshot, age), &FormFields::new());
         assert!(page.html.contains("role=\"img\""));
     }
 }
@@ -121,7 +121,7 @@ fn old_as_the_clock_of_the_reader_may_be_nothing_breaks() {
 fn a_good_verdict_that_nobody_renews_is_not_shown_as_good() {
     let snapshot = samples::only(samples::HEALTHY);
     let context = context(&snapshot, TimeDelta::hours(2));
-    let page = overview(&context, &Fields::new());
+    let page = overview(&context, &FormFields::new());
     let text = text_of(&page);
     assert!(text.starts_with("UNKNOWN · 1 archive"), "{text}");
     assert!(text.contains("It was recoverable 2 h ago, and nobody has looked since"), "{text}");
@@ -145,10 +145,10 @@ fn of_a_fleet_it_is_told_how_much_is_old() {
 fn before_the_first_cycle_the_page_says_that_nothing_is_known() {
     let snapshot = Snapshot::empty(DateTime::UNIX_EPOCH);
     let mut context = context(&snapshot, TimeDelta::zero());
-    let configured = text_of(&overview(&context, &Fields::new()));
+    let configured = text_of(&overview(&context, &FormFields::new()));
     assert!(configured.contains("No archive is watched"), "{configured}");
     context.has_finished_cycle = false;
-    let starting = text_of(&overview(&context, &Fields::new()));
+    let starting = text_of(&overview(&context, &FormFields::new()));
     assert!(starting.contains("No archive has been looked at yet"), "{starting}");
     assert!(starting.starts_with("UNKNOWN"), "{starting}");
 }
@@ -274,7 +274,7 @@ fn an_archive_that_is_not_watched_has_no_page() {
     let shown =
         Archives::OfCluster { namespace: "databases".to_owned(), cluster: "nobody".to_owned() };
     let context = context(&snapshot, TimeDelta::zero());
-    assert_eq!(archives(&context, &shown, &Fields::new()), None);
+    assert_eq!(archives(&context, &shown, &FormFields::new()), None);
     assert!(not_found(&context, &shown).contains("databases/nobody is not watched"));
 }
 
@@ -289,11 +289,11 @@ fn the_picture_tells_its_content_in_words() {
 #[test]
 fn clusters_that_nobody_could_name_are_missed_aloud() {
     let snapshot = samples::fleet(1);
-    let down = snapshot::Discovery::Down("list clusters: forbidden".to_owned());
+    let down = snapshot::DiscoveryState::Down("list clusters: forbidden".to_owned());
     let page = front(&snapshot.clone().discovered(Some(down)), &[]);
     let text = text_of(&page);
     assert!(text.contains("Kubernetes does not tell which clusters there are."), "{text}");
     assert!(text.contains("list clusters: forbidden"), "{text}");
-    let up = front(&snapshot.discovered(Some(snapshot::Discovery::Up)), &[]);
+    let up = front(&snapshot.discovered(Some(snapshot::DiscoveryState::Up)), &[]);
     assert!(!text_of(&up).contains("does not tell"));
 }

@@ -15,7 +15,7 @@ use crate::assessment::verdict::Verdict;
 use crate::publication::page;
 use crate::publication::page::Archives;
 use crate::publication::page::Context;
-use crate::publication::page::Fields;
+use crate::publication::page::FormFields;
 use crate::publication::page::Page;
 use crate::publication::snapshot::Snapshot;
 use crate::service::build;
@@ -24,7 +24,7 @@ use crate::service::http::Published;
 
 pub(super) async fn overview(
     State(published): State<Published>,
-    Query(fields): Query<Fields>,
+    Query(fields): Query<FormFields>,
 ) -> Response {
     let snapshot = published.snapshot();
     answer(page::overview(&context(&published, &snapshot, ""), &fields))
@@ -34,7 +34,7 @@ pub(super) async fn overview(
 pub(super) async fn cluster(
     State(published): State<Published>,
     Path((namespace, cluster)): Path<(String, String)>,
-    Query(fields): Query<Fields>,
+    Query(fields): Query<FormFields>,
 ) -> Response {
     let shown = Archives::OfCluster { namespace, cluster };
     archives(&published, "../../", &shown, &fields)
@@ -43,7 +43,7 @@ pub(super) async fn cluster(
 /// `/archive?server_name=`
 pub(super) async fn archive(
     State(published): State<Published>,
-    Query(fields): Query<Fields>,
+    Query(fields): Query<FormFields>,
 ) -> Response {
     archives(&published, "", &Archives::named(&fields), &fields)
 }
@@ -52,7 +52,7 @@ fn archives(
     published: &Published,
     root: &'static str,
     shown: &Archives,
-    fields: &Fields,
+    fields: &FormFields,
 ) -> Response {
     let snapshot = published.snapshot();
     let context = context(published, &snapshot, root);

@@ -13,7 +13,7 @@ use crate::sources::kubernetes::resources::Deployment;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::ObjectName;
-use crate::sources::kubernetes::resources::ObjectStore;
+use crate::sources::kubernetes::resources::ObjectStoreResource;
 use crate::sources::kubernetes::resources::ScheduledBackup;
 use crate::sources::kubernetes::resources::SecretKey;
 
@@ -69,7 +69,7 @@ pub(super) struct Content {
     pub(super) clusters: Vec<Scope<Cluster>>,
     pub(super) backups: Vec<Scope<Backup>>,
     pub(super) schedules: Vec<Scope<ScheduledBackup>>,
-    pub(super) stores: Vec<Scope<ObjectStore>>,
+    pub(super) stores: Vec<Scope<ObjectStoreResource>>,
     /// Of the operator's namespace.
     pub(super) deployments: Scope<Deployment>,
     pub(super) operator_namespace: String,

@@ -20,7 +20,7 @@ use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Deployment;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::ObjectName;
-use crate::sources::kubernetes::resources::ObjectStore;
+use crate::sources::kubernetes::resources::ObjectStoreResource;
 use crate::sources::kubernetes::resources::Pod;
 use crate::sources::kubernetes::resources::ScheduledBackup;
 use crate::sources::kubernetes::watch::Changes;
@@ -33,7 +33,7 @@ pub(super) struct Feeds {
     clusters: Vec<Feed<Cluster>>,
     backups: Vec<Feed<Backup>>,
     schedules: Vec<Feed<ScheduledBackup>>,
-    stores: Vec<Feed<ObjectStore>>,
+    stores: Vec<Feed<ObjectStoreResource>>,
     deployments: Feed<Deployment>,
     /// `None` unless instance metrics are asked for.
     pods: Option<Vec<Feed<Pod>>>,

@@ -30,18 +30,18 @@ use crate::sources::kubernetes::resolve::SecretKeys;
 use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::SecretKey;
 use crate::sources::limits;
-use crate::sources::s3::KeySource;
-use crate::sources::s3::Keys;
+use crate::sources::store::s3::KeySource;
+use crate::sources::store::s3::Keys;
 
 /// Reads Secrets, and remembers them for a while.
 #[derive(Clone)]
 pub(super) struct Secrets {
     client: Client,
-    entries: Arc<Mutex<BTreeMap<ObjectName, Arc<Entry>>>>,
+    entries: Arc<Mutex<BTreeMap<ObjectName, Arc<KnownSecret>>>>,
 }
 
 #[derive(Default)]
-struct Entry {
+struct KnownSecret {
     /// Held while the Secret is read, so that it is read once for all who wait.
     last: tokio::sync::Mutex<Option<Last>>,
     is_refused: AtomicBool,
@@ -114,7 +114,7 @@ impl Secrets {
         Ok(Arc::new(Secret(data.map(|(key, bytes)| (key, bytes.0)).collect())))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectName, Arc<Entry>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectName, Arc<KnownSecret>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

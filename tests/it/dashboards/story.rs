@@ -28,8 +28,8 @@ use cnpg_backup_verifier::publication::snapshot::StoreState;
 use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
 use cnpg_backup_verifier::publication::snapshot::is_answering;
 use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
-use cnpg_backup_verifier::sources::object_store::StoreErrorKind;
-use cnpg_backup_verifier::sources::requests::Operation;
+use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::store::requests::Operation;
 
 use crate::dashboards::history::History;
 use crate::dashboards::made_up::add_of_archive;

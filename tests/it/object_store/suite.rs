@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use chrono::DateTime;
 use chrono::Utc;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
-use cnpg_backup_verifier::sources::failing::Failing;
 use cnpg_backup_verifier::sources::limits::LISTS_AT_ONCE;
-use cnpg_backup_verifier::sources::listing::list_all;
-use cnpg_backup_verifier::sources::listing::list_in_ranges;
-use cnpg_backup_verifier::sources::memory::MemoryStore;
-use cnpg_backup_verifier::sources::object_store::ListRequest;
-use cnpg_backup_verifier::sources::object_store::ObjectStore;
-use cnpg_backup_verifier::sources::object_store::StoreError;
-use cnpg_backup_verifier::sources::object_store::StoreErrorKind;
-use cnpg_backup_verifier::sources::requests::Operation;
+use cnpg_backup_verifier::sources::store::failing::Failing;
+use cnpg_backup_verifier::sources::store::listing::list_all;
+use cnpg_backup_verifier::sources::store::listing::list_in_ranges;
+use cnpg_backup_verifier::sources::store::memory::MemoryStore;
+use cnpg_backup_verifier::sources::store::object_store::ListRequest;
+use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
+use cnpg_backup_verifier::sources::store::object_store::StoreError;
+use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::store::requests::Operation;
 use test_servers::s3::Operation as Sent;
 
 use super::BUCKET;
@@ -191,7 +191,7 @@ async fn an_empty_store_is_not_a_missing_one() {
     }
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    let store = cnpg_backup_verifier::sources::directory::DirectoryStore::new(missing);
+    let store = cnpg_backup_verifier::sources::store::directory::DirectoryStore::new(missing);
     let error = store.list_page(ListRequest::default()).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::NoSuchBucket);
 }

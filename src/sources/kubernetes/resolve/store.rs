@@ -25,7 +25,7 @@ use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::EnvVar;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::ObjectName;
-use crate::sources::kubernetes::resources::ObjectStore;
+use crate::sources::kubernetes::resources::ObjectStoreResource;
 use crate::sources::kubernetes::resources::PluginEntry;
 use crate::sources::kubernetes::resources::S3Credentials;
 use crate::sources::kubernetes::resources::StoreConfiguration;
@@ -132,7 +132,7 @@ impl<'a> Wiring<'a> {
         &self,
         name: &str,
         content: &'b Content,
-    ) -> Reading<Option<&'b Kept<ObjectStore>>> {
+    ) -> Reading<Option<&'b Kept<ObjectStoreResource>>> {
         let objects = reading_in(&content.stores, self.namespace)?;
         let name = ObjectName { namespace: self.namespace.to_owned(), name: name.to_owned() };
         match objects.get(&name) {
@@ -184,7 +184,7 @@ impl ResolvedStore {
     }
 }
 
-fn declaration<'a>(name: &'a str, store: &'a Kept<ObjectStore>) -> Declaration<'a> {
+fn declaration<'a>(name: &'a str, store: &'a Kept<ObjectStoreResource>) -> Declaration<'a> {
     let spec = &store.spec;
     let sidecar = spec.instance_sidecar_configuration.as_ref();
     Declaration {

@@ -36,7 +36,7 @@ impl Kind for Backup {
     const PLURAL: &'static str = "backups";
     const KEPT: &'static [&'static str] = &["cnpg.io/scheduled-backup", "cnpg.io/immediateBackup"];
     type Spec = BackupSpec;
-    type Status = BackupStatus;
+    type Status = BackupResourceStatus;
 }
 
 #[derive(Clone, Debug)]
@@ -53,9 +53,9 @@ impl Kind for ScheduledBackup {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum ObjectStore {}
+pub(crate) enum ObjectStoreResource {}
 
-impl Kind for ObjectStore {
+impl Kind for ObjectStoreResource {
     const GROUP: &'static str = "barmancloud.cnpg.io";
     const VERSION: &'static str = "v1";
     const KIND: &'static str = "ObjectStore";
@@ -250,7 +250,7 @@ pub(crate) struct BackupSpec {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct BackupStatus {
+pub(crate) struct BackupResourceStatus {
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) phase: String,
     pub(crate) backup_id: Option<String>,

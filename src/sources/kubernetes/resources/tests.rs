@@ -86,7 +86,7 @@ spec:
 status:
   serverRecoveryWindow: {postgres: {lastSuccessfulBackupTime: "2026-01-02T03:04:05Z"}}
 "#;
-    let store = read::<ObjectStore>(yaml).unwrap();
+    let store = read::<ObjectStoreResource>(yaml).unwrap();
     let keys = store.spec.configuration.s3_credentials.unwrap();
     assert_eq!(keys.access_key_id.unwrap().key, "ACCESS_KEY_ID");
     assert_eq!(store.spec.retention_policy.as_deref(), Some("30d"));
@@ -121,7 +121,7 @@ fn an_object_of_another_shape_does_not_parse_and_keeps_its_name() {
 #[test]
 fn kinds_have_the_addresses_of_the_api_server() {
     assert_eq!(
-        Object::<ObjectStore>::url_path(&(), Some("databases")),
+        Object::<ObjectStoreResource>::url_path(&(), Some("databases")),
         "/apis/barmancloud.cnpg.io/v1/namespaces/databases/objectstores"
     );
     assert_eq!(Object::<Pod>::url_path(&(), None), "/api/v1/pods");

@@ -148,7 +148,8 @@ fn stores_with_the_same_keys_share_a_client() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _guard = runtime.enter();
     let secrets = Server::with("old").secrets();
-    let asked = |secret| crate::sources::s3::Asked::new(Arc::new(store_keys(&secrets, secret)));
+    let asked =
+        |secret| crate::sources::store::s3::Asked::new(Arc::new(store_keys(&secrets, secret)));
     assert_eq!(asked("secret"), asked("secret"));
     assert_ne!(asked("secret"), asked("odd"));
 }

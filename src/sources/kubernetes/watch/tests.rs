@@ -10,7 +10,7 @@ use tower::service_fn;
 
 use super::*;
 use crate::sources::kubernetes::resources::Cluster;
-use crate::sources::kubernetes::resources::ObjectStore;
+use crate::sources::kubernetes::resources::ObjectStoreResource;
 
 /// An API server that answers what it is told, and then nothing more.
 #[derive(Clone, Default)]
@@ -197,8 +197,8 @@ async fn a_kind_that_does_not_exist_is_noticed_when_it_appears() {
     assert_eq!(names(&none), [""; 0]);
 
     let mut stores =
-        watch_at::<ObjectStore>(Server::new((0..20).map(|_| missing())), Wanted::default());
-    let has_reason = |scope: &Scope<ObjectStore>| {
+        watch_at::<ObjectStoreResource>(Server::new((0..20).map(|_| missing())), Wanted::default());
+    let has_reason = |scope: &Scope<ObjectStoreResource>| {
         scope.unread.as_ref().is_some_and(|it| it.reason == UnreadableReason::NotFound)
     };
     stores.until(has_reason).await;

@@ -11,11 +11,11 @@ use crate::sources::limits::LIST_PAGES_MAX;
 use crate::sources::limits::LISTS_AT_ONCE;
 use crate::sources::limits::OUTLINE_PAGES_MAX;
 use crate::sources::limits::RANGE_FOLDERS_MIN;
-use crate::sources::object_store::ListPage;
-use crate::sources::object_store::ListRequest;
-use crate::sources::object_store::ObjectStore;
-use crate::sources::object_store::StoreError;
-use crate::sources::object_store::StoreErrorKind;
+use crate::sources::store::object_store::ListPage;
+use crate::sources::store::object_store::ListRequest;
+use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::object_store::StoreErrorKind;
 
 /// Shows every object after `start_after`, in byte order, to `each`.
 pub async fn list_all<S: ObjectStore + ?Sized>(

@@ -1,12 +1,12 @@
 //! Which archives of a large fleet are shown: words, a verdict, a page.
 
 use crate::assessment::verdict::Verdict;
-use crate::publication::page::Fields;
-use crate::publication::page::standing::Entry;
+use crate::publication::page::FormFields;
+use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::words::encoded;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Selection {
+pub(super) struct OverviewFilter {
     pub(super) words: String,
     pub(super) verdict: Option<Verdict>,
     /// From 1 on.
@@ -16,7 +16,7 @@ pub(super) struct Selection {
 /// What a selection selects.
 #[derive(Debug)]
 pub(super) struct Selected<'a> {
-    pub(super) rows: Vec<Entry<'a>>,
+    pub(super) rows: Vec<OverviewEntry<'a>>,
     /// The place of the first row among those that match, from 1 on.
     pub(super) first: usize,
     pub(super) matching: usize,
@@ -25,9 +25,9 @@ pub(super) struct Selected<'a> {
     pub(super) counts: [usize; Verdict::ALL.len()],
 }
 
-impl Selection {
+impl OverviewFilter {
     /// Returns also what was not understood, in words; the selection does without that.
-    pub(super) fn parse(fields: &Fields) -> (Self, Vec<String>) {
+    pub(super) fn parse(fields: &FormFields) -> (Self, Vec<String>) {
         let mut refusals = Vec::new();
         let words = fields.get("q").map(|words| words.trim()).unwrap_or_default();
         let words: String = words.chars().take(WORDS_CHARACTERS_MAX).collect();
@@ -52,7 +52,7 @@ impl Selection {
         (Self { words, verdict, page }, refusals)
     }
 
-    pub(super) fn select<'a>(&self, entries: &[Entry<'a>]) -> Selected<'a> {
+    pub(super) fn select<'a>(&self, entries: &[OverviewEntry<'a>]) -> Selected<'a> {
         let words: Vec<String> = self.words.split_whitespace().map(str::to_lowercase).collect();
         let mut counts = [0; Verdict::ALL.len()];
         let mut rows = Vec::new();
@@ -104,7 +104,7 @@ impl Selection {
 }
 
 /// In its names, its address, or the codes of its findings; all of them, in any case.
-fn has_words(entry: &Entry<'_>, words: &[String]) -> bool {
+fn has_words(entry: &OverviewEntry<'_>, words: &[String]) -> bool {
     if words.is_empty() {
         return true;
     }
@@ -129,9 +129,9 @@ mod tests {
     use crate::publication::page::standing::worst_first;
     use crate::publication::samples;
 
-    fn parse(query: &[(&str, &str)]) -> (Selection, Vec<String>) {
+    fn parse(query: &[(&str, &str)]) -> (OverviewFilter, Vec<String>) {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Selection::parse(&query.iter().map(owned).collect())
+        OverviewFilter::parse(&query.iter().map(owned).collect())
     }
 
     #[track_caller]

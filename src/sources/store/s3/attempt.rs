@@ -25,12 +25,12 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use tokio::time::Instant;
 
-use crate::sources::object_store::StoreError;
-use crate::sources::object_store::StoreErrorKind;
-use crate::sources::requests::Operation;
-use crate::sources::s3::clients::Endpoint;
-use crate::sources::s3::failure;
-use crate::sources::s3::failure::Refusal;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::requests::Operation;
+use crate::sources::store::s3::clients::Endpoint;
+use crate::sources::store::s3::failure;
+use crate::sources::store::s3::failure::Refusal;
 
 /// One call to the store, in one or more attempts.
 #[derive(Clone)]

@@ -20,11 +20,11 @@ use crate::domain::schedule::Schedule;
 use crate::observation::Unreadable;
 use crate::observation::cluster::ObservedCluster;
 use crate::sources::kubernetes::Discovered;
-use crate::sources::s3::CredentialSource;
+use crate::sources::store::s3::CredentialSource;
 
 /// One archive, or one cluster without an archive, and what it is held to.
 #[derive(Clone, Debug)]
-pub struct Charge {
+pub struct ArchiveSpec {
     pub id: ArchiveId,
     /// `None` for a cluster that has no archive.
     pub address: Option<ArchiveAddress>,
@@ -40,7 +40,7 @@ pub struct Charge {
 /// How long a scheduled backup may take before it counts as overdue.
 const BACKUP_DURATION_GRACE: TimeDelta = TimeDelta::hours(2);
 
-impl From<ArchiveConfig> for Charge {
+impl From<ArchiveConfig> for ArchiveSpec {
     fn from(config: ArchiveConfig) -> Self {
         Self {
             id: config.id,
@@ -54,7 +54,7 @@ impl From<ArchiveConfig> for Charge {
     }
 }
 
-impl Charge {
+impl ArchiveSpec {
     /// What Kubernetes shows, to be opened with these credentials.
     pub fn discovered(found: Discovered, credentials: Option<CredentialSource>) -> Self {
         Self {

@@ -28,10 +28,10 @@ use chrono::Utc;
 
 use crate::sources::limits;
 use crate::sources::limits::Patience;
-use crate::sources::requests::Requests;
-use crate::sources::s3::S3Store;
-use crate::sources::s3::attempt::RetryThrottled;
-use crate::sources::s3::credentials::CredentialSource;
+use crate::sources::store::requests::Requests;
+use crate::sources::store::s3::S3Store;
+use crate::sources::store::s3::attempt::RetryThrottled;
+use crate::sources::store::s3::credentials::CredentialSource;
 
 /// Opens buckets.
 #[derive(Debug)]

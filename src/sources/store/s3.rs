@@ -23,14 +23,14 @@ use chrono::TimeDelta;
 use tokio::time::timeout;
 
 use crate::observation::inventory::ListedObject;
-use crate::sources::object_store::ListPage;
-use crate::sources::object_store::ListRequest;
-use crate::sources::object_store::ObjectStore;
-use crate::sources::object_store::StoreError;
-use crate::sources::object_store::StoreErrorKind;
-use crate::sources::requests::Operation;
-use crate::sources::s3::attempt::Attempts;
-use crate::sources::s3::clients::Endpoint;
+use crate::sources::store::object_store::ListPage;
+use crate::sources::store::object_store::ListRequest;
+use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::requests::Operation;
+use crate::sources::store::s3::attempt::Attempts;
+use crate::sources::store::s3::clients::Endpoint;
 
 pub use clients::S3Clients;
 pub use credentials::Asked;

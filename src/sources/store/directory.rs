@@ -25,13 +25,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::observation::inventory::ListedObject;
-use crate::sources::directory::walk::Walk;
 use crate::sources::limits;
-use crate::sources::object_store::ListPage;
-use crate::sources::object_store::ListRequest;
-use crate::sources::object_store::ObjectStore;
-use crate::sources::object_store::StoreError;
-use crate::sources::object_store::StoreErrorKind;
+use crate::sources::store::directory::walk::Walk;
+use crate::sources::store::object_store::ListPage;
+use crate::sources::store::object_store::ListRequest;
+use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::object_store::StoreErrorKind;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryStore {

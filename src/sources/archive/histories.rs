@@ -13,10 +13,10 @@ use crate::observation::UnreadableReason;
 use crate::observation::inventory::HistoryObject;
 use crate::observation::inventory::Inventory;
 use crate::observation::inventory::ListedObject;
-use crate::sources::collect::Collector;
-use crate::sources::collect::cache::KnownHistory;
-use crate::sources::collect::cache::Version;
-use crate::sources::decompress::decompress;
+use crate::sources::archive::Collector;
+use crate::sources::archive::cache::KnownHistory;
+use crate::sources::archive::cache::Version;
+use crate::sources::decode::decompress;
 use crate::sources::limits;
 
 impl Collector {

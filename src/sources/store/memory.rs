@@ -13,12 +13,12 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::observation::inventory::ListedObject;
-use crate::sources::object_store::ListPage;
-use crate::sources::object_store::ListRequest;
-use crate::sources::object_store::ObjectStore;
-use crate::sources::object_store::StoreError;
-use crate::sources::object_store::StoreErrorKind;
-use crate::sources::paging::Pager;
+use crate::sources::store::object_store::ListPage;
+use crate::sources::store::object_store::ListRequest;
+use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::paging::Pager;
 
 /// Objects by key; shared by reference, changed at any time.
 #[derive(Debug, Default)]

@@ -19,11 +19,11 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::backup::ObservedInfo;
 use crate::observation::backup::TarObject;
 use crate::observation::inventory::ListedObject;
-use crate::sources::collect::Collector;
-use crate::sources::collect::cache::KnownBackup;
-use crate::sources::collect::cache::Version;
+use crate::sources::archive::Collector;
+use crate::sources::archive::cache::KnownBackup;
+use crate::sources::archive::cache::Version;
 use crate::sources::limits;
-use crate::sources::listing::list_all;
+use crate::sources::store::listing::list_all;
 
 /// What a listing shows of one backup.
 #[derive(Default)]

@@ -24,10 +24,10 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 use crate::observation::probe::SegmentId;
-use crate::sources::collect::cache::Cache;
-use crate::sources::collect::wals::Many;
+use crate::sources::archive::cache::Cache;
+use crate::sources::archive::wals::Many;
 use crate::sources::limits;
-use crate::sources::object_store::ObjectStore;
+use crate::sources::store::object_store::ObjectStore;
 
 /// Reads one archive again and again, and remembers what need not be read twice.
 pub struct Collector {

@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use aws_credential_types::provider::error::CredentialsError;
 
-use crate::sources::object_store::StoreError;
-use crate::sources::object_store::StoreErrorKind;
-use crate::sources::requests::Operation;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::requests::Operation;
 
 /// An answer that is not what was asked for.
 #[derive(Clone, Copy, Debug, Default)]

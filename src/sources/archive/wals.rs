@@ -6,10 +6,10 @@ use crate::domain::segment::SegmentSize;
 use crate::observation::Reading;
 use crate::observation::inventory::Fold;
 use crate::observation::inventory::Inventory;
-use crate::sources::collect::Collector;
-use crate::sources::listing::list_all;
-use crate::sources::listing::list_in_ranges;
-use crate::sources::object_store::StoreErrorKind;
+use crate::sources::archive::Collector;
+use crate::sources::store::listing::list_all;
+use crate::sources::store::listing::list_in_ranges;
+use crate::sources::store::object_store::StoreErrorKind;
 
 /// What to do where many new segments are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

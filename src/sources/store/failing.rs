@@ -9,11 +9,11 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 
 use crate::observation::inventory::ListedObject;
-use crate::sources::object_store::ListPage;
-use crate::sources::object_store::ListRequest;
-use crate::sources::object_store::ObjectStore;
-use crate::sources::object_store::StoreError;
-use crate::sources::requests::Operation;
+use crate::sources::store::object_store::ListPage;
+use crate::sources::store::object_store::ListRequest;
+use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::requests::Operation;
 
 /// A store with planned failures; every other call goes through.
 #[derive(Debug)]
@@ -123,8 +123,8 @@ impl<S: ObjectStore> ObjectStore for Failing<S> {
 
 #[cfg(test)]
 mod tests {
-    use crate::sources::memory::MemoryStore;
-    use crate::sources::object_store::StoreErrorKind;
+    use crate::sources::store::memory::MemoryStore;
+    use crate::sources::store::object_store::StoreErrorKind;
 
     use super::*;
 

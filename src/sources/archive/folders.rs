@@ -10,10 +10,10 @@ use crate::observation::Reading;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
-use crate::sources::collect::Collector;
-use crate::sources::listing::outline;
-use crate::sources::object_store::ListRequest;
-use crate::sources::object_store::StoreErrorKind;
+use crate::sources::archive::Collector;
+use crate::sources::store::listing::outline;
+use crate::sources::store::object_store::ListRequest;
+use crate::sources::store::object_store::StoreErrorKind;
 
 const LIST: &str = "list the folders of the archive";
 const FIND: &str = "look for the oldest WAL segment that is needed";

@@ -10,16 +10,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::sources::directory::io_error;
-use crate::sources::directory::is_absent;
-use crate::sources::directory::listed;
-use crate::sources::directory::path_of;
 use crate::sources::limits::DIRECTORY_ENTRIES_MAX;
-use crate::sources::object_store::ListPage;
-use crate::sources::object_store::ListRequest;
-use crate::sources::object_store::StoreError;
-use crate::sources::object_store::StoreErrorKind;
-use crate::sources::paging::Pager;
+use crate::sources::store::directory::io_error;
+use crate::sources::store::directory::is_absent;
+use crate::sources::store::directory::listed;
+use crate::sources::store::directory::path_of;
+use crate::sources::store::object_store::ListPage;
+use crate::sources::store::object_store::ListRequest;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::paging::Pager;
 
 /// One page of a listing in the making.
 pub(super) struct Walk<'a> {
@@ -29,7 +29,7 @@ pub(super) struct Walk<'a> {
 }
 
 /// A file or folder.
-struct Entry {
+struct DirectoryEntry {
     /// The rest of the key; a folder's ends in `/`.
     name: String,
     path: PathBuf,
@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Everything in a directory but pipes, sockets, devices, and links to nothing.
-fn entries(directory: &Path) -> Result<Vec<Entry>, StoreError> {
+fn entries(directory: &Path) -> Result<Vec<DirectoryEntry>, StoreError> {
     let failed = |error: io::Error| io_error(&directory.to_string_lossy(), &error);
     let found = match fs::read_dir(directory) {
         Ok(found) => found,
@@ -159,7 +159,7 @@ fn entries(directory: &Path) -> Result<Vec<Entry>, StoreError> {
     Ok(entries)
 }
 
-fn classify(entry: &DirEntry) -> io::Result<Option<Entry>> {
+fn classify(entry: &DirEntry) -> io::Result<Option<DirectoryEntry>> {
     let path = entry.path();
     let mut file_type = entry.file_type()?;
     if file_type.is_symlink() {
@@ -171,5 +171,5 @@ fn classify(entry: &DirEntry) -> io::Result<Option<Entry>> {
     let is_folder = file_type.is_dir();
     let slash = if is_folder { "/" } else { "" };
     let name = format!("{}{slash}", entry.file_name().to_string_lossy());
-    Ok(Some(Entry { name, path, is_folder }))
+    Ok(Some(DirectoryEntry { name, path, is_folder }))
 }

@@ -10,8 +10,8 @@ use crate::domain::segment::SegmentRange;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
-use crate::sources::collect::Collector;
-use crate::sources::collect::wals::OVERLAP_SEGMENTS;
+use crate::sources::archive::Collector;
+use crate::sources::archive::wals::OVERLAP_SEGMENTS;
 
 /// A backup that left no trace for a day is dead, and its `backup.info` says `STARTED` for ever.
 const RUNNING_MAX: TimeDelta = TimeDelta::days(1);

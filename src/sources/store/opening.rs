@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::config::Credentials;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
-use crate::sources::directory::DirectoryStore;
-use crate::sources::object_store::ObjectStore;
-use crate::sources::s3::CredentialSource;
-use crate::sources::s3::S3Clients;
+use crate::sources::store::directory::DirectoryStore;
+use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::s3::CredentialSource;
+use crate::sources::store::s3::S3Clients;
 
 /// Opens stores; those at one endpoint share their connections.
 #[derive(Debug)]

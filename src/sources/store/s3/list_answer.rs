@@ -11,9 +11,9 @@ use chrono::Utc;
 use percent_encoding::percent_decode_str;
 
 use crate::observation::inventory::ListedObject;
-use crate::sources::object_store::ListPage;
-use crate::sources::object_store::StoreError;
-use crate::sources::object_store::StoreErrorKind;
+use crate::sources::store::object_store::ListPage;
+use crate::sources::store::object_store::StoreError;
+use crate::sources::store::object_store::StoreErrorKind;
 
 /// How an answer writes its keys.
 type Decode = fn(String) -> String;

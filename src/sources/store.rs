@@ -1,0 +1,11 @@
+//! Object stores: what all of them can be asked, and the ones that there are.
+
+pub mod directory;
+pub mod failing;
+pub mod listing;
+pub mod memory;
+pub mod object_store;
+pub mod opening;
+mod paging;
+pub mod requests;
+pub mod s3;
