@@ -1,27 +1,14 @@
 //! Judges an observation. Cannot fail, reads no clock, does no I/O.
 #![warn(clippy::wildcard_enum_match_arm)]
 
-mod assess;
-mod candidate;
-mod catalogue;
+mod archive;
 pub mod cluster;
-mod description;
 pub mod expectations;
 pub mod finding;
-mod freshness;
-mod gaps;
-mod identity;
-mod obstacles;
-mod replay;
-pub mod restore_plan;
-mod retention;
-mod route;
+pub mod plan;
 pub mod shared;
-mod store;
 mod succession;
-mod timelines;
 pub mod verdict;
-mod windows;
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -41,10 +28,10 @@ use crate::domain::timeline::TimelineId;
 pub use crate::observation::UnreadableReason;
 pub use crate::observation::cluster::RestoreDrill;
 
-pub use crate::assessment::assess::assess;
-pub use crate::assessment::assess::assess_and_ask;
-pub use crate::assessment::assess::assess_without_archive;
-pub use crate::assessment::assess::wanted_probes;
+pub use crate::assessment::archive::assess;
+pub use crate::assessment::archive::assess_and_ask;
+pub use crate::assessment::archive::assess_without_archive;
+pub use crate::assessment::archive::wanted_probes;
 
 /// Which archive is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use chrono::Utc;
 use serde::Serialize;
 
 use crate::assessment::Assessment;
-use crate::assessment::restore_plan::Obstruction;
-use crate::assessment::restore_plan::Restore;
-use crate::assessment::restore_plan::RestorePlan;
-use crate::assessment::restore_plan::Target;
+use crate::assessment::plan::Obstruction;
+use crate::assessment::plan::Restore;
+use crate::assessment::plan::RestorePlan;
+use crate::assessment::plan::Target;
 use crate::domain::archive_id::ArchiveId;
 use crate::publication::wording::bytes;
 use crate::publication::wording::rfc3339;

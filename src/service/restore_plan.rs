@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 
-use crate::assessment::restore_plan::RestorePlan;
-use crate::assessment::restore_plan::Target;
+use crate::assessment::plan::RestorePlan;
+use crate::assessment::plan::Target;
 use crate::config::ConfigError;
 use crate::config::ONE_ARCHIVE;
 use crate::config::PlanOutput;

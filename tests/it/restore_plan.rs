@@ -6,10 +6,10 @@ use chrono::DateTime;
 use chrono::Utc;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::assess;
-use cnpg_backup_verifier::assessment::restore_plan::Obstruction;
-use cnpg_backup_verifier::assessment::restore_plan::Restore;
-use cnpg_backup_verifier::assessment::restore_plan::RestorePlan;
-use cnpg_backup_verifier::assessment::restore_plan::Target;
+use cnpg_backup_verifier::assessment::plan::Obstruction;
+use cnpg_backup_verifier::assessment::plan::Restore;
+use cnpg_backup_verifier::assessment::plan::RestorePlan;
+use cnpg_backup_verifier::assessment::plan::Target;
 
 use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
 

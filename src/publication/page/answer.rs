@@ -7,10 +7,10 @@ use maud::Markup;
 use maud::html;
 
 use crate::assessment::Assessment;
-use crate::assessment::restore_plan::Obstruction;
-use crate::assessment::restore_plan::Restore;
-use crate::assessment::restore_plan::RestorePlan;
-use crate::assessment::restore_plan::Target;
+use crate::assessment::plan::Obstruction;
+use crate::assessment::plan::Restore;
+use crate::assessment::plan::RestorePlan;
+use crate::assessment::plan::Target;
 use crate::publication::page::Context;
 use crate::publication::page::address::Address;
 use crate::publication::page::archive::Place;

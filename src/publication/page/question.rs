@@ -4,7 +4,7 @@ use chrono::DateTime;
 use chrono::NaiveDateTime;
 use chrono::Utc;
 
-use crate::assessment::restore_plan::Target;
+use crate::assessment::plan::Target;
 use crate::publication::page::FormFields;
 
 /// What was asked, if anything.

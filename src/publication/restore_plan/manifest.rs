@@ -7,7 +7,7 @@ use chrono::DateTime;
 use chrono::SecondsFormat;
 use chrono::Utc;
 
-use crate::assessment::restore_plan::Restore;
+use crate::assessment::plan::Restore;
 use crate::domain::archive_id::ArchiveId;
 
 /// Where a name is not known, an upper-case word says what belongs there.

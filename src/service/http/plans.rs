@@ -12,7 +12,7 @@ use axum::response::Response;
 use chrono::DateTime;
 use chrono::Utc;
 
-use crate::assessment::restore_plan::Target;
+use crate::assessment::plan::Target;
 use crate::publication::restore_plan::PlanDocument;
 use crate::service::http::Published;
 use crate::service::http::refusal;

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::assessment::GapEffect;
-use crate::assessment::candidate;
-use crate::assessment::candidate::Candidate;
-use crate::assessment::candidate::Usability;
+use crate::assessment::archive::recoverability::candidate;
+use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::candidate::Usability;
+use crate::assessment::archive::recoverability::gaps::Latest;
+use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::archive::recoverability::replay::Archive;
+use crate::assessment::archive::recoverability::replay::ObstacleKind;
+use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
-use crate::assessment::gaps::Latest;
-use crate::assessment::gaps::PlacedGap;
-use crate::assessment::replay::Archive;
-use crate::assessment::replay::ObstacleKind;
-use crate::assessment::route::Stretch;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::observation::inventory::Inventory;
@@ -21,7 +21,7 @@ use crate::observation::probe::SegmentDamageKind;
 use crate::observation::probe::SegmentId;
 
 /// Damaged and shadowed segments that some backup meets on its way to the end of its route.
-pub(super) fn judge(
+pub(crate) fn judge(
     archive: &Archive<'_>,
     candidates: &[Candidate<'_>],
     latest: Option<&Latest<'_>>,
@@ -57,7 +57,7 @@ pub(super) fn judge(
 }
 
 /// Segments stored twice that some backup needs: which of the two is good, opening them tells.
-pub(super) fn wanted_duplicates(
+pub(crate) fn wanted_duplicates(
     archive: &Archive<'_>,
     candidates: &[Candidate<'_>],
 ) -> Vec<SegmentId> {
@@ -81,7 +81,7 @@ pub(super) fn wanted_duplicates(
 const DUPLICATES_OPENED_MAX: usize = 16;
 
 /// Segments that are stored twice: harmless after a change of compression, and worth knowing.
-pub(super) fn duplicates(inventory: &Inventory) -> Option<Finding> {
+pub(crate) fn duplicates(inventory: &Inventory) -> Option<Finding> {
     let mut twice = inventory.timelines.iter().filter(|(_, archive)| !archive.twice().is_empty());
     let (timeline, archive) = twice.clone().next()?;
     let count = twice.by_ref().map(|(_, archive)| archive.twice().count()).sum();
@@ -91,7 +91,7 @@ pub(super) fn duplicates(inventory: &Inventory) -> Option<Finding> {
 
 /// What a backup lacks of the WAL between its start and its end. An accepted gap stays silent
 /// here too.
-pub(super) fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Option<Finding> {
+pub(crate) fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Option<Finding> {
     let Usability::Unusable { problem: Some(problem), .. } = &candidate.usability else {
         return None;
     };

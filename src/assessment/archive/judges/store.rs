@@ -6,7 +6,7 @@ use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
 
 /// One finding for each reason: a store that is down fails every read the same way.
-pub(super) fn judge<'a>(
+pub(crate) fn judge<'a>(
     unread: impl Iterator<Item = &'a Unreadable>,
     weigh: fn(Problem) -> Finding,
 ) -> Vec<Finding> {

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
-use crate::assessment::candidate::Clock;
+use crate::assessment::archive::clock::Clock;
 use crate::assessment::finding::Missing;
 use crate::assessment::finding::Problem;
 use crate::domain::backup::BackupStatus;

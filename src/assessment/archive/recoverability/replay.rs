@@ -8,9 +8,9 @@ use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
-use crate::assessment::identity::Owners;
-use crate::assessment::route::Route;
-use crate::assessment::route::Stretch;
+use crate::assessment::archive::recoverability::identity::Owners;
+use crate::assessment::archive::recoverability::route::Route;
+use crate::assessment::archive::recoverability::route::Stretch;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::timeline::TimelineId;
@@ -24,8 +24,8 @@ use crate::observation::probe::SegmentProbe;
 use crate::observation::timeline_archive::TimelineArchive;
 
 /// The archive as recovery meets it, with what is needed to tell a gap from a late upload.
-pub(super) struct Archive<'a> {
-    pub(super) inventory: &'a Inventory,
+pub(crate) struct Archive<'a> {
+    pub(crate) inventory: &'a Inventory,
     seen: &'a Observation,
     /// The server whose archive this is, once a backup has told.
     system_identifier: Option<u64>,
@@ -47,13 +47,13 @@ pub(super) struct Archive<'a> {
 
 /// A segment that recovery cannot pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Obstacle {
-    pub(super) at: SegmentId,
-    pub(super) kind: ObstacleKind,
+pub(crate) struct Obstacle {
+    pub(crate) at: SegmentId,
+    pub(crate) kind: ObstacleKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ObstacleKind {
+pub(crate) enum ObstacleKind {
     Missing,
     Shadowed,
     Damaged(SegmentDamage),
@@ -61,10 +61,10 @@ pub(super) enum ObstacleKind {
 
 /// How far recovery gets from one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// The last segment that is replayed; `None` if not even the first is.
-    pub(super) last: Option<SegmentId>,
-    pub(super) stopped_by: Option<Obstacle>,
+    pub(crate) last: Option<SegmentId>,
+    pub(crate) stopped_by: Option<Obstacle>,
 }
 
 /// With this many later segments a missing one is no late upload: the archiver uploads out of
@@ -81,7 +81,7 @@ const UPLOADING_SEGMENTS_MAX: u64 = LATER_SEGMENTS_OF_A_GAP;
 const UPLOADING_HOLES_MAX: usize = 32;
 
 impl<'a> Archive<'a> {
-    pub(super) fn new(seen: &'a Observation, inventory: &'a Inventory, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(seen: &'a Observation, inventory: &'a Inventory, now: DateTime<Utc>) -> Self {
         Self {
             inventory,
             seen,
@@ -96,29 +96,29 @@ impl<'a> Archive<'a> {
         }
     }
 
-    pub(super) fn with_grace(mut self, grace: TimeDelta) -> Self {
+    pub(crate) fn with_grace(mut self, grace: TimeDelta) -> Self {
         self.uploading_grace = grace;
         self
     }
 
-    pub(super) fn owned_by(mut self, owners: &Owners) -> Self {
+    pub(crate) fn owned_by(mut self, owners: &Owners) -> Self {
         self.system_identifier = owners.current;
         self.predecessors.clone_from(&owners.predecessors);
         self
     }
 
-    pub(super) fn own_until(mut self, own_until: Option<SegmentNumber>) -> Self {
+    pub(crate) fn own_until(mut self, own_until: Option<SegmentNumber>) -> Self {
         self.own_until = own_until;
         self
     }
 
-    pub(super) fn confirmed_up_to(mut self, confirmed: Vec<SegmentId>) -> Self {
+    pub(crate) fn confirmed_up_to(mut self, confirmed: Vec<SegmentId>) -> Self {
         self.confirmed = confirmed;
         self
     }
 
     /// Replays a route from one segment to another, both included.
-    pub(super) fn reach(&self, route: &Route, first: SegmentNumber, last: SegmentNumber) -> Reach {
+    pub(crate) fn reach(&self, route: &Route, first: SegmentNumber, last: SegmentNumber) -> Reach {
         let mut stretches = route.stretches(first, last);
         let Some(begin) = stretches.next() else { return Reach { last: None, stopped_by: None } };
         let stopped_by = self.first_obstacle(begin).or_else(|| {
@@ -149,7 +149,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Every obstacle on a route between two segments, missing ones left out.
-    pub(super) fn present_obstacles(
+    pub(crate) fn present_obstacles(
         &self,
         route: &Route,
         first: SegmentNumber,
@@ -175,7 +175,7 @@ impl<'a> Archive<'a> {
 
     /// The newest segment on a route, without a tail that is still being uploaded: segments after
     /// a hole that is too young to be a gap.
-    pub(super) fn settled_tip(&self, route: &Route) -> Option<SegmentId> {
+    pub(crate) fn settled_tip(&self, route: &Route) -> Option<SegmentId> {
         if let Some(known) = self.tips.borrow().get(&route.target) {
             return *known;
         }
@@ -217,7 +217,7 @@ impl<'a> Archive<'a> {
     /// between the last one known to be ours and the first one known to be foreign.
     ///
     /// Nothing is wanted while nothing foreign is suspected.
-    pub(super) fn wanted_border(&self, route: &Route) -> Option<SegmentId> {
+    pub(crate) fn wanted_border(&self, route: &Route) -> Option<SegmentId> {
         let (ours, floor) = (self.system_identifier?, self.own_until?);
         let newest = route.newest(SegmentNumber::LAST, self.inventory)?;
         let (mut own, mut foreign) = (floor, None);

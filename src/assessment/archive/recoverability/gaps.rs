@@ -7,12 +7,12 @@ use chrono::Utc;
 
 use crate::assessment::Gap;
 use crate::assessment::GapEffect;
-use crate::assessment::candidate;
-use crate::assessment::candidate::Candidate;
+use crate::assessment::archive::recoverability::candidate;
+use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::replay::Archive;
+use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
-use crate::assessment::replay::Archive;
-use crate::assessment::route::Route;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
@@ -21,23 +21,23 @@ use crate::domain::timeline::TimelineId;
 use crate::observation::probe::SegmentId;
 
 /// Where the newest state lies and who leads there.
-pub(super) struct Latest<'a> {
-    pub(super) route: &'a Route,
+pub(crate) struct Latest<'a> {
+    pub(crate) route: &'a Route,
     /// The newest segment on that route with which recovery of a usable backup begins.
-    pub(super) newest_restart: Option<SegmentNumber>,
+    pub(crate) newest_restart: Option<SegmentNumber>,
 }
 
 /// A gap with its place, before it is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PlacedGap {
-    pub(super) timeline: TimelineId,
-    pub(super) segments: SegmentRange,
-    pub(super) gap: Gap,
+pub(crate) struct PlacedGap {
+    pub(crate) timeline: TimelineId,
+    pub(crate) segments: SegmentRange,
+    pub(crate) gap: Gap,
 }
 
 impl Latest<'_> {
     /// What an obstacle means that some backup meets on its way.
-    pub(super) fn effect(&self, timeline: TimelineId, segments: SegmentRange) -> GapEffect {
+    pub(crate) fn effect(&self, timeline: TimelineId, segments: SegmentRange) -> GapEffect {
         let is_on_route = self.route.timeline_at(segments.first) == Some(timeline);
         let is_passed = self.newest_restart.is_some_and(|restart| segments.last < restart);
         if is_on_route && !is_passed { GapEffect::StopsRecovery } else { GapEffect::Hole }
@@ -57,7 +57,7 @@ impl Latest<'_> {
 }
 
 /// All gaps of the archive, in the order of timelines and segments.
-pub(super) fn find(
+pub(crate) fn find(
     archive: &Archive<'_>,
     candidates: &[Candidate<'_>],
     latest: Option<&Latest<'_>>,
@@ -104,7 +104,7 @@ pub(super) fn find(
 }
 
 /// A finding for each gap that costs something and is not accepted.
-pub(super) fn judge(
+pub(crate) fn judge(
     gaps: &[PlacedGap],
     candidates: &[Candidate<'_>],
     latest: Option<&Route>,

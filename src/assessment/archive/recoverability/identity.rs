@@ -16,12 +16,12 @@ use crate::observation::probe::SegmentProbe;
 
 /// The server that writes to the archive now, and those before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Owners {
+pub(crate) struct Owners {
     /// Of the newest finished backup.
-    pub(super) current: Option<u64>,
-    pub(super) predecessors: Vec<u64>,
+    pub(crate) current: Option<u64>,
+    pub(crate) predecessors: Vec<u64>,
     /// Since when the current one is known to write, where it had predecessors.
-    pub(super) since: Option<DateTime<Utc>>,
+    pub(crate) since: Option<DateTime<Utc>>,
     foreign_backup: Option<(BackupId, u64)>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Owners {
 const SUSPECTS_MAX: usize = 4;
 
 impl Owners {
-    pub(super) fn of(backups: &[ObservedBackup]) -> Self {
+    pub(crate) fn of(backups: &[ObservedBackup]) -> Self {
         let identified = || {
             backups.iter().filter_map(|backup| {
                 let info = backup.parsed_info().filter(|it| it.status == BackupStatus::Done)?;
@@ -55,7 +55,7 @@ impl Owners {
 
     /// Segments that other servers' backups needed: whoever wrote them last may be in the way of
     /// our recovery.
-    pub(super) fn suspects(
+    pub(crate) fn suspects(
         &self,
         backups: &[ObservedBackup],
         inventory: &Inventory,
@@ -74,7 +74,7 @@ impl Owners {
             .collect()
     }
 
-    pub(super) fn judge(&self, seen: &Observation, size: SegmentSize) -> Option<Finding> {
+    pub(crate) fn judge(&self, seen: &Observation, size: SegmentSize) -> Option<Finding> {
         let expected = self.current?;
         if let Some((id, found)) = &self.foreign_backup {
             let (found, carrier) = (*found, format!("backup {id}"));

@@ -26,7 +26,7 @@ const DELETION_GRACE: TimeDelta = TimeDelta::hours(24);
 
 /// Since when moments can be restored. A backup that is kept standalone restores its own end and
 /// none of the moments after it.
-pub(super) fn oldest_moment(
+pub(crate) fn oldest_moment(
     windows: &[RecoveryWindow],
     observed: &[ObservedBackup],
 ) -> Option<DateTime<Utc>> {
@@ -42,7 +42,7 @@ pub(super) fn oldest_moment(
         .min()
 }
 
-pub(super) fn judge_window(
+pub(crate) fn judge_window(
     oldest_moment: Option<DateTime<Utc>>,
     backups: &[AssessedBackup],
     inventory: &Inventory,
@@ -60,7 +60,7 @@ pub(super) fn judge_window(
 
 /// One finished backup older than the window is needed, since the window's oldest moments are
 /// restored from it; barman deletes those before it (`barman/retention_policies.py`).
-pub(super) fn judge_deletion(
+pub(crate) fn judge_deletion(
     observed: &[ObservedBackup],
     assessed: &[AssessedBackup],
     expected: &Expectations,

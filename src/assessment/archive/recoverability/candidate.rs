@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chrono::DateTime;
-use chrono::TimeDelta;
 use chrono::Utc;
 
+use crate::assessment::archive::clock::Clock;
+use crate::assessment::archive::recoverability::replay::Archive;
+use crate::assessment::archive::recoverability::replay::Obstacle;
+use crate::assessment::archive::recoverability::replay::ObstacleKind;
+use crate::assessment::archive::recoverability::replay::Reach;
+use crate::assessment::archive::recoverability::route::NoRoute;
+use crate::assessment::archive::recoverability::route::Route;
+use crate::assessment::archive::recoverability::route::Timelines;
 use crate::assessment::finding::Missing;
 use crate::assessment::finding::Problem;
-use crate::assessment::replay::Archive;
-use crate::assessment::replay::Obstacle;
-use crate::assessment::replay::ObstacleKind;
-use crate::assessment::replay::Reach;
-use crate::assessment::route::NoRoute;
-use crate::assessment::route::Route;
-use crate::assessment::route::Timelines;
 use crate::domain::backup::Keep;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
@@ -26,18 +26,18 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::probe::SegmentId;
 
 /// A finished backup with all its objects.
-pub(super) struct Candidate<'a> {
-    pub(super) backup: &'a ObservedBackup,
-    pub(super) info: &'a BackupInfo,
-    pub(super) wal: BackupWal,
-    pub(super) route: Result<Rc<Route>, NoRoute>,
-    pub(super) usability: Usability,
+pub(crate) struct Candidate<'a> {
+    pub(crate) backup: &'a ObservedBackup,
+    pub(crate) info: &'a BackupInfo,
+    pub(crate) wal: BackupWal,
+    pub(crate) route: Result<Rc<Route>, NoRoute>,
+    pub(crate) usability: Usability,
     /// No complete backup of the archive is newer.
-    pub(super) is_newest: bool,
+    pub(crate) is_newest: bool,
 }
 
 /// Whether a restore of the backup would reach a consistent state.
-pub(super) enum Usability {
+pub(crate) enum Usability {
     Usable(Reach),
     Unusable {
         reason: String,
@@ -49,7 +49,7 @@ pub(super) enum Usability {
 }
 
 impl<'a> Candidate<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         backup: &'a ObservedBackup,
         info: &'a BackupInfo,
         wal: BackupWal,
@@ -60,11 +60,11 @@ impl<'a> Candidate<'a> {
         Self { backup, info, wal, route, usability: unjudged, is_newest: false }
     }
 
-    pub(super) fn judge(&mut self, archive: &Archive<'_>, clock: Clock) {
+    pub(crate) fn judge(&mut self, archive: &Archive<'_>, clock: Clock) {
         self.usability = self.usability(archive, clock);
     }
 
-    pub(super) fn reach(&self) -> Option<&Reach> {
+    pub(crate) fn reach(&self) -> Option<&Reach> {
         match &self.usability {
             Usability::Usable(reach) => Some(reach),
             Usability::Unusable { .. } | Usability::Unknown(_) => None,
@@ -79,13 +79,13 @@ impl<'a> Candidate<'a> {
     }
 
     /// Whether the backup is standalone and reaches its own end and nothing else.
-    pub(super) fn is_confined(&self) -> bool {
+    pub(crate) fn is_confined(&self) -> bool {
         let last = self.reach().and_then(|reach| reach.last);
         self.is_standalone() && last.is_none_or(|last| last.number == self.wal.last_required)
     }
 
     /// The last segment that the backup asks the archive to keep.
-    pub(super) fn needs_until(&self, archive: &Archive<'_>) -> SegmentNumber {
+    pub(crate) fn needs_until(&self, archive: &Archive<'_>) -> SegmentNumber {
         if self.is_standalone() {
             return self.wal.last_required;
         }
@@ -196,7 +196,7 @@ impl<'a> Candidate<'a> {
 
 /// What backups ask the archive to keep: segments of a route. Backups with the same route and the
 /// same end are one need, from the oldest of them on.
-pub(super) fn needs<'a>(
+pub(crate) fn needs<'a>(
     archive: &Archive<'_>,
     candidates: &'a [Candidate<'_>],
 ) -> Vec<(&'a Route, SegmentRange)> {
@@ -211,17 +211,4 @@ pub(super) fn needs<'a>(
         .into_iter()
         .filter_map(|((_, until), (route, first))| Some((route, SegmentRange::new(first, until)?)))
         .collect()
-}
-
-/// The store's time, and how long an upload may take.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
-    pub(super) now: DateTime<Utc>,
-    pub(super) grace: TimeDelta,
-}
-
-impl Clock {
-    pub(super) fn is_within_grace(self, at: Option<DateTime<Utc>>) -> bool {
-        at.is_some_and(|at| self.now - at < self.grace)
-    }
 }

@@ -11,7 +11,7 @@ use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::observation::inventory::Inventory;
 
-pub(super) fn judge_backups(
+pub(crate) fn judge_backups(
     backups: &[AssessedBackup],
     inventory: &Inventory,
     expected: &Expectations,
@@ -43,7 +43,7 @@ pub(super) fn judge_backups(
         .then(|| Finding::risk(Problem::BackupNeverRan { waited, age_max }))
 }
 
-pub(super) fn judge_wal(
+pub(crate) fn judge_wal(
     newest: Option<NewestSegment>,
     expected: &Expectations,
     silence: Option<&Silence>,

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use chrono::DateTime;
 use chrono::Utc;
 
-use crate::assessment::candidate::Clock;
+use crate::assessment::archive::clock::Clock;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
@@ -30,8 +30,8 @@ use crate::observation::timeline_archive::TimelineArchive;
 
 /// A way through the log to the end of one timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) target: TimelineId,
+pub(crate) struct Route {
+    pub(crate) target: TimelineId,
     /// Invariant: rising timelines, neighbouring numbers from 0 on, none empty; only the last has
     /// no end.
     legs: Vec<Leg>,
@@ -50,14 +50,14 @@ struct Leg {
 
 /// A part of a route: segments of one timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stretch {
-    pub(super) timeline: TimelineId,
-    pub(super) segments: SegmentRange,
+pub(crate) struct Stretch {
+    pub(crate) timeline: TimelineId,
+    pub(crate) segments: SegmentRange,
 }
 
 /// Why recovery cannot aim for a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoRoute {
+pub(crate) enum NoRoute {
     /// The history file stops PostgreSQL from starting, or contradicts the archive.
     Damaged(TimelineId),
     /// The history file could not be read.
@@ -87,7 +87,7 @@ impl Route {
     }
 
     /// The stretches from one segment to another, both included.
-    pub(super) fn stretches(
+    pub(crate) fn stretches(
         &self,
         first: SegmentNumber,
         last: SegmentNumber,
@@ -102,7 +102,7 @@ impl Route {
     }
 
     /// The newest segment up to a number that the archive holds on this route.
-    pub(super) fn newest(&self, until: SegmentNumber, inventory: &Inventory) -> Option<SegmentId> {
+    pub(crate) fn newest(&self, until: SegmentNumber, inventory: &Inventory) -> Option<SegmentId> {
         self.legs_begun_by(until).iter().rev().find_map(|leg| {
             let archive = inventory.timeline(leg.timeline)?;
             let last = leg.last.map_or(until, |last| last.min(until));
@@ -112,16 +112,16 @@ impl Route {
     }
 
     /// The timeline that a segment is taken from.
-    pub(super) fn timeline_at(&self, number: SegmentNumber) -> Option<TimelineId> {
+    pub(crate) fn timeline_at(&self, number: SegmentNumber) -> Option<TimelineId> {
         self.legs_begun_by(number).last().map(|leg| leg.timeline)
     }
 
-    pub(super) fn passes(&self, id: SegmentId) -> bool {
+    pub(crate) fn passes(&self, id: SegmentId) -> bool {
         self.timeline_at(id.number) == Some(id.timeline)
     }
 
     /// The segments that recovery would take from a timeline.
-    pub(super) fn taken_from(&self, timeline: TimelineId) -> Option<SegmentRange> {
+    pub(crate) fn taken_from(&self, timeline: TimelineId) -> Option<SegmentRange> {
         let at = self.legs.binary_search_by_key(&timeline, |leg| leg.timeline).ok()?;
         let leg = self.legs.get(at)?;
         SegmentRange::new(leg.first, leg.last.unwrap_or(SegmentNumber::LAST))
@@ -133,14 +133,14 @@ impl Route {
     }
 
     /// The timeline before the one that begins in this segment.
-    pub(super) fn parent_at(&self, number: SegmentNumber) -> Option<TimelineId> {
+    pub(crate) fn parent_at(&self, number: SegmentNumber) -> Option<TimelineId> {
         let at = self.legs.binary_search_by_key(&number, |leg| leg.first).ok()?;
         self.legs.get(at.checked_sub(1)?).map(|leg| leg.timeline)
     }
 }
 
 /// The timelines of an archive as recovery sees them.
-pub(super) struct Timelines<'a> {
+pub(crate) struct Timelines<'a> {
     seen: &'a Observation,
     inventory: &'a Inventory,
     clock: Clock,
@@ -155,7 +155,7 @@ pub(super) struct Timelines<'a> {
 }
 
 impl<'a> Timelines<'a> {
-    pub(super) fn new(seen: &'a Observation, inventory: &'a Inventory, clock: Clock) -> Self {
+    pub(crate) fn new(seen: &'a Observation, inventory: &'a Inventory, clock: Clock) -> Self {
         let mut runs: BTreeMap<TimelineId, TimelineId> = BTreeMap::new();
         let mut last = None;
         for &timeline in seen.histories.keys().rev().filter(|it| is_deliverable(seen, **it)) {
@@ -170,7 +170,7 @@ impl<'a> Timelines<'a> {
     }
 
     /// Leaves out timelines that an earlier server of the same archive left behind.
-    pub(super) fn since(mut self, since: Option<DateTime<Utc>>) -> Self {
+    pub(crate) fn since(mut self, since: Option<DateTime<Utc>>) -> Self {
         self.since = since;
         self
     }
@@ -178,14 +178,14 @@ impl<'a> Timelines<'a> {
     /// The newest timeline that left WAL and is no stray, or the newest that recovery finds from
     /// there: a history file comes before the first segment, and one that nobody asks for leads
     /// nowhere.
-    pub(super) fn newest(&self) -> Option<TimelineId> {
+    pub(crate) fn newest(&self) -> Option<TimelineId> {
         let with_wal = self.with_wal().filter(|it| !self.is_stray(*it)).max()?;
         let found = self.listed().filter(|it| *it <= self.default_target(with_wal));
         found.max().max(Some(with_wal))
     }
 
     /// The timelines that have segments or a `.partial`, oldest first.
-    pub(super) fn with_wal(&self) -> impl Iterator<Item = TimelineId> + '_ {
+    pub(crate) fn with_wal(&self) -> impl Iterator<Item = TimelineId> + '_ {
         let is_own = |archive: &TimelineArchive| {
             let is_own = |edge| self.is_own(archive.uploaded_at(edge));
             edges(archive).any(is_own) || self.since.is_none() && !archive.partials().is_empty()
@@ -197,7 +197,7 @@ impl<'a> Timelines<'a> {
     }
 
     /// Whether no server of this archive can have come to this timeline.
-    pub(super) fn is_stray(&self, timeline: TimelineId) -> bool {
+    pub(crate) fn is_stray(&self, timeline: TimelineId) -> bool {
         self.strays.contains(&timeline)
     }
 
@@ -221,7 +221,7 @@ impl<'a> Timelines<'a> {
     }
 
     /// The timelines whose history file is listed, oldest first.
-    pub(super) fn listed(&self) -> impl Iterator<Item = TimelineId> + '_ {
+    pub(crate) fn listed(&self) -> impl Iterator<Item = TimelineId> + '_ {
         let histories = self.inventory.histories.iter();
         let own = histories.filter(|(_, object)| self.is_own(Some(object.uploaded_at)));
         own.map(|(timeline, _)| *timeline)
@@ -234,17 +234,17 @@ impl<'a> Timelines<'a> {
         }
     }
 
-    pub(super) const fn seen(&self) -> &Observation {
+    pub(crate) const fn seen(&self) -> &Observation {
         self.seen
     }
 
-    pub(super) const fn inventory(&self) -> &Inventory {
+    pub(crate) const fn inventory(&self) -> &Inventory {
         self.inventory
     }
 
     /// The route to the newest state. Where the newest timeline's history is of no use, only its
     /// own segments are on it.
-    pub(super) fn route_to_newest(&self, newest: TimelineId) -> Rc<Route> {
+    pub(crate) fn route_to_newest(&self, newest: TimelineId) -> Rc<Route> {
         let alone = || {
             let history = TimelineHistory::without_ancestors(newest);
             Rc::new(Route::new(&history, self.inventory.segment_size))
@@ -254,13 +254,13 @@ impl<'a> Timelines<'a> {
 
     /// Where recovery of a backup on `start` aims unless told otherwise: one history file after
     /// the other, up to the first that is missing.
-    pub(super) fn default_target(&self, start: TimelineId) -> TimelineId {
+    pub(crate) fn default_target(&self, start: TimelineId) -> TimelineId {
         let run_end = self.runs.get(&start.next()).copied();
         run_end.unwrap_or(start).max(start)
     }
 
     /// The route to the end of a timeline, if PostgreSQL would start on it.
-    pub(super) fn route_to(&self, target: TimelineId) -> Result<Rc<Route>, NoRoute> {
+    pub(crate) fn route_to(&self, target: TimelineId) -> Result<Rc<Route>, NoRoute> {
         if let Some(known) = self.routes.borrow().get(&target) {
             return Ok(Rc::clone(known));
         }
@@ -287,7 +287,7 @@ impl<'a> Timelines<'a> {
 
     /// The route of a backup: to the default target, or, where PostgreSQL would refuse that, to
     /// the newest timeline that it can be told to aim for.
-    pub(super) fn route_of(&self, wal: &BackupWal) -> Result<Rc<Route>, NoRoute> {
+    pub(crate) fn route_of(&self, wal: &BackupWal) -> Result<Rc<Route>, NoRoute> {
         let default = self.default_target(wal.end.timeline);
         let mut refusal = None;
         for target in (wal.end.timeline.value()..=default.value()).rev() {
@@ -335,7 +335,7 @@ impl<'a> Timelines<'a> {
     }
 
     /// The oldest segment of a timeline that is not an earlier server's.
-    pub(super) fn oldest_own(&self, timeline: TimelineId) -> Option<SegmentNumber> {
+    pub(crate) fn oldest_own(&self, timeline: TimelineId) -> Option<SegmentNumber> {
         let archive = self.inventory.timeline(timeline)?;
         let mut ranges = archive.segments().ranges().iter();
         let is_own = |range: &&SegmentRange| {

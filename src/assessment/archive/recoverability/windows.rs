@@ -8,20 +8,20 @@ use crate::assessment::LastPoint;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
 use crate::assessment::WalStretch;
-use crate::assessment::candidate::Candidate;
-use crate::assessment::replay::Archive;
-use crate::assessment::route::Route;
-use crate::assessment::route::Stretch;
-use crate::assessment::route::Timelines;
+use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::replay::Archive;
+use crate::assessment::archive::recoverability::route::Route;
+use crate::assessment::archive::recoverability::route::Stretch;
+use crate::assessment::archive::recoverability::route::Timelines;
 use crate::domain::segment::SegmentNumber;
 use crate::observation::Observation;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 
 /// The windows, and the segments to open so that their ends can be told more exactly.
-pub(super) struct Windows {
-    pub(super) windows: Vec<RecoveryWindow>,
-    pub(super) wanted: Vec<SegmentId>,
+pub(crate) struct Windows {
+    pub(crate) windows: Vec<RecoveryWindow>,
+    pub(crate) wanted: Vec<SegmentId>,
 }
 
 /// How many segments back a commit is looked for. A switched segment of a quiet server holds no
@@ -35,7 +35,7 @@ enum CommitSearch {
     NotFound,
 }
 
-pub(super) fn find(
+pub(crate) fn find(
     seen: &Observation,
     archive: &Archive<'_>,
     candidates: &[Candidate<'_>],

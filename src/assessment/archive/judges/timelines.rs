@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::assessment::GapEffect;
-use crate::assessment::candidate::Candidate;
+use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::route::NoRoute;
+use crate::assessment::archive::recoverability::route::Timelines;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
-use crate::assessment::route::NoRoute;
-use crate::assessment::route::Timelines;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::timeline::TimelineHistory;
@@ -15,7 +15,7 @@ use crate::domain::timeline::TimelineId;
 use crate::observation::HistoryDamage;
 
 /// `reached` says whether some backup reaches the newest state in spite of it all.
-pub(super) fn judge(
+pub(crate) fn judge(
     timelines: &Timelines<'_>,
     candidates: &[Candidate<'_>],
     reached: GapEffect,
