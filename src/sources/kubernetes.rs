@@ -18,7 +18,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use chrono::DateTime;
 use chrono::Utc;
 use futures::StreamExt;
@@ -34,12 +33,14 @@ use crate::domain::cluster::ClusterId;
 use crate::observation::Reading;
 use crate::observation::cluster::WalArchiving;
 use crate::sources::kubernetes::feeds::Feeds;
+use crate::sources::kubernetes::instance_metrics::Instances;
 use crate::sources::kubernetes::secrets::Secrets;
 use crate::sources::kubernetes::secrets::StoreKeys;
 use crate::sources::limits;
 use crate::sources::store::s3::Asked;
 use crate::sources::store::s3::CredentialSource;
 
+pub use connect::ConnectError;
 pub use events::NewEvent;
 pub use events::Posted;
 pub use events::Regarding;
@@ -54,6 +55,7 @@ pub struct Kubernetes {
     client: Client,
     feeds: Feeds,
     secrets: Option<Secrets>,
+    instances: Option<Instances>,
 }
 
 impl Kubernetes {
@@ -61,21 +63,12 @@ impl Kubernetes {
     ///
     /// `None` if Kubernetes is not to be asked, or only if there is one and there is none. Fails
     /// where what leads to it cannot be read, or is demanded and missing.
-    pub async fn start(config: &KubernetesConfig) -> anyhow::Result<Option<Self>> {
-        let client = connect::connect(config.enabled).await.context("find Kubernetes")?;
-        Ok(client.map(|client| Self::watch(client, config)))
-    }
-
-    /// As [`Kubernetes::start`], at a server that was found in another way.
-    pub fn start_at(server: kube::Config, config: &KubernetesConfig) -> anyhow::Result<Self> {
-        let client = connect::client(server)?;
-        Ok(Self::watch(client, config))
-    }
-
-    fn watch(client: Client, config: &KubernetesConfig) -> Self {
+    pub async fn start(config: &KubernetesConfig) -> Result<Option<Self>, ConnectError> {
+        let Some(client) = connect::connect(config.enabled).await? else { return Ok(None) };
+        let instances = if config.instance_metrics { Some(Instances::new()?) } else { None };
         let feeds = Feeds::start(&client, config);
         let secrets = config.reads_secrets.then(|| Secrets::new(client.clone()));
-        Self { client, feeds, secrets }
+        Ok(Some(Self { client, feeds, secrets, instances }))
     }
 
     /// Waits until the server has answered for every kind, be it with a refusal, at most this long.
@@ -124,9 +117,10 @@ impl Kubernetes {
 
     /// What the primary says of its archiver; `None` unless instance metrics are asked for.
     pub async fn wal_archiving(&self, cluster: &ClusterId) -> Option<Reading<WalArchiving>> {
+        let instances = self.instances.as_ref()?;
         let primary = self.feeds.primary(cluster, Instant::now())?;
         Some(match primary {
-            Ok(primary) => instance_metrics::read(&primary).await,
+            Ok(primary) => instances.read(&primary).await,
             Err(unread) => Err(unread),
         })
     }

@@ -86,7 +86,7 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The error with its causes; each is told once.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

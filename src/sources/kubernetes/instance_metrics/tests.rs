@@ -74,7 +74,7 @@ async fn served(answer: &'static str) -> Reading<WalArchiving> {
         String::from_utf8(request[..length].to_vec()).unwrap()
     });
     let primary = Primary { name: "postgres-1".to_owned(), pod: pod(port), is_tls: false };
-    let read = read(&primary).await;
+    let read = Instances::new().unwrap().read(&primary).await;
     let request = server.await.unwrap().to_ascii_lowercase();
     assert!(request.starts_with("get /metrics "), "{request}");
     assert!(!request.contains("authorization"), "{request}");
