@@ -5,12 +5,13 @@ use std::collections::btree_map::Entry;
 
 use crate::config::expectations::ExpectationConfig;
 use crate::config::format;
-use crate::config::location::Access;
-use crate::config::location::DESTINATION;
-use crate::config::location::ENDPOINT_URL;
 use crate::config::reader::Section;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
+use crate::domain::destination::Access;
+use crate::domain::destination::DESTINATION;
+use crate::domain::destination::ENDPOINT_URL;
+use crate::domain::format::REGION;
 use crate::domain::retention_policy::RetentionPolicy;
 use crate::domain::schedule::Schedule;
 
@@ -68,7 +69,7 @@ fn read_archive(section: &mut Section<'_>, defaults: ExpectationConfig) -> Optio
     let s3_keys: Vec<&str> = s3_keys.collect();
     let access = Access {
         endpoint_url: section.text("endpoint_url", &ENDPOINT_URL),
-        region: section.text("region", &format::REGION),
+        region: section.text("region", &REGION),
     };
     let retention_policy = section.text("retention_policy", &format::RETENTION);
     let schedule = section.text("schedule", &format::SCHEDULE);

@@ -15,21 +15,24 @@ use crate::config::arguments::RestorePlanArguments;
 use crate::config::arguments::SelectionArguments;
 use crate::config::credentials::Credentials;
 use crate::config::environment::Overrides;
-use crate::config::expectations::BASE_BACKUP_AGE_MAX;
 use crate::config::expectations::BASE_BACKUP_AGE_MAX_EXACTLY;
 use crate::config::expectations::ExpectationConfig;
 use crate::config::format;
 use crate::config::kubernetes::KubernetesConfig;
-use crate::config::location::ARCHIVE;
-use crate::config::location::Access;
-use crate::config::location::ENDPOINT_URL;
 use crate::config::problem::ConfigError;
 use crate::config::problem::ConfigProblem;
 use crate::config::read_file;
-use crate::config::reader::Format;
 use crate::config::reader::SettingReader;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::ClusterId;
+use crate::domain::destination::ARCHIVE;
+use crate::domain::destination::Access;
+use crate::domain::destination::ENDPOINT_URL;
+use crate::domain::format::AGE_MAX;
+use crate::domain::format::BASE_BACKUP_AGE_MAX;
+use crate::domain::format::Format;
+use crate::domain::format::MOMENT;
+use crate::domain::format::REGION;
 use crate::domain::retention_policy::RetentionPolicy;
 
 /// Everything one pass of `check` is told.
@@ -109,7 +112,7 @@ pub const ONE_ARCHIVE: &str = "one archive, by --namespace and --cluster or --ar
 
 const TARGET: Format<DateTime<Utc>> = Format {
     expected: "latest, or a moment as in RFC 3339, such as 2026-08-20T10:30:00Z",
-    parse: format::MOMENT.parse,
+    parse: MOMENT.parse,
 };
 
 /// What flags say of the archives that are meant and what they are held to.
@@ -172,7 +175,7 @@ fn read_archive(
     let region = selection.region.as_deref();
     let access = Access {
         endpoint_url: reader.flag("--endpoint-url", endpoint_url, &ENDPOINT_URL),
-        region: reader.flag("--region", region, &format::REGION),
+        region: reader.flag("--region", region, &REGION),
     };
     let (destination, server_name) = archive?;
     if destination.is_directory() {
@@ -240,7 +243,7 @@ impl FlagExpectations {
         };
         Self {
             expectations: ExpectationConfig {
-                wal_age_max: reader.flag("--wal-max-age", wal_max_age.as_deref(), &format::AGE_MAX),
+                wal_age_max: reader.flag("--wal-max-age", wal_max_age.as_deref(), &AGE_MAX),
                 base_backup_age_max: reader.flag(
                     "--base-backup-max-age",
                     base_backup_max_age.as_deref(),

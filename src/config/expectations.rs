@@ -5,9 +5,13 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::config::format;
-use crate::config::reader::Flaw;
-use crate::config::reader::Format;
 use crate::config::reader::Section;
+use crate::domain::format::AGE_MAX;
+use crate::domain::format::BASE_BACKUP_AGE_MAX;
+use crate::domain::format::BaseBackupAgeMax;
+use crate::domain::format::Flaw;
+use crate::domain::format::Format;
+use crate::domain::format::MOMENT;
 
 /// What one archive is held to; `None` expects nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,27 +23,12 @@ pub struct ExpectationConfig {
     pub acknowledge_gap_before: Option<DateTime<Utc>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BaseBackupAgeMax {
-    /// The schedule's longest interval and some grace; nothing where there is no schedule.
-    FromSchedule,
-    Exactly(TimeDelta),
-}
-
-pub(super) const BASE_BACKUP_AGE_MAX: Format<BaseBackupAgeMax> = Format {
-    expected: "auto or a duration with its unit from 1s to 3650d, such as 26h",
-    parse: |text| match text {
-        "auto" => Ok(BaseBackupAgeMax::FromSchedule),
-        _ => (format::AGE_MAX.parse)(text).map(BaseBackupAgeMax::Exactly),
-    },
-};
-
 /// For an archive that is named by its address alone, and so has no schedule.
 pub(super) const BASE_BACKUP_AGE_MAX_EXACTLY: Format<BaseBackupAgeMax> = Format {
     expected: "a duration with its unit from 1s to 3650d, such as 26h",
     parse: |text| match text {
         "auto" => Err(Flaw::Because("\"auto\", though --archive names no schedule".to_owned())),
-        _ => (format::AGE_MAX.parse)(text).map(BaseBackupAgeMax::Exactly),
+        _ => (AGE_MAX.parse)(text).map(BaseBackupAgeMax::Exactly),
     },
 };
 
@@ -60,14 +49,14 @@ impl ExpectationConfig {
 
     /// What one archive is held to.
     pub(super) fn read_for_archive(section: &mut Section<'_>, defaults: Self) -> Self {
-        let acknowledge_gap_before = section.text("acknowledge_gap_before", &format::MOMENT);
+        let acknowledge_gap_before = section.text("acknowledge_gap_before", &MOMENT);
         Self { acknowledge_gap_before, ..Self::read_ages(section).or(defaults) }
     }
 
     fn read_ages(section: &mut Section<'_>) -> Self {
         Self {
             base_backup_age_max: section.text("base_backup_max_age", &BASE_BACKUP_AGE_MAX),
-            wal_age_max: section.text("wal_max_age", &format::AGE_MAX),
+            wal_age_max: section.text("wal_max_age", &AGE_MAX),
             uploading_grace: section.text("uploading_grace", &format::GRACE),
             acknowledge_gap_before: None,
         }

@@ -6,12 +6,15 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::DateTime;
 use chrono::TimeDelta;
-use chrono::Utc;
 
-use crate::config::reader::Flaw;
-use crate::config::reader::Format;
+use crate::domain::format::DAY;
+use crate::domain::format::Flaw;
+use crate::domain::format::Format;
+use crate::domain::format::SECOND;
+use crate::domain::format::delta;
+use crate::domain::format::duration_between;
+use crate::domain::format::name;
 use crate::domain::retention_policy::RetentionPolicy;
 use crate::domain::schedule::Schedule;
 
@@ -34,23 +37,10 @@ pub(super) const FULL_LISTING_INTERVAL: Format<Duration> = Format {
     parse: |text| duration_between(text, SECOND, DAY * 30),
 };
 
-pub(super) const AGE_MAX: Format<TimeDelta> = Format {
-    expected: "a duration with its unit from 1s to 3650d, such as 15m",
-    parse: |text| delta(duration_between(text, SECOND, DAY * 3650)?),
-};
-
 /// A grace of more than a day would hide a gap for longer than most backups are apart.
 pub(super) const GRACE: Format<TimeDelta> = Format {
     expected: "a duration with its unit from 0s to 1d, such as 10m",
     parse: |text| delta(duration_between(text, Duration::ZERO, DAY)?),
-};
-
-pub(super) const MOMENT: Format<DateTime<Utc>> = Format {
-    expected: "a moment as in RFC 3339, such as 2026-01-10T12:00:00Z",
-    parse: |text| {
-        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Flaw::Mismatch)?;
-        Ok(moment.with_timezone(&Utc))
-    },
 };
 
 pub(super) const RETENTION: Format<RetentionPolicy> = Format {
@@ -72,20 +62,6 @@ pub(super) const NAME: Format<String> = Format {
 pub(super) const SERVER_NAME: Format<String> = Format {
     expected: "the name of one folder",
     parse: |text| name(text, 253, |c| c != '/' && !c.is_control()),
-};
-
-pub(super) const REGION: Format<String> = Format {
-    expected: "a region, such as auto or eu-central-1",
-    parse: |text| name(text, 64, |c| c.is_ascii_alphanumeric() || c == '-'),
-};
-
-pub(super) const IS_TRUE: Format<bool> = Format {
-    expected: "true or false",
-    parse: |text| match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Flaw::Mismatch),
-    },
 };
 
 /// The path is only shown where it cannot be the credential itself, put there by mistake.
@@ -112,26 +88,6 @@ pub(super) const BYTE_RATE: Format<u64> = Format {
     parse: |text| byte_count(text).ok_or(Flaw::Mismatch),
 };
 
-fn duration_between(text: &str, shortest: Duration, longest: Duration) -> Result<Duration, Flaw> {
-    // humantime alone reads this one without a unit.
-    if text == "0" {
-        return Err(Flaw::Mismatch);
-    }
-    let duration = humantime::parse_duration(text).map_err(|_| Flaw::Mismatch)?;
-    (shortest..=longest).contains(&duration).then_some(duration).ok_or(Flaw::Mismatch)
-}
-
-fn delta(duration: Duration) -> Result<TimeDelta, Flaw> {
-    TimeDelta::from_std(duration).map_err(|_| Flaw::Mismatch)
-}
-
-fn name(text: &str, length_max: usize, is_allowed: fn(char) -> bool) -> Result<String, Flaw> {
-    let is_name = (1..=length_max).contains(&text.len())
-        && text.chars().all(is_allowed)
-        && ![".", ".."].contains(&text);
-    is_name.then(|| text.to_owned()).ok_or(Flaw::Mismatch)
-}
-
 fn absolute(text: &str) -> Result<PathBuf, Flaw> {
     let path = Path::new(text);
     path.is_absolute().then(|| path.to_owned()).ok_or(Flaw::Mismatch)
@@ -152,12 +108,10 @@ fn byte_count(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
 }
 
-const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_hours(24);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::format::AGE_MAX;
 
     fn reads<T>(format: &Format<T>, text: &str) -> Option<T> {
         (format.parse)(text).ok()

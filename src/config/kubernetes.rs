@@ -1,9 +1,10 @@
 //! Whether Kubernetes is asked which clusters there are, and for what of them.
 
 use crate::config::format;
-use crate::config::reader::Flaw;
-use crate::config::reader::Format;
 use crate::config::reader::Section;
+use crate::domain::format::Flaw;
+use crate::domain::format::Format;
+use crate::domain::format::IS_TRUE;
 
 /// What is asked of Kubernetes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl KubernetesConfig {
         namespaces.sort();
         namespaces.dedup();
         let operator_namespace = section.text("operator_namespace", &format::NAME);
-        let instance_metrics = section.word("instance_metrics", &format::IS_TRUE);
+        let instance_metrics = section.word("instance_metrics", &IS_TRUE);
         Self {
             enabled: enabled.unwrap_or(default.enabled),
             namespaces,
@@ -63,7 +64,7 @@ impl KubernetesConfig {
     /// Reads the one setting that stands among the credentials.
     pub(super) fn read_from_credentials(&mut self, section: &mut Section<'_>) {
         const KEY: &str = "from_object_store";
-        self.reads_secrets = section.word(KEY, &format::IS_TRUE).unwrap_or(false);
+        self.reads_secrets = section.word(KEY, &IS_TRUE).unwrap_or(false);
         if self.reads_secrets && !self.may_discover() {
             section.note::<()>(KEY, "false, since kubernetes.enabled is false", "true");
         }

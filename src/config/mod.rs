@@ -2,7 +2,6 @@
 //!
 //! Opens no port, asks no store, and reads no credential. Nothing else reads the environment.
 
-mod annotations;
 mod archive;
 mod arguments;
 mod check;
@@ -12,7 +11,6 @@ mod environment;
 mod expectations;
 mod format;
 mod kubernetes;
-mod location;
 mod polling;
 mod problem;
 mod reader;
@@ -26,7 +24,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-pub use crate::config::annotations::AnnotationReading;
 pub use crate::config::archive::ArchiveConfig;
 use crate::config::archive::Archives;
 pub use crate::config::arguments::CheckArguments;
@@ -42,12 +39,9 @@ pub use crate::config::check::RestorePlanConfig;
 pub use crate::config::credentials::Credentials;
 use crate::config::document::Node;
 use crate::config::environment::Overrides;
-pub use crate::config::expectations::BaseBackupAgeMax;
 pub use crate::config::expectations::ExpectationConfig;
 pub use crate::config::kubernetes::KubernetesConfig;
 pub use crate::config::kubernetes::KubernetesEnabled;
-pub(crate) use crate::config::location::Declared;
-pub(crate) use crate::config::location::declared_address;
 pub use crate::config::polling::Polling;
 pub use crate::config::problem::ConfigError;
 pub use crate::config::problem::ConfigProblem;

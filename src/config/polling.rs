@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::reader::Flaw;
-use crate::config::reader::Format;
+use crate::domain::format::Flaw;
+use crate::domain::format::Format;
 
 /// How a poll finds what is new. Each tier costs less than the one before and sees some changes
 /// later; none sees a deletion before the next full listing unless it says so here.

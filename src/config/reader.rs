@@ -5,20 +5,8 @@ use crate::config::environment::Override;
 use crate::config::environment::Overrides;
 use crate::config::problem::ConfigError;
 use crate::config::problem::ConfigProblem;
-
-/// What a text must be to become a `T`.
-pub(super) struct Format<T> {
-    pub(super) expected: &'static str,
-    pub(super) parse: fn(&str) -> Result<T, Flaw>,
-}
-
-/// Why a text is not what it should be.
-pub(super) enum Flaw {
-    /// The text itself says enough, and may be shown.
-    Mismatch,
-    /// Shown in place of the text.
-    Because(String),
-}
+use crate::domain::format::Flaw;
+use crate::domain::format::Format;
 
 pub(super) struct SettingReader {
     overrides: Overrides,

@@ -2,13 +2,14 @@
 //! without any effect.
 
 use crate::config::format;
-use crate::config::reader::Flaw;
-use crate::config::reader::Format;
 use crate::config::reader::Section;
+use crate::domain::format::Flaw;
+use crate::domain::format::Format;
+use crate::domain::format::IS_TRUE;
 
 /// Reads `content`. Content verification is not built yet.
 pub(super) fn read_content(section: &mut Section<'_>) {
-    section.word("wal", &format::IS_TRUE);
+    section.word("wal", &IS_TRUE);
     section.text("base_backups", &BASE_BACKUPS);
     section.text("ledger", &format::DIRECTORY);
     section.text("bytes_per_second_max", &format::BYTE_RATE);

@@ -11,6 +11,8 @@ use crate::config::environment::ENVIRONMENT_PREFIX;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::destination;
+use crate::domain::format::BaseBackupAgeMax;
 use crate::domain::retention_policy::RetentionPolicy;
 use crate::domain::schedule::Schedule;
 
@@ -425,8 +427,8 @@ proptest::proptest! {
         let mut reader = SettingReader::new(overrides(&[("EXPECTATIONS_WAL_MAX_AGE", &text)]));
         let document = Node::parse(&format!("{key}: {text}"), "text").ok();
         Config::read_document(&mut reader, document.as_ref(), Archives::Optional);
-        reader.flag("--archive", Some(&text), &location::ARCHIVE);
-        reader.flag("--archive", Some(&format!("s3://{text}")), &location::ARCHIVE);
-        reader.flag("--endpoint-url", Some(&format!("http://{text}")), &location::ENDPOINT_URL);
+        reader.flag("--archive", Some(&text), &destination::ARCHIVE);
+        reader.flag("--archive", Some(&format!("s3://{text}")), &destination::ARCHIVE);
+        reader.flag("--endpoint-url", Some(&format!("http://{text}")), &destination::ENDPOINT_URL);
     }
 }

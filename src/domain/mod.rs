@@ -9,6 +9,8 @@ pub mod backup;
 pub mod backup_info;
 pub mod cluster;
 pub mod codec;
+pub mod destination;
+pub mod format;
 pub mod lsn;
 pub mod object_key;
 mod python_literal;

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::config::arguments::FileArguments;
-use crate::config::expectations::BaseBackupAgeMax;
+use crate::domain::format::BaseBackupAgeMax;
 
 const CONFIG: &str = "
 archives:

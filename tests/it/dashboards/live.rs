@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use cnpg_backup_verifier::config::ArchiveConfig;
-use cnpg_backup_verifier::config::BaseBackupAgeMax;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
 use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::domain::format::BaseBackupAgeMax;
 use cnpg_backup_verifier::domain::retention_policy::RetentionPolicy;
 use cnpg_backup_verifier::domain::schedule::Schedule;
 use cnpg_backup_verifier::service::run::run_until;

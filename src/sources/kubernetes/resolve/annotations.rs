@@ -4,10 +4,14 @@ use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
-use crate::config::AnnotationReading;
 use crate::config::ExpectationConfig;
 use crate::domain::cluster::ANNOTATION_PREFIX;
 use crate::domain::cluster::DrillKind;
+use crate::domain::format::AGE_MAX;
+use crate::domain::format::BASE_BACKUP_AGE_MAX;
+use crate::domain::format::Format;
+use crate::domain::format::IS_TRUE;
+use crate::domain::format::MOMENT;
 use crate::observation::cluster::BadAnnotation;
 use crate::observation::cluster::RestoreDrill;
 use crate::sources::kubernetes::resources::Meta;
@@ -21,6 +25,9 @@ pub(super) struct Annotations {
 }
 
 const IGNORE: &str = "ignore";
+const WAL_MAX_AGE: &str = "wal-max-age";
+const BASE_BACKUP_MAX_AGE: &str = "base-backup-max-age";
+const ACKNOWLEDGE_GAP_BEFORE: &str = "acknowledge-gap-before";
 const DRILL: &str = "a moment as in RFC 3339, success or failure and perhaps a duration, \
                      such as 2026-01-10T12:00:00Z success 242s";
 
@@ -37,32 +44,38 @@ impl Annotations {
     }
 
     fn take(&mut self, name: &str, text: &str) -> Result<(), String> {
-        match self.expectations.take_annotation(name, text) {
-            AnnotationReading::Taken => return Ok(()),
-            AnnotationReading::Expected(expected) => return Err(expected.to_owned()),
-            AnnotationReading::Other => {}
+        let expectations = &mut self.expectations;
+        match name {
+            IGNORE => self.is_ignored = parse(&IS_TRUE, text)?,
+            WAL_MAX_AGE => expectations.wal_age_max = Some(parse(&AGE_MAX, text)?),
+            BASE_BACKUP_MAX_AGE => {
+                expectations.base_backup_age_max = Some(parse(&BASE_BACKUP_AGE_MAX, text)?);
+            }
+            ACKNOWLEDGE_GAP_BEFORE => {
+                expectations.acknowledge_gap_before = Some(parse(&MOMENT, text)?);
+            }
+            _ => {
+                let kind = DrillKind::ALL.into_iter().find(|kind| name == drill_key(*kind));
+                let kind = kind.ok_or_else(another_key)?;
+                self.drills.push(drill(kind, text).ok_or(DRILL)?);
+            }
         }
-        if name == IGNORE {
-            self.is_ignored = text == "true";
-            let is_known = ["true", "false"].contains(&text);
-            return if is_known { Ok(()) } else { Err("true or false".to_owned()) };
-        }
-        let kind = DrillKind::ALL.into_iter().find(|kind| name == drill_key(*kind));
-        let kind = kind.ok_or_else(|| format!("a key behind the prefix: {}", keys().join(", ")))?;
-        let drill = drill(kind, text).ok_or_else(|| DRILL.to_owned())?;
-        self.drills.push(drill);
         Ok(())
     }
+}
+
+fn parse<T>(format: &Format<T>, text: &str) -> Result<T, String> {
+    (format.parse)(text).map_err(|_| format.expected.to_owned())
 }
 
 fn drill_key(kind: DrillKind) -> String {
     format!("restore-drill-{}", kind.code())
 }
 
-fn keys() -> Vec<String> {
-    let drills = DrillKind::ALL.map(drill_key);
-    let others = ExpectationConfig::ANNOTATIONS.map(str::to_owned);
-    [IGNORE.to_owned()].into_iter().chain(others).chain(drills).collect()
+fn another_key() -> String {
+    let others = [IGNORE, WAL_MAX_AGE, BASE_BACKUP_MAX_AGE, ACKNOWLEDGE_GAP_BEFORE].join(", ");
+    let drills = DrillKind::ALL.map(drill_key).join(", ");
+    format!("a key behind the prefix: {others}, {drills}")
 }
 
 fn drill(kind: DrillKind, text: &str) -> Option<RestoreDrill> {

@@ -6,12 +6,12 @@
 
 mod credentials;
 
-use crate::config::Declared;
-use crate::config::declared_address;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
 use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BARMAN_PLUGIN;
+use crate::domain::destination::Declared;
+use crate::domain::destination::declared_address;
 use crate::domain::retention_policy::RetentionPolicy;
 use crate::observation::Reading;
 use crate::observation::Unreadable;

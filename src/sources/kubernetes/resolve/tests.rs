@@ -7,11 +7,11 @@ use kube::core::DeserializeGuard;
 use serde_json::Value;
 
 use super::*;
-use crate::config::BaseBackupAgeMax;
 use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::cluster::DrillKind;
+use crate::domain::format::BaseBackupAgeMax;
 use crate::observation::UnreadableReason;
 use crate::observation::cluster::DeclaredStore;
 use crate::observation::cluster::PluginDeployment;
@@ -331,6 +331,8 @@ fn annotations_are_taken_or_told_to_be_wrong() {
     assert_eq!(found.expectations.uploading_grace, ExpectationConfig::DEFAULT.uploading_grace);
     let age_max = BaseBackupAgeMax::Exactly(TimeDelta::hours(26));
     assert_eq!(found.expectations.base_backup_age_max, Some(age_max));
+    let known = "2026-01-01T00:00:00Z".parse().ok();
+    assert_eq!(found.expectations.acknowledge_gap_before, known);
     let mut drills = found.cluster.drills;
     drills.sort_by_key(|drill| drill.kind);
     let [pitr, full] = drills.as_slice() else { panic!("{drills:?}") };

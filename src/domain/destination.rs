@@ -2,15 +2,15 @@
 
 use url::Url;
 
-use crate::config::format;
-use crate::config::reader::Flaw;
-use crate::config::reader::Format;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::format::Flaw;
+use crate::domain::format::Format;
+use crate::domain::format::REGION;
 
 /// Where the folders of servers lie: Barman's `destination_path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Destination {
+pub enum Destination {
     S3 {
         bucket: String,
         prefix: String,
@@ -21,23 +21,23 @@ pub(super) enum Destination {
 
 /// How an S3 store is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Access {
-    pub(super) endpoint_url: Option<String>,
-    pub(super) region: Option<String>,
+pub struct Access {
+    pub endpoint_url: Option<String>,
+    pub region: Option<String>,
 }
 
-pub(super) const DESTINATION: Format<Destination> = Format {
+pub const DESTINATION: Format<Destination> = Format {
     expected: "s3://BUCKET/PREFIX/ or file:///DIRECTORY",
     parse: |text| Destination::parse(text).ok_or_else(|| flaw_of_address(text)),
 };
 
 /// The destination and the name of the server's folder in it.
-pub(super) const ARCHIVE: Format<(Destination, String)> = Format {
+pub const ARCHIVE: Format<(Destination, String)> = Format {
     expected: "s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME",
     parse: |text| archive(text).ok_or_else(|| flaw_of_address(text)),
 };
 
-pub(super) const ENDPOINT_URL: Format<String> = Format {
+pub const ENDPOINT_URL: Format<String> = Format {
     expected: "an http or https address without user, password and query, \
                such as https://s3.example.com",
     parse: |text| {
@@ -70,11 +70,11 @@ impl Destination {
             .then(|| Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
-    pub(super) fn is_directory(&self) -> bool {
+    pub fn is_directory(&self) -> bool {
         matches!(self, Self::Directory(_))
     }
 
-    pub(super) fn archive_address(self, server_name: String, access: Access) -> ArchiveAddress {
+    pub fn archive_address(self, server_name: String, access: Access) -> ArchiveAddress {
         let (store, prefix) = match self {
             Self::Directory(path) => (StoreAddress::Directory(path), String::new()),
             Self::S3 { bucket, prefix } => {
@@ -89,18 +89,18 @@ impl Destination {
 
 /// What an `ObjectStore` declares, as far as it leads to an archive that can be read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Declared<'a> {
-    pub(crate) destination_path: &'a str,
-    pub(crate) endpoint_url: Option<&'a str>,
-    pub(crate) region: Option<&'a str>,
+pub struct Declared<'a> {
+    pub destination_path: &'a str,
+    pub endpoint_url: Option<&'a str>,
+    pub region: Option<&'a str>,
     /// Empty where the files lie directly below the destination.
-    pub(crate) server_name: &'a str,
+    pub server_name: &'a str,
 }
 
 /// Why a declared destination cannot be read. Shows no text that may hold a credential.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: expected {expected}, found {found}")]
-pub(crate) struct DestinationError {
+pub struct DestinationError {
     what: &'static str,
     expected: &'static str,
     found: String,
@@ -109,12 +109,12 @@ pub(crate) struct DestinationError {
 /// Where a cluster's archive lies.
 ///
 /// Only S3: a directory of the cluster's nodes is none of ours.
-pub(crate) fn declared_address(declared: Declared<'_>) -> Result<ArchiveAddress, DestinationError> {
+pub fn declared_address(declared: Declared<'_>) -> Result<ArchiveAddress, DestinationError> {
     let Declared { destination_path, endpoint_url, region, server_name } = declared;
     let destination = parse_declared("destinationPath", destination_path, &S3_DESTINATION)?;
     let endpoint_url =
         endpoint_url.map(|url| parse_declared("endpointURL", url, &ENDPOINT_URL)).transpose()?;
-    let region = region.map(|it| parse_declared("region", it, &format::REGION)).transpose()?;
+    let region = region.map(|it| parse_declared("region", it, &REGION)).transpose()?;
     // barman-cloud joins as `os.path.join`, where an absolute part drops all before it.
     if server_name.starts_with('/') || server_name.chars().any(char::is_control) {
         let expected = "the name of a folder";

@@ -1,0 +1,95 @@
+//! What texts must look like that people write in more than one place: a configuration, a flag, an
+//! annotation.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+/// What a text must be to become a `T`.
+pub struct Format<T> {
+    pub expected: &'static str,
+    pub parse: fn(&str) -> Result<T, Flaw>,
+}
+
+/// Why a text is not what it should be.
+pub enum Flaw {
+    /// The text itself says enough, and may be shown.
+    Mismatch,
+    /// Shown in place of the text.
+    Because(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaseBackupAgeMax {
+    /// The schedule's longest interval and some grace; nothing where there is no schedule.
+    FromSchedule,
+    Exactly(TimeDelta),
+}
+
+pub const AGE_MAX: Format<TimeDelta> = Format {
+    expected: "a duration with its unit from 1s to 3650d, such as 15m",
+    parse: |text| delta(duration_between(text, SECOND, DAY * 3650)?),
+};
+
+pub const BASE_BACKUP_AGE_MAX: Format<BaseBackupAgeMax> = Format {
+    expected: "auto or a duration with its unit from 1s to 3650d, such as 26h",
+    parse: |text| match text {
+        "auto" => Ok(BaseBackupAgeMax::FromSchedule),
+        _ => (AGE_MAX.parse)(text).map(BaseBackupAgeMax::Exactly),
+    },
+};
+
+pub const MOMENT: Format<DateTime<Utc>> = Format {
+    expected: "a moment as in RFC 3339, such as 2026-01-10T12:00:00Z",
+    parse: |text| {
+        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Flaw::Mismatch)?;
+        Ok(moment.with_timezone(&Utc))
+    },
+};
+
+pub const REGION: Format<String> = Format {
+    expected: "a region, such as auto or eu-central-1",
+    parse: |text| name(text, 64, |c| c.is_ascii_alphanumeric() || c == '-'),
+};
+
+pub const IS_TRUE: Format<bool> = Format {
+    expected: "true or false",
+    parse: |text| match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Flaw::Mismatch),
+    },
+};
+
+pub(crate) fn duration_between(
+    text: &str,
+    shortest: Duration,
+    longest: Duration,
+) -> Result<Duration, Flaw> {
+    // humantime alone reads this one without a unit.
+    if text == "0" {
+        return Err(Flaw::Mismatch);
+    }
+    let duration = humantime::parse_duration(text).map_err(|_| Flaw::Mismatch)?;
+    (shortest..=longest).contains(&duration).then_some(duration).ok_or(Flaw::Mismatch)
+}
+
+pub(crate) fn delta(duration: Duration) -> Result<TimeDelta, Flaw> {
+    TimeDelta::from_std(duration).map_err(|_| Flaw::Mismatch)
+}
+
+pub(crate) fn name(
+    text: &str,
+    length_max: usize,
+    is_allowed: fn(char) -> bool,
+) -> Result<String, Flaw> {
+    let is_name = (1..=length_max).contains(&text.len())
+        && text.chars().all(is_allowed)
+        && ![".", ".."].contains(&text);
+    is_name.then(|| text.to_owned()).ok_or(Flaw::Mismatch)
+}
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
