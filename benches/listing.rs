@@ -24,6 +24,7 @@ use cnpg_backup_verifier::sources::store::requests::Requests;
 use cnpg_backup_verifier::sources::store::s3::CredentialSource;
 use cnpg_backup_verifier::sources::store::s3::S3Clients;
 use cnpg_backup_verifier::sources::store::s3::S3Store;
+use cnpg_backup_verifier::sources::workshop::Turns;
 use prometheus::Registry;
 use test_servers::tools;
 use tokio::runtime::Runtime;
@@ -86,8 +87,10 @@ fn ours(archive: Synthetic, server: &mut ServerProcess) -> Row {
         let (idle_bytes, cpu_seconds) = (usage::resident_bytes(), usage::cpu_seconds());
         let began_at = Instant::now();
         let (folder, wals) = (archive.folder(), archive.folder().wals());
+        let turns = Turns::default();
         let folds = list_in_ranges(
             &store,
+            &turns,
             &wals,
             || Fold::complete(SegmentSize::DEFAULT, &folder),
             |fold, object| fold.add(&object),

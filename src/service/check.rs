@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::TimeDelta;
-use futures::StreamExt;
-use futures::stream;
+use futures::future::join_all;
 
 use crate::assessment::Assessment;
 use crate::assessment::GapEffect;
@@ -23,7 +22,6 @@ use crate::service::clock;
 use crate::service::output;
 use crate::service::selection::Selection;
 use crate::service::watched::Watched;
-use crate::sources::limits;
 
 /// Two looks at a hole are this far apart: longer than an upload that was under way at the first.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -36,8 +34,7 @@ pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
     let mut selection = Selection::of(config.chosen).await?;
     let Selection { archives, discovery, .. } = &mut selection;
     let checks = archives.drain(..).map(assess_once);
-    let assessments: Vec<Assessment> =
-        stream::iter(checks).buffered(limits::ARCHIVES_AT_ONCE).collect().await;
+    let assessments: Vec<Assessment> = join_all(checks).await;
     let snapshot = Snapshot::once(clock::now(), assessments).discovered(discovery.take());
     print(&snapshot, config.output).context("print the result")?;
     Ok(snapshot.verdict)

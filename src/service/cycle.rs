@@ -20,7 +20,6 @@ use crate::service::shutdown::Shutdown;
 use crate::service::spending::Spending;
 use crate::service::watched::Watched;
 use crate::sources::kubernetes::Kubernetes;
-use crate::sources::limits;
 
 /// How often what is done.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +78,7 @@ async fn cycle(fleet: &mut Fleet, rhythm: Rhythm, outlets: &Outlets) {
     let kubernetes = fleet.kubernetes().cloned();
     let checks = stream::iter(fleet.watched().iter_mut());
     checks
-        .for_each_concurrent(limits::ARCHIVES_AT_ONCE, |watched| {
+        .for_each_concurrent(None, |watched| {
             let kubernetes = kubernetes.as_deref();
             async move {
                 let began_at = Instant::now();

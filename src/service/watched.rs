@@ -6,8 +6,6 @@ use std::time::Duration;
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
-use tokio::sync::Semaphore;
-use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tokio::time::timeout;
 
@@ -43,6 +41,7 @@ use crate::sources::archive::Listing;
 use crate::sources::limits;
 use crate::sources::store::object_store::ObjectStore;
 use crate::sources::store::opening::Stores;
+use crate::sources::workshop::Turns;
 
 /// An archive, what it is held to, and what is known of it.
 pub struct Watched {
@@ -77,22 +76,21 @@ const AWAITED_BEYOND_GRACE: TimeDelta = TimeDelta::minutes(5);
 impl Watched {
     pub fn new(spec: impl Into<ArchiveSpec>, stores: &Stores) -> Self {
         let spec = spec.into();
-        let store = spec.address.as_ref().map(|address| match &spec.credentials {
-            Some(credentials) => stores.open_with(address, credentials),
-            None => stores.open(address),
+        let opened = spec.address.as_ref().map(|address| {
+            (stores.open(address, spec.credentials.as_ref()), stores.turns(address))
         });
-        Self::opened(spec, store)
+        Self::opened(spec, opened)
     }
 
     /// The same, with a store that was opened already.
     pub fn of_store(spec: impl Into<ArchiveSpec>, store: Arc<dyn ObjectStore>) -> Self {
-        Self::opened(spec.into(), Some(store))
+        Self::opened(spec.into(), Some((store, Turns::default())))
     }
 
-    fn opened(spec: ArchiveSpec, store: Option<Arc<dyn ObjectStore>>) -> Self {
+    fn opened(spec: ArchiveSpec, opened: Option<(Arc<dyn ObjectStore>, Turns)>) -> Self {
         let subject = spec.subject();
-        let reader = spec.address.as_ref().zip(store).map(|(address, store)| Reader {
-            collector: Collector::new(store, address.folder()),
+        let reader = spec.address.as_ref().zip(opened).map(|(address, (store, turns))| Reader {
+            collector: Collector::new(store, turns, address.folder()),
             agenda: Agenda::new(Polling::List, address),
         });
         Self {
@@ -148,7 +146,10 @@ impl Watched {
         let now = clock::now();
         let expected = self.expectations(now);
         let listing = self.next_listing(complete_every, &expected, now);
-        let _turn = turn_of(listing).await;
+        let _turn = match &self.reader {
+            Some(Reader { collector, .. }) => collector.turn(listing).await,
+            None => [None, None],
+        };
         let assessment =
             match timeout(limits::ARCHIVE_READ, self.read(listing, &expected, now)).await {
                 Ok(assessment) => assessment,
@@ -274,23 +275,6 @@ impl Watched {
     /// Whether somebody said how long an upload may take.
     pub const fn has_uploading_grace(&self) -> bool {
         self.spec.expectations.uploading_grace.is_some()
-    }
-}
-
-/// Shared by all archives of the process.
-static COMPLETE_LISTINGS: Semaphore = Semaphore::const_new(limits::COMPLETE_LISTINGS_AT_ONCE);
-
-/// Waits for its turn to list everything; the others need none. The time that this takes is not
-/// counted as the archive's.
-async fn turn_of(listing: Listing) -> Option<SemaphorePermit<'static>> {
-    match listing {
-        // Nobody closes it, so there is always a turn.
-        Listing::Complete => COMPLETE_LISTINGS.acquire().await.ok(),
-        Listing::Incremental
-        | Listing::Wal
-        | Listing::Backups
-        | Listing::Folders
-        | Listing::NextSegment => None,
     }
 }
 

@@ -28,10 +28,13 @@ use crate::sources::archive::cache::Cache;
 use crate::sources::archive::wals::Many;
 use crate::sources::limits;
 use crate::sources::store::object_store::ObjectStore;
+use crate::sources::workshop::Permit;
+use crate::sources::workshop::Turns;
 
 /// Reads one archive again and again, and remembers what need not be read twice.
 pub struct Collector {
     store: Arc<dyn ObjectStore>,
+    turns: Turns,
     folder: ServerFolder,
     cache: Cache,
     /// Segments that were opened for the latest observation.
@@ -59,8 +62,23 @@ pub enum Listing {
 }
 
 impl Collector {
-    pub fn new(store: Arc<dyn ObjectStore>, folder: ServerFolder) -> Self {
-        Self { store, folder, cache: Cache::default(), opened: 0 }
+    /// `turns` are those at the store.
+    pub fn new(store: Arc<dyn ObjectStore>, turns: Turns, folder: ServerFolder) -> Self {
+        Self { store, turns, folder, cache: Cache::default(), opened: 0 }
+    }
+
+    /// Waits until it may be looked; what this takes is not the archive's time.
+    pub async fn turn(&self, listing: Listing) -> [Option<Permit>; 2] {
+        // A complete listing that waits keeps no look from its turn.
+        let listing = match listing {
+            Listing::Complete => Some(self.turns.complete_listing().await),
+            Listing::Incremental
+            | Listing::Wal
+            | Listing::Backups
+            | Listing::Folders
+            | Listing::NextSegment => None,
+        };
+        [listing, Some(self.turns.look().await)]
     }
 
     /// Reads backups, archive and history files, in this order: WAL that arrives meanwhile can

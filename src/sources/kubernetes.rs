@@ -129,7 +129,7 @@ impl Kubernetes {
     pub async fn ask_primaries(&self, discovery: &mut Discovery) {
         let Ok(clusters) = &mut discovery.clusters else { return };
         let asked = stream::iter(clusters).for_each_concurrent(
-            limits::ARCHIVES_AT_ONCE,
+            limits::PRIMARIES_AT_ONCE,
             |discovered| async {
                 let cluster = &mut discovered.cluster;
                 cluster.wal_archiving = self.wal_archiving(&cluster.id).await;

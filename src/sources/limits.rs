@@ -17,6 +17,9 @@ pub const OUTLINE_PAGES_MAX: u32 = 16;
 /// begins to be the limit.
 pub const LISTS_AT_ONCE: usize = 16;
 
+/// A page of a thousand keys as it is sent, with names of 160 bytes and what each key needs beside.
+pub const LIST_PAGE_BYTES: u64 = 512 << 10;
+
 /// A range costs up to one request more than its keys need; 16 folders hold up to 4,096 segments,
 /// so that is at most a fifth.
 pub const RANGE_FOLDERS_MIN: usize = 16;
@@ -132,8 +135,13 @@ pub const fn probes_remembered_max(backups: usize) -> usize {
 /// and says so.
 pub const PROBES_PER_LOOK_MAX: usize = 64;
 
-/// Each takes its stored size: 64 MiB for four segments of 16 MiB that cannot be compressed.
-pub const SEGMENTS_OPEN_MAX: usize = 4;
+/// What answers of all stores may take in memory at once: eight listings of sixteen pages each, or
+/// three segments of 16 MiB that cannot be compressed.
+pub const BYTES_IN_FLIGHT_MAX: usize = 64 << 20;
+
+/// Segments of one store that are read at once: two keep a decoder busy, and leave half of the
+/// bytes in flight to other stores.
+pub const SEGMENTS_OPEN_AT_A_STORE: usize = 2;
 
 /// Each takes its size once more, and a thread, for which glibc's allocator keeps what it freed. A
 /// segment takes 70 ms of CPU at most, so two threads open those of a thousand archives in 35 s.
@@ -145,15 +153,13 @@ pub const SEGMENTS_DECODED_MAX: usize = 2;
 /// allocator: of a thousand archives a second one keeps 20 MB more that lie idle.
 pub const WORKER_THREADS: usize = 1;
 
-/// Archives read at the same time. Most of a check is waiting: at 75 ms for a list, a thousand
-/// archives take five seconds of a minute's poll.
-pub const ARCHIVES_AT_ONCE: usize = 16;
+/// Archives of one store read at the same time. Most of a look is waiting: at 75 ms for a list, a
+/// thousand archives take five seconds of a minute's poll.
+pub const LOOKS_AT_A_STORE: usize = 16;
 
-/// Archives of which everything is listed at the same time.
-///
-/// Each holds up to sixteen pages of a thousand keys, half a megabyte each, and two keep two cores
-/// busy. What is read shortly does not wait for them.
-pub const COMPLETE_LISTINGS_AT_ONCE: usize = 2;
+/// Archives of one store of which everything is listed at the same time: two keep two cores busy.
+/// What is read shortly does not wait for them.
+pub const COMPLETE_LISTINGS_AT_A_STORE: usize = 2;
 
 /// To the API server's connection, TLS included.
 pub const KUBERNETES_CONNECT: Duration = Duration::from_secs(5);
@@ -183,6 +189,9 @@ pub const SECRET_AGAIN: Duration = Duration::from_secs(5);
 
 /// Secrets read at the same time.
 pub const SECRETS_AT_ONCE: usize = 8;
+
+/// Instances asked for their metrics at the same time.
+pub const PRIMARIES_AT_ONCE: usize = 16;
 
 /// A primary in the same cluster answers in milliseconds; this is not worth a wait.
 pub const INSTANCE_METRICS: Duration = Duration::from_secs(2);

@@ -5,3 +5,4 @@ pub mod decode;
 pub mod kubernetes;
 pub mod limits;
 pub mod store;
+pub mod workshop;

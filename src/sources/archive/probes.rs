@@ -1,7 +1,6 @@
 //! Opens segments.
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 use crate::domain::archive_file::ArchiveFileKind;
 use crate::domain::codec::Codec;
@@ -33,10 +32,6 @@ use crate::wal::Survey;
 /// As much of a segment as holds its long page header (`SizeOfXLogLongPHD`).
 const HEADER_BYTES: u64 = 40;
 
-/// Bounds what segments take in memory, whichever archives they are of.
-static OPENING: Semaphore = Semaphore::const_new(limits::SEGMENTS_OPEN_MAX);
-static DECODING: Semaphore = Semaphore::const_new(limits::SEGMENTS_DECODED_MAX);
-
 impl Collector {
     pub(super) fn known_probes(&self) -> Probes {
         self.cache.probes.iter().map(|(id, probe)| (*id, Ok(probe.clone()))).collect()
@@ -55,8 +50,8 @@ impl Collector {
         let size = inventory.segment_size;
         let name = id.number.name(id.timeline, size);
         let what = format!("read WAL segment {name}");
-        // Never closed, so there is always a permit in the end.
-        let _permit = OPENING.acquire().await;
+        let _turn = self.turns.segment().await;
+        let _in_flight = self.turns.bytes(limits::segment_object_bytes_max(size.bytes())).await;
         let (codec, bytes) =
             self.fetch(inventory, id).await.map_err(|error| error.unreadable(&what))?;
         let identity = SegmentIdentity {
@@ -65,7 +60,7 @@ impl Collector {
             segment_size: Some(size),
             system_identifier: None,
         };
-        let _decoding = DECODING.acquire().await;
+        let _decoding = self.turns.decoding().await;
         // Decoding takes up to a quarter of a second, which the event loop has not got.
         let probed = tokio::task::spawn_blocking(move || probe(codec, &bytes, size, identity));
         let probe = probed

@@ -41,6 +41,7 @@ impl Collector {
         let wals = folder.wals();
         let folds = list_in_ranges(
             self.store.as_ref(),
+            &self.turns,
             &wals,
             || Fold::complete(size, folder),
             |fold, object| fold.add(&object),

@@ -7,6 +7,7 @@ use futures::stream::StreamExt;
 use futures::stream::TryStreamExt;
 
 use crate::observation::inventory::ListedObject;
+use crate::sources::limits::LIST_PAGE_BYTES;
 use crate::sources::limits::LIST_PAGES_MAX;
 use crate::sources::limits::LISTS_AT_ONCE;
 use crate::sources::limits::OUTLINE_PAGES_MAX;
@@ -16,6 +17,7 @@ use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
 use crate::sources::store::object_store::StoreError;
 use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::workshop::Turns;
 
 /// Shows every object after `start_after`, in byte order, to `each`.
 pub async fn list_all<S: ObjectStore + ?Sized>(
@@ -32,8 +34,10 @@ pub async fn list_all<S: ObjectStore + ?Sized>(
 ///
 /// A range ends between two folders under the prefix, so no folder is in two folds. A listing of
 /// few pages makes one fold. Costs one request for each thousand folders and each further range.
+/// Memory for all ranges is claimed once the store has answered.
 pub async fn list_in_ranges<S, F>(
     store: &S,
+    turns: &Turns,
     prefix: &str,
     new_fold: impl Fn() -> F + Sync,
     add: impl Fn(&mut F, ListedObject) + Sync,
@@ -51,6 +55,8 @@ where
         let left = folders.iter().filter(|folder| folder.as_str() > listed).collect::<Vec<_>>();
         cuts = cut(&left);
     }
+    let pages = u64::try_from(cuts.len()).unwrap_or(u64::MAX).saturating_add(1);
+    let _in_flight = turns.bytes(pages.saturating_mul(LIST_PAGE_BYTES)).await;
     let starts = std::iter::once(None).chain(cuts.iter().map(|key| Some(key.as_str())));
     let ends = cuts.iter().map(|key| Some(key.as_str())).chain(std::iter::once(None));
     let ranges = starts.zip(ends).map(|(after, end)| Range { prefix, after, end });

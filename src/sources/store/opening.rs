@@ -9,12 +9,15 @@ use crate::sources::store::directory::DirectoryStore;
 use crate::sources::store::object_store::ObjectStore;
 use crate::sources::store::s3::CredentialSource;
 use crate::sources::store::s3::S3Clients;
+use crate::sources::workshop::Turns;
+use crate::sources::workshop::Workshop;
 
 /// Opens stores; those at one endpoint share their connections.
 #[derive(Debug)]
 pub struct Stores {
     clients: S3Clients,
     credentials: CredentialSource,
+    workshop: Workshop,
 }
 
 impl Stores {
@@ -26,20 +29,17 @@ impl Stores {
                 secret_access_key: secret_access_key.clone(),
             },
         };
-        Self { clients, credentials }
+        Self { clients, credentials, workshop: Workshop::default() }
     }
 
-    /// Opens with the credentials of the configuration. Asks the store for nothing yet.
-    pub fn open(&self, address: &ArchiveAddress) -> Arc<dyn ObjectStore> {
-        self.open_with(address, &self.credentials)
-    }
-
-    /// Opens with other credentials. Asks the store for nothing yet.
-    pub fn open_with(
+    /// Opens with these credentials, or with those of the configuration. Asks the store for nothing
+    /// yet.
+    pub fn open(
         &self,
         address: &ArchiveAddress,
-        credentials: &CredentialSource,
+        credentials: Option<&CredentialSource>,
     ) -> Arc<dyn ObjectStore> {
+        let credentials = credentials.unwrap_or(&self.credentials);
         match &address.store {
             StoreAddress::S3 { bucket, endpoint_url, region } => {
                 let url = endpoint_url.as_deref();
@@ -51,5 +51,10 @@ impl Stores {
                 Arc::new(DirectoryStore::new(root).demanding(address.folder().as_str()))
             }
         }
+    }
+
+    /// The turns of all archives at the same store.
+    pub fn turns(&self, address: &ArchiveAddress) -> Turns {
+        self.workshop.at(&address.store)
     }
 }

@@ -15,6 +15,7 @@ use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
 use cnpg_backup_verifier::sources::store::object_store::StoreError;
 use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::requests::Operation;
+use cnpg_backup_verifier::sources::workshop::Turns;
 use test_servers::s3::Operation as Sent;
 
 use super::BUCKET;
@@ -207,7 +208,7 @@ fn segments() -> impl Iterator<Item = String> {
 
 async fn in_ranges(store: &dyn ObjectStore) -> Vec<Vec<String>> {
     let add = |fold: &mut Vec<String>, object: ListedObject| fold.push(object.key);
-    list_in_ranges(store, "pg/wals/", Vec::new, add).await.unwrap()
+    list_in_ranges(store, &Turns::default(), "pg/wals/", Vec::new, add).await.unwrap()
 }
 
 #[tokio::test]
@@ -266,8 +267,8 @@ async fn a_listing_that_breaks_on_a_later_page_is_an_error() {
     assert!(in_ranges(&store).await.len() > 1);
     for nth in 1..=store.calls() - calls {
         store.fail_nth(Operation::List, nth, error.clone());
-        let add = |count: &mut u64, _| *count += 1;
-        let listed = list_in_ranges(&store, "pg/wals/", || 0, add).await;
+        let (turns, add) = (Turns::default(), |count: &mut u64, _| *count += 1);
+        let listed = list_in_ranges(&store, &turns, "pg/wals/", || 0, add).await;
         assert_eq!(listed, Err(error.clone()), "call {nth}");
     }
 }
