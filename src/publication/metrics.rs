@@ -7,6 +7,7 @@ mod families;
 pub mod family;
 mod own;
 mod reading;
+mod samples;
 mod writer;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod findings;
 mod glyph;
 mod overview;
 mod picture;
+mod position;
 mod question;
 mod shell;
 mod standing;

@@ -4,8 +4,8 @@ use crate::publication::metrics::family::Family;
 use crate::publication::metrics::family::Kind;
 use crate::publication::metrics::family::Source;
 use crate::publication::metrics::reading;
-use crate::publication::metrics::writer::Fleet;
-use crate::publication::metrics::writer::Samples;
+use crate::publication::metrics::samples::Exposition;
+use crate::publication::metrics::samples::Samples;
 use crate::publication::snapshot::WatchedArchive;
 
 macro_rules! name {
@@ -14,11 +14,11 @@ macro_rules! name {
     };
 }
 
-type FleetSamples = fn(&Fleet<'_>, &mut Samples<'_>);
+type WholeSamples = fn(&Exposition<'_>, &mut Samples<'_>);
 type ArchiveSamples = fn(&WatchedArchive, &mut Samples<'_>);
 
-const fn fleet(name: &'static str, help: &'static str, samples: FleetSamples) -> Family {
-    Family { name, help, kind: Kind::Gauge, labels: &[], source: Source::Fleet(samples) }
+const fn whole(name: &'static str, help: &'static str, samples: WholeSamples) -> Family {
+    Family { name, help, kind: Kind::Gauge, labels: &[], source: Source::Whole(samples) }
 }
 
 const fn archive(name: &'static str, help: &'static str, samples: ArchiveSamples) -> Family {
@@ -38,16 +38,16 @@ impl Family {
 }
 
 pub(super) const FAMILIES: &[Family] = &[
-    fleet(name!("build_info"), "The running program.", reading::build_info)
+    whole(name!("build_info"), "The running program.", reading::build_info)
         .kind(Kind::Info)
         .labels(&["version", "revision", "rustc"]),
-    fleet(name!("archives"), "Number of archives that are watched.", reading::archives),
-    fleet(
+    whole(name!("archives"), "Number of archives that are watched.", reading::archives),
+    whole(
         name!("kubernetes_up"),
         "Whether Kubernetes told which clusters there are.",
         reading::kubernetes_up,
     ),
-    fleet(
+    whole(
         name!("object_store_up"),
         "Whether the object store answered when it was asked last.",
         reading::object_store_up,

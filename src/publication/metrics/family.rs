@@ -1,7 +1,7 @@
 //! What a metric family is, apart from its samples.
 
-use crate::publication::metrics::writer::Fleet;
-use crate::publication::metrics::writer::Samples;
+use crate::publication::metrics::samples::Exposition;
+use crate::publication::metrics::samples::Samples;
 use crate::publication::snapshot::WatchedArchive;
 
 /// One row of the table of metrics.
@@ -27,7 +27,7 @@ pub enum Kind {
 
 #[derive(Debug)]
 pub(super) enum Source {
-    Fleet(fn(&Fleet<'_>, &mut Samples<'_>)),
+    Whole(fn(&Exposition<'_>, &mut Samples<'_>)),
     Archive(fn(&WatchedArchive, &mut Samples<'_>)),
 }
 
@@ -39,7 +39,7 @@ impl Family {
     pub const fn is_per_archive(&self) -> bool {
         match self.source {
             Source::Archive(_) => true,
-            Source::Fleet(_) => false,
+            Source::Whole(_) => false,
         }
     }
 }

@@ -11,9 +11,9 @@ use prometheus::proto::MetricFamily;
 use prometheus::proto::MetricType;
 
 use crate::publication::metrics::Format;
+use crate::publication::metrics::samples::write_integer;
+use crate::publication::metrics::samples::write_label;
 use crate::publication::metrics::writer::write_header;
-use crate::publication::metrics::writer::write_integer;
-use crate::publication::metrics::writer::write_label;
 
 /// Writes counters, gauges and histograms; we have no other kinds.
 pub(super) fn write(text: &mut String, families: &[MetricFamily], format: Format) {

@@ -15,27 +15,27 @@ use crate::assessment::cluster::drill_age_max;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
-use crate::publication::metrics::writer::Fleet;
-use crate::publication::metrics::writer::Samples;
+use crate::publication::metrics::samples::Exposition;
+use crate::publication::metrics::samples::Samples;
 use crate::publication::snapshot::DiscoveryState;
 use crate::publication::snapshot::WatchedArchive;
 use crate::publication::span::newest_span;
 
-pub(super) fn build_info(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
-    let build = fleet.build;
+pub(super) fn build_info(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
+    let build = exposed.build;
     samples.labelled(&[build.version, build.revision, build.rustc], true);
 }
 
-pub(super) fn archives(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
-    samples.one(fleet.snapshot.archives.len());
+pub(super) fn archives(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
+    samples.one(exposed.snapshot.archives.len());
 }
 
-pub(super) fn kubernetes_up(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
-    samples.maybe(fleet.snapshot.discovery.as_ref().map(|it| *it == DiscoveryState::Up));
+pub(super) fn kubernetes_up(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
+    samples.maybe(exposed.snapshot.discovery.as_ref().map(|it| *it == DiscoveryState::Up));
 }
 
-pub(super) fn object_store_up(fleet: &Fleet<'_>, samples: &mut Samples<'_>) {
-    for store in &fleet.snapshot.stores {
+pub(super) fn object_store_up(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
+    for store in &exposed.snapshot.stores {
         samples.each(&store.name, store.is_up);
     }
 }

@@ -13,7 +13,7 @@ use crate::assessment::plan::RestorePlan;
 use crate::assessment::plan::Target;
 use crate::publication::page::Context;
 use crate::publication::page::address::Address;
-use crate::publication::page::archive::Place;
+use crate::publication::page::position::Position;
 use crate::publication::page::question::Asked;
 use crate::publication::page::question::MOMENT_FORMAT;
 use crate::publication::page::question::Question;
@@ -30,16 +30,16 @@ use crate::publication::wording::rfc3339;
 pub(super) fn restore(
     context: &Context<'_>,
     entry: &OverviewEntry<'_>,
-    place: Place,
+    position: Position,
     asked: &Asked,
     id: &str,
 ) -> Markup {
     let assessment = entry.assessment;
-    let address = address(assessment, place);
-    let level = place.level + 1;
+    let address = address(assessment, position);
+    let level = position.level + 1;
     let is_about_this = asked.is_about(&assessment.place());
     html! {
-        section.restore id=[place.is_target.then_some("restore")] {
+        section.restore id=[position.is_target.then_some("restore")] {
             (heading(level, None, &html! { "Can I restore to …?" }))
             @if is_about_this {
                 @match asked.question {
@@ -53,9 +53,9 @@ pub(super) fn restore(
     }
 }
 
-fn address(assessment: &Assessment, place: Place) -> Address {
+fn address(assessment: &Assessment, position: Position) -> Address {
     let address = Address::of(&assessment.archive);
-    if place.is_only_one { address } else { address.with("archive", &assessment.place()) }
+    if position.is_only_one { address } else { address.with("archive", &assessment.place()) }
 }
 
 fn form(

@@ -13,6 +13,7 @@ use crate::publication::page::chart::Chart;
 use crate::publication::page::facts;
 use crate::publication::page::findings;
 use crate::publication::page::picture;
+use crate::publication::page::position::Position;
 use crate::publication::page::question::Asked;
 use crate::publication::page::question::Question;
 use crate::publication::page::shell::Refresh;
@@ -27,19 +28,6 @@ use crate::publication::page::words::time;
 use crate::publication::wording::ago;
 use crate::publication::wording::sentence;
 use crate::publication::wording::title;
-
-/// Where an archive stands on its page.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    /// The rank of its heading.
-    pub(super) level: u8,
-    /// Nothing else has its address.
-    pub(super) is_only_one: bool,
-    /// Makes the names inside unique on the page.
-    pub(super) number: usize,
-    /// The browser is led to the answer here.
-    pub(super) is_target: bool,
-}
 
 /// Understands `at`, `to`, `archive` and `refresh`. `None` if no such archive is watched.
 pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) -> Option<Page> {
@@ -56,8 +44,8 @@ pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) ->
         @if !is_only_one { h1 { (name) " has " (entries.len()) " archives" } }
         @for (index, entry) in entries.iter().enumerate() {
             @let is_target = Some(index) == target;
-            @let place = Place { level, is_only_one, number: index + 1, is_target };
-            (article(context, entry, place, &asked))
+            @let position = Position { level, is_only_one, number: index + 1, is_target };
+            (article(context, entry, position, &asked))
         }
     };
     let suitable = match asked.question {
@@ -73,16 +61,16 @@ pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) ->
 pub(super) fn article(
     context: &Context<'_>,
     entry: &OverviewEntry<'_>,
-    place: Place,
+    position: Position,
     asked: &Asked,
 ) -> Markup {
     let assessment = entry.assessment;
-    let id = format!("a{}", place.number);
-    let level = place.level + 1;
+    let id = format!("a{}", position.number);
+    let level = position.level + 1;
     html! {
         article class={ "archive " (entry.standing.verdict.code()) } aria-labelledby={ (id) "-name" } {
             header {
-                (heading(place.level, Some(&format!("{id}-name")), &html! {
+                (heading(position.level, Some(&format!("{id}-name")), &html! {
                     span.name { (assessment.archive) } " " (badge(entry.standing.verdict))
                 }))
                 (standing(context, entry))
@@ -90,7 +78,7 @@ pub(super) fn article(
             }
             (findings::findings(entry, level))
             (window(context, entry, level, &id))
-            (answer::restore(context, entry, place, asked, &id))
+            (answer::restore(context, entry, position, asked, &id))
             (facts::facts(context, entry, level))
             @if !assessment.backups.is_empty() || !assessment.gaps.is_empty() {
                 section.tables {

@@ -11,11 +11,11 @@ use crate::publication::page::Context;
 use crate::publication::page::FormFields;
 use crate::publication::page::Page;
 use crate::publication::page::address::Address;
-use crate::publication::page::archive::Place;
 use crate::publication::page::archive::article;
 use crate::publication::page::filter::OverviewFilter;
 use crate::publication::page::filter::Selected;
 use crate::publication::page::filter::WORDS_CHARACTERS_MAX;
+use crate::publication::page::position::Position;
 use crate::publication::page::question::Asked;
 use crate::publication::page::shell::Refresh;
 use crate::publication::page::shell::Sheet;
@@ -77,8 +77,8 @@ pub fn overview(context: &Context<'_>, fields: &FormFields) -> Page {
 fn in_full(context: &Context<'_>, entry: &OverviewEntry<'_>, level: u8, number: usize) -> Markup {
     let archive = &entry.assessment.archive;
     let same = context.snapshot.archives.iter().filter(|it| it.assessment.archive == *archive);
-    let place = Place { level, is_only_one: same.count() == 1, number, is_target: false };
-    article(context, entry, place, &Asked::parse(&FormFields::new()))
+    let position = Position { level, is_only_one: same.count() == 1, number, is_target: false };
+    article(context, entry, position, &Asked::parse(&FormFields::new()))
 }
 
 fn nothing(context: &Context<'_>) -> Markup {

@@ -1,0 +1,157 @@
+//! Writes samples, which look the same in both text formats.
+
+use std::fmt::Write as _;
+
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::publication::metrics::Build;
+use crate::publication::snapshot::Snapshot;
+
+/// What the series that belong to no archive are made of.
+pub(super) struct Exposition<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) build: &'a Build,
+}
+
+/// Takes the samples of one family and one archive.
+pub(super) struct Samples<'a> {
+    text: &'a mut String,
+    name: &'static str,
+    labels: &'static [&'static str],
+    /// The labels of the archive; empty for a family that belongs to none.
+    block: &'a str,
+}
+
+pub(super) enum Value {
+    Flag(bool),
+    Count(u64),
+    At(DateTime<Utc>),
+    Lasting(TimeDelta),
+}
+
+/// `opening` is the brace or comma before the label.
+pub(super) fn write_label(text: &mut String, opening: char, label: &str, value: &str) {
+    text.push(opening);
+    text.push_str(label);
+    text.push_str("=\"");
+    let mut rest = value;
+    while let Some((plain, special)) =
+        rest.find(['\\', '"', '\n']).and_then(|at| rest.split_at_checked(at))
+    {
+        text.push_str(plain);
+        let mut characters = special.chars();
+        text.push_str(match characters.next() {
+            Some('\\') => "\\\\",
+            Some('"') => "\\\"",
+            Some(_) | None => "\\n",
+        });
+        rest = characters.as_str();
+    }
+    text.push_str(rest);
+    text.push('"');
+}
+
+impl<'a> Samples<'a> {
+    pub(super) const fn new(
+        text: &'a mut String,
+        name: &'static str,
+        labels: &'static [&'static str],
+        block: &'a str,
+    ) -> Self {
+        Self { text, name, labels, block }
+    }
+
+    /// The archive's only sample of this family.
+    pub(super) fn one(&mut self, value: impl Into<Value>) {
+        self.labelled(&[], value);
+    }
+
+    /// A sample that is left out where there is nothing to say.
+    pub(super) fn maybe(&mut self, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.one(value);
+        }
+    }
+
+    /// One of several samples that differ in the family's only label.
+    pub(super) fn each(&mut self, code: &str, value: impl Into<Value>) {
+        self.labelled(&[code], value);
+    }
+
+    /// A sample with one value for each of the family's labels.
+    pub(super) fn labelled(&mut self, values: &[&str], value: impl Into<Value>) {
+        self.text.push_str(self.name);
+        self.text.push_str(self.block);
+        let mut opening = if self.block.is_empty() { '{' } else { ',' };
+        for (label, value) in self.labels.iter().zip(values) {
+            write_label(self.text, opening, label, value);
+            opening = ',';
+        }
+        self.text.push_str(if opening == '{' { " " } else { "} " });
+        value.into().write(self.text);
+        self.text.push('\n');
+    }
+}
+
+impl Value {
+    fn write(&self, text: &mut String) {
+        match self {
+            Self::Flag(flag) => text.push(if *flag { '1' } else { '0' }),
+            Self::Count(count) => write_integer(text, *count),
+            Self::At(at) => write_seconds(text, at.timestamp_micros()),
+            Self::Lasting(duration) => {
+                write_seconds(text, duration.num_microseconds().unwrap_or(i64::MAX));
+            }
+        }
+    }
+}
+
+/// Whole seconds without a fraction.
+fn write_seconds(text: &mut String, microseconds: i64) {
+    if microseconds < 0 {
+        text.push('-');
+    }
+    let microseconds = microseconds.unsigned_abs();
+    write_integer(text, microseconds / 1_000_000);
+    let fraction = microseconds % 1_000_000;
+    if fraction != 0 {
+        write!(text, ".{fraction:06}").unwrap_or_default();
+    }
+}
+
+pub(super) fn write_integer(text: &mut String, number: u64) {
+    // A `String` takes everything.
+    write!(text, "{number}").unwrap_or_default();
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<usize> for Value {
+    fn from(count: usize) -> Self {
+        Self::Count(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<DateTime<Utc>> for Value {
+    fn from(at: DateTime<Utc>) -> Self {
+        Self::At(at)
+    }
+}
+
+impl From<TimeDelta> for Value {
+    fn from(duration: TimeDelta) -> Self {
+        Self::Lasting(duration)
+    }
+}
