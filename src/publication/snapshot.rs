@@ -57,11 +57,7 @@ pub struct CheckCounts {
 }
 
 impl Snapshot {
-    pub fn new(
-        generated_at: DateTime<Utc>,
-        mut archives: Vec<WatchedArchive>,
-        mut stores: Vec<StoreState>,
-    ) -> Self {
+    pub fn new(generated_at: DateTime<Utc>, mut archives: Vec<WatchedArchive>) -> Self {
         archives.sort_by(|left, right| {
             let (left, right) = (&left.assessment, &right.assessment);
             (&left.archive, Reverse(left.verdict), &left.address).cmp(&(
@@ -70,6 +66,11 @@ impl Snapshot {
                 &right.address,
             ))
         });
+        let store = |archive: &WatchedArchive| {
+            let is_up = archive.assessment.is_store_up();
+            Some(StoreState { name: archive.object_store.clone()?, is_up })
+        };
+        let mut stores: Vec<StoreState> = archives.iter().filter_map(store).collect();
         // A store that is down for one of its archives sorts first and is the one that stays.
         stores.sort();
         stores.dedup_by(|next, kept| next.name == kept.name);
@@ -89,20 +90,17 @@ impl Snapshot {
 
     /// Before the first cycle, when nothing is known.
     pub fn empty(generated_at: DateTime<Utc>) -> Self {
-        Self::new(generated_at, Vec::new(), Vec::new())
+        Self::new(generated_at, Vec::new())
     }
 
     /// One pass over some archives, without a history of checks.
     pub fn once(generated_at: DateTime<Utc>, assessments: Vec<Assessment>) -> Self {
-        let archives: Vec<WatchedArchive> = assessments.into_iter().map(watched).collect();
-        let stores = archives
-            .iter()
-            .filter_map(|archive| {
-                let is_up = is_answering(archive.assessment.unreadable);
-                Some(StoreState { name: archive.object_store.clone()?, is_up })
-            })
-            .collect();
-        Self::new(generated_at, archives, stores)
+        let archives = assessments.into_iter().map(|assessment| {
+            let mut checks = CheckCounts::default();
+            checks.count(assessment.unreadable);
+            WatchedArchive::new(Arc::new(assessment), checks)
+        });
+        Self::new(generated_at, archives.collect())
     }
 
     /// The archives that a reader should see first come first.
@@ -123,38 +121,20 @@ impl Snapshot {
             })
             .cloned()
             .collect();
-        let is_theirs = |store: &&StoreState| {
-            let name = Some(&store.name);
-            archives.iter().any(|archive| archive.object_store.as_ref() == name)
-        };
-        let stores = self.stores.iter().filter(is_theirs).cloned().collect();
-        (!archives.is_empty()).then(|| Self::new(self.generated_at, archives, stores))
+        (!archives.is_empty()).then(|| Self::new(self.generated_at, archives))
     }
 }
 
-fn watched(assessment: Assessment) -> WatchedArchive {
-    let mut checks = CheckCounts::default();
-    checks.count(assessment.unreadable);
-    let object_store = assessment.address.as_ref().map(|address| store_name(&address.store));
-    WatchedArchive { assessment: Arc::new(assessment), object_store, checks }
-}
-
-/// Whether a store answered, be it with a refusal.
-pub const fn is_answering(unreadable: Option<UnreadableReason>) -> bool {
-    match unreadable {
-        None | Some(UnreadableReason::Auth | UnreadableReason::NotFound) => true,
-        Some(
-            UnreadableReason::Timeout
-            | UnreadableReason::Throttled
-            | UnreadableReason::Parse
-            | UnreadableReason::Internal,
-        ) => false,
+impl WatchedArchive {
+    pub fn new(assessment: Arc<Assessment>, checks: CheckCounts) -> Self {
+        let object_store = assessment.address.as_ref().map(|address| store_name(&address.store));
+        Self { assessment, object_store, checks }
     }
 }
 
 /// A name for a store that has no other: different stores get different names, and none tells a
 /// password that somebody wrote into an endpoint.
-pub fn store_name(store: &StoreAddress) -> String {
+fn store_name(store: &StoreAddress) -> String {
     match store {
         StoreAddress::S3 { bucket, endpoint_url: Some(url), .. } => {
             let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
@@ -194,10 +174,14 @@ mod tests {
 
     #[test]
     fn a_store_that_is_down_for_one_archive_is_down() {
-        let state = |is_up| StoreState { name: "minio/cnpg".to_owned(), is_up };
-        let stores = vec![state(true), state(false), state(true)];
-        let snapshot = Snapshot::new(DateTime::UNIX_EPOCH, Vec::new(), stores);
-        assert_eq!(snapshot.stores, [state(false)]);
+        let mut fleet = samples::fleet(2);
+        assert_eq!(fleet.stores.len(), 1);
+        assert!(fleet.stores[0].is_up);
+        let unread = Arc::make_mut(&mut fleet.archives[1].assessment);
+        unread.unreadable = Some(UnreadableReason::Timeout);
+        let snapshot = Snapshot::new(fleet.generated_at, fleet.archives);
+        assert_eq!(snapshot.stores.len(), 1);
+        assert!(!snapshot.stores[0].is_up);
     }
 
     #[test]

@@ -88,10 +88,8 @@ async fn cycle(fleet: &mut Fleet, rhythm: Rhythm, outlets: &Outlets) {
             }
         })
         .await;
-    let published = fleet.watched().iter().filter_map(|watched| watched.published());
-    let (archives, stores): (Vec<_>, Vec<_>) = published.unzip();
-    let stores = stores.into_iter().flatten().collect();
-    let snapshot = Snapshot::new(clock::now(), archives, stores).discovered(fleet.discovery());
+    let archives = fleet.watched().iter().filter_map(|watched| watched.published()).collect();
+    let snapshot = Snapshot::new(clock::now(), archives).discovered(fleet.discovery());
     outlets.snapshots.send_replace(Arc::new(snapshot));
     outlets.health.finished_cycle();
 }

@@ -26,10 +26,7 @@ use crate::observation::cluster::ObservedCluster;
 use crate::publication::events;
 use crate::publication::events::Event;
 use crate::publication::snapshot::CheckCounts;
-use crate::publication::snapshot::StoreState;
 use crate::publication::snapshot::WatchedArchive;
-use crate::publication::snapshot::is_answering;
-use crate::publication::snapshot::store_name;
 use crate::service::agenda::Agenda;
 use crate::service::agenda::Signs;
 use crate::service::agenda::would_backup_help;
@@ -174,13 +171,8 @@ impl Watched {
     }
 
     /// What to publish; `None` before the first check.
-    pub fn published(&self) -> Option<(WatchedArchive, Option<StoreState>)> {
-        let assessment = Arc::clone(self.latest.as_ref()?);
-        let address = self.spec.address.as_ref();
-        let object_store = address.map(|address| store_name(&address.store));
-        let is_up = is_answering(assessment.unreadable);
-        let state = object_store.clone().map(|name| StoreState { name, is_up });
-        Some((WatchedArchive { assessment, object_store, checks: self.checks }, state))
+    pub fn published(&self) -> Option<WatchedArchive> {
+        Some(WatchedArchive::new(Arc::clone(self.latest.as_ref()?), self.checks))
     }
 
     /// What the last check changed, for the Events of the cluster.

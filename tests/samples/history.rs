@@ -43,7 +43,7 @@ pub(crate) fn long_history(fleet_of_one: &Snapshot) -> Snapshot {
     let [watched] = fleet_of_one.archives.as_slice() else { panic!("{fleet_of_one:?}") };
     let assessment = with_history(&watched.assessment);
     let archive = WatchedArchive { assessment: Arc::new(assessment), ..watched.clone() };
-    Snapshot::new(fleet_of_one.generated_at, vec![archive], fleet_of_one.stores.clone())
+    Snapshot::new(fleet_of_one.generated_at, vec![archive])
 }
 
 fn with_history(template: &Assessment) -> Assessment {
@@ -171,5 +171,5 @@ pub(crate) fn broken(fleet_of_one: &Snapshot) -> Snapshot {
     assessment.verdict = Verdict::Unrecoverable;
     assessment.latest_recoverable = Some(false);
     let archive = WatchedArchive { assessment: Arc::new(assessment), ..watched.clone() };
-    Snapshot::new(whole.generated_at, vec![archive], whole.stores)
+    Snapshot::new(whole.generated_at, vec![archive])
 }

@@ -38,7 +38,6 @@ use cnpg_backup_verifier::domain::segment::SegmentName;
 use cnpg_backup_verifier::observation::Unreadable;
 use cnpg_backup_verifier::publication::snapshot::CheckCounts;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
-use cnpg_backup_verifier::publication::snapshot::StoreState;
 use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
 
 /// The number of different archives; a larger fleet repeats them under other names.
@@ -46,11 +45,7 @@ pub(crate) const KINDS: usize = 6;
 
 pub(crate) fn fleet(archives: usize) -> Snapshot {
     let archives = (0..archives).map(watched).collect();
-    let stores = vec![
-        StoreState { name: "databases/minio".to_owned(), is_up: true },
-        StoreState { name: "databases/r2".to_owned(), is_up: false },
-    ];
-    Snapshot::new(at("2026-01-10T12:00:00Z"), archives, stores)
+    Snapshot::new(at("2026-01-10T12:00:00Z"), archives)
 }
 
 fn watched(index: usize) -> WatchedArchive {

@@ -54,7 +54,7 @@ fn no_series_exists_twice_even_if_two_archives_share_a_name() {
     let mut twin = snapshot.archives[0].clone();
     Arc::make_mut(&mut twin.assessment).verdict = crate::assessment::verdict::Verdict::AtRisk;
     snapshot.archives.push(twin);
-    let snapshot = Snapshot::new(snapshot.generated_at, snapshot.archives, snapshot.stores);
+    let snapshot = Snapshot::new(snapshot.generated_at, snapshot.archives);
     let text = render(snapshot, Format::Text);
     let mut series = BTreeSet::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {

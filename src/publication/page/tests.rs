@@ -242,11 +242,7 @@ fn archives_of_one_cluster_are_asked_one_by_one() {
     let mut assessment = (*second.assessment).clone();
     assessment.address.as_mut().unwrap().prefix = "elsewhere".to_owned();
     second.assessment = assessment.into();
-    let snapshot = Snapshot::new(
-        fleet.generated_at,
-        vec![fleet.archives[0].clone(), second],
-        fleet.stores.clone(),
-    );
+    let snapshot = Snapshot::new(fleet.generated_at, vec![fleet.archives[0].clone(), second]);
     let page = cluster(&snapshot, &[]).html;
     assert!(
         page.contains("name=\"archive\" value=\"s3://cnpg/elsewhere/postgres-0000\""),

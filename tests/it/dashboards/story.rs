@@ -24,9 +24,7 @@ use cnpg_backup_verifier::publication::metrics::Format;
 use cnpg_backup_verifier::publication::metrics::RenderedMetrics;
 use cnpg_backup_verifier::publication::snapshot::CheckCounts;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
-use cnpg_backup_verifier::publication::snapshot::StoreState;
 use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
-use cnpg_backup_verifier::publication::snapshot::is_answering;
 use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
 use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::requests::Operation;
@@ -128,7 +126,6 @@ pub(crate) fn play() -> History {
     let mut checks = [CheckCounts::default(); 4];
     for hour in 0..=HOURS {
         let mut archives = Vec::new();
-        let mut stores = Vec::new();
         for ((told, latest), checks) in TOLD.iter().zip(&mut latest).zip(&mut checks) {
             let mut assessment = told.assessed(hour);
             if let (true, Some(earlier)) = (assessment.observed_at.is_none(), &*latest) {
@@ -138,8 +135,6 @@ pub(crate) fn play() -> History {
             for _ in 0..60 {
                 checks.count(assessment.unreadable);
             }
-            let is_up = is_answering(assessment.unreadable);
-            stores.push(StoreState { name: told.store.to_owned(), is_up });
             let object_store = told.store.to_owned();
             let assessment = Arc::new(assessment);
             archives.push(WatchedArchive {
@@ -150,7 +145,7 @@ pub(crate) fn play() -> History {
             add_of_archive(told, hour, &mut history);
         }
         work(&own, hour);
-        let snapshot = Arc::new(Snapshot::new(at(hour), archives, stores));
+        let snapshot = Arc::new(Snapshot::new(at(hour), archives));
         let own_families = own.registry.gather();
         let scrape = rendered.scrape(&snapshot, &own_families, Format::Text).into_string();
         history.scrape(at(hour), &scrape, is_made_up);

@@ -29,5 +29,5 @@ pub(super) fn moved(snapshot: &Snapshot, generated_at: DateTime<Utc>) -> Snapsho
         }
         WatchedArchive { assessment: Arc::new(assessment), ..archive.clone() }
     });
-    Snapshot::new(generated_at, archives.collect(), snapshot.stores.clone())
+    Snapshot::new(generated_at, archives.collect())
 }

@@ -1,5 +1,6 @@
 //! What could not be read.
 
+use crate::assessment::Assessment;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::observation::Unreadable;
@@ -28,4 +29,19 @@ pub(crate) fn judge<'a>(
         findings.push(weigh(problem));
     }
     findings
+}
+
+impl Assessment {
+    /// Whether the store answered when it was asked last, be it with a refusal.
+    pub const fn is_store_up(&self) -> bool {
+        match self.unreadable {
+            None | Some(UnreadableReason::Auth | UnreadableReason::NotFound) => true,
+            Some(
+                UnreadableReason::Timeout
+                | UnreadableReason::Throttled
+                | UnreadableReason::Parse
+                | UnreadableReason::Internal,
+            ) => false,
+        }
+    }
 }
