@@ -156,7 +156,9 @@ fn judge_cluster(
 ) {
     let Some(cluster) = cluster else { return };
     let (newest, now) = (assessment.newest_segment, assessment.checked_at);
-    let case = cluster::Case { cluster, backups: listed, newest, segment_size, expected, now };
+    let address = assessment.address.as_ref();
+    let case =
+        cluster::Case { cluster, address, backups: listed, newest, segment_size, expected, now };
     let (state, mut findings) = case.judge();
     findings.retain(|new| assessment.findings.iter().all(|known| known.problem != new.problem));
     assessment.findings.extend(findings);

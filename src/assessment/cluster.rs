@@ -13,7 +13,10 @@ use crate::assessment::NewestSegment;
 use crate::assessment::cluster::archiving::silence;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
+use crate::domain::archive_id::ArchiveAddress;
+use crate::domain::cluster::Instance;
 use crate::domain::segment::SegmentSize;
+use crate::observation::cluster::DeclaredStore;
 use crate::observation::cluster::ObservedCluster;
 use crate::observation::cluster::RestoreDrill;
 
@@ -29,6 +32,10 @@ pub struct ClusterState {
     pub created_at: Option<DateTime<Utc>>,
     /// CloudNativePG's word for what it does.
     pub phase: Option<String>,
+    pub instance: Instance,
+    /// The `ObjectStore` of this archive; `None` for an in-tree one, and where the configuration
+    /// names another place than the cluster does.
+    pub object_store: Option<String>,
     pub silence: Option<Silence>,
     /// Its active schedules that ask the plugin, as written.
     pub schedules: Vec<String>,
@@ -62,6 +69,7 @@ pub struct ScheduledBackups {
 /// A cluster and what its archive was found to hold.
 pub(super) struct Case<'a> {
     pub(super) cluster: &'a ObservedCluster,
+    pub(super) address: Option<&'a ArchiveAddress>,
     /// `None` while the archive could not be listed.
     pub(super) backups: Option<&'a [AssessedBackup]>,
     pub(super) newest: Option<NewestSegment>,
@@ -84,12 +92,21 @@ impl Case<'_> {
             uid: cluster.uid.clone(),
             created_at: cluster.created_at,
             phase: cluster.activity.phase.clone(),
+            instance: cluster.instance.clone(),
+            object_store: self.object_store().map(str::to_owned),
             silence,
             schedules,
             scheduled,
             drills: drills::last_of_each_kind(&cluster.drills),
         };
         (state, findings)
+    }
+
+    fn object_store(&self) -> Option<&str> {
+        let Ok(DeclaredStore::Found(store)) = &self.cluster.store else { return None };
+        let is_here = |it: &ArchiveAddress| it.destination_path() == store.destination_path;
+        let is_named = self.address.is_some_and(is_here) && !store.name.is_empty();
+        is_named.then_some(&store.name)
     }
 }
 

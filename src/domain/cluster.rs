@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// The name of the Barman Cloud Plugin in `spec.plugins` (`internal/cnpgi/metadata/constants.go`).
 pub const BARMAN_PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
 
@@ -28,6 +30,32 @@ pub enum Archiver {
     InTree,
     /// Nobody: there is no archive.
     Nobody,
+}
+
+/// What each instance of a cluster runs, and what it stores on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instance {
+    pub image: Option<Image>,
+    pub storage: Option<Storage>,
+    /// `None` where WAL lies on the volume of the data.
+    pub wal_storage: Option<Storage>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub name: String,
+    /// The major version of PostgreSQL; not known before CloudNativePG 1.26.
+    pub postgres_major: Option<u32>,
+}
+
+/// A volume, as `spec.storage` and `spec.walStorage` ask for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Storage {
+    /// A quantity of Kubernetes, such as `20Gi`.
+    pub size: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
 }
 
 /// `spec.method` of a `Backup` or `ScheduledBackup` (`api/v1/backup_types.go`).
@@ -64,6 +92,15 @@ pub enum DrillKind {
     Pitr,
     /// A new cluster at the newest state, as after the loss of everything.
     Full,
+}
+
+impl Instance {
+    /// The image, unless it is known to start with data of another major version only.
+    pub fn image_of(&self, postgres_major: Option<u32>) -> Option<&str> {
+        let Image { name, postgres_major: own } = self.image.as_ref()?;
+        let differs = own.zip(postgres_major).is_some_and(|(own, needed)| own != needed);
+        (!differs).then_some(name)
+    }
 }
 
 impl BackupMethod {

@@ -10,6 +10,7 @@ use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::cluster::ClusterId;
 use crate::domain::cluster::DrillKind;
+use crate::domain::cluster::Instance;
 use crate::domain::schedule::Schedule;
 use crate::observation::Reading;
 use crate::observation::Unreadable;
@@ -22,6 +23,7 @@ pub struct ObservedCluster {
     pub uid: String,
     pub created_at: Option<DateTime<Utc>>,
     pub archiver: Archiver,
+    pub instance: Instance,
     pub store: Reading<DeclaredStore>,
     pub activity: Activity,
     /// Its `ScheduledBackup`s, of every method.
@@ -61,6 +63,8 @@ pub enum DeclaredStore {
 pub struct StoreFacts {
     /// Empty for an in-tree one.
     pub name: String,
+    /// As [`ArchiveAddress::destination_path`].
+    pub destination_path: String,
     /// Whether `retentionPolicy` is set; without it nothing is ever deleted.
     pub has_retention_policy: bool,
     /// Cloudflare R2, by its endpoint.
@@ -166,6 +170,7 @@ impl ObservedCluster {
             uid: String::new(),
             created_at: None,
             archiver: Archiver::Nobody,
+            instance: Instance::default(),
             store: Err(why.clone()),
             activity: Activity::default(),
             schedules: Err(why.clone()),

@@ -236,6 +236,7 @@ mod tests {
             uid: name.to_owned(),
             created_at: None,
             archiver: Archiver::Plugin { is_wal_archiver: true },
+            instance: Default::default(),
             store: Ok(DeclaredStore::Undeclared),
             activity: Activity::default(),
             schedules: Ok(Vec::new()),

@@ -33,6 +33,9 @@ use cnpg_backup_verifier::domain::archive_id::StoreAddress;
 use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::backup::BackupStatus;
 use cnpg_backup_verifier::domain::cluster::DrillKind;
+use cnpg_backup_verifier::domain::cluster::Image;
+use cnpg_backup_verifier::domain::cluster::Instance;
+use cnpg_backup_verifier::domain::cluster::Storage;
 use cnpg_backup_verifier::domain::lsn::Lsn;
 use cnpg_backup_verifier::domain::segment::SegmentName;
 use cnpg_backup_verifier::observation::Unreadable;
@@ -133,11 +136,25 @@ fn cluster_state() -> ClusterState {
         uid: "6f1d2f0e-0000-4000-8000-000000000001".to_owned(),
         created_at: Some(at("2025-06-01T00:00:00Z")),
         phase: Some("Cluster in healthy state".to_owned()),
+        instance: instance(),
+        object_store: Some("postgres-r2-backup".to_owned()),
         silence: None,
         schedules: vec!["0 0 0 * * *".to_owned()],
         scheduled: Some(scheduled),
         drills: vec![drill],
     }
+}
+
+fn instance() -> Instance {
+    let volume = |size: &str| Storage {
+        size: size.to_owned(),
+        storage_class: Some("openebs-hostpath".to_owned()),
+    };
+    let image = Image {
+        name: "ghcr.io/cloudnative-pg/postgresql:17.6-standard-bookworm".to_owned(),
+        postgres_major: Some(17),
+    };
+    Instance { image: Some(image), storage: Some(volume("20Gi")), wal_storage: Some(volume("4Gi")) }
 }
 
 /// The older backup is stranded before a hole, another hole is accepted, one backup failed.

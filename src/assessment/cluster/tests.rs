@@ -4,6 +4,7 @@ use super::*;
 use crate::assessment::BackupKind;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
+use crate::domain::archive_id::StoreAddress;
 use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
 use crate::domain::cluster::Archiver;
@@ -84,17 +85,28 @@ fn stored(day: u32) -> AssessedBackup {
     }
 }
 
+fn address(bucket: &str) -> ArchiveAddress {
+    let store = StoreAddress::S3 {
+        bucket: bucket.to_owned(),
+        endpoint_url: None,
+        region: "auto".to_owned(),
+    };
+    ArchiveAddress { store, prefix: String::new(), server_name: "postgres".to_owned() }
+}
+
 /// Backed up each midnight for ten days.
 struct Example {
     cluster: ObservedCluster,
     backups: Option<Vec<AssessedBackup>>,
     newest: Option<NewestSegment>,
+    address: Option<ArchiveAddress>,
 }
 
 impl Example {
     fn healthy() -> Self {
         let store = StoreFacts {
             name: "r2".to_owned(),
+            destination_path: "s3://cnpg/".to_owned(),
             has_retention_policy: true,
             is_r2: true,
             has_checksum_env: true,
@@ -107,6 +119,7 @@ impl Example {
             uid: "uid".to_owned(),
             created_at: Some(at("2025-06-01T00:00:00Z")),
             archiver: Archiver::Plugin { is_wal_archiver: true },
+            instance: Default::default(),
             store: Ok(DeclaredStore::Found(store)),
             activity: Default::default(),
             schedules: Ok(vec![schedule("daily", "0 0 0 * * *")]),
@@ -120,7 +133,8 @@ impl Example {
         let name = SegmentName::parse("0000000100000001000000A0").unwrap();
         let newest = NewestSegment { name, uploaded_at: now() - TimeDelta::minutes(2) };
         let backups = Some((1..=10).map(stored).collect());
-        Self { cluster, backups, newest: Some(newest) }
+        let address = address("cnpg");
+        Self { cluster, backups, newest: Some(newest), address: Some(address) }
     }
 
     fn judge(&self) -> (ClusterState, Vec<Finding>) {
@@ -132,6 +146,7 @@ impl Example {
         };
         let case = Case {
             cluster: &self.cluster,
+            address: self.address.as_ref(),
             backups: self.backups.as_deref(),
             newest: self.newest,
             segment_size: SegmentSize::DEFAULT,
@@ -183,6 +198,19 @@ fn archiving(ready: u64, last_archived: u64, minutes_ago: i64) -> WalArchiving {
         last_archived_at: Some(now() - TimeDelta::minutes(minutes_ago)),
         last_failed_at: None,
     }
+}
+
+#[test]
+fn an_object_store_is_named_for_its_own_archive_only() {
+    let mut example = Example::healthy();
+    let named = |example: &Example| example.judge().0.object_store;
+    assert_eq!(named(&example).as_deref(), Some("r2"));
+    example.address = Some(address("copy"));
+    assert_eq!(named(&example), None);
+    example.address = Some(address("cnpg"));
+    // As in-tree.
+    example.store().name.clear();
+    assert_eq!(named(&example), None);
 }
 
 #[test]

@@ -234,6 +234,7 @@ impl<'a> Wired<'a> {
             uid: self.cluster.meta.uid.clone(),
             created_at: self.cluster.meta.created_at,
             archiver: self.wiring.archiver.clone(),
+            instance: cluster::instance(self.cluster),
             store: self.store.declared,
             activity: cluster::activity(self.name, self.cluster),
             schedules,

@@ -1,11 +1,15 @@
 //! What a `Cluster` is doing.
 
+use crate::domain::cluster::Image;
+use crate::domain::cluster::Instance;
+use crate::domain::cluster::Storage;
 use crate::observation::cluster::Activity;
 use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Condition;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::Replica;
+use crate::sources::kubernetes::resources::StorageConfiguration;
 
 /// Annotation and condition have the same name (`pkg/utils/labels_annotations.go`).
 const HIBERNATION: &str = "cnpg.io/hibernation";
@@ -13,6 +17,26 @@ const FENCED_INSTANCES: &str = "cnpg.io/fencedInstances";
 const SKIP_WAL_ARCHIVING: &str = "cnpg.io/skipWalArchiving";
 const SKIP_EMPTY_ARCHIVE_CHECK: &str = "cnpg.io/skipEmptyWalArchiveCheck";
 const CONTINUOUS_ARCHIVING: &str = "ContinuousArchiving";
+
+pub(super) fn instance(Kept { spec, status, .. }: &Kept<Cluster>) -> Instance {
+    // Also where the image comes from a catalogue.
+    let running = status.data_image.as_ref().map(|running| Image {
+        name: running.image.clone(),
+        postgres_major: Some(running.major_version),
+    });
+    let named = || Some(Image { name: spec.image_name.clone()?, postgres_major: None });
+    Instance {
+        image: running.or_else(named),
+        storage: spec.storage.as_ref().and_then(storage),
+        wal_storage: spec.wal_storage.as_ref().and_then(storage),
+    }
+}
+
+/// `None` where a template says the size.
+fn storage(declared: &StorageConfiguration) -> Option<Storage> {
+    let size = declared.size.clone().filter(|size| !size.is_empty())?;
+    Some(Storage { size, storage_class: declared.storage_class.clone() })
+}
 
 pub(super) fn activity(name: &ObjectName, cluster: &Kept<Cluster>) -> Activity {
     let Kept { meta, spec, status } = cluster;

@@ -159,6 +159,7 @@ impl<'a> Wiring<'a> {
         };
         let facts = StoreFacts {
             name: declared.name.to_owned(),
+            destination_path: address.destination_path(),
             has_retention_policy: declared.retention_policy.is_some_and(|it| !it.is_empty()),
             is_r2: is_r2(&address),
             has_checksum_env: has_checksum_env(declared.env),

@@ -11,6 +11,8 @@ use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::cluster::DrillKind;
+use crate::domain::cluster::Instance;
+use crate::domain::cluster::Storage;
 use crate::domain::format::BaseBackupAgeMax;
 use crate::observation::UnreadableReason;
 use crate::observation::cluster::DeclaredStore;
@@ -209,6 +211,7 @@ fn an_in_tree_archive_is_found_too() {
     assert_eq!(found.cluster.plugin, None);
     let facts = StoreFacts {
         name: String::new(),
+        destination_path: "s3://bucket/a/".to_owned(),
         has_retention_policy: true,
         is_r2: false,
         has_checksum_env: false,
@@ -312,6 +315,37 @@ fn what_a_cluster_does_explains_its_silence() {
     );
     assert!(failing.skips_wal_archiving && failing.skips_empty_archive_check);
     assert_eq!(failing.system_identifier, Some(u64::MAX));
+}
+
+#[test]
+fn a_cluster_shows_what_its_instances_are_made_of() {
+    let instance = |spec: &str, status: &str| {
+        only(&format!(
+            "kind: Cluster\nmetadata: {{name: postgres}}\nspec: {spec}\nstatus: {status}\n"
+        ))
+        .cluster
+        .instance
+    };
+    let image = |instance: &Instance| {
+        let image = instance.image.as_ref()?;
+        Some((image.name.clone(), image.postgres_major))
+    };
+    let storage = |size: &str, class: Option<&str>| {
+        Some(Storage { size: size.to_owned(), storage_class: class.map(str::to_owned) })
+    };
+    assert_eq!(instance("{}", "{}"), Instance::default());
+    let own =
+        "imageName: 'own:17', storage: {size: 20Gi}, walStorage: {size: 4Gi, storageClass: fast}";
+    let found = instance(&format!("{{{own}}}"), "{}");
+    assert_eq!(image(&found), Some(("own:17".to_owned(), None)));
+    assert_eq!(found.storage, storage("20Gi", None));
+    assert_eq!(found.wal_storage, storage("4Gi", Some("fast")));
+    let running = "{image: 'new:18', pgDataImageInfo: {image: 'old:17', majorVersion: 17}}";
+    let found = instance("{imageCatalogRef: {name: all}, walStorage: null}", running);
+    assert_eq!(image(&found), Some(("old:17".to_owned(), Some(17))));
+    let template = "pvcTemplate: {resources: {requests: {storage: 8Gi}}}";
+    let found = instance(&format!("{{storage: {{{template}}}, walStorage: {{size: ''}}}}"), "{}");
+    assert_eq!(found, Instance::default());
 }
 
 #[test]

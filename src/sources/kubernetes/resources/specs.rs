@@ -111,6 +111,16 @@ pub(crate) struct ClusterSpec {
     pub(crate) monitoring: Option<Monitoring>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) env: Vec<EnvVar>,
+    pub(crate) image_name: Option<String>,
+    pub(crate) storage: Option<StorageConfiguration>,
+    pub(crate) wal_storage: Option<StorageConfiguration>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StorageConfiguration {
+    pub(crate) size: Option<String>,
+    pub(crate) storage_class: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -165,8 +175,17 @@ pub(crate) struct ClusterStatus {
     pub(crate) current_primary: Option<String>,
     #[serde(rename = "systemID")]
     pub(crate) system_id: Option<String>,
+    #[serde(rename = "pgDataImageInfo")]
+    pub(crate) data_image: Option<DataImage>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DataImage {
+    pub(crate) image: String,
+    pub(crate) major_version: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
