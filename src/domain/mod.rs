@@ -14,6 +14,7 @@ pub mod format;
 pub mod lsn;
 pub mod object_key;
 mod python_literal;
+pub mod recovery_cluster;
 pub mod retention_policy;
 pub mod schedule;
 pub mod segment;

@@ -11,7 +11,6 @@ use crate::assessment::plan::Obstruction;
 use crate::assessment::plan::Restore;
 use crate::assessment::plan::RestorePlan;
 use crate::assessment::plan::Target;
-use crate::domain::archive_id::ArchiveId;
 use crate::publication::wording::bytes;
 use crate::publication::wording::rfc3339;
 use crate::publication::wording::utc;
@@ -19,12 +18,9 @@ use crate::publication::wording::utc;
 /// A plan with what it was made for.
 #[derive(Clone, Debug)]
 pub struct PlanDocument<'a> {
-    pub archive: &'a ArchiveId,
-    pub address: String,
-    pub target: Target,
-    pub observed_at: Option<DateTime<Utc>>,
+    assessment: &'a Assessment,
+    target: Target,
     pub plan: RestorePlan,
-    postgres_major: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,22 +59,13 @@ struct PathStep {
 
 impl<'a> PlanDocument<'a> {
     pub fn new(assessment: &'a Assessment, target: Target) -> Self {
-        Self {
-            archive: &assessment.archive,
-            address: assessment.place(),
-            target,
-            observed_at: assessment.observed_at,
-            plan: RestorePlan::new(assessment, target),
-            postgres_major: assessment.totals.postgres_major,
-        }
+        Self { assessment, target, plan: RestorePlan::new(assessment, target) }
     }
 
     /// The recovery `Cluster` to apply; `None` if the target cannot be reached.
     pub fn yaml(&self) -> Option<String> {
         match &self.plan {
-            RestorePlan::Reachable(restore) => {
-                Some(manifest::render(self.archive, restore, self.postgres_major))
-            }
+            RestorePlan::Reachable(restore) => Some(manifest::render(self.assessment, restore)),
             RestorePlan::NotReachable(_) | RestorePlan::Unknown { .. } => None,
         }
     }
@@ -89,11 +76,12 @@ impl<'a> PlanDocument<'a> {
             RestorePlan::NotReachable(obstruction) => Some(obstruction),
             RestorePlan::Reachable(_) | RestorePlan::Unknown { .. } => None,
         };
+        let archive = &self.assessment.archive;
         let path = restore.map_or(&[][..], |restore| restore.window.path.as_slice());
         serde_json::to_string_pretty(&PlanJson {
-            cnpg_namespace: &self.archive.namespace,
-            cnpg_cluster: &self.archive.cluster,
-            server_name: &self.archive.server_name,
+            cnpg_namespace: &archive.namespace,
+            cnpg_cluster: &archive.cluster,
+            server_name: &archive.server_name,
             target: self.target_text(rfc3339),
             reachable: match &self.plan {
                 RestorePlan::Reachable(_) => Some(true),
@@ -101,7 +89,7 @@ impl<'a> PlanDocument<'a> {
                 RestorePlan::Unknown { .. } => None,
             },
             reason: self.reason(),
-            observed_at: self.observed_at.map(rfc3339),
+            observed_at: self.assessment.observed_at.map(rfc3339),
             backup_id: restore.map(|restore| restore.backup_id().as_str()),
             recovery_target: restore.map(|restore| RecoveryTarget {
                 target_time: restore.stop_at.map(rfc3339),
@@ -131,8 +119,8 @@ impl<'a> PlanDocument<'a> {
             RestorePlan::NotReachable(obstruction) => not_reachable(&target, obstruction),
             RestorePlan::Unknown { why } => format!("UNKNOWN  {target}\n{why}\n"),
         };
-        text += &format!("\n{}", self.address);
-        if let Some(observed_at) = self.observed_at {
+        text += &format!("\n{}", self.assessment.place());
+        if let Some(observed_at) = self.assessment.observed_at {
             text += &format!(", last read {}", utc(observed_at));
         }
         text.push('\n');

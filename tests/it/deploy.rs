@@ -11,4 +11,4 @@ pub(crate) mod manifests;
 mod procedures;
 mod readme;
 mod rights;
-mod schemas;
+pub(crate) mod schemas;

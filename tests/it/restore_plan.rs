@@ -6,6 +6,7 @@ use chrono::DateTime;
 use chrono::Utc;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::assess;
+use cnpg_backup_verifier::assessment::cluster::ClusterState;
 use cnpg_backup_verifier::assessment::plan::Obstruction;
 use cnpg_backup_verifier::assessment::plan::Restore;
 use cnpg_backup_verifier::assessment::plan::RestorePlan;
@@ -13,6 +14,11 @@ use cnpg_backup_verifier::assessment::plan::Target;
 
 use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
 
+use insta::assert_snapshot;
+
+use crate::deploy::manifests::Object;
+use crate::deploy::schemas;
+use crate::samples;
 use crate::scenarios::file::Scenario;
 
 /// Two backups, a gap between them, and commits known at the ends of both windows.
@@ -184,6 +190,145 @@ fn the_manifest_is_yaml_whatever_the_names_are() {
     assert_eq!(origin["serverName"], "it's: \"odd\" # {name}");
     let archiving = &manifest["spec"]["plugins"][0]["parameters"];
     assert_ne!(archiving["serverName"], origin["serverName"]);
+}
+
+#[tokio::test]
+async fn every_manifest_is_what_the_schema_of_a_cluster_says() {
+    let mut named = assessed(GAP);
+    named.cluster = Some(cluster());
+    let branch = assessed(
+        "
+        now       2026-01-10 12:00
+        timeline  1  wal 30..60
+        timeline  2  wal 45..51
+        history   2  1@0/45000100
+        backup    20260110T060000  wal 50..51
+        probe     1 60 commit 2026-01-10 11:55
+    ",
+    );
+    let mut objects = Vec::new();
+    for assessment in [&named, &of_address(), &branch] {
+        let document = PlanDocument::new(assessment, Target::At(at("10T07:00:00")));
+        let value = serde_saphyr::from_str(&document.yaml().unwrap()).unwrap();
+        objects.push(Object { origin: document.text(), value });
+    }
+    for (object, problems) in objects.iter().zip(schemas::problems(&objects).await) {
+        assert!(problems.is_empty(), "{}\n{problems:#?}", object.origin);
+    }
+}
+
+#[test]
+fn the_manifest_of_a_discovered_cluster_is_ready_to_be_applied() {
+    let mut assessment = assessed(GAP);
+    assessment.cluster = Some(cluster());
+    assessment.totals.postgres_major = Some(17);
+    let document = PlanDocument::new(&assessment, Target::At(at("10T06:00:00")));
+    assert_snapshot!(document.yaml().unwrap(), @r#"
+    # Raise instances when you have looked at the data. Name database, owner and secret in recovery if
+    # they differ from "app". The new cluster archives under a server name of its own; for a drill,
+    # leave plugins out.
+    apiVersion: postgresql.cnpg.io/v1
+    kind: Cluster
+    metadata:
+      name: pg-restored
+      namespace: databases
+    spec:
+      instances: 1
+      imageName: ghcr.io/cloudnative-pg/postgresql:17.6-standard-bookworm
+      storage:
+        size: 20Gi
+        storageClass: openebs-hostpath
+      walStorage:
+        size: 4Gi
+        storageClass: openebs-hostpath
+      bootstrap:
+        recovery:
+          source: origin
+          recoveryTarget:
+            backupID: 20260110T000000
+            targetTime: "2026-01-10T06:00:00.000000+00:00"
+      externalClusters:
+        - name: origin
+          plugin:
+            name: barman-cloud.cloudnative-pg.io
+            parameters:
+              barmanObjectName: postgres-r2-backup
+              serverName: pg
+      plugins:
+        - name: barman-cloud.cloudnative-pg.io
+          isWALArchiver: true
+          parameters:
+            barmanObjectName: postgres-r2-backup
+            serverName: pg-restored
+    "#);
+}
+
+#[test]
+fn what_only_kubernetes_knows_is_left_in_capitals() {
+    let assessment = of_address();
+    let document = PlanDocument::new(&assessment, Target::Latest);
+    assert_snapshot!(document.yaml().unwrap(), @r#"
+    # Raise instances when you have looked at the data. Name database, owner and secret in recovery if
+    # they differ from "app". The new cluster archives under a server name of its own; for a drill,
+    # leave plugins out.
+    # Replace NAMESPACE: where the ObjectStore is.
+    # Replace OBJECT_STORE: the ObjectStore of the source; make one of its barmanObjectStore if it has none.
+    # Replace MAJOR: the major version of the source's PostgreSQL.
+    # Replace SIZE: at least that of the source's volume.
+    apiVersion: postgresql.cnpg.io/v1
+    kind: Cluster
+    metadata:
+      name: pg-restored
+      namespace: NAMESPACE
+    spec:
+      instances: 1
+      imageName: ghcr.io/cloudnative-pg/postgresql:MAJOR
+      storage:
+        size: SIZE
+      bootstrap:
+        recovery:
+          source: origin
+          recoveryTarget:
+            backupID: 20260110T000000
+      externalClusters:
+        - name: origin
+          plugin:
+            name: barman-cloud.cloudnative-pg.io
+            parameters:
+              barmanObjectName: OBJECT_STORE
+              serverName: pg
+      plugins:
+        - name: barman-cloud.cloudnative-pg.io
+          isWALArchiver: true
+          parameters:
+            barmanObjectName: OBJECT_STORE
+            serverName: pg-restored
+    "#);
+}
+
+#[test]
+fn an_image_of_another_major_version_is_not_taken() {
+    let mut assessment = assessed(GAP);
+    assessment.cluster = Some(cluster());
+    assessment.totals.postgres_major = Some(16);
+    let document = PlanDocument::new(&assessment, Target::Latest);
+    let manifest: serde_json::Value = serde_saphyr::from_str(&document.yaml().unwrap()).unwrap();
+    assert_eq!(manifest["spec"]["imageName"], "ghcr.io/cloudnative-pg/postgresql:16");
+}
+
+/// An archive of which nothing is known but what lies in it.
+fn of_address() -> Assessment {
+    let mut assessment = assessed(GAP);
+    assessment.archive.namespace = String::new();
+    assessment.archive.cluster = String::new();
+    assessment.totals.postgres_major = None;
+    assessment
+}
+
+/// As the samples have it, with all that Kubernetes can know.
+fn cluster() -> ClusterState {
+    let fleet = samples::fleet(1);
+    fleet.archives[0].assessment.cluster.clone().unwrap()
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn manifest(yaml: &str, level: u8) -> Markup {
     html! {
         (heading(level, None, &html! { "The manifest to apply" }))
         p.note {
-            "It makes a new cluster beside the old one. Replace the words in capitals. A click "
+            "It makes a new cluster beside the old one. Replace any words in capitals. A click "
             "selects all of it."
         }
         pre.manifest tabindex="0" role="region" aria-label="Manifest" { (yaml) }

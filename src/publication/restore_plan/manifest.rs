@@ -1,79 +1,103 @@
-//! The recovery `Cluster` in the plugin's form.
-//!
-//! The backup is always named: left to itself, CloudNativePG picks one by its end time, and a
-//! failed backup can have one.
+//! The recovery `Cluster` as YAML, for people to read and to apply.
 
-use chrono::DateTime;
-use chrono::SecondsFormat;
-use chrono::Utc;
+use serde_saphyr::ser_options;
 
+use crate::assessment::Assessment;
 use crate::assessment::plan::Restore;
-use crate::domain::archive_id::ArchiveId;
+use crate::domain::cluster::Instance;
+use crate::domain::cluster::Storage;
+use crate::domain::recovery_cluster::Bootstrap;
+use crate::domain::recovery_cluster::ExternalCluster;
+use crate::domain::recovery_cluster::Metadata;
+use crate::domain::recovery_cluster::Plugin;
+use crate::domain::recovery_cluster::Recovery;
+use crate::domain::recovery_cluster::RecoveryCluster;
+use crate::domain::recovery_cluster::RecoveryTarget;
+use crate::domain::recovery_cluster::Spec;
 
-/// Where a name is not known, an upper-case word says what belongs there.
-pub(super) fn render(archive: &ArchiveId, restore: &Restore, major: Option<u32>) -> String {
-    let namespace = or_word(&archive.namespace, "NAMESPACE");
-    let source = or_word(&archive.cluster, &archive.server_name);
-    let name = format!("{source}-restored");
-    let major = major.map_or_else(|| "MAJOR".to_owned(), |major| major.to_string());
-    let mut target = format!("        backupID: {}\n", quoted(restore.backup_id().as_str()));
-    if let Some(stop_at) = restore.stop_at {
-        target += &format!("        targetTime: {}\n", quoted(&target_time(stop_at)));
+/// Stands where something is not known. In capitals, which no name in Kubernetes may have.
+struct Blank {
+    word: &'static str,
+    what: &'static str,
+}
+
+const NAMESPACE: Blank = Blank { word: "NAMESPACE", what: "where the ObjectStore is" };
+const OBJECT_STORE: Blank = Blank {
+    word: "OBJECT_STORE",
+    what: "the ObjectStore of the source; make one of its barmanObjectStore if it has none",
+};
+const MAJOR: Blank = Blank { word: "MAJOR", what: "the major version of the source's PostgreSQL" };
+const SIZE: Blank = Blank { word: "SIZE", what: "at least that of the source's volume" };
+
+const ADVICE: &str = "\
+# Raise instances when you have looked at the data. Name database, owner and secret in recovery if
+# they differ from \"app\". The new cluster archives under a server name of its own; for a drill,
+# leave plugins out.
+";
+
+pub(super) fn render(assessment: &Assessment, restore: &Restore) -> String {
+    let mut blanks = Vec::new();
+    let cluster = cluster(assessment, restore, &mut blanks);
+    let mut text = ADVICE.to_owned();
+    for Blank { word, what } in blanks {
+        text += &format!("# Replace {word}: {what}.\n");
     }
-    if let Some(timeline) = restore.target_timeline() {
-        target += &format!("        targetTLI: {}\n", quoted(&timeline.to_string()));
-    }
-    format!(
-        "\
-apiVersion: postgresql.cnpg.io/v1
-kind: Cluster
-metadata:
-  name: {name}
-  namespace: {namespace}
-spec:
-  instances: 1 # more when you have looked at the data
-  # The same major version as the source.
-  imageName: ghcr.io/cloudnative-pg/postgresql:{major}
-  storage:
-    size: 10Gi # at least as large as the source's
-  bootstrap:
-    recovery:
-      source: origin
-      # Name database, owner and secret if they differ from \"app\".
-      recoveryTarget:
-{target}  externalClusters:
-    - name: origin
-      plugin:
-        name: barman-cloud.cloudnative-pg.io
-        parameters:
-          barmanObjectName: OBJECT_STORE # the ObjectStore of the source, in this namespace
-          serverName: {server_name}
-  # The new cluster archives under a server name of its own. For a drill, leave this out.
-  plugins:
-    - name: barman-cloud.cloudnative-pg.io
-      isWALArchiver: true
-      parameters:
-        barmanObjectName: OBJECT_STORE
-        serverName: {new_server_name}
-",
-        name = quoted(&name),
-        namespace = quoted(namespace),
-        server_name = quoted(&archive.server_name),
-        new_server_name = quoted(&format!("{}-restored", archive.server_name)),
-    )
+    // As people write it, whatever the length of a name.
+    let options = ser_options! { compact_list_indent: false, prefer_block_scalars: false };
+    // Only types that YAML has no form for are refused, and there is none in it.
+    text + &serde_saphyr::to_string_with_options(&cluster, options)
+        .unwrap_or_else(|error| format!("# {error}\n"))
 }
 
-/// With a numeric offset: CloudNativePG hands the text on as it is in some versions, and
-/// PostgreSQL refuses a `Z` in `recovery_target_time`.
-fn target_time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, false)
+fn cluster(
+    assessment: &Assessment,
+    restore: &Restore,
+    blanks: &mut Vec<&'static Blank>,
+) -> RecoveryCluster {
+    let mut or_blank = |known: Option<&str>, blank: &'static Blank| {
+        let text = known.unwrap_or_else(|| {
+            blanks.push(blank);
+            blank.word
+        });
+        text.to_owned()
+    };
+    let archive = &assessment.archive;
+    let state = assessment.cluster.as_ref();
+    let source = if archive.cluster.is_empty() { &archive.server_name } else { &archive.cluster };
+    let namespace = (!archive.namespace.is_empty()).then_some(archive.namespace.as_str());
+    let namespace = or_blank(namespace, &NAMESPACE);
+    let store = state.and_then(|state| state.object_store.as_deref());
+    let store = or_blank(store, &OBJECT_STORE);
+    let unknown = Instance::default();
+    let instance = state.map_or(&unknown, |state| &state.instance);
+    let major = assessment.totals.postgres_major;
+    let image_name = if let Some(image) = instance.image_of(major) {
+        image.to_owned()
+    } else {
+        let major = major.map(|major| major.to_string());
+        format!("ghcr.io/cloudnative-pg/postgresql:{}", or_blank(major.as_deref(), &MAJOR))
+    };
+    let storage = instance
+        .storage
+        .clone()
+        .unwrap_or_else(|| Storage { size: or_blank(None, &SIZE), storage_class: None });
+    let origin = Plugin::reading(store.clone(), archive.server_name.clone());
+    let metadata = Metadata { name: format!("{source}-restored"), namespace };
+    let recovery_target = RecoveryTarget {
+        backup_id: restore.backup_id().clone(),
+        time: restore.stop_at,
+        timeline: restore.target_timeline(),
+    };
+    let spec = Spec {
+        instances: 1,
+        image_name,
+        storage,
+        wal_storage: instance.wal_storage.clone(),
+        bootstrap: Bootstrap { recovery: Recovery { source: ORIGIN.to_owned(), recovery_target } },
+        external_clusters: [ExternalCluster { name: ORIGIN.to_owned(), plugin: origin }],
+        plugins: vec![Plugin::archiving(store, format!("{}-restored", archive.server_name))],
+    };
+    RecoveryCluster::new(metadata, spec)
 }
 
-fn or_word<'a>(name: &'a str, word: &'a str) -> &'a str {
-    if name.is_empty() { word } else { name }
-}
-
-/// A YAML string, whatever it holds: JSON is YAML.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
+const ORIGIN: &str = "origin";

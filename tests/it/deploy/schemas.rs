@@ -128,7 +128,7 @@ async fn an_object_without_a_schema_is_a_problem() {
 }
 
 /// What is wrong with each object, by its schema.
-pub(super) async fn problems(objects: &[Object]) -> Vec<Vec<String>> {
+pub(crate) async fn problems(objects: &[Object]) -> Vec<Vec<String>> {
     let values: Vec<&Value> = objects.iter().map(|object| &object.value).collect();
     let mut command = manifests::node();
     command.arg(manifests::root().join("tests/manifests/validate.mjs"));

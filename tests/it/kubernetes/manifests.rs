@@ -5,7 +5,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::deploy::manifests;
+use crate::kubernetes::objects;
+use crate::kubernetes::objects::merge;
+use crate::kubernetes::objects::to_store;
+use crate::kubernetes::world::Options;
 use crate::kubernetes::world::World;
+use crate::made_archive::MadeArchive;
 
 const CLUSTER: &str = "deploy/kubernetes/apps/databases/cloudnative-pg/cluster";
 const STORE: &str = "deploy/kubernetes/apps/databases/cloudnative-pg/objectstore";
@@ -65,6 +70,33 @@ async fn the_object_store_that_is_often_copied_is_refused() {
         assert!(refused.contains(why), "{field}: {refused}");
     }
     world.server.apply(&store).await;
+}
+
+#[tokio::test]
+async fn the_recovery_of_a_discovered_cluster_is_accepted_as_it_is_printed() {
+    let world = World::begin().await;
+    world.install_cluster("main", &MadeArchive::healthy(8)).await;
+    let shape = json!({
+        "imageName": "ghcr.io/cloudnative-pg/postgresql:17.6",
+        "storage": {"size": "3Gi", "storageClass": "fast"},
+        "walStorage": {"size": "1Gi"},
+    });
+    let mut cluster = world.plugin_cluster("main", to_store());
+    merge(&mut cluster["spec"], shape.clone());
+    world.server.apply(&cluster).await;
+    let daemon = world.daemon(Options::default()).await;
+    world
+        .cluster_when(&daemon, "main", "it can be restored", |it| it["verdict"] == "recoverable")
+        .await;
+    let path = format!("/api/v1/restore-plan/{}/main?to=latest", world.namespace);
+    let plan = daemon.get(&path).await.json();
+    let manifest: Value = serde_saphyr::from_str(plan["manifest"].as_str().unwrap()).unwrap();
+    for (field, expected) in shape.as_object().unwrap() {
+        assert_eq!(&manifest["spec"][field], expected);
+    }
+    let origin = &manifest["spec"]["externalClusters"][0]["plugin"]["parameters"];
+    assert_eq!(origin, &json!({"barmanObjectName": objects::STORE, "serverName": "main"}));
+    world.server.try_dry_run(&manifest).await.unwrap();
 }
 
 /// In the world's namespace, whatever the manifest says.

@@ -1,0 +1,134 @@
+//! The `Cluster` that CloudNativePG restores from an archive, with the fields that this needs
+//! (`api/v1/cluster_types.go`).
+
+use std::fmt::Display;
+
+use chrono::DateTime;
+use chrono::SecondsFormat;
+use chrono::Utc;
+use serde::Serialize;
+use serde::Serializer;
+
+use crate::domain::backup::BackupId;
+use crate::domain::cluster::BARMAN_PLUGIN;
+use crate::domain::cluster::Storage;
+use crate::domain::timeline::TimelineId;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryCluster {
+    api_version: &'static str,
+    kind: &'static str,
+    pub metadata: Metadata,
+    pub spec: Spec,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Metadata {
+    pub name: String,
+    pub namespace: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    pub instances: u32,
+    pub image_name: String,
+    pub storage: Storage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wal_storage: Option<Storage>,
+    pub bootstrap: Bootstrap,
+    pub external_clusters: [ExternalCluster; 1],
+    /// Empty for a cluster that archives nowhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<Plugin>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bootstrap {
+    pub recovery: Recovery,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recovery {
+    /// The name of the external cluster.
+    pub source: String,
+    pub recovery_target: RecoveryTarget,
+}
+
+/// The backup is always named: left to itself, CloudNativePG picks one by its end time, and a
+/// failed backup can have one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecoveryTarget {
+    #[serde(rename = "backupID", serialize_with = "text")]
+    pub backup_id: BackupId,
+    #[serde(
+        rename = "targetTime",
+        serialize_with = "time",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub time: Option<DateTime<Utc>>,
+    #[serde(
+        rename = "targetTLI",
+        serialize_with = "some",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub timeline: Option<TimelineId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExternalCluster {
+    pub name: String,
+    pub plugin: Plugin,
+}
+
+/// The Barman Cloud Plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plugin {
+    name: &'static str,
+    #[serde(rename = "isWALArchiver", skip_serializing_if = "Option::is_none")]
+    is_wal_archiver: Option<bool>,
+    parameters: Parameters,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters {
+    barman_object_name: String,
+    server_name: String,
+}
+
+impl RecoveryCluster {
+    pub fn new(metadata: Metadata, spec: Spec) -> Self {
+        Self { api_version: "postgresql.cnpg.io/v1", kind: "Cluster", metadata, spec }
+    }
+}
+
+impl Plugin {
+    /// Reads the archive of this server name in the `ObjectStore`.
+    pub fn reading(object_store: String, server_name: String) -> Self {
+        let parameters = Parameters { barman_object_name: object_store, server_name };
+        Self { name: BARMAN_PLUGIN, is_wal_archiver: None, parameters }
+    }
+
+    /// Archives under this server name.
+    pub fn archiving(object_store: String, server_name: String) -> Self {
+        Self { is_wal_archiver: Some(true), ..Self::reading(object_store, server_name) }
+    }
+}
+
+fn text<S: Serializer>(value: impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&value)
+}
+
+/// The field says that a timeline is a text.
+fn some<S: Serializer>(value: &Option<TimelineId>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.map(|timeline| timeline.to_string()).serialize(serializer)
+}
+
+/// With a numeric offset: CloudNativePG hands the text on as it is in some versions, and
+/// PostgreSQL refuses a `Z` in `recovery_target_time`.
+fn time<S: Serializer>(value: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, false)).serialize(serializer)
+}
