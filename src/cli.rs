@@ -204,8 +204,6 @@ mod tests {
 
         Options:
               --config <FILE>    Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
-              --depth <DEPTH>    What is looked at: listing = names, sizes and backup.info [default:
-                                 listing] [possible values: listing]
           -o, --output <OUTPUT>  How the result is printed on stdout [default: text] [possible values: text,
                                  json, nagios]
           -h, --help             Print help (see more with '--help')
@@ -258,10 +256,10 @@ mod tests {
             "check --archive s3://a/b --namespace c --cluster d",
             "check --namespace c",
             "check --endpoint-url http://a",
-            "check --depth wal",
+            "check --listen localhost:80",
             "check --output yaml",
             "check extra",
-            "run --depth listing",
+            "run --output json",
             "run --log-level loud",
             "restore-plan -o nagios",
             "drill",

@@ -18,9 +18,6 @@ pub struct RunArguments {
 pub struct CheckArguments {
     #[command(flatten)]
     pub(super) file: FileArguments,
-    /// What is looked at: listing = names, sizes and backup.info
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) depth: Depth,
     /// How the result is printed on stdout
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: Output,
@@ -92,13 +89,6 @@ pub(super) struct ExpectationArguments {
     /// How far back every moment must be reachable, such as 30d, 4w or 6m
     #[arg(long, value_name = "POLICY")]
     pub(super) retention: Option<String>,
-}
-
-/// How far an archive is looked into.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Depth {
-    #[default]
-    Listing,
 }
 
 /// In which form `check` prints its result.

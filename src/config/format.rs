@@ -80,32 +80,9 @@ pub(super) const CREDENTIAL_FILE: Format<PathBuf> = Format {
     },
 };
 
-pub(super) const DIRECTORY: Format<PathBuf> =
-    Format { expected: "the absolute path of a directory", parse: absolute };
-
-pub(super) const BYTE_RATE: Format<u64> = Format {
-    expected: "bytes per second with their unit (kB, MB, GB, KiB, MiB, GiB), such as 50MB",
-    parse: |text| byte_count(text).ok_or(Flaw::Mismatch),
-};
-
 fn absolute(text: &str) -> Result<PathBuf, Flaw> {
     let path = Path::new(text);
     path.is_absolute().then(|| path.to_owned()).ok_or(Flaw::Mismatch)
-}
-
-fn byte_count(text: &str) -> Option<u64> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
-    let (digits, unit) = text.split_at_checked(unit_at)?;
-    let factor = match unit {
-        "kB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
 }
 
 #[cfg(test)]
@@ -131,15 +108,6 @@ mod tests {
         assert_eq!(reads(&GRACE, "0s"), Some(TimeDelta::zero()));
         assert_eq!(reads(&POLL_INTERVAL, "500ms"), None);
         assert_eq!(reads(&POLL_INTERVAL, "1h30m"), Some(Duration::from_mins(90)));
-    }
-
-    #[test]
-    fn byte_rates_carry_their_unit() {
-        assert_eq!(reads(&BYTE_RATE, "50MB"), Some(50_000_000));
-        assert_eq!(reads(&BYTE_RATE, "1GiB"), Some(1 << 30));
-        for wrong in ["", "50", "MB", "0MB", "50mb", "-1MB", "99999999999999999999MB", "5é"] {
-            assert_eq!(reads(&BYTE_RATE, wrong), None, "{wrong:?}");
-        }
     }
 
     #[test]

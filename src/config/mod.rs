@@ -14,7 +14,6 @@ mod kubernetes;
 mod polling;
 mod problem;
 mod reader;
-mod reserved;
 
 use std::fs::File;
 use std::io::Read;
@@ -102,7 +101,6 @@ impl Config {
             });
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
-            section.section("content", reserved::read_content);
             Self {
                 listen,
                 poll_interval,

@@ -158,11 +158,6 @@ expectations:                 # defaults; per archive and by annotation on the C
   base_backup_max_age: auto   # from the schedule: interval + grace
   wal_max_age: 15m
   uploading_grace: 10m        # a hole at the tail may still be in flight
-content:
-  wal: true                   # verify each new segment once
-  base_backups: weekly
-  ledger: /var/lib/cnpg-backup-verifier
-  bytes_per_second_max: 50MB
 "#;
 
 #[test]
@@ -203,7 +198,7 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
 
 #[test]
 fn a_section_with_nothing_in_it_is_absent() {
-    let text = format!("credentials:\ncontent:\nlisten:\n{ARCHIVE}");
+    let text = format!("credentials:\nexpectations:\nlisten:\n{ARCHIVE}");
     assert_eq!(read(&text), read(ARCHIVE));
 }
 
@@ -230,7 +225,7 @@ archives:
   - {namespace: a/b, server_name: "..", destination_path: file:///c, region: auto}
   - just text
 expectations: {wal_max_age: 15, uploading_grace: 2d, base_backup_max_age: never}
-content: {wal: "yes", base_backups: hourly, ledger: var, bytes_per_second_max: 50}
+content: {wal: true}
 "#;
     assert_snapshot!(problems(text), @r#"
     listen: expected an address and a port, such as 0.0.0.0:8080, found a number without unit or quotes
@@ -256,12 +251,9 @@ content: {wal: "yes", base_backups: hourly, ledger: var, bytes_per_second_max: 5
     archives[3].server_name: expected the name of one folder, found ".."
     archives[3].region: expected nothing, since the archive is a directory, found a value
     archives[4]: expected a mapping, found a text
-    content.wal: expected true or false, found "yes"
-    content.base_backups: expected never, daily, weekly or monthly, found "hourly"
-    content.ledger: expected the absolute path of a directory, found "var"
-    content.bytes_per_second_max: expected bytes per second with their unit (kB, MB, GB, KiB, MiB, GiB), such as 50MB, found a number without unit or quotes
-    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, expectations, archives, content, found an unknown key
+    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, expectations, archives, found an unknown key
     full_listing_interval: expected this key once, found it again
+    content: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, expectations, archives, found a key of content verification, which is not built yet
     "#);
 }
 
@@ -423,7 +415,7 @@ fn a_full_listing_is_not_due_more_often_than_a_poll() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_makes_the_reader_panic(key in "(listen|archives|content|[a-z]{1,3})", text in ".{0,40}") {
+    fn no_text_makes_the_reader_panic(key in "(listen|archives|kubernetes|[a-z]{1,3})", text in ".{0,40}") {
         let mut reader = SettingReader::new(overrides(&[("EXPECTATIONS_WAL_MAX_AGE", &text)]));
         let document = Node::parse(&format!("{key}: {text}"), "text").ok();
         Config::read_document(&mut reader, document.as_ref(), Archives::Optional);

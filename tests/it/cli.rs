@@ -21,8 +21,8 @@ fn wrong_usage_is_64_and_explained_on_stderr() {
     for (arguments, word) in [
         (&[] as &[&str], "Usage"),
         (&["inspect"], "inspect"),
-        (&["run", "--depth", "listing"], "--depth"),
-        (&["check", "--depth", "full"], "listing"),
+        (&["run", "--output", "json"], "--output"),
+        (&["check", "--output", "yaml"], "nagios"),
         (&["check", "--namespace", "databases"], "--cluster"),
         (&["check", "--log-level", "loud"], "loud"),
         (&["check", "--archive", "s3://cnpg"], "--archive: expected"),

@@ -63,14 +63,7 @@ fn the_table_of_metrics_names_every_value_of_a_label() {
 fn the_table_of_findings_is_what_can_be_found() {
     let text = section("README.md", "## Findings");
     let table: BTreeSet<String> = rows(&text).map(|cells| code_of_link(&cells[0])).collect();
-    let (_, later) = text.split_once("These codes are reserved.").unwrap();
-    let later: BTreeSet<String> = words_in_backticks(later).collect();
-
-    assert_eq!(table, raised(), "the table against the problems that the program knows");
-    let all: BTreeSet<String> = table.union(&later).cloned().collect();
-    let codes = FindingCode::ALL.iter().map(|code| code.as_str().to_owned());
-    assert_eq!(all, codes.collect());
-    assert_eq!(table.intersection(&later).count(), 0);
+    assert_eq!(table, codes());
 }
 
 #[test]
@@ -96,7 +89,7 @@ fn every_finding_has_a_runbook_of_the_same_form() {
     // Those of alerts begin with a capital, those of procedures have dashes.
     let is_code = |name: &String| name.chars().all(|c| c.is_ascii_lowercase() || "_2".contains(c));
     let found: BTreeSet<String> = runbooks.iter().map(stem).filter(is_code).collect();
-    assert_eq!(found, raised());
+    assert_eq!(found, codes());
     for path in runbooks.iter().filter(|path| is_code(&stem(path))) {
         let text = fs::read_to_string(path).unwrap();
         let headings: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
@@ -213,20 +206,8 @@ fn exported() -> Metrics {
     of_snapshots.chain(own).collect()
 }
 
-/// The codes that some problem has; the others are reserved.
-fn raised() -> BTreeSet<String> {
-    let read = |name| fs::read_to_string(root().join("src/assessment/finding").join(name)).unwrap();
-    let source = ["code.rs", "setup.rs", "duty.rs"].map(read).concat();
-    let variants: BTreeSet<&str> = source
-        .split("=> FindingCode::")
-        .skip(1)
-        .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next())
-        .collect();
-    let codes = FindingCode::ALL.iter();
-    let raised = codes.filter(|code| variants.contains(format!("{code:?}").as_str()));
-    let raised: BTreeSet<String> = raised.map(|code| code.as_str().to_owned()).collect();
-    assert!(!raised.is_empty());
-    raised
+fn codes() -> BTreeSet<String> {
+    FindingCode::ALL.iter().map(|code| code.as_str().to_owned()).collect()
 }
 
 fn exit_codes_of_the_help(command: &str) -> BTreeMap<String, String> {

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use cnpg_backup_verifier::assessment::assess;
+use cnpg_backup_verifier::assessment::finding::FindingCode;
 
 use crate::scenarios::answer::render;
 use crate::scenarios::file::Scenario;
@@ -73,13 +74,52 @@ fn losing_a_segment_never_improves_a_verdict() {
     }
 }
 
+/// A code that nothing looks for would be published as 0, as if somebody had looked. What only
+/// Kubernetes shows has no scenario: a test of its judge, or of the daemon, expects it.
+#[test]
+fn every_finding_is_the_answer_of_some_test() {
+    let scenarios = scenario_files().into_iter().map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        text.split_once("\n---\n").unwrap().1.to_owned()
+    });
+    let of_judges = files_below("src/assessment", "rs").into_iter().map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        let is_test = path.ends_with("tests.rs");
+        if is_test { text } else { text.split("#[cfg(test)]").skip(1).collect() }
+    });
+    let of_the_daemon = files_below("tests/it/kubernetes", "rs");
+    let of_the_daemon = of_the_daemon.iter().map(|path| fs::read_to_string(path).unwrap());
+    let scenarios: String = scenarios.collect();
+    let tests: String = of_judges.chain(of_the_daemon).collect();
+    for code in FindingCode::ALL {
+        let name = code.as_str();
+        let is_answer = scenarios.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("finding") && words.nth(1) == Some(name)
+        });
+        let is_expected = tests.contains(&format!("FindingCode::{code:?}"))
+            || tests.contains(&format!("{name:?}"));
+        assert!(is_answer || is_expected, "no test finds {name}");
+    }
+}
+
 fn scenario_files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
-        .collect();
+    files_below("tests/scenarios", "txt")
+}
+
+fn files_below(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                files.push(path);
+            }
+        }
+    }
     files.sort();
     files
 }
