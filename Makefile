@@ -40,7 +40,7 @@ fuzz: ## Feeds arbitrary bytes to every parser, FUZZ_SECONDS each (15).
 	scripts/install-tools fuzz
 	scripts/fuzz $(FUZZ_SECONDS)
 
-bench: ## Measures what the README's performance table promises.
+bench: ## Measures what docs/performance.md promises.
 	cargo bench --workspace --locked
 
 demo: ## Starts the daemon on a real archive: PostgreSQL, barman-cloud, S3. Ctrl-C ends it.

@@ -1,6 +1,6 @@
 //! What it costs to fold a listing of a million segments, and to judge the result.
 //!
-//! `cargo bench --bench inventory`; the results belong into the README's table.
+//! `cargo bench --bench inventory`; the results belong into `docs/performance.md`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may panic and print")]
 #![expect(clippy::indexing_slicing, reason = "a bench may panic")]
 

@@ -1,6 +1,6 @@
 //! How long a scrape takes, and how long it would take with the `prometheus` crate.
 //!
-//! `cargo bench --bench metrics`; the results belong into the README's table.
+//! `cargo bench --bench metrics`; the results belong into `docs/performance.md`.
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
 #[path = "../tests/samples/mod.rs"]

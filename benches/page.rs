@@ -1,6 +1,6 @@
 //! How long a look at the status page takes.
 //!
-//! `cargo bench --bench page`; the results belong into the README's table.
+//! `cargo bench --bench page`; the results belong into `docs/performance.md`.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench may panic")]
 
 #[path = "../tests/samples/history.rs"]

@@ -20,6 +20,7 @@ mod faults;
 mod history;
 mod kubernetes;
 mod laws;
+mod links;
 mod made_archive;
 mod metrics;
 mod object_store;
