@@ -8,6 +8,7 @@ mod clients;
 mod credentials;
 mod failure;
 mod list_answer;
+mod throttling;
 
 use std::error::Error;
 use std::sync::Arc;

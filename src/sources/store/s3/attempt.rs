@@ -16,9 +16,6 @@ use aws_sdk_s3::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
-use aws_sdk_s3::config::interceptors::InterceptorContext;
-use aws_sdk_s3::config::retry::ClassifyRetry;
-use aws_sdk_s3::config::retry::RetryAction;
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
@@ -209,26 +206,5 @@ impl Intercept for Attempts {
 impl fmt::Debug for Attempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempts").field("operation", &self.operation).finish_non_exhaustive()
-    }
-}
-
-/// Lets the SDK retry what R2 and proxies answer when asked too often.
-///
-/// The SDK knows Amazon's `SlowDown`, and neither status 429 nor `TooManyRequests`.
-#[derive(Debug)]
-pub(super) struct RetryThrottled;
-
-impl ClassifyRetry for RetryThrottled {
-    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let status = context.response().map(|response| response.status().as_u16());
-        if status == Some(429) {
-            RetryAction::throttling_error()
-        } else {
-            RetryAction::NoActionIndicated
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        "RetryThrottled"
     }
 }

@@ -30,8 +30,8 @@ use crate::sources::limits;
 use crate::sources::limits::Patience;
 use crate::sources::store::requests::Requests;
 use crate::sources::store::s3::S3Store;
-use crate::sources::store::s3::attempt::RetryThrottled;
 use crate::sources::store::s3::credentials::CredentialSource;
+use crate::sources::store::s3::throttling::RetryThrottled;
 
 /// Opens buckets.
 #[derive(Debug)]
