@@ -28,8 +28,9 @@
 //! 5. [`publication`]: renders assessments, for programs and for people.
 //! 6. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
 //! 7. [`sources`]: reads object stores, and fills observations.
-//! 8. [`service`]: the daemon and the commands: loop, HTTP, signals, logs.
-//! 9. [`cli`]: which command is meant, and its exit code.
+//! 8. [`execution`]: writes to Kubernetes, as nothing else may.
+//! 9. [`service`]: the daemon and the commands: loop, HTTP, signals, logs.
+//! 10. [`cli`]: which command is meant, and its exit code.
 
 // Tests in here share their samples with tests and benches outside.
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub mod assessment;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod execution;
 pub mod observation;
 pub mod publication;
 pub mod service;

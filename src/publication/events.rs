@@ -16,6 +16,7 @@ use crate::domain::segment::SegmentName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub reason: Reason,
+    /// For people, of any length.
     pub note: String,
     /// Tells it from other Events of this reason, so that whoever sends it gives it one name.
     pub key: String,
@@ -37,10 +38,6 @@ pub enum Reason {
 
 /// A restored network or a repaired archive may change much at once; the page has it all.
 const EVENTS_MAX: usize = 10;
-
-/// The API refuses notes of more than 1 kB (`validateV1EventSeries` and `NoteLengthLimit` in
-/// `pkg/apis/core/validation/events.go`).
-const NOTE_BYTES_MAX: usize = 1_000;
 
 impl Reason {
     pub const ALL: [Self; 9] = [
@@ -201,10 +198,7 @@ fn verified(before: &Assessment, after: &Assessment) -> Vec<Event> {
 }
 
 impl Event {
-    fn new(reason: Reason, mut note: String, key: String) -> Self {
-        if NOTE_BYTES_MAX < note.len() {
-            note.truncate(note.floor_char_boundary(NOTE_BYTES_MAX));
-        }
+    const fn new(reason: Reason, note: String, key: String) -> Self {
         Self { reason, note, key }
     }
 }

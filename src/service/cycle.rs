@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use tokio::time::MissedTickBehavior;
 use tokio::time::interval;
 
+use crate::execution;
 use crate::publication::snapshot::Snapshot;
 use crate::service::clock;
-use crate::service::event_writer;
 use crate::service::fleet::Fleet;
 use crate::service::health::Health;
 use crate::service::own_metrics::OwnMetrics;
@@ -97,7 +97,8 @@ async fn cycle(fleet: &mut Fleet, rhythm: Rhythm, outlets: &Outlets) {
 async fn check(watched: &mut Watched, rhythm: Rhythm, kubernetes: Option<&Kubernetes>) {
     watched.check(rhythm.full_listing_interval).await;
     let events = watched.take_events();
-    if let Some(kubernetes) = kubernetes {
-        event_writer::write(kubernetes, watched.spec(), events, clock::now()).await;
+    if let (Some(kubernetes), Some(cluster)) = (kubernetes, &watched.spec().cluster) {
+        let (id, uid) = (&cluster.id, &cluster.uid);
+        execution::events::write(kubernetes, id, uid, events, clock::now()).await;
     }
 }

@@ -7,7 +7,6 @@ pub mod check;
 mod check_log;
 pub mod clock;
 pub mod cycle;
-mod event_writer;
 pub mod fleet;
 pub mod health;
 pub mod http;

@@ -1,12 +1,11 @@
 //! What Kubernetes shows of clusters and their backups: watched as long as the process runs,
 //! resolved into archives whenever somebody asks.
 //!
-//! Writes nothing but Events, and reads no Secret unless that was asked for.
+//! Writes nothing, and reads no Secret unless that was asked for.
 
 mod connect;
 mod content;
-mod events;
-mod failure;
+pub mod failure;
 mod feeds;
 mod instance_metrics;
 mod resolve;
@@ -41,9 +40,6 @@ use crate::sources::store::s3::Asked;
 use crate::sources::store::s3::CredentialSource;
 
 pub use connect::ConnectError;
-pub use events::NewEvent;
-pub use events::Posted;
-pub use events::Regarding;
 pub use resolve::Discovered;
 pub use resolve::Discovery;
 pub use resolve::SecretKeys;
@@ -138,9 +134,9 @@ impl Kubernetes {
         asked.await;
     }
 
-    /// Tells an Event, unless one of its name was told.
-    pub async fn post_event(&self, event: NewEvent) -> Reading<Posted> {
-        events::post(&self.client, event).await
+    /// The connection, for what is written over it.
+    pub const fn client(&self) -> &Client {
+        &self.client
     }
 }
 

@@ -199,9 +199,6 @@ pub const INSTANCE_METRICS: Duration = Duration::from_secs(2);
 /// An instance with thousands of relations in custom queries exports a few megabytes.
 pub const INSTANCE_METRICS_BYTES_MAX: usize = 4 << 20;
 
-/// `note` of an Event holds 1 KiB (`EventSpec` in `pkg/apis/core/validation/events.go`).
-pub const EVENT_NOTE_BYTES_MAX: usize = 1 << 10;
-
 #[cfg(test)]
 mod tests {
     use super::*;

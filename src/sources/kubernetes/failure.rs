@@ -10,23 +10,22 @@ use crate::observation::UnreadableReason;
 
 /// Why something could not be asked.
 pub(super) fn unreadable(what: String, error: &kube::Error) -> Unreadable {
+    let why = why(error);
+    let reason = match error {
+        kube::Error::Api(status) => reason(status),
+        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => UnreadableReason::Parse,
+        kube::Error::Auth(_) => UnreadableReason::Auth,
+        _ if is_timeout(error) || why.contains("timed out") => UnreadableReason::Timeout,
+        _ => UnreadableReason::Internal,
+    };
+    Unreadable { what, why, reason }
+}
+
+/// What the server said, or else the error with its causes.
+pub fn why(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) => refused(what, status),
-        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
-            Unreadable { what, why: chain(error), reason: UnreadableReason::Parse }
-        }
-        kube::Error::Auth(_) => {
-            Unreadable { what, why: chain(error), reason: UnreadableReason::Auth }
-        }
-        _ => {
-            let why = chain(error);
-            let reason = if is_timeout(error) || why.contains("timed out") {
-                UnreadableReason::Timeout
-            } else {
-                UnreadableReason::Internal
-            };
-            Unreadable { what, why, reason }
-        }
+        kube::Error::Api(status) => said(status),
+        _ => chain(error),
     }
 }
 
@@ -37,7 +36,11 @@ pub(super) fn of_watch(objects: &str, error: &watcher::Error) -> Unreadable {
         watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
             unreadable(format!("watch {objects}"), error)
         }
-        watcher::Error::WatchError(status) => refused(format!("watch {objects}"), status),
+        watcher::Error::WatchError(status) => Unreadable {
+            what: format!("watch {objects}"),
+            why: said(status),
+            reason: reason(status),
+        },
         watcher::Error::NoResourceVersion => Unreadable {
             what: format!("list {objects}"),
             why: "the answer has no resource version".to_owned(),
@@ -57,20 +60,22 @@ pub(super) fn status(error: &watcher::Error) -> Option<&Status> {
     }
 }
 
-fn refused(what: String, status: &Status) -> Unreadable {
-    let reason = match status.code {
+fn reason(status: &Status) -> UnreadableReason {
+    match status.code {
         401 | 403 => UnreadableReason::Auth,
         404 => UnreadableReason::NotFound,
         408 | 504 => UnreadableReason::Timeout,
         429 => UnreadableReason::Throttled,
         _ => UnreadableReason::Internal,
-    };
+    }
+}
+
+fn said(status: &Status) -> String {
     let message: String = status.message.chars().filter(|it| !it.is_control()).take(300).collect();
-    let why = match message.as_str() {
+    match message.as_str() {
         "" => format!("HTTP {}", status.code),
         message => format!("HTTP {}, {message}", status.code),
-    };
-    Unreadable { what, why, reason }
+    }
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {

@@ -1,0 +1,4 @@
+//! The only writer to Kubernetes. `tests/it/architecture.rs` holds that nothing else creates,
+//! changes or deletes anything there.
+
+pub mod events;
