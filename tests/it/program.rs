@@ -71,13 +71,7 @@ impl Daemon {
             command.env("KUBECONFIG", kubeconfig);
         }
         let mut process = Server::start("the daemon", command, &file("log"));
-        let livez = format!("http://{address}/livez");
-        process
-            .ready(LIMIT, async || {
-                let answer = http::try_send(&livez, &axum::http::Method::GET, &[]).await;
-                answer.is_ok_and(|answer| answer.status.is_success())
-            })
-            .await;
+        process.answers(&format!("http://{address}/livez"), LIMIT).await;
         Self { process, address, directory }
     }
 

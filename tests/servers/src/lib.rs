@@ -6,6 +6,7 @@
 pub mod alertmanager;
 pub mod barman;
 pub mod chromium;
+mod double;
 pub mod http;
 pub mod kubernetes;
 pub mod postgres;

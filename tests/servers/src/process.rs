@@ -22,6 +22,8 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::http;
+
 /// A server that runs until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -82,6 +84,15 @@ impl Server {
             }
             sleep(POLL).await;
         }
+    }
+
+    /// Waits until the server answers a GET of this address with success.
+    pub async fn answers(&mut self, url: &str, within: Duration) {
+        let asks = async || {
+            let answer = http::try_send(url, &::http::Method::GET, &[]).await;
+            answer.is_ok_and(|response| response.status.is_success())
+        };
+        self.ready(within, asks).await;
     }
 
     /// Sends a signal to the server itself, and waits for its end.

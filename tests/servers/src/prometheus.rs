@@ -57,13 +57,7 @@ impl Prometheus {
         command.arg("--storage.tsdb.retention.time=10y").args(flags);
         let log = directory.path().join("log");
         let mut process = Server::start("Prometheus", command, &log);
-        let ready = format!("http://127.0.0.1:{port}/-/ready");
-        process
-            .ready(LIMIT, async || {
-                let answer = http::try_send(&ready, &::http::Method::GET, &[]).await;
-                answer.is_ok_and(|response| response.status.is_success())
-            })
-            .await;
+        process.answers(&format!("http://127.0.0.1:{port}/-/ready"), LIMIT).await;
         Self { _process: process, port, _directory: directory }
     }
 

@@ -3,7 +3,6 @@
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,36 +10,35 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 
+use crate::double::Door;
 use crate::process::wait_until;
 
 /// A server that runs until it is dropped.
 #[derive(Debug)]
 pub struct Webhook {
-    address: SocketAddr,
+    door: Door,
     received: Received,
-    accepting: JoinHandle<()>,
 }
 
 type Received = Arc<Mutex<Vec<serde_json::Value>>>;
 
 impl Webhook {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
         let received = Received::default();
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&received)));
-        Self { address, received, accepting }
+        let kept = Arc::clone(&received);
+        let door = Door::open(move |stream| serve(stream, Arc::clone(&kept))).await;
+        Self { door: door.expect("a free port"), received }
     }
 
     /// Where notifications are to be sent.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}/", self.address)
+        format!("http://{}/", self.door.address())
     }
 
     /// Every alert of every notification so far, in the order of arrival, with its `status`.
@@ -63,22 +61,11 @@ impl Webhook {
     }
 }
 
-impl Drop for Webhook {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, received: Received) {
-    // Ends with the runtime or with `Webhook::drop`.
-    while let Ok((stream, _)) = listener.accept().await {
-        let received = Arc::clone(&received);
-        let service = service_fn(move |request| keep(request, Arc::clone(&received)));
-        tokio::spawn(
-            hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service),
-        );
-    }
+async fn serve(stream: TcpStream, received: Received) {
+    let service = service_fn(move |request| keep(request, Arc::clone(&received)));
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // Alertmanager sends again what was torn.
+    drop(connection.await);
 }
 
 /// Refuses what is not JSON: Alertmanager then tells so in its log.

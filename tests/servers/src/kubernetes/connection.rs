@@ -1,8 +1,6 @@
 //! Connections: TLS, one request after the other, and answers as bytes.
 
 use std::convert::Infallible;
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -30,11 +28,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::double::ResetHere;
 use crate::kubernetes::answer::Answer;
 use crate::kubernetes::api;
 use crate::kubernetes::api::Shared;
@@ -53,25 +50,7 @@ const REQUEST_MAX: usize = 3 * 1024 * 1024;
 /// Answers of this size are compressed when asked (`defaultGzipThresholdBytes`), in bytes.
 const GZIP_FROM: usize = 128 * 1024;
 
-/// Accepts until the task is aborted, which also ends all connections.
-pub(super) async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    shared: Arc<Shared>,
-) -> Infallible {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Ok((stream, _)) = listener.accept() => {
-                connections.spawn(serve(stream, acceptor.clone(), Arc::clone(&shared)));
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
-    stream.set_nodelay(true).expect("a fresh socket");
+pub(super) async fn serve(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
     // Who does not speak TLS, or trusts another authority, leaves here.
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let service = service_fn(move |request| {
@@ -108,7 +87,7 @@ async fn answer(
         user,
     };
     let target = Target::of(&call.method, &call.path, &call.query);
-    let fault = shared.state().faults.take(&target);
+    let fault = shared.state().faults.plan.take(|trigger| trigger.fits(&target));
     if let Some(Fault::Slow(delay)) = &fault {
         tokio::time::sleep(*delay).await;
     }
@@ -206,15 +185,3 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.write_all(body).expect("memory");
     encoder.finish().expect("memory")
 }
-
-/// Makes hyper drop the connection without an answer.
-#[derive(Debug)]
-struct ResetHere;
-
-impl fmt::Display for ResetHere {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the connection is to be reset")
-    }
-}
-
-impl Error for ResetHere {}

@@ -22,7 +22,7 @@ impl<'a> FaultControl<'a> {
 
     /// Plans a fault. The first planned one that fits a request is used.
     pub fn inject(&self, trigger: Trigger, fault: Fault) {
-        self.shared.state().faults.add(trigger, fault);
+        self.shared.state().faults.plan.add(trigger.turns, trigger, fault);
     }
 
     /// Takes back what is planned, and lets silent watches speak.
@@ -35,7 +35,7 @@ impl<'a> FaultControl<'a> {
     /// How many planned faults have not been used up.
     #[must_use]
     pub fn left(&self) -> usize {
-        self.shared.state().faults.left()
+        self.shared.state().faults.plan.len()
     }
 
     /// Ends the open watches of one resource, by its plural, or all with `None`.

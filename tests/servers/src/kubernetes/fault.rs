@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::double::Plan;
+use crate::double::Turns;
 use crate::kubernetes::call::Target;
 
 /// What goes wrong with one request.
@@ -31,21 +33,20 @@ pub enum Fault {
 pub struct Trigger {
     verb: Option<String>,
     resource: Option<String>,
-    skip: u64,
-    times: u64,
+    pub(super) turns: Turns,
 }
 
 impl Trigger {
     /// The next `times` requests.
     #[must_use]
     pub fn next(times: u64) -> Self {
-        Self { verb: None, resource: None, skip: 0, times }
+        Self { verb: None, resource: None, turns: Turns::next(times) }
     }
 
     /// The `nth` request from now, counted from one; those before it are answered well.
     #[must_use]
     pub fn nth(nth: u64) -> Self {
-        Self { skip: nth.saturating_sub(1), ..Self::next(1) }
+        Self { turns: Turns::nth(nth), ..Self::next(1) }
     }
 
     /// Every request from now on.
@@ -68,7 +69,7 @@ impl Trigger {
         self
     }
 
-    fn matches(&self, target: &Target) -> bool {
+    pub(super) fn fits(&self, target: &Target) -> bool {
         self.verb.as_ref().is_none_or(|verb| verb == target.verb)
             && self.resource.as_ref().is_none_or(|resource| *resource == target.resource_path())
     }
@@ -103,7 +104,7 @@ impl BreakOrder {
 /// All faults, and the switches that a real server has as flags.
 #[derive(Debug)]
 pub(super) struct Faults {
-    plan: Vec<(Trigger, Fault)>,
+    pub(super) plan: Plan<Trigger, Fault>,
     pub(super) breaks: Vec<BreakOrder>,
     silent: BTreeSet<String>,
     /// The feature gate `WatchList`, on in 1.36.
@@ -114,7 +115,7 @@ pub(super) struct Faults {
 impl Default for Faults {
     fn default() -> Self {
         Self {
-            plan: Vec::new(),
+            plan: Plan::default(),
             breaks: Vec::new(),
             silent: BTreeSet::new(),
             has_streaming_lists: true,
@@ -125,17 +126,9 @@ impl Default for Faults {
 }
 
 impl Faults {
-    pub(super) fn add(&mut self, trigger: Trigger, fault: Fault) {
-        self.plan.push((trigger, fault));
-    }
-
     pub(super) fn clear(&mut self) {
         self.plan.clear();
         self.silent.clear();
-    }
-
-    pub(super) fn left(&self) -> usize {
-        self.plan.len()
     }
 
     pub(super) fn silence(&mut self, plural: &str) {
@@ -148,24 +141,5 @@ impl Faults {
 
     pub(super) fn is_silent(&self, plural: &str) -> bool {
         self.silent.contains(plural)
-    }
-
-    /// The first planned fault that fits, if one does.
-    pub(super) fn take(&mut self, target: &Target) -> Option<Fault> {
-        let mut taken = None;
-        for (trigger, fault) in &mut self.plan {
-            if !trigger.matches(target) {
-                continue;
-            }
-            if trigger.skip > 0 {
-                trigger.skip -= 1;
-            } else {
-                trigger.times = trigger.times.saturating_sub(1);
-                taken = Some(fault.clone());
-                break;
-            }
-        }
-        self.plan.retain(|(trigger, _)| trigger.times > 0);
-        taken
     }
 }

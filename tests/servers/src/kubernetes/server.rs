@@ -1,16 +1,10 @@
 //! The handle a test holds: starts the server, restarts it, ends it on drop.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
 
-use anyhow::Context as _;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
+use crate::double::Door;
 use crate::kubernetes::User;
 use crate::kubernetes::admin::Admin;
 use crate::kubernetes::api::Shared;
@@ -28,14 +22,11 @@ use crate::kubernetes::types;
 
 /// A running API server on loopback.
 pub struct ApiServer {
-    address: SocketAddr,
-    acceptor: TlsAcceptor,
+    door: Door,
     pub(super) ca: String,
     pub(super) shared: Arc<Shared>,
     /// Where tokens and kubeconfigs lie.
     pub(super) files: TempDir,
-    /// `None` while connections are refused.
-    accepting: Mutex<Option<JoinHandle<Infallible>>>,
 }
 
 impl ApiServer {
@@ -46,15 +37,12 @@ impl ApiServer {
     ///
     /// When no port can be bound or no certificate made.
     pub async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("bind a loopback port")?;
-        let address = listener.local_addr().context("read the bound port")?;
         let tls::Identity { acceptor, ca } = tls::new_identity()?;
         let shared = Arc::new(Shared::new(State::new(types::built_in())));
         let files = tempfile::Builder::new().prefix("kubernetes-").tempdir()?;
-        let accepting =
-            tokio::spawn(connection::accept(listener, acceptor.clone(), Arc::clone(&shared)));
-        let accepting = Mutex::new(Some(accepting));
-        let server = Self { address, acceptor, ca, shared, files, accepting };
+        let served = Arc::clone(&shared);
+        let serve = move |stream| connection::serve(stream, acceptor.clone(), Arc::clone(&served));
+        let server = Self { door: Door::open(serve).await?, ca, shared, files };
         server.apply(rbac::BOOTSTRAP);
         server.shared.state().compact(None);
         Ok(server)
@@ -63,7 +51,7 @@ impl ApiServer {
     /// `https://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("https://{}", self.address)
+        format!("https://{}", self.door.address())
     }
 
     /// The certificate of the private authority, as PEM.
@@ -146,11 +134,7 @@ impl ApiServer {
 
     /// Closes the port and all connections; the next attempt is refused.
     pub async fn stop_listening(&self) {
-        let accepting = self.accepting.lock().expect("no panic under the lock").take();
-        if let Some(task) = accepting {
-            task.abort();
-            task.await.expect_err("it never ends by itself");
-        }
+        self.door.close().await;
     }
 
     /// Opens the same port again after `stop_listening`.
@@ -159,14 +143,7 @@ impl ApiServer {
     ///
     /// When somebody else took the port in between.
     pub async fn resume_listening(&self) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(self.address).await.context("bind the port again")?;
-        let task = tokio::spawn(connection::accept(
-            listener,
-            self.acceptor.clone(),
-            Arc::clone(&self.shared),
-        ));
-        *self.accepting.lock().expect("no panic under the lock") = Some(task);
-        Ok(())
+        self.door.open_again().await
     }
 
     /// Restarts on the same port with the same authority and objects. The history is gone: who
@@ -184,13 +161,5 @@ impl ApiServer {
             state.compact(None);
         }
         self.resume_listening().await
-    }
-}
-
-impl Drop for ApiServer {
-    fn drop(&mut self) {
-        if let Some(task) = self.accepting.lock().expect("no panic under the lock").take() {
-            task.abort();
-        }
     }
 }

@@ -1,8 +1,6 @@
 //! Connections: every request is counted, met by its fault if it has one, or passed on to S3.
 
-use std::convert::Infallible;
 use std::error::Error;
-use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 
@@ -18,10 +16,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::Body;
 use s3s::service::S3Service;
-use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 
+use crate::double::ResetHere;
 use crate::s3::answer;
 use crate::s3::control::Control;
 use crate::s3::fault::Fault;
@@ -37,21 +34,7 @@ pub(super) struct Front {
     pub(super) store: Store,
 }
 
-/// Accepts until the task is aborted, which also ends all connections.
-pub(super) async fn accept(listener: TcpListener, front: Arc<Front>) -> Infallible {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Ok((stream, _)) = listener.accept() => {
-                connections.spawn(serve(stream, Arc::clone(&front)));
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, front: Arc<Front>) {
-    stream.set_nodelay(true).expect("a fresh socket");
+pub(super) async fn serve(stream: TcpStream, front: Arc<Front>) {
     let service = service_fn(move |request| {
         let front = Arc::clone(&front);
         Box::pin(async move { front.answer(request).await })
@@ -114,15 +97,3 @@ async fn drain(request: Request<Incoming>) {
     let mut body = request.into_body();
     while let Some(Ok(_)) = body.frame().await {}
 }
-
-/// Makes hyper drop the connection without an answer.
-#[derive(Debug)]
-struct ResetHere;
-
-impl fmt::Display for ResetHere {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the connection is to be reset")
-    }
-}
-
-impl Error for ResetHere {}

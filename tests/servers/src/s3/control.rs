@@ -10,8 +10,9 @@ use s3s::S3Result;
 use s3s::auth::S3Auth;
 use s3s::auth::SecretKey;
 
+use crate::double::Plan;
 use crate::s3::fault::Fault;
-use crate::s3::fault::Plan;
+use crate::s3::fault::Trigger;
 use crate::s3::operation::Operation;
 use crate::s3::operation::Requests;
 use crate::s3::store::Store;
@@ -30,7 +31,7 @@ pub(super) struct Control {
 pub(super) struct State {
     /// `None` after the credentials were revoked.
     pub(super) credentials: Option<Credentials>,
-    pub(super) plan: Plan,
+    pub(super) plan: Plan<Trigger, Fault>,
     pub(super) requests: Requests,
     pub(super) log: VecDeque<String>,
     pub(super) latency: Duration,
@@ -69,7 +70,7 @@ impl Control {
         let fault = if state.denies_all {
             Some(Fault::AccessDenied)
         } else {
-            state.plan.take(operation, key)
+            state.plan.take(|trigger| trigger.fits(operation, key))
         };
         Treatment { latency: state.latency, fault, number: state.requests.total() }
     }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::double::Turns;
 use crate::s3::operation::Operation;
 
 /// One way to answer wrongly. On HEAD, answers have no body, as on the real thing.
@@ -54,19 +55,18 @@ pub enum Fault {
 pub struct Trigger {
     operation: Option<Operation>,
     key_part: Option<String>,
-    skip: u64,
-    times: u64,
+    pub(super) turns: Turns,
 }
 
 impl Trigger {
     /// The next `times` requests for the operation, or for any with `None`.
     pub fn next(operation: impl Into<Option<Operation>>, times: u64) -> Self {
-        Self { operation: operation.into(), key_part: None, skip: 0, times }
+        Self { operation: operation.into(), key_part: None, turns: Turns::next(times) }
     }
 
     /// The `nth` request from now, counted from one; those before it are answered well.
     pub fn nth(operation: impl Into<Option<Operation>>, nth: u64) -> Self {
-        Self { skip: nth.saturating_sub(1), ..Self::next(operation, 1) }
+        Self { turns: Turns::nth(nth), ..Self::next(operation, 1) }
     }
 
     /// Every request from now on.
@@ -81,66 +81,32 @@ impl Trigger {
         self
     }
 
-    fn matches(&self, operation: Operation, key: &str) -> bool {
+    pub(super) fn fits(&self, operation: Operation, key: &str) -> bool {
         self.operation.is_none_or(|wanted| wanted == operation)
             && self.key_part.as_ref().is_none_or(|part| key.contains(part.as_str()))
-    }
-}
-
-/// The faults to come. The first one injected that fits a request is used.
-#[derive(Debug, Default)]
-pub(super) struct Plan {
-    faults: Vec<(Trigger, Fault)>,
-}
-
-impl Plan {
-    pub(super) fn add(&mut self, trigger: Trigger, fault: Fault) {
-        self.faults.push((trigger, fault));
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.faults.clear();
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.faults.len()
-    }
-
-    pub(super) fn take(&mut self, operation: Operation, key: &str) -> Option<Fault> {
-        let mut taken = None;
-        for (trigger, fault) in &mut self.faults {
-            if !trigger.matches(operation, key) {
-                continue;
-            }
-            if trigger.skip > 0 {
-                trigger.skip -= 1;
-            } else {
-                trigger.times = trigger.times.saturating_sub(1);
-                taken = Some(fault.clone());
-                break;
-            }
-        }
-        self.faults.retain(|(trigger, _)| trigger.times > 0);
-        taken
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::double::Plan;
 
     #[test]
     fn a_trigger_fires_on_its_requests_only() {
         let mut plan = Plan::default();
-        plan.add(Trigger::nth(Operation::List, 2), Fault::SlowDown);
-        plan.add(Trigger::next(None, 1).on_key("backup.info"), Fault::AccessDenied);
+        let second = Trigger::nth(Operation::List, 2);
+        plan.add(second.turns, second, Fault::SlowDown);
+        let of_info = Trigger::next(None, 1).on_key("backup.info");
+        plan.add(of_info.turns, of_info, Fault::AccessDenied);
+        let mut take = |operation, key| plan.take(|trigger: &Trigger| trigger.fits(operation, key));
         let seen = [
-            plan.take(Operation::List, ""),
-            plan.take(Operation::Get, "main/data.tar"),
-            plan.take(Operation::List, ""),
-            plan.take(Operation::List, ""),
-            plan.take(Operation::Get, "main/backup.info"),
-            plan.take(Operation::Get, "main/backup.info"),
+            take(Operation::List, ""),
+            take(Operation::Get, "main/data.tar"),
+            take(Operation::List, ""),
+            take(Operation::List, ""),
+            take(Operation::Get, "main/backup.info"),
+            take(Operation::Get, "main/backup.info"),
         ];
         let expected = [None, None, Some(Fault::SlowDown), None, Some(Fault::AccessDenied), None];
         assert_eq!(seen, expected);

@@ -1,20 +1,15 @@
 //! The handle a test holds: starts the server, reads and turns everything, ends it on drop.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::Context;
 use bytes::Bytes;
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 use s3s::service::S3ServiceBuilder;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
+use crate::double::Door;
 use crate::s3::backend::Backend;
 use crate::s3::connection;
 use crate::s3::connection::Front;
@@ -33,19 +28,14 @@ const SECRET_KEY: &str = "test-secret-key";
 /// A running S3 server on loopback; path style, any region.
 #[derive(Debug)]
 pub struct S3Server {
-    address: SocketAddr,
+    door: Door,
     store: Store,
     control: Arc<Control>,
-    front: Arc<Front>,
-    /// `None` while connections are refused.
-    accepting: Mutex<Option<JoinHandle<Infallible>>>,
 }
 
 impl S3Server {
     /// Starts an empty server on a free port of 127.0.0.1, in the current tokio runtime.
     pub async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("bind a loopback port")?;
-        let address = listener.local_addr().context("read the bound port")?;
         let store = Store::default();
         let control = Arc::new(Control::default());
         let backend = Backend { store: store.clone(), uploads: Uploads::default() };
@@ -56,15 +46,14 @@ impl S3Server {
             control: Arc::clone(&control),
             store: store.clone(),
         });
-        let accepting = tokio::spawn(connection::accept(listener, Arc::clone(&front)));
-        let accepting = Mutex::new(Some(accepting));
-        let server = Self { address, store, control, front, accepting };
+        let door = Door::open(move |stream| connection::serve(stream, Arc::clone(&front))).await?;
+        let server = Self { door, store, control };
         server.set_credentials(ACCESS_KEY, SECRET_KEY);
         Ok(server)
     }
 
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.door.address())
     }
 
     /// The access key a client starts with; `set_credentials` does not change it.
@@ -176,7 +165,7 @@ impl S3Server {
 
     /// Plans a fault. The first planned one that fits a request is used.
     pub fn inject(&self, trigger: Trigger, fault: Fault) {
-        self.control.state().plan.add(trigger, fault);
+        self.control.state().plan.add(trigger.turns, trigger, fault);
     }
 
     pub fn clear_faults(&self) {
@@ -196,26 +185,11 @@ impl S3Server {
 
     /// Closes the port and all connections; the next attempt is refused.
     pub async fn stop_listening(&self) {
-        let accepting = self.accepting.lock().unwrap().take();
-        if let Some(task) = accepting {
-            task.abort();
-            task.await.expect_err("it never ends by itself");
-        }
+        self.door.close().await;
     }
 
     /// Opens the same port again after `stop_listening`.
     pub async fn resume_listening(&self) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(self.address).await.context("bind the port again")?;
-        let task = tokio::spawn(connection::accept(listener, Arc::clone(&self.front)));
-        *self.accepting.lock().unwrap() = Some(task);
-        Ok(())
-    }
-}
-
-impl Drop for S3Server {
-    fn drop(&mut self) {
-        if let Some(task) = self.accepting.lock().unwrap().take() {
-            task.abort();
-        }
+        self.door.open_again().await
     }
 }
