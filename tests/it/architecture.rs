@@ -1,5 +1,6 @@
 //! Keeps the arrows of `ARCHITECTURE.md` true: who may import whom, and who may touch the world.
 
+mod circles;
 mod writes;
 
 use std::collections::BTreeSet;
