@@ -38,6 +38,10 @@ impl Span {
     pub(crate) fn begin(self) -> DateTime<Utc> {
         self.end - TimeDelta::days(self.days)
     }
+
+    pub(crate) fn now(self) -> f64 {
+        self.end.timestamp() as f64
+    }
 }
 
 impl Series {
@@ -64,9 +68,8 @@ pub(crate) async fn ask(
             let range = format!("start={begin}&end={end}&step={step}");
             prometheus.api(&format!("query_range?query={query}&{range}")).await
         };
-        for element in answer["data"]["result"].as_array().unwrap() {
-            answers.push(series(target, element));
-        }
+        let found = answer["data"]["result"].as_array().unwrap();
+        answers.extend(found.iter().map(|element| series(target, element)));
     }
     answers
 }

@@ -1,16 +1,15 @@
 //! How a value is shown: its unit, its mapping to a word, its colour. Only what our dashboards use;
-//! anything else is a panic, so that a rendering does not lie about it.
-
-use std::collections::BTreeMap;
+//! anything else is a panic, so that a picture does not lie about it.
 
 use serde_json::Value;
 
 use crate::dashboards::model::Panel;
 
-/// The settings of one series or column: the panel's, and what overrides them.
-#[derive(Debug)]
+/// One series or column of a panel.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Field<'a> {
-    settings: BTreeMap<String, &'a Value>,
+    panel: Panel<'a>,
+    name: &'a str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,38 +21,23 @@ pub(crate) struct Shown {
 pub(crate) const TEXT: &str = "#ccccdc";
 
 impl<'a> Field<'a> {
-    pub(crate) fn of(panel: Panel<'a>, name: &str) -> Self {
-        let mut settings = BTreeMap::new();
-        for (key, value) in panel.defaults().as_object().unwrap() {
-            if key == "custom" {
-                let custom = value.as_object().unwrap().iter();
-                settings.extend(custom.map(|(key, value)| (format!("custom.{key}"), value)));
-            } else {
-                settings.insert(key.clone(), value);
-            }
-        }
-        for rule in panel.overrides() {
-            let matcher = (
-                rule["matcher"]["id"].as_str().unwrap(),
-                rule["matcher"]["options"].as_str().unwrap(),
-            );
-            let applies = match matcher {
-                ("byName", wanted) => wanted == name,
-                ("byRegexp", "/.*/") => true,
-                other => panic!("a matcher {other:?}"),
-            };
-            if applies {
-                for property in rule["properties"].as_array().unwrap() {
-                    let id = property["id"].as_str().unwrap();
-                    settings.insert(id.to_owned(), &property["value"]);
-                }
-            }
-        }
-        Self { settings }
+    pub(crate) const fn of(panel: Panel<'a>, name: &'a str) -> Self {
+        Self { panel, name }
     }
 
+    /// The panel's, or what overrides it for this field.
     pub(crate) fn setting(&self, key: &str) -> Option<&'a Value> {
-        self.settings.get(key).copied()
+        let rules = self.panel.overrides().iter().filter(|rule| {
+            match (&rule["matcher"]["id"], &rule["matcher"]["options"]) {
+                (id, wanted) if id == "byName" => wanted == self.name,
+                (id, wanted) if id == "byRegexp" && wanted == "/.*/" => true,
+                other => panic!("a matcher {other:?}"),
+            }
+        });
+        let properties = rules.flat_map(|rule| rule["properties"].as_array().unwrap());
+        let overriding = properties.rev().find(|it| it["id"] == key);
+        let own = || self.panel.defaults().pointer(&format!("/{}", key.replace('.', "/")));
+        overriding.map(|it| &it["value"]).or_else(own)
     }
 
     pub(crate) fn number(&self, key: &str) -> Option<f64> {
@@ -66,10 +50,12 @@ impl<'a> Field<'a> {
     }
 
     pub(crate) fn show(&self, value: f64, now: f64) -> Shown {
-        match self.mapped(value) {
-            Some(shown) => shown,
-            None => Shown { text: self.unit(value, now), colour: self.threshold(value) },
-        }
+        self.mapped(value).unwrap_or_else(|| {
+            let steps = self.setting("thresholds").unwrap()["steps"].as_array().unwrap();
+            let reached = |step: &&Value| step["value"].as_f64().is_none_or(|from| from <= value);
+            let step = steps.iter().rfind(reached).unwrap();
+            Shown { text: self.unit(value, now), colour: colour(&step["color"]) }
+        })
     }
 
     fn mapped(&self, value: f64) -> Option<Shown> {
@@ -84,20 +70,15 @@ impl<'a> Field<'a> {
             };
             if let Some(result) = result {
                 let text = result["text"].as_str().unwrap().to_owned();
-                return Some(Shown { text, colour: colour(result["color"].as_str().unwrap()) });
+                return Some(Shown { text, colour: colour(&result["color"]) });
             }
         }
         None
     }
 
-    pub(crate) fn threshold(&self, value: f64) -> &'static str {
-        let steps = self.setting("thresholds").unwrap()["steps"].as_array().unwrap();
-        let reached = |step: &&Value| step["value"].as_f64().is_none_or(|from| from <= value);
-        colour(steps.iter().rfind(reached).unwrap()["color"].as_str().unwrap())
-    }
-
     pub(crate) fn unit(&self, value: f64, now: f64) -> String {
-        let decimals = self.number("decimals");
+        let decimals = self.setting("decimals").and_then(Value::as_u64);
+        let decimals = decimals.map(|it| usize::try_from(it).unwrap());
         let with = |value: f64, unit: &str| format!("{}{unit}", number(value, decimals));
         match self.setting("unit").unwrap().as_str().unwrap() {
             "none" | "short" => with(value, ""),
@@ -105,6 +86,7 @@ impl<'a> Field<'a> {
             "reqps" => with(value, " req/s"),
             "cps" => with(value, " c/s"),
             "currencyUSD" => format!("${}", number(value, decimals)),
+            "s" if 0.0 < value && value < 1.0 => with(value * 1000.0, " ms"),
             "s" => scaled(value, &SECONDS, decimals),
             "bytes" => scaled(value, &BYTES, decimals),
             "dateTimeFromNow" => from_now(value / 1000.0 - now),
@@ -113,14 +95,8 @@ impl<'a> Field<'a> {
     }
 }
 
-const SECONDS: [(f64, &str); 6] = [
-    (1.0, " s"),
-    (60.0, " mins"),
-    (3_600.0, " hours"),
-    (86_400.0, " days"),
-    (604_800.0, " weeks"),
-    (31_536_000.0, " years"),
-];
+const SECONDS: [(f64, &str); 4] =
+    [(1.0, " s"), (60.0, " mins"), (3_600.0, " hours"), (86_400.0, " days")];
 
 const BYTES: [(f64, &str); 5] = [
     (1.0, " B"),
@@ -130,26 +106,16 @@ const BYTES: [(f64, &str); 5] = [
     (1_099_511_627_776.0, " TiB"),
 ];
 
-fn scaled(value: f64, scale: &[(f64, &str)], decimals: Option<f64>) -> String {
-    if 0.0 < value && value < 1.0 && scale[0].1 == " s" {
-        return format!("{} ms", number(value * 1000.0, decimals));
-    }
+fn scaled(value: f64, scale: &[(f64, &str)], decimals: Option<usize>) -> String {
     let (factor, unit) = scale.iter().rfind(|(from, _)| *from <= value.abs()).unwrap_or(&scale[0]);
     format!("{}{unit}", number(value / factor, decimals))
 }
 
 /// With the decimals asked for, else with three digits or so.
-pub(crate) fn number(value: f64, decimals: Option<f64>) -> String {
-    let automatic = match value.abs() {
-        0.0 => 0,
-        small if small < 0.1 => 4,
-        small if small < 1.0 => 3,
-        small if small < 10.0 => 2,
-        small if small < 100.0 => 1,
-        _ => 0,
-    };
-    let digits =
-        decimals.map_or(automatic, |it| if it < 1.0 { 0 } else { 1 + usize::from(it >= 2.0) });
+fn number(value: f64, decimals: Option<usize>) -> String {
+    let factors = [1.0, 10.0, 100.0, 1000.0];
+    let needed = || factors.iter().position(|it| 100.0 <= value.abs() * it).unwrap_or(4);
+    let digits = decimals.unwrap_or_else(needed);
     let text = format!("{value:.digits$}");
     if decimals.is_none() && text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -159,17 +125,14 @@ pub(crate) fn number(value: f64, decimals: Option<f64>) -> String {
 }
 
 fn from_now(seconds: f64) -> String {
-    let span = scaled(
-        seconds.abs(),
-        &SECONDS[..4],
-        Some(if seconds.abs() < 86_400.0 { 0.0 } else { 1.0 }),
-    );
+    let decimals = if seconds.abs() < 86_400.0 { 0 } else { 1 };
+    let span = scaled(seconds.abs(), &SECONDS, Some(decimals));
     if seconds <= 0.0 { format!("{span} ago") } else { format!("in {span}") }
 }
 
 /// Grafana's names on its dark theme.
-pub(crate) fn colour(name: &str) -> &'static str {
-    match name {
+pub(crate) fn colour(name: &Value) -> &'static str {
+    match name.as_str().unwrap() {
         "green" => "#73bf69",
         "orange" => "#ff9830",
         "purple" => "#b877d9",

@@ -2,10 +2,10 @@
 //! to see that each panel says what the month was like. It is not Grafana: `dashboards/README.md`.
 
 mod answer;
-mod chart;
-mod draw;
 mod field;
 mod page;
+mod panel;
+mod table;
 
 use std::fs;
 use std::path::Path;
@@ -18,9 +18,9 @@ use crate::dashboards::model::Panel;
 use crate::dashboards::rendered::answer::Series;
 use crate::dashboards::rendered::answer::Span;
 use crate::dashboards::rendered::answer::ask;
-use crate::dashboards::rendered::draw::Cell;
-use crate::dashboards::rendered::draw::tabulate;
 use crate::dashboards::rendered::field::Field;
+use crate::dashboards::rendered::table::Cell;
+use crate::dashboards::rendered::table::tabulate;
 use crate::dashboards::story;
 
 const ALL: Choice<'_> =
@@ -78,7 +78,7 @@ async fn draw<'a>(
     fs::create_dir_all(&folder).unwrap();
     let page = page::draw(dashboard, &panels, span);
     fs::write(folder.join(format!("{}.html", dashboard.name)), page).unwrap();
-    Drawn { panels, now: span.end.timestamp() as f64 }
+    Drawn { panels, now: span.now() }
 }
 
 impl<'a> Drawn<'a> {
