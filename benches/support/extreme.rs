@@ -10,6 +10,7 @@ use cnpg_backup_verifier::domain::backup_info::BackupInfo;
 use cnpg_backup_verifier::domain::codec::Codec;
 use cnpg_backup_verifier::domain::object_key::ServerFolder;
 use cnpg_backup_verifier::domain::object_key::TarContents;
+use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineHistory;
@@ -85,8 +86,7 @@ fn object(timeline: TimelineId, number: u64) -> ListedObject {
     let uploaded_at = now() - before;
     ListedObject {
         key: folder().segment(name, Codec::Bzip2),
-        size: 5_000_000,
-        etag: "\"e\"".to_owned(),
+        version: ObjectVersion::new("\"e\"", 5_000_000),
         uploaded_at,
     }
 }
@@ -115,7 +115,7 @@ fn backup(index: u64, timeline: TimelineId, first: u64) -> ObservedBackup {
             contents: TarContents::DataDirectory,
             piece: 0,
             codec: Codec::Bzip2,
-            size: 4_000_000_000,
+            version: ObjectVersion::new("\"e\"", 4_000_000_000),
         }],
         last_uploaded_at: began_at,
     }

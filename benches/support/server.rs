@@ -74,7 +74,8 @@ pub(crate) fn serve(archive: Synthetic) {
     let runtime = Runtime::new().unwrap();
     let server = runtime.block_on(S3Server::start()).unwrap();
     server.create_bucket(BUCKET);
-    let objects = archive.objects().map(|object| (object.key, object.size, object.uploaded_at));
+    let objects =
+        archive.objects().map(|object| (object.key, object.version.size, object.uploaded_at));
     server.put_many_synthetic(BUCKET, objects);
     println!("{}\n{}\n{}", server.endpoint_url(), server.access_key(), server.secret_key());
     for line in std::io::stdin().lines().map_while(Result::ok) {

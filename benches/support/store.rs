@@ -8,10 +8,12 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use cnpg_backup_verifier::domain::codec::Codec;
 use cnpg_backup_verifier::domain::object_key::ServerFolder;
+use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::sources::store::body::Body;
 use cnpg_backup_verifier::sources::store::object_store::ListPage;
 use cnpg_backup_verifier::sources::store::object_store::ListRequest;
 use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
@@ -19,6 +21,7 @@ use cnpg_backup_verifier::sources::store::object_store::StoreError;
 use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::requests::Operation;
 use cnpg_backup_verifier::sources::store::requests::Requests;
+use futures::stream;
 
 use crate::made_archive::segment;
 use crate::synthetic::BACKUPS;
@@ -93,7 +96,8 @@ impl SyntheticStore {
 
     fn listed(&self, key: String, number: u64) -> ListedObject {
         let uploaded_at = self.archive.uploaded_at(number);
-        ListedObject { key, size: self.archive.object_bytes, etag: "\"e\"".to_owned(), uploaded_at }
+        let version = ObjectVersion::new("\"e\"", self.archive.object_bytes);
+        ListedObject { key, version, uploaded_at }
     }
 
     fn wals(&self, request: ListRequest<'_>) -> ListPage {
@@ -143,7 +147,8 @@ impl SyntheticStore {
             let id = self.archive.backup_id(backup);
             let key = format!("{}{id}/{name}", self.folder.base());
             let uploaded_at = self.archive.backup_ended_at(backup);
-            ListedObject { key, size, etag: format!("\"{backup:032x}\""), uploaded_at }
+            let version = ObjectVersion::new(format!("\"{backup:032x}\""), size);
+            ListedObject { key, version, uploaded_at }
         };
         let both = |backup| {
             [object(backup, "backup.info", 1_000), object(backup, "data.tar.bz2", 4_000_000_000)]
@@ -196,19 +201,24 @@ impl ObjectStore for SyntheticStore {
         Ok(if is_base { self.base() } else { self.wals(request) })
     }
 
-    async fn get(&self, key: &str, _: u64) -> Result<Bytes, StoreError> {
+    async fn open(
+        &self,
+        key: &str,
+        from: u64,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<Body, StoreError> {
         self.note(Operation::Get);
-        if let Some(number) = self.number(key) {
-            return Ok(segment(1, number, self.archive.uploaded_at(number)).into());
-        }
-        let info_of = |it: &u64| key.contains(self.archive.backup_id(*it).as_str());
-        let backup = (0..BACKUPS).find(info_of);
-        let backup = backup.ok_or_else(|| StoreError::new(StoreErrorKind::NoSuchKey, key))?;
-        Ok(self.archive.backup_info(backup).into())
-    }
-
-    async fn get_range(&self, key: &str, _: u64, _: u64) -> Result<Bytes, StoreError> {
-        Err(StoreError::new(StoreErrorKind::NoSuchKey, key))
+        let bytes = if let Some(number) = self.number(key) {
+            segment(1, number, self.archive.uploaded_at(number))
+        } else {
+            let info_of = |it: &u64| key.contains(self.archive.backup_id(*it).as_str());
+            let backup = (0..BACKUPS).find(info_of);
+            let backup = backup.ok_or_else(|| StoreError::new(StoreErrorKind::NoSuchKey, key))?;
+            self.archive.backup_info(backup).into_bytes()
+        };
+        let version = ObjectVersion::new("\"e\"", bytes.len() as u64);
+        let chunk = Bytes::from(bytes).split_off(usize::try_from(from).unwrap());
+        Body::new(key, from, expected, version, stream::iter([Ok(chunk)]))
     }
 
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {

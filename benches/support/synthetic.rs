@@ -13,6 +13,7 @@ use cnpg_backup_verifier::domain::backup_info::BackupInfo;
 use cnpg_backup_verifier::domain::codec::Codec;
 use cnpg_backup_verifier::domain::object_key::ServerFolder;
 use cnpg_backup_verifier::domain::object_key::TarContents;
+use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
@@ -122,8 +123,7 @@ impl Synthetic {
             let name = SegmentNumber::new(number).name(TimelineId::FIRST, self.size);
             ListedObject {
                 key: folder.segment(name, self.codec),
-                size: self.object_bytes,
-                etag: format!("\"{number:032x}\""),
+                version: ObjectVersion::new(format!("\"{number:032x}\""), self.object_bytes),
                 uploaded_at: self.uploaded_at(number),
             }
         })
@@ -186,7 +186,7 @@ impl Synthetic {
                 contents: TarContents::DataDirectory,
                 piece: 0,
                 codec: Codec::Bzip2,
-                size: 4_000_000_000,
+                version: ObjectVersion::new(format!("\"{backup:032x}\""), 4_000_000_000),
             }],
             last_uploaded_at: ended_at,
         }

@@ -13,6 +13,7 @@ pub mod destination;
 pub mod format;
 pub mod lsn;
 pub mod object_key;
+pub mod object_version;
 mod python_literal;
 pub mod recovery_cluster;
 pub mod retention_policy;

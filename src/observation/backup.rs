@@ -9,6 +9,7 @@ use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupInfoError;
 use crate::domain::codec::Codec;
 use crate::domain::object_key::TarContents;
+use crate::domain::object_version::ObjectVersion;
 use crate::observation::Reading;
 use crate::observation::Unreadable;
 
@@ -30,12 +31,12 @@ pub struct ObservedInfo {
     pub content: Result<BackupInfo, BackupInfoError>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TarObject {
     pub contents: TarContents,
     pub piece: u32,
     pub codec: Codec,
-    pub size: u64,
+    pub version: ObjectVersion,
 }
 
 impl ObservedBackup {
@@ -52,6 +53,6 @@ impl ObservedBackup {
 
     /// The stored size of all tar files.
     pub fn size_bytes(&self) -> u64 {
-        self.tars.iter().fold(0, |sum, tar| sum.saturating_add(tar.size))
+        self.tars.iter().fold(0, |sum, tar| sum.saturating_add(tar.version.size))
     }
 }

@@ -9,6 +9,7 @@ use chrono::Utc;
 use crate::domain::archive_file::ArchiveFileKind;
 use crate::domain::codec::Codec;
 use crate::domain::object_key::ServerFolder;
+use crate::domain::object_version::ObjectVersion;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
@@ -23,9 +24,7 @@ use crate::observation::timeline_archive::Whole;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedObject {
     pub key: String,
-    pub size: u64,
-    /// As the store gives it, quotes included; empty if it gives none.
-    pub etag: String,
+    pub version: ObjectVersion,
     pub uploaded_at: DateTime<Utc>,
 }
 
@@ -47,8 +46,7 @@ pub struct Inventory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryObject {
     pub codec: Codec,
-    pub size: u64,
-    pub etag: String,
+    pub version: ObjectVersion,
     pub uploaded_at: DateTime<Utc>,
 }
 
@@ -209,7 +207,7 @@ impl<'a> Fold<'a> {
             ArchiveFileKind::Partial(name) => self.add_segment(name, object, None),
             ArchiveFileKind::BackupLabel(_) => {
                 if self.is_complete {
-                    self.count(1, object.size);
+                    self.count(1, object.version.size);
                 }
             }
             ArchiveFileKind::History(timeline) => self.add_history(timeline, file.codec, object),
@@ -241,12 +239,12 @@ impl<'a> Fold<'a> {
             size_bytes: 0,
         });
         open.objects += 1;
-        open.size_bytes = open.size_bytes.saturating_add(object.size);
+        open.size_bytes = open.size_bytes.saturating_add(object.version.size);
         match (whole, &mut open.stored.whole) {
             (None, _) => open.stored.has_partial = true,
             (Some(_), Some(whole)) => whole.objects += 1,
             (Some(codec), none) => {
-                let (size, uploaded_at) = (object.size, object.uploaded_at);
+                let (size, uploaded_at) = (object.version.size, object.uploaded_at);
                 let is_plain = codec == Codec::None && size != 0;
                 let is_misfit = is_plain && size != self.inventory.segment_size.bytes();
                 *none = Some(Whole { codec, size, is_misfit, uploaded_at, objects: 1 });
@@ -265,15 +263,14 @@ impl<'a> Fold<'a> {
     fn add_history(&mut self, timeline: TimelineId, codec: Codec, object: &ListedObject) {
         let found = HistoryObject {
             codec,
-            size: object.size,
-            etag: object.etag.clone(),
+            version: object.version.clone(),
             uploaded_at: object.uploaded_at,
         };
         // The first in byte order is the one that a restore picks.
         let known = self.inventory.histories.get(&timeline);
         let is_better = known.is_none_or(|known| codec.suffix() <= known.codec.suffix());
         if known.is_none() {
-            self.count(1, object.size);
+            self.count(1, object.version.size);
         }
         if is_better {
             self.inventory.histories.insert(timeline, found);
@@ -289,7 +286,7 @@ impl<'a> Fold<'a> {
         if strays.samples.len() < STRAY_SAMPLES_MAX {
             strays.samples.push(object.key.clone());
         }
-        self.count(1, object.size);
+        self.count(1, object.version.size);
     }
 
     const fn count(&mut self, objects: u64, bytes: u64) {
@@ -317,8 +314,7 @@ mod tests {
             let (path, size) = path.split_once('#').unwrap_or((path, "100"));
             fold.add(&ListedObject {
                 key: format!("pg/wals/{path}"),
-                size: size.parse().unwrap(),
-                etag: String::new(),
+                version: ObjectVersion::new("", size.parse().unwrap()),
                 uploaded_at: DateTime::UNIX_EPOCH,
             });
         }

@@ -49,7 +49,12 @@ pub const CREDENTIAL_FILE_BYTES_MAX: u64 = 4 << 10;
 /// Instance metadata is one hop away, or not there at all.
 pub const INSTANCE_METADATA: Duration = Duration::from_secs(1);
 
-/// A slow disk or a mounted bucket answers a page of names within this, or hangs.
+/// What a directory's files are read in: enough to make a system call worth it, and a few of them
+/// lie between store and decoder.
+pub const BODY_CHUNK_BYTES: usize = 64 << 10;
+
+/// A slow disk or a mounted bucket answers a page of names or a piece of a file within this, or
+/// hangs.
 pub const DIRECTORY_CALL: Duration = Duration::from_secs(60);
 
 /// One archive: a cold listing of 10 million keys, 16 pages at a time, at 0.3 s a page, takes 190 s;

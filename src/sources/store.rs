@@ -1,5 +1,6 @@
 //! Object stores: what all of them can be asked, and the ones that there are.
 
+pub mod body;
 pub mod directory;
 pub mod failing;
 pub mod listing;

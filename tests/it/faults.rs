@@ -135,7 +135,7 @@ async fn a_later_reading_that_fails_at_any_call_keeps_the_last_values() {
 #[tokio::test]
 async fn a_store_that_answers_nothing_any_more_is_unknown_whatever_it_held() {
     for (name, archive, _) in archives() {
-        for kind in StoreErrorKind::ALL {
+        for kind in StoreErrorKind::OF_REQUESTS {
             let mut case = Case::of(&archive);
             let whole = case.look().await;
             case.store.fail_always(None, StoreError::new(kind, "on purpose"));

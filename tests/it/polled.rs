@@ -5,14 +5,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::watched::Watched;
+use cnpg_backup_verifier::sources::store::body::Body;
 use cnpg_backup_verifier::sources::store::failing::Failing;
 use cnpg_backup_verifier::sources::store::memory::MemoryStore;
 use cnpg_backup_verifier::sources::store::object_store::ListPage;
@@ -117,14 +118,14 @@ impl ObjectStore for Noting {
         self.inner.list_page(request).await
     }
 
-    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+    async fn open(
+        &self,
+        key: &str,
+        from: u64,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<Body, StoreError> {
         self.note('g');
-        self.inner.get(key, bytes_max).await
-    }
-
-    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError> {
-        self.note('g');
-        self.inner.get_range(key, start, length).await
+        self.inner.open(key, from, expected).await
     }
 
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {

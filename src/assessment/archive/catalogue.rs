@@ -157,7 +157,7 @@ fn missing_objects(backup: &ObservedBackup, info: &BackupInfo) -> Vec<String> {
         pieces.insert(TarContents::Tablespace(oid), Vec::new());
     }
     for tar in &backup.tars {
-        pieces.entry(tar.contents).or_default().push((tar.piece, tar.size));
+        pieces.entry(tar.contents).or_default().push((tar.piece, tar.version.size));
     }
     let mut missing = Vec::new();
     for (contents, mut found) in pieces {

@@ -12,6 +12,7 @@ use crate::domain::backup::BackupId;
 use crate::domain::backup::Keep;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::object_key::BackupFile;
+use crate::domain::object_version::VersionDigest;
 use crate::observation::Reading;
 use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
@@ -21,8 +22,9 @@ use crate::observation::backup::TarObject;
 use crate::observation::inventory::ListedObject;
 use crate::sources::archive::Collector;
 use crate::sources::archive::cache::KnownBackup;
-use crate::sources::archive::cache::Version;
+use crate::sources::archive::cache::is_same;
 use crate::sources::limits;
+use crate::sources::store::body::read_whole;
 use crate::sources::store::listing::list_all;
 
 /// What a listing shows of one backup.
@@ -70,7 +72,8 @@ impl Collector {
                 BackupFile::Info => folder.info = Some(object),
                 BackupFile::Keep => folder.keep = Some(object),
                 BackupFile::Tar { contents, piece, codec } => {
-                    folder.tars.push(TarObject { contents, piece, codec, size: object.size });
+                    let version = object.version;
+                    folder.tars.push(TarObject { contents, piece, codec, version });
                 }
                 BackupFile::Other => {}
             }
@@ -98,20 +101,21 @@ impl Collector {
         };
         let last_uploaded_at = folder.last_uploaded_at?;
         Some(KnownBackup {
-            info: folder.info.as_ref().filter(|_| info.is_ok()).and_then(Version::of),
-            keep: folder.keep.as_ref().filter(|_| keep.is_ok()).and_then(Version::of),
+            info: digest(folder.info.filter(|_| info.is_ok())),
+            keep: digest(folder.keep.filter(|_| keep.is_ok())),
             backup: ObservedBackup { id, info, keep, tars: folder.tars, last_uploaded_at },
         })
     }
 
     async fn read_info(&self, id: &BackupId, object: &ListedObject) -> Reading<ObservedInfo> {
         if let Some(known) = self.cache.backup(id)
-            && Version::is_same(known.info, object)
+            && is_same(known.info, &object.version)
             && let Ok(Some(info)) = &known.backup.info
         {
             return Ok(info.clone());
         }
-        let read = self.store.get(&object.key, limits::BACKUP_INFO_BYTES_MAX).await;
+        let read =
+            read_whole(self.store.as_ref(), &object.key, limits::BACKUP_INFO_BYTES_MAX).await;
         let bytes =
             read.map_err(|error| error.unreadable(&format!("read backup.info of backup {id}")))?;
         Ok(ObservedInfo { uploaded_at: object.uploaded_at, content: BackupInfo::parse(&bytes) })
@@ -119,13 +123,14 @@ impl Collector {
 
     async fn read_keep(&self, id: &BackupId, object: &ListedObject) -> Reading<Option<Keep>> {
         if let Some(known) = self.cache.backup(id)
-            && Version::is_same(known.keep, object)
+            && is_same(known.keep, &object.version)
             && let Ok(Some(keep)) = known.backup.keep
         {
             return Ok(Some(keep));
         }
         let what = format!("read the keep annotation of backup {id}");
-        let read = self.store.get(&object.key, limits::KEEP_ANNOTATION_BYTES_MAX).await;
+        let read =
+            read_whole(self.store.as_ref(), &object.key, limits::KEEP_ANNOTATION_BYTES_MAX).await;
         let bytes = read.map_err(|error| error.unreadable(&what))?;
         match bytes.trim_ascii() {
             b"full" => Ok(Some(Keep::Full)),
@@ -137,4 +142,8 @@ impl Collector {
             }),
         }
     }
+}
+
+fn digest(object: Option<ListedObject>) -> Option<VersionDigest> {
+    object?.version.digest()
 }

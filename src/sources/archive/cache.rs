@@ -1,18 +1,16 @@
 //! What one archive's collector remembers. Losing it costs requests, never truth.
 
 use std::collections::BTreeMap;
-use std::hash::DefaultHasher;
-use std::hash::Hash;
-use std::hash::Hasher;
 
 use crate::domain::backup::BackupId;
+use crate::domain::object_version::ObjectVersion;
+use crate::domain::object_version::VersionDigest;
 use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 use crate::observation::HistoryDamage;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
-use crate::observation::inventory::ListedObject;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 
@@ -37,19 +35,15 @@ pub(super) struct Cache {
 pub(super) struct KnownBackup {
     pub(super) backup: ObservedBackup,
     /// Of `backup.info`, and of the annotation.
-    pub(super) info: Option<Version>,
-    pub(super) keep: Option<Version>,
+    pub(super) info: Option<VersionDigest>,
+    pub(super) keep: Option<VersionDigest>,
 }
 
 #[derive(Debug)]
 pub(super) struct KnownHistory {
-    pub(super) version: Option<Version>,
+    pub(super) version: Option<VersionDigest>,
     pub(super) content: Result<TimelineHistory, HistoryDamage>,
 }
-
-/// Which version of an object was read: a hash of its entity tag and size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Version(u64);
 
 impl Cache {
     pub(super) fn backup(&self, id: &BackupId) -> Option<&KnownBackup> {
@@ -58,16 +52,7 @@ impl Cache {
     }
 }
 
-impl Version {
-    /// An object without an entity tag has none.
-    pub(super) fn of(object: &ListedObject) -> Option<Self> {
-        let mut hasher = DefaultHasher::new();
-        (&object.etag, object.size).hash(&mut hasher);
-        (!object.etag.is_empty()).then(|| Self(hasher.finish()))
-    }
-
-    /// Whether the object still is what was read.
-    pub(super) fn is_same(known: Option<Self>, object: &ListedObject) -> bool {
-        known.is_some() && known == Self::of(object)
-    }
+/// Whether an object still is what was read.
+pub(super) fn is_same(known: Option<VersionDigest>, now: &ObjectVersion) -> bool {
+    known.is_some() && known == now.digest()
 }

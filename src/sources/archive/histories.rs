@@ -12,12 +12,12 @@ use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
 use crate::observation::inventory::HistoryObject;
 use crate::observation::inventory::Inventory;
-use crate::observation::inventory::ListedObject;
 use crate::sources::archive::Collector;
 use crate::sources::archive::cache::KnownHistory;
-use crate::sources::archive::cache::Version;
+use crate::sources::archive::cache::is_same;
 use crate::sources::decode::decompress;
 use crate::sources::limits;
+use crate::sources::store::body::read_whole;
 
 impl Collector {
     pub(super) async fn read_histories(
@@ -41,23 +41,18 @@ impl Collector {
         timeline: TimelineId,
         object: &HistoryObject,
     ) -> ObservedHistory {
-        let listed = ListedObject {
-            key: self.folder.history(timeline, object.codec),
-            size: object.size,
-            etag: object.etag.clone(),
-            uploaded_at: object.uploaded_at,
-        };
         if let Some(known) = self.cache.histories.get(&timeline)
-            && Version::is_same(known.version, &listed)
+            && is_same(known.version, &object.version)
         {
             return Ok(known.content.clone());
         }
-        let read = self.store.get(&listed.key, limits::HISTORY_BYTES_MAX).await;
+        let key = self.folder.history(timeline, object.codec);
+        let read = read_whole(self.store.as_ref(), &key, limits::HISTORY_BYTES_MAX).await;
         let bytes = read.map_err(|error| {
             error.unreadable(&format!("read the history file of timeline {timeline}"))
         })?;
         let content = parse(timeline, object, &bytes);
-        let known = KnownHistory { version: Version::of(&listed), content: content.clone() };
+        let known = KnownHistory { version: object.version.digest(), content: content.clone() };
         self.cache.histories.insert(timeline, known);
         Ok(content)
     }

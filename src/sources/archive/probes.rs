@@ -19,6 +19,7 @@ use crate::sources::decode::DecompressError;
 use crate::sources::decode::decompress;
 use crate::sources::decode::decompress_prefix;
 use crate::sources::limits;
+use crate::sources::store::body::read_whole;
 use crate::sources::store::listing::list_all;
 use crate::sources::store::object_store::StoreError;
 use crate::sources::store::object_store::StoreErrorKind;
@@ -113,7 +114,8 @@ impl Collector {
         if let Some(codec) =
             archive.and_then(|archive| archive.newest_codec()).filter(|_| !is_ambiguous)
         {
-            let fetched = self.store.get(&self.folder.segment(name, codec), bytes_max).await;
+            let key = self.folder.segment(name, codec);
+            let fetched = read_whole(self.store.as_ref(), &key, bytes_max).await;
             match fetched {
                 Err(error) if error.kind == StoreErrorKind::NoSuchKey => {}
                 fetched => return fetched.map(|bytes| (codec, bytes)),
@@ -131,7 +133,8 @@ impl Collector {
         .await?;
         let codec =
             stored.ok_or_else(|| StoreError::new(StoreErrorKind::NoSuchKey, prefix.clone()))?;
-        let bytes = self.store.get(&self.folder.segment(name, codec), bytes_max).await?;
+        let key = self.folder.segment(name, codec);
+        let bytes = read_whole(self.store.as_ref(), &key, bytes_max).await?;
         Ok((codec, bytes))
     }
 }

@@ -21,11 +21,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::DateTime;
 use chrono::TimeDelta;
+use futures::stream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
 use crate::sources::limits;
+use crate::sources::store::body::Body;
 use crate::sources::store::directory::walk::Walk;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
@@ -77,31 +80,23 @@ impl ObjectStore for DirectoryStore {
         .await
     }
 
-    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
-        let (root, key) = (self.root.clone(), key.to_owned());
-        blocking(limits::PATIENCE.body(bytes_max), move || {
-            let (mut file, object) = open(&root, &key)?;
-            if object.size > bytes_max {
-                return Err(StoreError::too_large(&key, object.size, bytes_max));
-            }
-            let bytes = read(&mut file, &key, bytes_max.saturating_add(1))?;
-            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            if size > bytes_max {
-                return Err(StoreError::too_large(&key, size, bytes_max));
-            }
-            Ok(bytes)
-        })
-        .await
-    }
-
-    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError> {
-        let (root, key) = (self.root.clone(), key.to_owned());
-        blocking(limits::PATIENCE.body(length), move || {
-            let (mut file, _) = open(&root, &key)?;
-            file.seek(SeekFrom::Start(start)).map_err(|error| object_error(&key, &error))?;
-            read(&mut file, &key, length)
-        })
-        .await
+    async fn open(
+        &self,
+        key: &str,
+        from: u64,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<Body, StoreError> {
+        let (root, name) = (self.root.clone(), key.to_owned());
+        let reader = blocking(limits::DIRECTORY_CALL, move || FileReader::open(&root, name, from));
+        let reader = reader.await?;
+        let version = reader.version.clone();
+        let chunks = stream::try_unfold(reader, |mut reader| {
+            blocking(limits::DIRECTORY_CALL, move || {
+                let chunk = reader.read()?;
+                Ok((!chunk.is_empty()).then_some((chunk, reader)))
+            })
+        });
+        Body::new(key, from, expected, version, chunks)
     }
 
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
@@ -152,25 +147,54 @@ fn stat(root: &Path, key: &str) -> Result<(PathBuf, ListedObject), StoreError> {
     Ok((path, listed(key, &metadata)))
 }
 
-/// Only after it is known to be a regular file, because opening a pipe would wait for a writer.
-fn open(root: &Path, key: &str) -> Result<(File, ListedObject), StoreError> {
-    let (path, object) = stat(root, key)?;
-    let file = File::open(path).map_err(|error| object_error(key, &error))?;
-    Ok((file, object))
+/// A file that is being read.
+struct FileReader {
+    file: File,
+    key: String,
+    version: ObjectVersion,
+    left: u64,
 }
 
-fn read(file: &mut File, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
-    let mut bytes = Vec::new();
-    file.take(bytes_max).read_to_end(&mut bytes).map_err(|error| object_error(key, &error))?;
-    Ok(Bytes::from(bytes))
+impl FileReader {
+    fn open(root: &Path, key: String, from: u64) -> Result<Self, StoreError> {
+        // Only a regular file is opened, because a pipe would wait for a writer.
+        let (path, _) = stat(root, &key)?;
+        let opened = File::open(path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(from))?;
+            Ok((file.metadata()?, file))
+        });
+        let (metadata, file) = opened.map_err(|error| object_error(&key, &error))?;
+        let version = version(&metadata);
+        let left = version.size.saturating_sub(from);
+        Ok(Self { file, key, version, left })
+    }
+
+    /// The next piece, empty at the end, which only a file has that is still the same.
+    fn read(&mut self) -> Result<Bytes, StoreError> {
+        let mut chunk = Vec::new();
+        let wanted = self.left.min(limits::BODY_CHUNK_BYTES as u64);
+        let read = (&self.file).take(wanted).read_to_end(&mut chunk);
+        let metadata = read.and_then(|_| self.file.metadata());
+        let metadata = metadata.map_err(|error| object_error(&self.key, &error))?;
+        if version(&metadata) != self.version {
+            return Err(StoreError::changed(&self.key));
+        }
+        self.left = self.left.saturating_sub(chunk.len() as u64);
+        Ok(Bytes::from(chunk))
+    }
+}
+
+fn version(metadata: &fs::Metadata) -> ObjectVersion {
+    let (seconds, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
+    let etag = format!("\"{seconds:x}.{nanoseconds:x}-{:x}\"", metadata.size());
+    ObjectVersion::new(etag, metadata.size())
 }
 
 fn listed(key: &str, metadata: &fs::Metadata) -> ListedObject {
     let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or_default();
     ListedObject {
         key: key.to_owned(),
-        size: metadata.size(),
-        etag: format!("\"{:x}.{nanoseconds:x}-{:x}\"", metadata.mtime(), metadata.size()),
+        version: version(metadata),
         uploaded_at: DateTime::from_timestamp(metadata.mtime(), nanoseconds).unwrap_or_default(),
     }
 }
@@ -210,6 +234,8 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
+    use crate::sources::store::body::read_whole;
+
     use super::*;
 
     #[test]
@@ -243,7 +269,7 @@ mod tests {
         symlink(root.join("nowhere"), root.join("dangling")).unwrap();
         symlink(root.join("itself"), root.join("itself")).unwrap();
         assert_eq!(keys(&store).await, ["wals/segment"]);
-        assert_eq!(store.get("wals/segment", 1).await.unwrap(), "x");
+        assert_eq!(read_whole(&store, "wals/segment", 1).await.unwrap(), "x");
         assert_eq!(store.head("itself").await.unwrap_err().kind, StoreErrorKind::NoSuchKey);
     }
 
@@ -253,7 +279,7 @@ mod tests {
         fs::write(folder.path().join(OsStr::from_bytes(b"a\xff")), "x").unwrap();
         fs::write(folder.path().join("b"), "x").unwrap();
         assert_eq!(keys(&store).await, ["a\u{fffd}", "b"]);
-        let error = store.get("a\u{fffd}", 9).await.unwrap_err();
+        let error = store.open("a\u{fffd}", 0, None).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::NoSuchKey);
     }
 

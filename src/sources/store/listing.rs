@@ -180,9 +180,11 @@ fn cut(folders: &[&String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use bytes::Bytes;
     use chrono::DateTime;
     use chrono::TimeDelta;
+
+    use crate::domain::object_version::ObjectVersion;
+    use crate::sources::store::body::Body;
 
     use super::*;
 
@@ -196,20 +198,20 @@ mod tests {
         async fn list_page(&self, _: ListRequest<'_>) -> Result<ListPage, StoreError> {
             let objects = self.keys.iter().map(|key| ListedObject {
                 key: (*key).to_owned(),
-                size: 0,
-                etag: String::new(),
+                version: ObjectVersion::default(),
                 uploaded_at: DateTime::UNIX_EPOCH,
             });
             let continuation = Some("again".to_owned());
             Ok(ListPage { objects: objects.collect(), folders: Vec::new(), continuation })
         }
 
-        async fn get(&self, _: &str, _: u64) -> Result<Bytes, StoreError> {
-            Ok(Bytes::new())
-        }
-
-        async fn get_range(&self, _: &str, _: u64, _: u64) -> Result<Bytes, StoreError> {
-            Ok(Bytes::new())
+        async fn open(
+            &self,
+            key: &str,
+            _: u64,
+            _: Option<&ObjectVersion>,
+        ) -> Result<Body, StoreError> {
+            Err(StoreError::new(StoreErrorKind::NoSuchKey, key))
         }
 
         async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {

@@ -11,8 +11,12 @@ use bytes::Bytes;
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
+use futures::stream;
 
+use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
+use crate::sources::limits::BODY_CHUNK_BYTES;
+use crate::sources::store::body::Body;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
@@ -85,10 +89,10 @@ impl MemoryStore {
 
 impl Stored {
     fn listed(&self, key: &str) -> ListedObject {
+        let size = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
         ListedObject {
             key: key.to_owned(),
-            size: u64::try_from(self.bytes.len()).unwrap_or(u64::MAX),
-            etag: format!("\"{:032x}\"", self.write),
+            version: ObjectVersion::new(format!("\"{:032x}\"", self.write), size),
             uploaded_at: self.uploaded_at,
         }
     }
@@ -111,19 +115,21 @@ impl ObjectStore for MemoryStore {
         Ok(pager.finish())
     }
 
-    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+    async fn open(
+        &self,
+        key: &str,
+        from: u64,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<Body, StoreError> {
         let stored = self.find(key)?;
-        let size = stored.listed(key).size;
-        if size > bytes_max {
-            return Err(StoreError::too_large(key, size, bytes_max));
-        }
-        Ok(stored.bytes)
-    }
-
-    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError> {
-        let bytes = self.find(key)?.bytes;
-        let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-        Ok(bytes.slice(offset(start)..offset(start.saturating_add(length))))
+        let version = stored.listed(key).version;
+        let from_byte = usize::try_from(from).unwrap_or(usize::MAX).min(stored.bytes.len());
+        let starts = (from_byte..stored.bytes.len()).step_by(BODY_CHUNK_BYTES);
+        let chunks = starts.map(move |start| {
+            let end = start.saturating_add(BODY_CHUNK_BYTES).min(stored.bytes.len());
+            Ok(stored.bytes.slice(start..end))
+        });
+        Body::new(key, from, expected, version, stream::iter(chunks))
     }
 
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {

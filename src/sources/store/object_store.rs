@@ -1,12 +1,13 @@
 //! The one trait for object stores, and what can go wrong with them.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::TimeDelta;
 
+use crate::domain::object_version::ObjectVersion;
 use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
 use crate::observation::inventory::ListedObject;
+use crate::sources::store::body::Body;
 
 /// Read-only access to one bucket or directory.
 ///
@@ -17,13 +18,18 @@ pub trait ObjectStore: Send + Sync {
     /// One page of the keys that start with `prefix`, in byte order.
     async fn list_page(&self, request: ListRequest<'_>) -> Result<ListPage, StoreError>;
 
-    /// A whole object of at most `bytes_max` bytes; a larger one is [`StoreErrorKind::TooLarge`].
-    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError>;
+    /// An object from this byte on, which is 0 or one of its bytes.
+    ///
+    /// Another version than the one expected is [`StoreErrorKind::Changed`], and so is an object
+    /// that ends before the byte or is replaced while it is read.
+    async fn open(
+        &self,
+        key: &str,
+        from: u64,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<Body, StoreError>;
 
-    /// `length` bytes from `start`, fewer where the object ends.
-    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError>;
-
-    /// Size, entity tag and upload time of one object.
+    /// Version and upload time of one object.
     ///
     /// A missing bucket looks like a missing object here, because answers to HEAD have no body.
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError>;
@@ -78,6 +84,9 @@ pub enum StoreErrorKind {
     TimedOut,
     #[error("unexpected answer")]
     Malformed,
+    /// The object is not, or no more, what was expected.
+    #[error("changed meanwhile")]
+    Changed,
     #[error("larger than allowed")]
     TooLarge,
     #[error("unavailable")]
@@ -89,9 +98,8 @@ impl StoreError {
         Self { kind, detail: detail.into() }
     }
 
-    pub fn too_large(key: &str, bytes: u64, bytes_max: u64) -> Self {
-        let detail = format!("`{key}` has {bytes} bytes, expected at most {bytes_max}");
-        Self::new(StoreErrorKind::TooLarge, detail)
+    pub fn changed(key: &str) -> Self {
+        Self::new(StoreErrorKind::Changed, format!("`{key}` is not the object it was"))
     }
 
     /// As a reading; `what` is *verb object*, such as `list the archive`.
@@ -101,20 +109,22 @@ impl StoreError {
 }
 
 impl StoreErrorKind {
-    pub const ALL: [Self; 8] = [
+    /// What a request can meet. Too large is only what a good answer may be to who asked.
+    pub const OF_REQUESTS: [Self; 8] = [
         Self::NoSuchKey,
         Self::NoSuchBucket,
         Self::Denied,
         Self::Throttled,
         Self::TimedOut,
         Self::Malformed,
-        Self::TooLarge,
+        Self::Changed,
         Self::Unavailable,
     ];
 
     pub const fn reason(self) -> UnreadableReason {
         match self {
-            Self::NoSuchKey | Self::NoSuchBucket => UnreadableReason::NotFound,
+            // What was listed is gone in each of these cases.
+            Self::NoSuchKey | Self::NoSuchBucket | Self::Changed => UnreadableReason::NotFound,
             Self::Denied => UnreadableReason::Auth,
             Self::Throttled => UnreadableReason::Throttled,
             Self::TimedOut => UnreadableReason::Timeout,
@@ -132,6 +142,7 @@ impl StoreErrorKind {
             Self::Throttled => "throttled",
             Self::TimedOut => "timed_out",
             Self::Malformed => "malformed",
+            Self::Changed => "changed",
             Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
         }

@@ -76,7 +76,7 @@ impl Requests {
             let operation = operation.code();
             sent.with_label_values(&[operation]);
             duration_seconds.with_label_values(&[operation]);
-            for kind in StoreErrorKind::ALL {
+            for kind in StoreErrorKind::OF_REQUESTS {
                 errors.with_label_values(&[operation, kind.code()]);
             }
         }

@@ -1,11 +1,12 @@
 //! The object store over the AWS SDK, for S3, R2 and look-alikes.
 //!
-//! The SDK has the one retry loop. It ends at the head of an answer: a body that breaks off is an
-//! error, which the next cycle repeats.
+//! The SDK has the retry loop for a request, which ends at the head of its answer; `download` has
+//! the one for a body that breaks off.
 
 mod attempt;
 mod clients;
 mod credentials;
+mod download;
 mod failure;
 mod list_answer;
 mod throttling;
@@ -15,15 +16,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
-use bytes::Bytes;
-use bytes::BytesMut;
 use chrono::TimeDelta;
-use tokio::time::timeout;
+use futures::stream;
 
+use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
+use crate::sources::store::body::Body;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
@@ -32,6 +31,7 @@ use crate::sources::store::object_store::StoreErrorKind;
 use crate::sources::store::requests::Operation;
 use crate::sources::store::s3::attempt::Attempts;
 use crate::sources::store::s3::clients::Endpoint;
+use crate::sources::store::s3::download::Download;
 
 pub use clients::S3Clients;
 pub use credentials::Asked;
@@ -49,60 +49,6 @@ pub struct S3Store {
 impl S3Store {
     fn new(bucket: &str, endpoint: Arc<Endpoint>) -> Self {
         Self { bucket: bucket.to_owned(), endpoint }
-    }
-
-    async fn object(
-        &self,
-        attempts: &Attempts,
-        key: &str,
-        range: Option<String>,
-    ) -> Result<GetObjectOutput, StoreError> {
-        let request = self.endpoint.client().get_object().bucket(&self.bucket).key(key);
-        let sent = request.set_range(range).customize().interceptor(attempts.clone()).send().await;
-        let object = sent.map_err(|error| last_error(attempts, &error))?;
-        check_source(object.e_tag(), object.content_type()).map_err(|it| attempts.refuse(it))?;
-        Ok(object)
-    }
-
-    /// Reads a body to its end, or to an error if it has more than this many bytes.
-    async fn body(
-        &self,
-        key: &str,
-        body: ByteStream,
-        length: Option<u64>,
-        bytes_max: u64,
-    ) -> Result<Bytes, StoreError> {
-        if let Some(length) = length.filter(|length| *length > bytes_max) {
-            return Err(StoreError::too_large(key, length, bytes_max));
-        }
-        let patience = self.endpoint.patience();
-        let bytes = timeout(patience.body(bytes_max), self.collect(key, body, length, bytes_max));
-        bytes.await.unwrap_or_else(|_| Err(too_slow(key)))
-    }
-
-    async fn collect(
-        &self,
-        key: &str,
-        mut body: ByteStream,
-        length: Option<u64>,
-        bytes_max: u64,
-    ) -> Result<Bytes, StoreError> {
-        let capacity = length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
-        let mut bytes = BytesMut::with_capacity(capacity);
-        loop {
-            let chunk = timeout(self.endpoint.patience().next_byte, body.next()).await;
-            let Some(chunk) = chunk.map_err(|_| too_slow(key))? else { break };
-            let chunk = chunk.map_err(|error| {
-                let detail = format!("`{key}` breaks off: {}", failure::text(&error));
-                StoreError::new(StoreErrorKind::Unavailable, detail)
-            })?;
-            bytes.extend_from_slice(&chunk);
-            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            if size > bytes_max {
-                return Err(StoreError::too_large(key, size, bytes_max));
-            }
-        }
-        Ok(bytes.freeze())
     }
 }
 
@@ -132,33 +78,18 @@ impl ObjectStore for S3Store {
         page.map_err(|error| attempts.refuse(error))
     }
 
-    async fn get(&self, key: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
-        let attempts = Attempts::new(Operation::Get, &self.endpoint);
-        let object = self.object(&attempts, key, None).await?;
-        let length = content_length(object.content_length());
-        let bytes = self.body(key, object.body, length, bytes_max).await;
-        bytes.map_err(|error| attempts.refuse(error))
-    }
-
-    async fn get_range(&self, key: &str, start: u64, length: u64) -> Result<Bytes, StoreError> {
-        let Some(last) = length.checked_sub(1).map(|length| start.saturating_add(length)) else {
-            return Ok(Bytes::new());
-        };
-        let attempts = Attempts::new(Operation::GetRange, &self.endpoint);
-        let range = format!("bytes={start}-{last}");
-        let object = match self.object(&attempts, key, Some(range)).await {
-            Ok(object) => object,
-            Err(_) if attempts.is_past_the_end() => return Ok(Bytes::new()),
-            Err(error) => return Err(error),
-        };
-        let begins = format!("bytes {start}-");
-        if !object.content_range().is_some_and(|range| range.starts_with(&begins)) {
-            let detail = format!("`{key}` was not cut to the range that was asked for");
-            return Err(attempts.refuse(StoreError::new(StoreErrorKind::Malformed, detail)));
-        }
-        let size = content_length(object.content_length());
-        let bytes = self.body(key, object.body, size, length).await;
-        bytes.map_err(|error| attempts.refuse(error))
+    async fn open(
+        &self,
+        key: &str,
+        from: u64,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<Body, StoreError> {
+        let download = Download::begin(self.clone(), key, from, expected).await?;
+        let version = download.version().clone();
+        let chunks = stream::try_unfold(download, |mut download| async {
+            Ok(download.next().await?.map(|chunk| (chunk, download)))
+        });
+        Body::new(key, from, expected, version, chunks)
     }
 
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
@@ -173,8 +104,8 @@ impl ObjectStore for S3Store {
             let detail = format!("the answer has no size or no time of `{key}`");
             return Err(attempts.refuse(StoreError::new(StoreErrorKind::Malformed, detail)));
         };
-        let etag = object.e_tag.unwrap_or_default();
-        Ok(ListedObject { key: key.to_owned(), size, etag, uploaded_at })
+        let version = ObjectVersion::new(object.e_tag.unwrap_or_default(), size);
+        Ok(ListedObject { key: key.to_owned(), version, uploaded_at })
     }
 
     fn clock_ahead(&self) -> Option<TimeDelta> {
@@ -208,8 +139,4 @@ fn check_source(etag: Option<&str>, content_type: Option<&str>) -> Result<(), St
 
 fn content_length(length: Option<i64>) -> Option<u64> {
     length.and_then(|length| u64::try_from(length).ok())
-}
-
-fn too_slow(key: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::TimedOut, format!("`{key}` arrives too slowly"))
 }

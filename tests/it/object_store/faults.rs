@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::TimeDelta;
+use cnpg_backup_verifier::service::clock;
+use cnpg_backup_verifier::sources::store::body::read_whole;
 use cnpg_backup_verifier::sources::store::object_store::ListRequest;
 use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
 use cnpg_backup_verifier::sources::store::object_store::StoreError;
 use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind::Changed;
 use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind::Denied;
 use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind::Malformed;
 use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind::NoSuchBucket;
@@ -18,6 +22,7 @@ use cnpg_backup_verifier::sources::store::requests::Operation;
 use cnpg_backup_verifier::sources::store::requests::Requests;
 use cnpg_backup_verifier::sources::store::s3::CredentialSource;
 use cnpg_backup_verifier::sources::store::s3::S3Clients;
+use cnpg_backup_verifier::sources::store::s3::S3Store;
 use prometheus::Registry;
 use test_servers::s3::Fault;
 use test_servers::s3::Operation as Sent;
@@ -33,14 +38,20 @@ use super::server;
 
 const KEY: &str = "pg/wals/0000000100000000/000000010000000000000001";
 
-/// The errors of each call: list, get, get a range, head.
+/// The errors of each call: list, read an object, read its end, head.
 async fn errors(store: &dyn ObjectStore) -> [Option<StoreError>; 4] {
     [
         store.list_page(ListRequest::default()).await.err(),
-        store.get(KEY, 1 << 20).await.err(),
-        store.get_range(KEY, 0, 10).await.err(),
+        read_whole(store, KEY, 1 << 20).await.err(),
+        store.open(KEY, 99_990, None).await.err(),
         store.head(KEY).await.err(),
     ]
+}
+
+fn counted(server: &S3Server, registry: &Registry) -> (S3Store, Requests) {
+    let requests = Requests::register(registry).unwrap();
+    let clients = S3Clients::new(clock::now, requests.clone()).with_patience(IMPATIENCE);
+    (clients.store(BUCKET, Some(&server.endpoint_url()), "auto", &keys(server)), requests)
 }
 
 async fn filled() -> S3Server {
@@ -87,10 +98,43 @@ async fn every_fault_is_a_typed_error() {
 async fn half_a_body_is_an_error() {
     let server = filled().await;
     server.inject(Trigger::always(None), Fault::CutBody);
-    let [list, get, range, _] = errors(&open(&server)).await;
-    for error in [list, get, range] {
+    let [list, get, ..] = errors(&open(&server)).await;
+    for error in [list, get] {
         assert_eq!(error.as_ref().map(|it| it.kind), Some(Unavailable), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_body_goes_on_where_it_was_cut() {
+    let content = (0..100_000_u32).map(|it| it.to_le_bytes()[0] ^ it.to_le_bytes()[1]);
+    let content = Bytes::from_iter(content);
+    for cut_at in [0, 1, 2, 4_095, 50_000, 99_998, 99_999] {
+        let server = server().await;
+        server.put(BUCKET, KEY, content.clone());
+        server.inject(Trigger::nth(Sent::Get, 1), Fault::CutBodyAt(cut_at));
+        let registry = Registry::new();
+        let (store, requests) = counted(&server, &registry);
+        assert!(read_whole(&store, KEY, 1 << 20).await.unwrap() == content, "{cut_at}");
+        let sent = [Operation::Get, Operation::GetRange].map(|it| requests.sent(it));
+        assert_eq!(sent, if cut_at == 0 { [2, 0] } else { [1, 1] }, "{cut_at}");
+        assert_eq!(requests.errors(Operation::Get, Unavailable), u64::from(cut_at == 0));
+        assert_eq!(requests.errors(Operation::GetRange, Unavailable), u64::from(cut_at > 0));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_changes_before_it_goes_on_is_told() {
+    let server = filled().await;
+    server.inject(Trigger::nth(Sent::Get, 1), Fault::CutBodyAt(50_000));
+    let mut body = open(&server).open(KEY, 0, None).await.unwrap();
+    server.put(BUCKET, KEY, "y".repeat(100_000));
+    let error = loop {
+        match body.next().await {
+            Ok(chunk) => assert!(chunk.unwrap().iter().all(|byte| *byte == b'x')),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind, Changed, "{error}");
 }
 
 #[tokio::test]
@@ -202,16 +246,13 @@ async fn one_failed_attempt_is_repeated_and_counted() {
     for fault in faults {
         let server = filled().await;
         let registry = Registry::new();
-        let requests = Requests::register(&registry).unwrap();
-        let clients = S3Clients::new(cnpg_backup_verifier::service::clock::now, requests.clone())
-            .with_patience(IMPATIENCE);
-        let store = clients.store(BUCKET, Some(&server.endpoint_url()), "auto", &keys(&server));
+        let (store, requests) = counted(&server, &registry);
         server.inject(Trigger::nth(Sent::List, 1), fault.clone());
         let page = store.list_page(ListRequest::default()).await.unwrap();
         assert_eq!(page.objects.len(), 2, "{fault:?}");
         assert_eq!(server.requests().of(Sent::List), 2, "{fault:?}");
         assert_eq!(requests.sent(Operation::List), 2, "{fault:?}");
-        let errors = StoreErrorKind::ALL.map(|kind| requests.errors(Operation::List, kind));
+        let errors = StoreErrorKind::OF_REQUESTS.map(|kind| requests.errors(Operation::List, kind));
         assert_eq!(errors.iter().sum::<u64>(), 1, "{fault:?}: {errors:?}");
     }
 }
@@ -227,7 +268,7 @@ async fn what_no_retry_can_mend_is_asked_once() {
 }
 
 async fn store_get(server: &S3Server) {
-    open(server).get(KEY, 1 << 20).await.unwrap_err();
+    open(server).open(KEY, 0, None).await.unwrap_err();
 }
 
 #[tokio::test]

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+use bytes::BytesMut;
 use chrono::DateTime;
+use chrono::TimeDelta;
 use chrono::Utc;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::sources::limits::LISTS_AT_ONCE;
+use cnpg_backup_verifier::sources::store::body::Body;
+use cnpg_backup_verifier::sources::store::body::read_whole;
 use cnpg_backup_verifier::sources::store::failing::Failing;
 use cnpg_backup_verifier::sources::store::listing::list_all;
 use cnpg_backup_verifier::sources::store::listing::list_in_ranges;
@@ -119,28 +124,59 @@ async fn an_object_is_described_and_read_as_it_was_stored() {
         let page = store.list_page(ListRequest { prefix: "pg/", ..ListRequest::default() });
         let listed = page.await.unwrap().objects;
         assert_eq!(listed, std::slice::from_ref(&head), "{name}");
-        assert_eq!((head.size, head.uploaded_at), (10, uploaded_at()), "{name}");
-        assert!(head.etag.starts_with('"') && head.etag.ends_with('"'), "{name} {}", head.etag);
+        assert_eq!((head.version.size, head.uploaded_at), (10, uploaded_at()), "{name}");
+        let etag = &head.version.etag;
+        assert!(etag.starts_with('"') && etag.ends_with('"'), "{name} {etag}");
 
-        assert_eq!(store.get(key, 10).await.unwrap(), "0123456789", "{name}");
-        for (start, length, expected) in [
-            (0, 4, "0123"),
-            (3, 2, "34"),
-            (8, 9, "89"),
-            (0, 99, "0123456789"),
-            (10, 5, ""),
-            (99, 5, ""),
-            (5, 0, ""),
-        ] {
-            let found = store.get_range(key, start, length).await.unwrap();
-            assert_eq!(found, expected, "{name} {start} {length}");
+        assert_eq!(read_whole(store.as_ref(), key, 10).await.unwrap(), "0123456789", "{name}");
+        assert_eq!(store.open(key, 0, None).await.unwrap().version(), &head.version, "{name}");
+        for from in 0..10 {
+            let body = store.open(key, from, Some(&head.version)).await.unwrap();
+            assert_eq!(body.version(), &head.version, "{name} {from}");
+            let rest = usize::try_from(from).unwrap();
+            assert_eq!(collect(body).await.unwrap(), "0123456789"[rest..], "{name} {from}");
+        }
+        for from in [10, 99, 1 << 40] {
+            let error = store.open(key, from, None).await.unwrap_err();
+            assert_eq!(error.kind, StoreErrorKind::Changed, "{name} {from}: {error}");
         }
         fixture.put(key, "something else", uploaded_at());
-        assert_ne!(store.head(key).await.unwrap().etag, head.etag, "{name}");
+        assert_ne!(store.head(key).await.unwrap().version.etag, head.version.etag, "{name}");
         fixture.put("pg/empty", "", uploaded_at());
-        assert_eq!(store.get("pg/empty", 0).await.unwrap(), "", "{name}");
-        assert_eq!(store.get_range("pg/empty", 0, 9).await.unwrap(), "", "{name}");
+        assert_eq!(read_whole(store.as_ref(), "pg/empty", 0).await.unwrap(), "", "{name}");
     }
+}
+
+#[tokio::test]
+async fn an_object_that_was_replaced_is_never_read_as_what_it_was() {
+    for fixture in Fixture::all().await {
+        let (store, name) = (fixture.store(), fixture.name());
+        let contents = ["x", "y"].map(|it| it.repeat(300_000));
+        fixture.put("a", contents[0].clone(), uploaded_at());
+        let before = store.head("a").await.unwrap().version;
+        let mut body = store.open("a", 0, None).await.unwrap();
+        let begin = body.next().await.unwrap().unwrap();
+        fixture.put("a", contents[1].clone(), uploaded_at() + TimeDelta::seconds(1));
+        match collect(body).await {
+            Ok(rest) => assert_eq!([begin, rest].concat(), contents[0].as_bytes(), "{name}"),
+            Err(error) => assert_eq!(error.kind, StoreErrorKind::Changed, "{name}: {error}"),
+        }
+        for from in [0, 7] {
+            let error = store.open("a", from, Some(&before)).await.unwrap_err();
+            assert_eq!(error.kind, StoreErrorKind::Changed, "{name} {from}: {error}");
+        }
+        let now = store.head("a").await.unwrap().version;
+        let body = store.open("a", 299_999, Some(&now)).await.unwrap();
+        assert_eq!(collect(body).await.unwrap(), "y", "{name}");
+    }
+}
+
+async fn collect(mut body: Body) -> Result<Bytes, StoreError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = body.next().await? {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
 }
 
 #[tokio::test]
@@ -153,7 +189,8 @@ async fn every_listed_key_can_be_opened() {
         let mut listed = Vec::new();
         list_all(store.as_ref(), "", None, |object| listed.push(object.key)).await.unwrap();
         for key in listed {
-            assert_eq!(store.get(&key, 99).await.unwrap(), key, "{}", fixture.name());
+            let content = read_whole(store.as_ref(), &key, 99).await.unwrap();
+            assert_eq!(content, key, "{}", fixture.name());
             assert_eq!(store.head(&key).await.unwrap().key, key, "{}", fixture.name());
         }
     }
@@ -166,16 +203,13 @@ async fn what_is_missing_or_too_large_is_a_typed_error() {
         let (store, name) = (fixture.store(), fixture.name());
         for key in ["a/c", "a", "a/b/c", "../a/b", "b"] {
             let no_such_key = Some(StoreErrorKind::NoSuchKey);
-            assert_eq!(
-                store.get(key, 99).await.err().map(|it| it.kind),
-                no_such_key,
-                "{name} {key}"
-            );
-            let range = store.get_range(key, 0, 9).await;
-            assert_eq!(range.err().map(|it| it.kind), no_such_key, "{name} {key}");
+            for from in [0, 3] {
+                let opened = store.open(key, from, None).await;
+                assert_eq!(opened.err().map(|it| it.kind), no_such_key, "{name} {key}");
+            }
             assert_eq!(store.head(key).await.err().map(|it| it.kind), no_such_key, "{name} {key}");
         }
-        let error = store.get("a/b", 9).await.unwrap_err();
+        let error = read_whole(store.as_ref(), "a/b", 9).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "larger than allowed: `a/b` has 10 bytes, expected at most 9",

@@ -9,6 +9,7 @@ use cnpg_backup_verifier::domain::backup_info::BackupInfo;
 use cnpg_backup_verifier::domain::codec::Codec;
 use cnpg_backup_verifier::domain::object_key::BackupFile;
 use cnpg_backup_verifier::domain::object_key::ServerFolder;
+use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineHistory;
@@ -189,7 +190,8 @@ impl GivenBackup {
         let key = format!("pg/base/{}/{name}", self.id);
         match ServerFolder::new("", "pg").backup_file(&key) {
             Some((_, BackupFile::Tar { contents, piece, codec })) => {
-                TarObject { contents, piece, codec, size: size.parse().unwrap() }
+                let version = ObjectVersion::new("", size.parse().unwrap());
+                TarObject { contents, piece, codec, version }
             }
             other => panic!("{name} is {other:?}"),
         }
@@ -210,8 +212,7 @@ impl Scenario {
         for (timeline, _) in &self.histories {
             inventory.histories.entry(*timeline).or_insert_with(|| HistoryObject {
                 codec: Codec::Bzip2,
-                size: 50,
-                etag: String::new(),
+                version: ObjectVersion::new("", 50),
                 uploaded_at: self.now,
             });
         }
@@ -244,8 +245,7 @@ impl Scenario {
         for object in &self.objects {
             fold.add(&ListedObject {
                 key: format!("pg/{}", object.key),
-                size: object.size,
-                etag: String::new(),
+                version: ObjectVersion::new("", object.size),
                 uploaded_at: object.uploaded_at.unwrap(),
             });
         }
@@ -255,8 +255,7 @@ impl Scenario {
             for (timeline, number) in &self.vanished {
                 earlier.add(&ListedObject {
                     key: folder.segment(number.name(*timeline, self.size), Codec::Bzip2),
-                    size: 100,
-                    etag: String::new(),
+                    version: ObjectVersion::new("", 100),
                     uploaded_at: self.now,
                 });
             }

@@ -43,7 +43,6 @@ struct State {
     error: Option<StoreError>,
     /// Whether the answer's XML goes on to the end of its root element.
     has_end_of_listing: bool,
-    is_past_the_end: bool,
 }
 
 impl Attempts {
@@ -62,11 +61,6 @@ impl Attempts {
             return Ok(());
         }
         Err(StoreError::new(StoreErrorKind::Malformed, "the listing breaks off"))
-    }
-
-    /// Whether the object is too short to have the range that was asked for.
-    pub(super) fn is_past_the_end(&self) -> bool {
-        self.state().is_past_the_end
     }
 
     /// Counts an error that shows only in what the SDK takes for a good answer.
@@ -181,9 +175,7 @@ impl Intercept for Attempts {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let status = context.response().map(|response| response.status().as_u16());
-        let is_past_the_end = self.operation == Operation::GetRange && status == Some(416);
-        let error = if is_past_the_end { None } else { self.failure(context) };
+        let error = self.failure(context);
         let requests = self.endpoint.requests();
         if let Some(error) = &error
             && !self.is_answer(error.kind)
@@ -198,7 +190,6 @@ impl Intercept for Attempts {
             requests.observe_duration(self.operation, sent_at.elapsed());
         }
         state.error = error;
-        state.is_past_the_end = is_past_the_end;
         Ok(())
     }
 }

@@ -52,6 +52,8 @@ impl Refusal<'_> {
             401 | 403 => StoreErrorKind::Denied,
             404 if operation == Operation::Head => StoreErrorKind::NoSuchKey,
             408 => StoreErrorKind::TimedOut,
+            // What was asked for by its tag or its length.
+            412 | 416 => StoreErrorKind::Changed,
             429 => StoreErrorKind::Throttled,
             // Amazon's `SlowDown` without the body that would say so.
             503 if operation == Operation::Head => StoreErrorKind::Throttled,
@@ -97,6 +99,7 @@ fn kind_of_code(code: &str) -> Option<StoreErrorKind> {
         | "Throttling"
         | "ThrottlingException"
         | "TooManyRequests" => StoreErrorKind::Throttled,
+        "InvalidRange" | "PreconditionFailed" => StoreErrorKind::Changed,
         "RequestTimeout" => StoreErrorKind::TimedOut,
         _ => return None,
     };
@@ -161,6 +164,8 @@ mod tests {
         check(Operation::Head, 503, None, StoreErrorKind::Throttled);
         check(Operation::Get, 429, None, StoreErrorKind::Throttled);
         check(Operation::Get, 502, None, StoreErrorKind::Unavailable);
+        check(Operation::Get, 412, Some("PreconditionFailed"), StoreErrorKind::Changed);
+        check(Operation::GetRange, 416, None, StoreErrorKind::Changed);
         check(Operation::Get, 302, None, StoreErrorKind::Malformed);
         check(Operation::List, 200, None, StoreErrorKind::Malformed);
         check(Operation::List, 400, Some("InvalidArgument"), StoreErrorKind::Malformed);

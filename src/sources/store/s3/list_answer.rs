@@ -10,6 +10,7 @@ use chrono::DateTime;
 use chrono::Utc;
 use percent_encoding::percent_decode_str;
 
+use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::StoreError;
@@ -58,7 +59,8 @@ fn listed(object: Object, decode: Decode) -> Result<ListedObject, StoreError> {
     let (Some(size), Some(uploaded_at)) = (size, uploaded_at) else {
         return Err(malformed(&format!("the listing shows no size or no time of `{key}`")));
     };
-    Ok(ListedObject { key, size, etag: object.e_tag.unwrap_or_default(), uploaded_at })
+    let version = ObjectVersion::new(object.e_tag.unwrap_or_default(), size);
+    Ok(ListedObject { key, version, uploaded_at })
 }
 
 /// Amazon encodes as forms do, a space as `+` (and a plus as `%2B`).
@@ -99,7 +101,7 @@ mod tests {
     fn a_whole_answer_is_a_page() {
         let found = page(answer().build()).unwrap();
         assert_eq!(found.objects[0].uploaded_at, DateTime::from_timestamp(60, 0).unwrap());
-        assert_eq!((found.objects[0].key.as_str(), found.objects[0].size), ("a", 1));
+        assert_eq!((found.objects[0].key.as_str(), found.objects[0].version.size), ("a", 1));
         assert_eq!((found.folders, found.continuation), (vec!["b/".to_owned()], None));
     }
 

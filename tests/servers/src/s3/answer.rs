@@ -52,7 +52,7 @@ pub(super) fn canned(fault: &Fault) -> Option<Response<Body>> {
         Fault::HtmlPage => html(StatusCode::OK),
         Fault::EmptyBody => Response::new(Body::empty()),
         Fault::Gateway { status } => html(StatusCode::from_u16(*status).unwrap()),
-        Fault::CutBody | Fault::Slow(_) | Fault::Reset => return None,
+        Fault::CutBody | Fault::CutBodyAt(_) | Fault::Slow(_) | Fault::Reset => return None,
         Fault::XmlCutAtStart | Fault::XmlCutInTag | Fault::XmlCutBetweenElements => return None,
     };
     Some(response)
@@ -61,7 +61,8 @@ pub(super) fn canned(fault: &Fault) -> Option<Response<Body>> {
 /// Spoils the right answer, for the faults that do.
 pub(super) async fn spoil(fault: &Fault, response: Response<Body>) -> Response<Body> {
     let cut: fn(&[u8]) -> usize = match fault {
-        Fault::CutBody => return cut_body(response).await,
+        Fault::CutBody => return cut_body(response, None).await,
+        Fault::CutBodyAt(at) => return cut_body(response, Some(*at)).await,
         Fault::XmlCutAtStart => |xml| end_of(b"</Name>", xml),
         Fault::XmlCutInTag => |xml| end_of(b"</", half(xml)),
         Fault::XmlCutBetweenElements => |xml| end_of(b"</Contents>", half(xml)),
@@ -131,16 +132,16 @@ fn authorization_malformed(region: &str) -> Response<Body> {
     response
 }
 
-async fn cut_body(response: Response<Body>) -> Response<Body> {
+async fn cut_body(response: Response<Body>, at: Option<usize>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
     let body = collect(body).await;
     head.headers.insert(CONTENT_LENGTH, body.len().into());
-    let half = body.slice(..body.len() / 2);
-    let frames = stream::unfold(Some(half), |left| async move {
+    let begin = body.slice(..at.unwrap_or(body.len() / 2).min(body.len()));
+    let frames = stream::unfold(Some(begin), |left| async move {
         match left {
-            Some(half) if !half.is_empty() => Some((Ok(Frame::data(half)), Some(Bytes::new()))),
+            Some(begin) if !begin.is_empty() => Some((Ok(Frame::data(begin)), Some(Bytes::new()))),
             _ => {
-                // Lets hyper flush the half before the error closes the connection.
+                // Lets hyper flush the beginning before the error closes the connection.
                 tokio::task::yield_now().await;
                 Some((Err(io::Error::other("the body is cut here")), None))
             }

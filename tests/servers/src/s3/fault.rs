@@ -38,6 +38,8 @@ pub enum Fault {
     Gateway { status: u16 },
     /// The right headers and half of the body, then the connection ends.
     CutBody,
+    /// The right headers and so many bytes of the body, then the connection ends.
+    CutBodyAt(usize),
     /// 200 and XML that ends after `</Name>`, with a fitting `Content-Length`.
     XmlCutAtStart,
     /// 200 and XML that ends within a tag, with a fitting `Content-Length`.
