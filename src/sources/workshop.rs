@@ -28,7 +28,6 @@ pub struct Workshop {
 struct Shared {
     /// In KiB, as a permit counts in 32 bits.
     in_flight: Arc<Semaphore>,
-    decoding: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -54,10 +53,7 @@ pub struct Permit {
 
 impl Default for Shared {
     fn default() -> Self {
-        Self {
-            in_flight: permits(limits::BYTES_IN_FLIGHT_MAX >> 10),
-            decoding: permits(limits::SEGMENTS_DECODED_MAX),
-        }
+        Self { in_flight: permits(limits::BYTES_IN_FLIGHT_MAX >> 10) }
     }
 }
 
@@ -101,11 +97,6 @@ impl Turns {
     /// To read one segment.
     pub async fn segment(&self) -> Permit {
         Permit::of(&self.store.open_segments, 1).await
-    }
-
-    /// To decode one segment, for as long as that takes: no store may be waited for meanwhile.
-    pub async fn decoding(&self) -> Permit {
-        Permit::of(&self.shared.decoding, 1).await
     }
 
     /// Room for so many bytes. What is larger than all the room there is takes all of it.

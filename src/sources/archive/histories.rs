@@ -15,7 +15,7 @@ use crate::observation::inventory::Inventory;
 use crate::sources::archive::Collector;
 use crate::sources::archive::cache::KnownHistory;
 use crate::sources::archive::cache::is_same;
-use crate::sources::decode::decompress;
+use crate::sources::decode::decoder::decompress;
 use crate::sources::limits;
 use crate::sources::store::body::read_whole;
 

@@ -1,7 +1,5 @@
 //! Opens segments.
 
-use bytes::Bytes;
-
 use crate::domain::archive_file::ArchiveFileKind;
 use crate::domain::codec::Codec;
 use crate::domain::segment::SegmentSize;
@@ -15,11 +13,12 @@ use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 use crate::sources::archive::Collector;
 use crate::sources::archive::cache::KnownBackup;
-use crate::sources::decode::DecompressError;
-use crate::sources::decode::decompress;
-use crate::sources::decode::decompress_prefix;
+use crate::sources::decode::decoder::DecompressError;
+use crate::sources::decode::object::Decoded;
+use crate::sources::decode::object::Fed;
+use crate::sources::decode::object::StoredContent;
+use crate::sources::decode::object::decode_object;
 use crate::sources::limits;
-use crate::sources::store::body::read_whole;
 use crate::sources::store::listing::list_all;
 use crate::sources::store::object_store::StoreError;
 use crate::sources::store::object_store::StoreErrorKind;
@@ -29,9 +28,16 @@ use crate::wal::HeaderDamage;
 use crate::wal::SegmentHeader;
 use crate::wal::SegmentIdentity;
 use crate::wal::Survey;
+use crate::wal::Surveyor;
 
 /// As much of a segment as holds its long page header (`SizeOfXLogLongPHD`).
 const HEADER_BYTES: u64 = 40;
+
+impl Fed for Surveyor {
+    fn feed(&mut self, piece: &[u8]) {
+        Self::feed(self, piece);
+    }
+}
 
 impl Collector {
     pub(super) fn known_probes(&self) -> Probes {
@@ -52,22 +58,19 @@ impl Collector {
         let name = id.number.name(id.timeline, size);
         let what = format!("read WAL segment {name}");
         let _turn = self.turns.segment().await;
-        let _in_flight = self.turns.bytes(limits::segment_object_bytes_max(size.bytes())).await;
-        let (codec, bytes) =
-            self.fetch(inventory, id).await.map_err(|error| error.unreadable(&what))?;
-        let identity = SegmentIdentity {
+        let surveyor = Surveyor::new(SegmentIdentity {
             start: Some(id.number.start(size)),
             timeline: Some(id.timeline),
             segment_size: Some(size),
             system_identifier: None,
+        });
+        let bytes_max = limits::segment_content_bytes_max(size.bytes());
+        let decoded = self.decode_segment(inventory, id, bytes_max, surveyor);
+        let (surveyor, end) = decoded.await.map_err(|error| error.unreadable(&what))?;
+        let probe = match end {
+            Ok(length) => probe(&surveyor.survey(), length, size),
+            Err(error) => undecodable(&error),
         };
-        let _decoding = self.turns.decoding().await;
-        // Decoding takes up to a quarter of a second, which the event loop has not got.
-        let probed = tokio::task::spawn_blocking(move || probe(codec, &bytes, size, identity));
-        let probe = probed
-            .await
-            .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))
-            .map_err(|error| error.unreadable(&what))?;
         let backups = self.cache.backups.len();
         if limits::probes_remembered_max(backups) <= self.cache.probes.len() {
             self.cache.probes.clear();
@@ -89,36 +92,40 @@ impl Collector {
         }
         let Some(newest) = self.newest_segment(inventory) else { return Ok(None) };
         let what = "read the segment size from the newest WAL segment";
-        let (codec, bytes) =
-            self.fetch(inventory, newest).await.map_err(|error| error.unreadable(what))?;
-        let header = decompress_prefix(codec, &bytes, HEADER_BYTES)
-            .ok()
-            .and_then(|header| SegmentHeader::parse(&header).ok());
+        let decoded = self.decode_segment(inventory, newest, HEADER_BYTES, Vec::new());
+        // What follows the header does not matter.
+        let (header, _) = decoded.await.map_err(|error| error.unreadable(what))?;
+        let header = SegmentHeader::parse(&header).ok();
         // A damaged segment tells nothing; without a backup nothing depends on it either.
         let told = header.map(|header| header.segment_size);
         Ok(told.filter(|told| *told != inventory.segment_size))
     }
 
-    /// The object that a restore would pick: usually compressed like the newest one, else
+    /// Decodes the object that a restore would pick: usually compressed like the newest one, else
     /// whichever a listing shows first.
-    async fn fetch(
+    async fn decode_segment<F: Fed>(
         &self,
         inventory: &Inventory,
         id: SegmentId,
-    ) -> Result<(Codec, Bytes), StoreError> {
+        bytes_max: u64,
+        fed: F,
+    ) -> Result<Decoded<F>, StoreError> {
         let size = inventory.segment_size;
-        let bytes_max = limits::segment_object_bytes_max(size.bytes());
         let archive = inventory.timeline(id.timeline);
         let name = id.number.name(id.timeline, size);
+        let decode = async |codec, fed| {
+            let key = self.folder.segment(name, codec);
+            let stored_bytes_max = limits::segment_object_bytes_max(size.bytes());
+            let content = StoredContent { key: &key, codec, stored_bytes_max, bytes_max };
+            decode_object(self.store.as_ref(), &self.turns, content, fed).await
+        };
         let is_ambiguous = archive.is_some_and(|archive| archive.twice().contains(id.number));
         if let Some(codec) =
             archive.and_then(|archive| archive.newest_codec()).filter(|_| !is_ambiguous)
         {
-            let key = self.folder.segment(name, codec);
-            let fetched = read_whole(self.store.as_ref(), &key, bytes_max).await;
-            match fetched {
+            match decode(codec, fed.clone()).await {
                 Err(error) if error.kind == StoreErrorKind::NoSuchKey => {}
-                fetched => return fetched.map(|bytes| (codec, bytes)),
+                decoded => return decoded,
             }
         }
         let mut stored = None;
@@ -133,35 +140,21 @@ impl Collector {
         .await?;
         let codec =
             stored.ok_or_else(|| StoreError::new(StoreErrorKind::NoSuchKey, prefix.clone()))?;
-        let key = self.folder.segment(name, codec);
-        let bytes = read_whole(self.store.as_ref(), &key, bytes_max).await?;
-        Ok((codec, bytes))
+        decode(codec, fed).await
     }
 }
 
-fn probe(
-    codec: Codec,
-    stored: &Bytes,
-    size: SegmentSize,
-    identity: SegmentIdentity,
-) -> SegmentProbe {
-    match decompress(codec, stored, limits::segment_content_bytes_max(size.bytes())) {
-        Ok(content) => survey(&content, size, identity),
-        Err(error) => {
-            let kind = match &error {
-                DecompressError::Truncated => SegmentDamageKind::Truncated,
-                DecompressError::Undecodable(_) => SegmentDamageKind::Undecodable,
-                DecompressError::TooLarge { .. } => SegmentDamageKind::WrongSize,
-            };
-            SegmentProbe::Damaged(SegmentDamage { kind, detail: error.to_string() })
-        }
-    }
+fn undecodable(error: &DecompressError) -> SegmentProbe {
+    let kind = match error {
+        DecompressError::Truncated => SegmentDamageKind::Truncated,
+        DecompressError::Undecodable(_) => SegmentDamageKind::Undecodable,
+        DecompressError::TooLarge { .. } => SegmentDamageKind::WrongSize,
+    };
+    SegmentProbe::Damaged(SegmentDamage { kind, detail: error.to_string() })
 }
 
-fn survey(content: &[u8], size: SegmentSize, identity: SegmentIdentity) -> SegmentProbe {
+fn probe(survey: &Survey, length: u64, size: SegmentSize) -> SegmentProbe {
     let damaged = |kind, detail| SegmentProbe::Damaged(SegmentDamage { kind, detail });
-    let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
-    let survey = Survey::of(content, identity);
     if let Ending::Damaged(damage) = &survey.ending {
         let kind = match &damage.kind {
             DamageKind::Header(HeaderDamage::OtherSegmentSize { .. }) => {

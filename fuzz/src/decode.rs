@@ -1,0 +1,8 @@
+//! The part of `decode` that is fed bytes.
+
+#[path = "../../src/sources/decode/decoder.rs"]
+pub mod decoder;
+#[path = "../../src/sources/decode/gzip.rs"]
+mod gzip;
+#[path = "../../src/sources/decode/lz4.rs"]
+mod lz4;
