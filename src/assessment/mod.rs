@@ -2,6 +2,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod archive;
+mod backup_pace;
 pub mod cluster;
 pub mod expectations;
 pub mod finding;

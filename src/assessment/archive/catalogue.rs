@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::archive::clock::Clock;
+use crate::assessment::backup_pace::run_max;
 use crate::assessment::finding::Missing;
 use crate::assessment::finding::Problem;
 use crate::domain::backup::BackupStatus;
@@ -31,13 +32,6 @@ pub(super) enum Standing {
     Snapshot,
 }
 
-/// A backup that runs longer than this is dead, unless earlier ones took as long. A first backup
-/// of some hundred gigabytes is done by then; killed sidecars leave `STARTED` for ever.
-const RUNNING_MAX: TimeDelta = TimeDelta::hours(3);
-
-/// How much longer than the longest finished one a backup may run.
-const RUNNING_FACTOR: i32 = 3;
-
 /// What is common to all backups of an archive.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
@@ -57,13 +51,12 @@ impl Pace {
                 .filter_map(ObservedBackup::parsed_info)
                 .filter(|info| info.status == BackupStatus::Done)
         };
-        let longest = finished().filter_map(|info| Some(info.ended_at? - info.began_at?)).max();
         Self {
             now,
             store,
-            running_max: longest
-                .and_then(|longest| longest.checked_mul(RUNNING_FACTOR))
-                .map_or(RUNNING_MAX, |scaled| scaled.max(RUNNING_MAX)),
+            running_max: run_max(
+                finished().filter_map(|info| Some(info.ended_at? - info.began_at?)),
+            ),
             newest_success_began_at: finished().filter_map(|info| info.began_at).max(),
         }
     }

@@ -12,6 +12,7 @@ use chrono::Utc;
 
 use crate::assessment::AssessedBackup;
 use crate::assessment::BackupKind;
+use crate::assessment::backup_pace::run_max;
 use crate::assessment::cluster::Case;
 use crate::assessment::cluster::ScheduledBackups;
 use crate::assessment::cluster::setup::asks_the_archiver;
@@ -27,13 +28,6 @@ use crate::observation::cluster::ObservedSchedule;
 
 /// What nobody promised to keep for longer.
 const WINDOW: TimeDelta = TimeDelta::days(30);
-
-/// A backup that is due is awaited this long, and one that runs longer is stuck, unless earlier ones
-/// took as long.
-const RUN_MAX: TimeDelta = TimeDelta::hours(3);
-
-/// How much longer than the longest one before a backup may run.
-const RUN_FACTOR: i32 = 3;
 
 /// The catalogue is looked at every ten minutes.
 const CATALOGUE_GRACE: TimeDelta = TimeDelta::minutes(20);
@@ -92,7 +86,7 @@ fn judge_one(
         | BackupPhase::WalArchivingFailing
         | BackupPhase::Invalid
         | BackupPhase::Other(_) => {
-            if case.now - began_at <= run_max(all) {
+            if case.now - began_at <= run_max_of(all) {
                 return None;
             }
             let blocks = resource.schedule.clone();
@@ -120,11 +114,10 @@ fn newest_success(all: &[&BackupResource], case: &Case<'_>) -> Option<DateTime<U
     stored.chain(completed.filter_map(|it| it.started_at)).max()
 }
 
-fn run_max(all: &[&BackupResource]) -> TimeDelta {
+/// One that is due is awaited as long as one may run.
+fn run_max_of(all: &[&BackupResource]) -> TimeDelta {
     let completed = all.iter().filter(|it| it.phase == BackupPhase::Completed);
-    let longest = completed.filter_map(|it| Some(it.stopped_at? - it.started_at?)).max();
-    let scaled = longest.and_then(|longest| longest.checked_mul(RUN_FACTOR));
-    scaled.map_or(RUN_MAX, |scaled| scaled.max(RUN_MAX))
+    run_max(completed.filter_map(|it| Some(it.stopped_at? - it.started_at?)))
 }
 
 fn count(case: &Case<'_>, resources: &[&BackupResource]) -> Option<ScheduledBackups> {
@@ -138,7 +131,7 @@ fn count(case: &Case<'_>, resources: &[&BackupResource]) -> Option<ScheduledBack
         });
         let mine: BTreeMap<DateTime<Utc>, &BackupResource> =
             mine.filter_map(|it| Some((slot_of(it, &observed.name)?, *it))).collect();
-        let runs = Runs { case, stored, mine, run_max: run_max(resources) };
+        let runs = Runs { case, stored, mine, run_max: run_max_of(resources) };
         let start = case.now - case.window();
         let start = observed.created_at.map_or(start, |created_at| created_at.max(start));
         for (slot, next) in slots(schedule, start, case.now) {
