@@ -1,4 +1,4 @@
-//! A thousand archives in one process: memory, CPU time of a cycle, a scrape; and what polling
+//! A thousand archives in one process: memory, CPU time of a poll, a scrape; and what polling
 //! them costs.
 //!
 //! `cargo bench --bench fleet`; takes some minutes, with `-- --quick` less, for shorter archives.
@@ -17,31 +17,35 @@ mod synthetic;
 #[expect(dead_code, reason = "there are no other processes here")]
 mod usage;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use cnpg_backup_verifier::config::ArchiveConfig;
-use cnpg_backup_verifier::config::Credentials;
 use cnpg_backup_verifier::config::ExpectationConfig;
+use cnpg_backup_verifier::config::FlagExpectations;
 use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
 use cnpg_backup_verifier::publication::metrics::Build;
 use cnpg_backup_verifier::publication::metrics::Format;
 use cnpg_backup_verifier::publication::metrics::RenderedMetrics;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
+use cnpg_backup_verifier::service::agenda::Pace;
+use cnpg_backup_verifier::service::archive_spec::ArchiveSpec;
+use cnpg_backup_verifier::service::board::Board;
 use cnpg_backup_verifier::service::clock;
-use cnpg_backup_verifier::service::cycle;
-use cnpg_backup_verifier::service::cycle::Outlets;
-use cnpg_backup_verifier::service::cycle::Rhythm;
 use cnpg_backup_verifier::service::fleet::Fleet;
 use cnpg_backup_verifier::service::health::Health;
 use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
 use cnpg_backup_verifier::service::shutdown::Shutdown;
 use cnpg_backup_verifier::service::watched::Watched;
+use cnpg_backup_verifier::service::watching;
+use cnpg_backup_verifier::service::world::World;
 use cnpg_backup_verifier::sources::limits;
+use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
 use cnpg_backup_verifier::sources::store::opening::Stores;
 use cnpg_backup_verifier::sources::store::requests::Operation;
-use cnpg_backup_verifier::sources::store::s3::S3Clients;
 use tokio::runtime;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -84,30 +88,33 @@ fn config(archive: &Synthetic) -> ArchiveConfig {
 /// The daemon without HTTP, over stores that answer from memory.
 async fn fleet(segments: u64) {
     println!("{ARCHIVES} archives of {segments} segments with {HOLES} holes and 30 backups each");
-    let watched = (0..ARCHIVES).map(|index| {
+    let mut stores: BTreeMap<ArchiveAddress, Arc<dyn ObjectStore>> = BTreeMap::new();
+    let mut configured = Vec::new();
+    for index in 0..ARCHIVES {
         let newest_at = clock::now();
         let archive = Synthetic { index, newest_at, ..Synthetic::new(segments, HOLES) };
-        Watched::of_store(config(&archive), Arc::new(SyntheticStore::new(archive)))
-    });
-    let watched: Vec<Watched> = watched.collect();
+        let config = config(&archive);
+        stores.insert(config.address.clone(), Arc::new(SyntheticStore::new(archive)));
+        configured.push(config);
+    }
     let (sender, mut snapshots) = watch::channel(Arc::new(Snapshot::empty(clock::now())));
     let (_stop, shutdown) = Shutdown::channel();
-    let poll_interval = Duration::from_secs(1);
-    let rhythm = Rhythm { poll_interval, full_listing_interval: Duration::from_hours(6) };
-    let health = Health::new(poll_interval, shutdown.clone());
-    let metrics = OwnMetrics::register().unwrap();
-    let outlets = Outlets { snapshots: sender, health, metrics };
-    report("before the first cycle", usage::cpu_seconds(), Instant::now());
+    let (health, board) = (Health::new(shutdown.clone()), Board::default());
+    let world = World {
+        stores: Stores::opened_by(move |address, _| stores[address].clone()),
+        kubernetes: None,
+        metrics: OwnMetrics::register().unwrap(),
+    };
+    let pace = Pace::new(Polling::List, Duration::from_secs(1), Duration::from_hours(6));
+    report("before the first looks", usage::cpu_seconds(), Instant::now());
 
     let (cpu_seconds, began_at) = (usage::cpu_seconds(), Instant::now());
-    let clients = S3Clients::new(clock::now, outlets.metrics.requests.clone());
-    let stores = Stores::new(clients, &Credentials::DefaultChain);
-    let fleet = Fleet::new(Vec::new(), ExpectationConfig::default(), stores).watching(watched);
-    let running = tokio::spawn(cycle::run(fleet, rhythm, outlets, shutdown));
-    snapshots.changed().await.unwrap();
-    report("first cycle, lists all", cpu_seconds, began_at);
+    let fleet = Fleet::new(configured, ExpectationConfig::default(), FlagExpectations::default());
+    tokio::spawn(board.clone().publish(sender, health));
+    let running = tokio::spawn(watching::run(fleet, pace, world, board, shutdown));
+    let snapshot = when_looked_at(&mut snapshots, 1).await;
+    report("first looks, list all", cpu_seconds, began_at);
 
-    let snapshot = snapshots.borrow_and_update().clone();
     let gaps = snapshot.archives.iter().map(|it| it.assessment.gaps.len()).sum::<usize>();
     assert_eq!(u64::try_from(gaps).unwrap(), HOLES * u64::try_from(ARCHIVES).unwrap());
     let mut rendered = RenderedMetrics::new(BUILD);
@@ -118,19 +125,32 @@ async fn fleet(segments: u64) {
         let bytes = text.snapshot.len() + text.own.len();
         report(&format!("{scrape}, {:.1} MB", bytes as f64 / 1e6), cpu_seconds, began_at);
     }
+    let looks = least_looks(&snapshot);
     drop(snapshot);
 
     let (cpu_seconds, began_at) = (usage::cpu_seconds(), Instant::now());
-    for _ in 0..CYCLES {
-        snapshots.changed().await.unwrap();
-        let snapshot = snapshots.borrow_and_update().clone();
+    for poll in 1..=POLLS {
+        let snapshot = when_looked_at(&mut snapshots, looks + poll).await;
         rendered.scrape(&snapshot, &[], Format::Text);
     }
-    report(&format!("{CYCLES} unchanged polls, scraped"), cpu_seconds, began_at);
+    report(&format!("{POLLS} unchanged polls, scraped"), cpu_seconds, began_at);
     running.abort();
 }
 
-const CYCLES: u32 = 10;
+/// Waits until every archive was looked at so often.
+async fn when_looked_at(
+    snapshots: &mut watch::Receiver<Arc<Snapshot>>,
+    looks: u64,
+) -> Arc<Snapshot> {
+    let is_it = |it: &Arc<Snapshot>| it.archives.len() == ARCHIVES && looks <= least_looks(it);
+    snapshots.wait_for(is_it).await.unwrap().clone()
+}
+
+fn least_looks(snapshot: &Snapshot) -> u64 {
+    snapshot.archives.iter().map(|it| it.checks.checks()).min().unwrap()
+}
+
+const POLLS: u64 = 10;
 
 fn report(step: &str, cpu_seconds: f64, began_at: Instant) {
     println!(
@@ -162,34 +182,41 @@ fn costs(paces: usize) {
     println!();
 }
 
-async fn cost(polling: Polling, pace: &str, (segments, minutes): (u64, u64)) {
+async fn cost(polling: Polling, name: &str, (segments, minutes): (u64, u64)) {
     let kept = MONTH_MINUTES * segments / minutes;
     let within_a_week = WEEK_MINUTES * segments / minutes;
     let newest_at = clock::now();
     let archive = Synthetic { newest_at, ..Synthetic::new(kept - within_a_week / 2, 0) };
     let store = Arc::new(SyntheticStore::new(archive));
-    let mut watched = Watched::of_store(config(&archive), store.clone()).polled(polling);
-    let complete_every = polling.full_listing_interval();
-    watched.check(complete_every).await;
+    let opened = store.clone();
+    let stores = Stores::opened_by(move |_, _| opened.clone());
+    let pace = Pace::new(polling, Duration::from_mins(1), polling.full_listing_interval());
+    let mut watched = Watched::new(ArchiveSpec::from(config(&archive)), &stores, pace);
+    look(&mut watched).await;
     store.reset_counts();
     for minute in 1..=WEEK_MINUTES {
         tokio::time::advance(Duration::from_mins(1)).await;
         if minute % minutes == 0 {
             store.grow(segments);
         }
-        watched.check(complete_every).await;
+        look(&mut watched).await;
     }
     let month = |week: f64| week * MONTH_MINUTES as f64 / WEEK_MINUTES as f64;
     let count = |operation| month(store.count(operation) as f64);
     let dollars = month(store.dollars());
     println!(
-        "{:<8} {pace:<14} {kept:>9} {:>9.0} {:>9.0} {:>9.0} {dollars:>10.4} {:>16.2}",
+        "{:<8} {name:<14} {kept:>9} {:>9.0} {:>9.0} {:>9.0} {dollars:>10.4} {:>16.2}",
         polling.code(),
         count(Operation::List),
         count(Operation::Head),
         count(Operation::Get),
         dollars * 1_000.0,
     );
+}
+
+async fn look(watched: &mut Watched) {
+    let assessment = watched.look().await.assessment;
+    watched.keep(&assessment);
 }
 
 const WEEK_MINUTES: u64 = 7 * 24 * 60;

@@ -50,7 +50,7 @@ fn context(snapshot: &Snapshot) -> Context<'_> {
     Context {
         snapshot,
         now: snapshot.generated_at,
-        has_finished_cycle: true,
+        knows_archives: true,
         root: "",
         version: "0.1.0",
     }

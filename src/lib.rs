@@ -5,13 +5,13 @@
 //!             ├─> sources ─> observation ─> assessment ─> publication ─> metrics, page, JSON, text
 //!  directory ─┘    (I/O)       (facts)      (judgement)   (rendering)
 //!
-//!               └──────────────── service: the loop that drives it ────────────────┘
+//!               └──────────────── service: the clock that drives it ───────────────┘
 //! ```
 //!
 //! An object store is listed into an [`observation::Observation`]: what was seen of one archive, or
 //! why it could not be seen. [`assessment::assess`] judges it, and cannot fail: the result is an
 //! [`assessment::Assessment`] with a verdict, recovery windows, gaps and typed findings. All
-//! assessments of a cycle make one immutable [`publication::snapshot::Snapshot`], which every
+//! latest assessments make one immutable [`publication::snapshot::Snapshot`], which every
 //! reader shares.
 //!
 //! From `domain` to `publication` nothing does I/O, reads the clock or the environment, or logs. A
@@ -29,7 +29,7 @@
 //! 6. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
 //! 7. [`sources`]: reads object stores, and fills observations.
 //! 8. [`execution`]: writes to Kubernetes, as nothing else may.
-//! 9. [`service`]: the daemon and the commands: loop, HTTP, signals, logs.
+//! 9. [`service`]: the daemon and the commands: clocks, HTTP, signals, logs.
 //! 10. [`cli`]: which command is meant, and its exit code.
 
 // Tests in here share their samples with tests and benches outside.

@@ -8,8 +8,9 @@ pub mod expectations;
 pub mod finding;
 pub mod plan;
 pub mod shared;
-mod succession;
+pub mod succession;
 pub mod verdict;
+pub mod wants;
 
 use chrono::DateTime;
 use chrono::TimeDelta;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Reads and changes like a `Vec`; clones share it until one is changed.
 ///
-/// A thousand archives keep two assessments each while a cycle runs, and mostly little happened
+/// A thousand archives keep two assessments each while one is made, and mostly little happened
 /// between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shared<T>(Arc<Vec<T>>);

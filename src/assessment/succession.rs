@@ -1,13 +1,53 @@
 //! How an assessment follows an earlier one of the same archive.
 
+use std::sync::Arc;
+
 use crate::assessment::Assessment;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::verdict::Verdict;
+
+/// What earlier looks at an archive left.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub latest: Option<Arc<Assessment>>,
+    /// The verdict of the last reading that missed nothing.
+    whole_verdict: Option<Verdict>,
+}
+
+impl Known {
+    /// What a new look amounts to. What could be read before stays while it cannot be read again,
+    /// and a bad verdict is not cleared by what could not be read.
+    pub fn followed_by(&self, assessment: Assessment) -> Assessment {
+        let latest = self.latest.as_deref();
+        let is_whole = assessment.is_whole();
+        let mut next = match latest {
+            Some(latest) if !is_whole => assessment.succeeding(latest),
+            Some(_) | None => assessment,
+        };
+        if !is_whole && self.whole_verdict.is_some_and(|whole| next.verdict < whole) {
+            next.verdict = Verdict::Unknown;
+        }
+        next.settled(latest)
+    }
+
+    pub fn keep(&mut self, assessment: &Arc<Assessment>) {
+        if assessment.is_whole() {
+            self.whole_verdict = Some(assessment.verdict);
+        }
+        self.latest = Some(Arc::clone(assessment));
+    }
+}
 
 impl Assessment {
+    /// Whether the look that this tells of missed nothing.
+    pub fn is_whole(&self) -> bool {
+        self.observed_at == Some(self.checked_at)
+    }
+
     /// The same, in the memory of an earlier one where both say the same.
     #[must_use]
-    pub fn settled(mut self, earlier: Option<&Self>) -> Self {
+    fn settled(mut self, earlier: Option<&Self>) -> Self {
         self.windows.settle(earlier.map(|earlier| &earlier.windows));
         self.gaps.settle(earlier.map(|earlier| &earlier.gaps));
         self.backups.settle(earlier.map(|earlier| &earlier.backups));

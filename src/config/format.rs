@@ -23,7 +23,7 @@ pub(super) const LISTEN: Format<SocketAddr> = Format {
     parse: |text| text.parse().map_err(|_| Flaw::Mismatch),
 };
 
-/// Each cycle costs at least two billed requests per archive; more than one a second serves
+/// Each look costs at least two billed requests per archive; more than one a second serves
 /// nobody. Beyond a day a backup is due before the last one was looked at.
 pub(super) const POLL_INTERVAL: Format<Duration> = Format {
     expected: "a duration with its unit from 1s to 1d, such as 60s",

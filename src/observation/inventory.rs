@@ -28,6 +28,10 @@ pub struct ListedObject {
     pub uploaded_at: DateTime<Utc>,
 }
 
+/// How far a listing of what is new goes back behind the newest segment, for segments that arrive
+/// late: twice as many as may be missing below it before a hole counts as a gap.
+pub const OVERLAP_SEGMENTS: u64 = 64;
+
 /// What the archive holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {

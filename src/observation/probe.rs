@@ -17,7 +17,7 @@ pub struct SegmentId {
     pub number: SegmentNumber,
 }
 
-/// The segments that were opened in this cycle or an earlier one.
+/// The segments that were opened in this look or an earlier one.
 pub type Probes = BTreeMap<SegmentId, Reading<SegmentProbe>>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -53,8 +53,8 @@ pub struct Context<'a> {
     pub snapshot: &'a Snapshot,
     /// Ages are told as of this time, when the page is looked at.
     pub now: DateTime<Utc>,
-    /// Before the first cycle nobody knows what is watched.
-    pub has_finished_cycle: bool,
+    /// At first nobody knows what is watched.
+    pub knows_archives: bool,
     /// From the page to the root: the daemon may be published under any path.
     pub root: &'static str,
     pub version: &'a str,

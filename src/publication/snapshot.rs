@@ -11,7 +11,7 @@ use crate::assessment::UnreadableReason;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
 
-/// The result of a cycle. It never changes; the next cycle makes another one.
+/// What is known at one time. It never changes; what comes later makes another one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     pub generated_at: DateTime<Utc>,
@@ -70,7 +70,9 @@ impl Snapshot {
             let is_up = archive.assessment.is_store_up();
             Some(StoreState { name: archive.object_store.clone()?, is_up })
         };
-        let mut stores: Vec<StoreState> = archives.iter().filter_map(store).collect();
+        // A store that was not asked yet is neither up nor down.
+        let asked = archives.iter().filter(|archive| archive.checks.checks() != 0);
+        let mut stores: Vec<StoreState> = asked.filter_map(store).collect();
         // A store that is down for one of its archives sorts first and is the one that stays.
         stores.sort();
         stores.dedup_by(|next, kept| next.name == kept.name);
@@ -88,7 +90,7 @@ impl Snapshot {
         Self { verdict, discovery, ..self }
     }
 
-    /// Before the first cycle, when nothing is known.
+    /// Before anything is known.
     pub fn empty(generated_at: DateTime<Utc>) -> Self {
         Self::new(generated_at, Vec::new())
     }

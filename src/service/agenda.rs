@@ -1,4 +1,4 @@
-//! Decides what each poll of an archive asks of the store.
+//! Decides what each look at an archive asks of the store. All intervals are here.
 
 use std::hash::DefaultHasher;
 use std::hash::Hash;
@@ -6,21 +6,20 @@ use std::hash::Hasher;
 use std::time::Duration;
 
 use chrono::DateTime;
-use chrono::TimeDelta;
 use chrono::Utc;
 use tokio::time::Instant;
 
-use crate::assessment::AssessedBackup;
-use crate::assessment::Assessment;
+use crate::assessment::wants::LateWal;
+use crate::assessment::wants::Wants;
 use crate::config::Polling;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
 use crate::sources::archive::Listing;
 
-/// When what was listed last.
+/// When what was listed last, and what is awaited.
 #[derive(Debug)]
 pub(super) struct Agenda {
-    polling: Polling,
+    pace: Pace,
     /// Nobody bills what a directory is asked.
     is_free: bool,
     everything: Option<Complete>,
@@ -28,6 +27,7 @@ pub(super) struct Agenda {
     backups_at: Option<Instant>,
     folders_at: Option<Instant>,
     has_failed: bool,
+    wants: Wants,
     /// Which part of the first interval between two complete listings is left out, so that those
     /// of a fleet that started together do not fall together.
     head_start: f64,
@@ -39,27 +39,17 @@ struct Complete {
     is_first: bool,
 }
 
-/// What calls for a look before its time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Signs {
-    /// WAL that a backup needs seems to be gone.
-    pub(super) has_lost_wal: bool,
-    /// A missing segment may still be on its way.
-    pub(super) awaits_segment: bool,
-    pub(super) is_backup_running: bool,
-    /// A new base backup would better the verdict, or is waited for.
-    pub(super) would_backup_help: bool,
-    /// Where no segment came for long: how soon `wals/` is to be listed.
-    pub(super) late_every: Option<Duration>,
-}
-
-/// How often a tier lists what.
-struct Beat {
+/// How often an archive is looked at, and what is listed how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Between two looks; longer than any `TimeDelta` where nobody looks again.
+    pub looks_every: Duration,
+    complete_every: Duration,
     wals_every: Duration,
     backups_every: Duration,
     /// While a backup is running: its end is news that is waited for.
     running_backup_every: Duration,
-    /// While a backup would help; `None` is both lists at every poll.
+    /// While a backup would help; `None` is both lists at every look.
     helpful_backup_every: Option<Duration>,
     folders_every: Duration,
 }
@@ -67,17 +57,26 @@ struct Beat {
 /// Somebody who waits for a backup to end looks this often.
 const TEN_MINUTES: Duration = Duration::from_mins(10);
 
-/// How long before the newest backup is too old `base/` is looked at more often: longer than the
-/// ten minutes that a backup may be there unseen, so that it never counts as overdue.
-const OVERDUE_SOON: TimeDelta = TimeDelta::minutes(15);
-
 /// The first complete listing after the start is due after half of the interval at the earliest.
 const HEAD_START_MAX: f64 = 0.5;
 
-impl Beat {
+impl Pace {
+    /// Of the daemon.
+    pub const fn new(polling: Polling, looks_every: Duration, complete_every: Duration) -> Self {
+        Self { looks_every, complete_every, ..Self::of(polling) }
+    }
+
+    /// Of a command, which looks at everything.
+    pub const fn once() -> Self {
+        Self::of(Polling::List)
+    }
+
     const fn of(polling: Polling) -> Self {
+        let (looks_every, complete_every) = (Duration::MAX, polling.full_listing_interval());
         match polling {
             Polling::List => Self {
+                looks_every,
+                complete_every,
                 wals_every: Duration::ZERO,
                 backups_every: TEN_MINUTES,
                 running_backup_every: Duration::ZERO,
@@ -86,6 +85,8 @@ impl Beat {
                 folders_every: Duration::MAX,
             },
             Polling::Head => Self {
+                looks_every,
+                complete_every,
                 wals_every: TEN_MINUTES,
                 backups_every: TEN_MINUTES,
                 running_backup_every: TEN_MINUTES,
@@ -93,6 +94,8 @@ impl Beat {
                 folders_every: Duration::from_hours(1),
             },
             Polling::Frugal => Self {
+                looks_every,
+                complete_every,
                 wals_every: Duration::from_hours(1),
                 backups_every: Duration::from_hours(1),
                 running_backup_every: TEN_MINUTES,
@@ -103,71 +106,73 @@ impl Beat {
     }
 
     /// `None` if `base/` is to be listed beside `wals/`.
-    fn backups_every(&self, signs: Signs) -> Option<Duration> {
+    fn backups_every(&self, wants: &Wants, now: DateTime<Utc>) -> Option<Duration> {
         let mut every = self.backups_every;
-        if signs.is_backup_running {
+        if wants.is_backup_running {
             every = every.min(self.running_backup_every);
         }
-        if signs.would_backup_help {
+        if wants.backup_from.is_some_and(|from| from <= now) {
             every = every.min(self.helpful_backup_every?);
         }
         Some(every)
     }
 }
 
-/// Whether the newest state needs another backup, or the next one is about to be overdue.
-pub(super) fn would_backup_help(
-    latest: &Assessment,
-    age_max: Option<TimeDelta>,
-    now: DateTime<Utc>,
-) -> bool {
-    let usable = latest.backups.iter().filter(|backup| backup.is_usable());
-    let newest = usable.filter_map(|AssessedBackup { ended_at, .. }| *ended_at).max();
-    let is_due = |age_max: TimeDelta| newest.is_none_or(|at| age_max - OVERDUE_SOON <= now - at);
-    latest.latest_recoverable != Some(true) || age_max.is_some_and(is_due)
-}
-
 impl Agenda {
-    pub(super) fn new(polling: Polling, address: &ArchiveAddress) -> Self {
+    /// `address` is `None` for a cluster without an archive.
+    pub(super) fn new(pace: Pace, address: Option<&ArchiveAddress>) -> Self {
         let mut hasher = DefaultHasher::new();
         address.hash(&mut hasher);
         let [byte, ..] = hasher.finish().to_le_bytes();
         Self {
-            polling,
-            is_free: matches!(address.store, StoreAddress::Directory(_)),
+            pace,
+            is_free: address.is_some_and(|it| matches!(it.store, StoreAddress::Directory(_))),
             everything: None,
             wals_at: None,
             backups_at: None,
             folders_at: None,
             has_failed: false,
+            wants: Wants::default(),
             head_start: HEAD_START_MAX * f64::from(byte) / f64::from(u8::MAX),
         }
     }
 
+    pub(super) const fn looks_every(&self) -> Duration {
+        self.pace.looks_every
+    }
+
     /// At most one LIST of a page, but for [`Listing::Complete`] and [`Listing::Incremental`].
-    pub(super) fn next(&self, complete_every: Duration, signs: Signs) -> Listing {
-        if self.is_complete_due(complete_every) || signs.has_lost_wal {
+    /// Until `told_until` a backup is looked for that others tell of.
+    pub(super) fn next(&self, told_until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Listing {
+        if self.is_complete_due() {
             return Listing::Complete;
         }
         if self.is_free || self.has_failed {
             return Listing::Incremental;
         }
-        let beat = Beat::of(self.polling);
-        let Some(backups_every) = beat.backups_every(signs) else { return Listing::Incremental };
-        let wals_every = match signs {
-            Signs { awaits_segment: true, .. } => Duration::ZERO,
-            Signs { late_every: Some(late_every), .. } => late_every.min(beat.wals_every),
-            _ => beat.wals_every,
+        let (pace, mut wants) = (&self.pace, self.wants);
+        if told_until.is_some_and(|until| now < until) {
+            wants.backup_from = Some(now);
+        }
+        let Some(backups_every) = pace.backups_every(&wants, now) else {
+            return Listing::Incremental;
+        };
+        let wals_every = match wants {
+            Wants { segment_until: Some(until), .. } if now <= until => Duration::ZERO,
+            Wants { late_wal: Some(LateWal { from, every }), .. } if from <= now => {
+                every.to_std().unwrap_or_default().min(pace.wals_every)
+            }
+            Wants { .. } => pace.wals_every,
         };
         let lists = [
             (self.wals_at, wals_every, Listing::Wal),
             (self.backups_at, backups_every, Listing::Backups),
-            (self.folders_at, beat.folders_every, Listing::Folders),
+            (self.folders_at, pace.folders_every, Listing::Folders),
         ];
         let due = lists
             .into_iter()
             .filter(|(at, every, _)| at.is_none_or(|at| *every <= at.elapsed()))
-            // What waited longest, so that a list due at every poll leaves room for the others.
+            // What waited longest, so that a list due at every look leaves room for the others.
             .min_by_key(|(at, ..)| *at);
         due.map_or(Listing::NextSegment, |(_, _, listing)| listing)
     }
@@ -177,9 +182,9 @@ impl Agenda {
         self.has_failed = true;
     }
 
-    /// Notes a look that missed nothing.
-    pub(super) fn note(&mut self, listing: Listing, began_at: Instant) {
-        self.has_failed = false;
+    /// Notes a look that missed nothing, and what it makes us wait for.
+    pub(super) fn note(&mut self, listing: Listing, began_at: Instant, wants: Wants) {
+        (self.has_failed, self.wants) = (false, wants);
         let at = Some(began_at);
         match listing {
             Listing::Complete => {
@@ -195,7 +200,8 @@ impl Agenda {
         }
     }
 
-    fn is_complete_due(&self, every: Duration) -> bool {
+    fn is_complete_due(&self) -> bool {
+        let every = self.pace.complete_every;
         self.everything.is_none_or(|Complete { at, is_first }| {
             let head_start = if is_first { every.mul_f64(self.head_start) } else { Duration::ZERO };
             every.saturating_sub(head_start) <= at.elapsed()
@@ -205,7 +211,7 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::archive_id::StoreAddress;
+    use chrono::TimeDelta;
 
     use super::*;
 
@@ -223,15 +229,17 @@ mod tests {
 
     fn agenda_of(polling: Polling, store: StoreAddress) -> Agenda {
         let address = ArchiveAddress { store, prefix: String::new(), server_name: "pg".to_owned() };
-        Agenda::new(polling, &address)
+        Agenda::new(Pace::new(polling, MINUTE, DAY), Some(&address))
     }
 
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
     /// What the polls of some minutes ask for, one letter each.
-    async fn play(agenda: &mut Agenda, minutes: usize, signs: Signs) -> String {
+    async fn play(agenda: &mut Agenda, minutes: usize, wants: Wants) -> String {
         let mut asked = String::new();
         for _ in 0..minutes {
-            let listing = agenda.next(DAY, signs);
-            agenda.note(listing, Instant::now());
+            let listing = agenda.next(None, NOW);
+            agenda.note(listing, Instant::now(), wants);
             asked.push(match listing {
                 Listing::Complete => 'C',
                 Listing::Incremental => 'i',
@@ -247,48 +255,62 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_tier_lists_at_its_own_beat_and_one_thing_at_a_time() {
-        let asked = play(&mut agenda(Polling::List), 23, Signs::default()).await;
+        let asked = play(&mut agenda(Polling::List), 23, Wants::default()).await;
         assert_eq!(asked, "Cwwwwwwwwwbwwwwwwwwwbww");
-        let asked = play(&mut agenda(Polling::Head), 64, Signs::default()).await;
+        let asked = play(&mut agenda(Polling::Head), 64, Wants::default()).await;
         let expected = "C.........wb........wb........wb........wb........wb........fwb.";
         assert_eq!(asked, expected);
-        let asked = play(&mut agenda(Polling::Frugal), 600, Signs::default()).await;
+        let asked = play(&mut agenda(Polling::Frugal), 600, Wants::default()).await;
         let count = |letter| asked.chars().filter(|it| *it == letter).count();
         assert_eq!(['C', 'i', 'w', 'b', 'f'].map(count), [1, 0, 9, 9, 1]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn signs_call_for_a_list_before_its_time() {
-        let late = Signs { late_every: Some(4 * MINUTE), ..Signs::default() };
+    async fn what_is_awaited_is_listed_before_its_time() {
+        let late_wal = Some(LateWal { from: NOW, every: TimeDelta::minutes(4) });
+        let late = Wants { late_wal, ..Wants::default() };
         assert_eq!(play(&mut agenda(Polling::Frugal), 10, late).await, "C...w...w.");
-        let awaited = Signs { awaits_segment: true, ..Signs::default() };
+        let awaited = Wants { segment_until: Some(NOW), ..Wants::default() };
         let asked = play(&mut agenda(Polling::Head), 14, awaited).await;
         assert_eq!(asked, "Cwwwwwwwwwbwww");
-        let running = Signs { is_backup_running: true, ..Signs::default() };
+        let running = Wants { is_backup_running: true, ..Wants::default() };
         let asked = play(&mut agenda(Polling::Frugal), 25, running).await;
         assert_eq!(asked, "C.........b.........b....");
         let asked = play(&mut agenda(Polling::List), 6, running).await;
         assert_eq!(asked, "Cwbwbw");
-        let lost = Signs { has_lost_wal: true, ..Signs::default() };
-        assert_eq!(play(&mut agenda(Polling::Head), 2, lost).await, "CC");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_backup_that_would_help_is_looked_for() {
-        let broken = Signs { would_backup_help: true, ..Signs::default() };
+        let broken = Wants { backup_from: Some(NOW), ..Wants::default() };
         assert_eq!(play(&mut agenda(Polling::List), 4, broken).await, "Ciii");
         assert_eq!(play(&mut agenda(Polling::Frugal), 22, broken).await, "C.........b.........b.");
+        let mut agenda = agenda(Polling::List);
+        agenda.note(Listing::Complete, Instant::now(), Wants::default());
+        assert_eq!(agenda.next(None, NOW), Listing::Wal);
+        assert_eq!(agenda.next(Some(NOW + TimeDelta::seconds(1)), NOW), Listing::Incremental);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_awaited_before_or_after_its_time() {
+        let (before, later) =
+            (Some(NOW - TimeDelta::seconds(1)), Some(NOW + TimeDelta::seconds(1)));
+        let every = TimeDelta::minutes(1);
+        let late_wal = later.map(|from| LateWal { from, every });
+        let wants =
+            Wants { late_wal, segment_until: before, backup_from: later, ..Wants::default() };
+        assert_eq!(play(&mut agenda(Polling::Head), 11, wants).await, "C.........w");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_poll_rarer_than_the_beat_lists_both_in_turn() {
         let mut agenda = agenda(Polling::List);
-        agenda.note(Listing::Complete, Instant::now());
+        agenda.note(Listing::Complete, Instant::now(), Wants::default());
         let mut asked = Vec::new();
         for _ in 0..4 {
             tokio::time::advance(Duration::from_hours(1)).await;
-            let listing = agenda.next(DAY, Signs::default());
-            agenda.note(listing, Instant::now());
+            let listing = agenda.next(None, NOW);
+            agenda.note(listing, Instant::now(), Wants::default());
             asked.push(listing);
         }
         assert_eq!(asked, [Listing::Wal, Listing::Backups, Listing::Wal, Listing::Backups]);
@@ -298,23 +320,23 @@ mod tests {
     async fn a_directory_is_listed_at_every_poll() {
         let store = StoreAddress::Directory("/backups".to_owned());
         let mut agenda = agenda_of(Polling::List, store);
-        assert_eq!(play(&mut agenda, 4, Signs::default()).await, "Ciii");
+        assert_eq!(play(&mut agenda, 4, Wants::default()).await, "Ciii");
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_a_failure_both_lists_are_read() {
         let mut agenda = agenda(Polling::Frugal);
-        agenda.note(Listing::Complete, Instant::now());
+        agenda.note(Listing::Complete, Instant::now(), Wants::default());
         agenda.note_failure();
-        assert_eq!(agenda.next(DAY, Signs::default()), Listing::Incremental);
-        agenda.note(Listing::Incremental, Instant::now());
-        assert_eq!(agenda.next(DAY, Signs::default()), Listing::NextSegment);
+        assert_eq!(agenda.next(None, NOW), Listing::Incremental);
+        agenda.note(Listing::Incremental, Instant::now(), Wants::default());
+        assert_eq!(agenda.next(None, NOW), Listing::NextSegment);
     }
 
     #[tokio::test(start_paused = true)]
     async fn complete_listings_keep_their_interval_after_a_head_start() {
         let mut agenda = agenda(Polling::List);
-        let asked = play(&mut agenda, 4 * 24 * 60, Signs::default()).await;
+        let asked = play(&mut agenda, 4 * 24 * 60, Wants::default()).await;
         let at: Vec<usize> = asked.match_indices('C').map(|(at, _)| at).collect();
         let day = 24 * 60;
         assert!((day / 2..=day).contains(&at[1]), "{at:?}");

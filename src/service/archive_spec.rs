@@ -1,6 +1,7 @@
 //! What is to be watched: said by the configuration, found in Kubernetes, or both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -137,11 +138,7 @@ impl ArchiveSpec {
         Subject { archive: self.id.clone(), address: self.address.clone() }
     }
 
-    pub fn expectations(
-        &self,
-        check_interval: Option<TimeDelta>,
-        now: DateTime<Utc>,
-    ) -> Expectations {
+    pub fn expectations(&self, looks_every: Duration, now: DateTime<Utc>) -> Expectations {
         let config = &self.expectations;
         let schedule = self.schedule.clone();
         Expectations {
@@ -157,7 +154,7 @@ impl ArchiveSpec {
             uploading_grace: config.uploading_grace.unwrap_or_else(TimeDelta::zero),
             retention: self.retention_policy.as_ref().map(RetentionPolicy::window),
             schedule,
-            check_interval,
+            check_interval: TimeDelta::from_std(looks_every).ok(),
             acknowledge_gap_before: config.acknowledge_gap_before,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,10 +19,13 @@ use crate::publication::report;
 use crate::publication::report::Colour;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
+use crate::service::check_log::log_check;
 use crate::service::clock;
 use crate::service::output;
 use crate::service::selection::Selection;
+use crate::service::watched::Look;
 use crate::service::watched::Watched;
+use crate::sources::archive::Listing;
 
 /// Two looks at a hole are this far apart: longer than an upload that was under way at the first.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -31,11 +35,9 @@ const UPLOADING_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// Checks, prints, and tells the worst verdict.
 pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
-    let mut selection = Selection::of(config.chosen).await?;
-    let Selection { archives, discovery, .. } = &mut selection;
-    let checks = archives.drain(..).map(assess_once);
-    let assessments: Vec<Assessment> = join_all(checks).await;
-    let snapshot = Snapshot::once(clock::now(), assessments).discovered(discovery.take());
+    let Selection { archives, discovery, world: _world } = Selection::of(config.chosen).await?;
+    let assessments = join_all(archives.into_iter().map(assess_once)).await;
+    let snapshot = Snapshot::once(clock::now(), assessments).discovered(discovery);
     print(&snapshot, config.output).context("print the result")?;
     Ok(snapshot.verdict)
 }
@@ -43,17 +45,24 @@ pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
 /// Where nobody said how long an upload may take, a fresh hole is a gap if it is still there at a
 /// second look.
 pub(super) async fn assess_once(mut watched: Watched) -> Assessment {
-    let first = watched.check(Duration::ZERO).await;
+    let Look { assessment: first, duration, .. } = watched.look().await;
+    log_check(None, &first, duration);
+    let first = Arc::unwrap_or_clone(first);
     let has_gap = first.gaps.iter().any(|gap| gap.effect == GapEffect::StopsRecovery);
-    if watched.has_uploading_grace() || !has_gap {
-        return Assessment::clone(&first);
+    if watched.spec.expectations.uploading_grace.is_some() || !has_gap {
+        return first;
     }
-    let lenient = watched.look_again(UPLOADING_MAX).await;
-    if lenient.gaps == first.gaps {
-        return Assessment::clone(&first);
+    if look_again(&mut watched, UPLOADING_MAX).await.gaps == first.gaps {
+        return first;
     }
     tokio::time::sleep(SECOND_LOOK_AFTER).await;
-    watched.look_again(TimeDelta::zero()).await
+    look_again(&mut watched, TimeDelta::zero()).await
+}
+
+/// Reads everything once more and judges it with another grace.
+async fn look_again(watched: &mut Watched, grace: TimeDelta) -> Assessment {
+    Arc::make_mut(&mut watched.spec).expectations.uploading_grace = Some(grace);
+    Arc::unwrap_or_clone(watched.look_by(Listing::Complete).await.assessment)
 }
 
 fn print(snapshot: &Snapshot, output: Output) -> anyhow::Result<()> {

@@ -1,8 +1,7 @@
-//! Everything that is watched: what the configuration names, and what Kubernetes shows now.
+//! What there is to watch: what the configuration names, and what Kubernetes shows now.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -10,108 +9,52 @@ use chrono::Utc;
 use crate::config::ArchiveConfig;
 use crate::config::ExpectationConfig;
 use crate::config::FlagExpectations;
-use crate::config::Polling;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::ClusterId;
-use crate::observation::Reading;
 use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
-use crate::publication::snapshot;
+use crate::publication::snapshot::DiscoveryState;
 use crate::service::archive_spec::ArchiveSpec;
-use crate::service::watched::Watched;
 use crate::sources::kubernetes::Discovered;
 use crate::sources::kubernetes::Discovery;
 use crate::sources::kubernetes::Kubernetes;
 use crate::sources::kubernetes::StoreCredentials;
 use crate::sources::kubernetes::UnparsableObject;
-use crate::sources::store::opening::Stores;
 use crate::sources::store::s3::CredentialSource;
 
 /// The archives of the configuration and the clusters of Kubernetes, each under its name.
 pub struct Fleet {
     configured: Vec<ArchiveConfig>,
     defaults: ExpectationConfig,
-    kubernetes: Option<Arc<Kubernetes>>,
-    stores: Stores,
-    polling: Polling,
-    check_interval: Duration,
-    watched: Vec<Watched>,
-    discovery: Option<Reading<()>>,
     flags: FlagExpectations,
+    specs: Vec<Arc<ArchiveSpec>>,
+    discovery: Option<DiscoveryState>,
 }
 
 impl Fleet {
+    /// What is configured, for now. Flags win over what Clusters and annotations say.
     pub fn new(
         configured: Vec<ArchiveConfig>,
         defaults: ExpectationConfig,
-        stores: Stores,
+        flags: FlagExpectations,
     ) -> Self {
-        Self {
-            configured,
-            defaults,
-            kubernetes: None,
-            stores,
-            polling: Polling::List,
-            check_interval: Duration::ZERO,
-            watched: Vec::new(),
-            discovery: None,
-            flags: FlagExpectations::default(),
-        }
+        let mut fleet = Self { configured, defaults, flags, specs: Vec::new(), discovery: None };
+        fleet.specs = fleet.join(Vec::new());
+        fleet
     }
 
-    /// With what watches each archive, instead of opening their stores.
-    #[must_use]
-    pub fn watching(self, watched: Vec<Watched>) -> Self {
-        Self { watched, ..self }
-    }
-
-    #[must_use]
-    pub fn polled(self, polling: Polling, check_interval: Duration) -> Self {
-        Self { polling, check_interval, ..self }
-    }
-
-    #[must_use]
-    pub fn discovered_by(self, kubernetes: Option<Arc<Kubernetes>>) -> Self {
-        Self { kubernetes, ..self }
-    }
-
-    /// Flags win over what Clusters and annotations say.
-    #[must_use]
-    pub fn held_to(self, flags: FlagExpectations) -> Self {
-        Self { flags, ..self }
-    }
-
-    pub fn into_watched(self) -> Vec<Watched> {
-        self.watched
-    }
-
-    pub fn watched(&mut self) -> &mut [Watched] {
-        &mut self.watched
-    }
-
-    pub const fn kubernetes(&self) -> Option<&Arc<Kubernetes>> {
-        self.kubernetes.as_ref()
+    pub fn specs(&self) -> &[Arc<ArchiveSpec>] {
+        &self.specs
     }
 
     /// Whether Kubernetes could be asked; `None` where it is not.
-    pub fn discovery(&self) -> Option<snapshot::DiscoveryState> {
-        self.discovery.as_ref().map(|reading| match reading {
-            Ok(()) => snapshot::DiscoveryState::Up,
-            Err(unreadable) => snapshot::DiscoveryState::Down(unreadable.to_string()),
-        })
+    pub fn discovery(&self) -> Option<DiscoveryState> {
+        self.discovery.clone()
     }
 
-    /// Compares what is watched with what there is now. A cluster that is gone is no longer
-    /// watched, unless it only cannot be seen.
-    pub async fn refresh(&mut self, now: DateTime<Utc>) {
-        let Some(kubernetes) = self.kubernetes.clone() else {
-            // The configuration is read once.
-            if self.watched.is_empty() {
-                let specs = self.join(Vec::new());
-                self.replace(specs);
-            }
-            return;
-        };
+    /// Compares what there was with what there is now. A cluster that is gone is no longer there,
+    /// unless it only cannot be seen.
+    pub async fn refresh(&mut self, kubernetes: &Kubernetes, now: DateTime<Utc>) {
         let mut discovery = kubernetes.discover(now, &self.defaults).await;
         kubernetes.ask_primaries(&mut discovery).await;
         self.take(discovery, |credentials| kubernetes.credential_source(credentials));
@@ -123,30 +66,28 @@ impl Fleet {
         source: impl Fn(&StoreCredentials) -> Option<CredentialSource>,
     ) {
         let Discovery { clusters, unread, unparsable } = found;
-        let mut specs = match clusters {
+        let (mut specs, missing) = match clusters {
             Ok(clusters) => {
                 let spec = |it: Discovered| {
                     let credentials = source(&it.credentials);
                     ArchiveSpec::discovered(it, credentials).held_to(&self.flags)
                 };
-                self.discovery = Some(unread.first().map_or(Ok(()), |it| Err(it.clone())));
-                clusters.into_iter().map(spec).collect()
+                (clusters.into_iter().map(spec).collect(), unread.into_iter().next())
             }
-            Err(unreadable) => {
-                let specs = self.last_known(&unreadable);
-                self.discovery = Some(Err(unreadable));
-                specs
-            }
+            Err(unreadable) => (self.last_known(&unreadable), Some(unreadable)),
         };
         specs.extend(unparsable.iter().filter_map(|object| self.unparsed(object)));
-        let specs = self.join(specs);
-        self.replace(specs);
+        self.specs = self.join(specs);
+        self.discovery = Some(match missing {
+            None => DiscoveryState::Up,
+            Some(unreadable) => DiscoveryState::Down(unreadable.to_string()),
+        });
     }
 
     /// What Kubernetes showed last, with nothing taken for known that it should tell now.
     fn last_known(&self, unreadable: &Unreadable) -> Vec<ArchiveSpec> {
-        let known = self.watched.iter().map(Watched::spec);
-        known.filter(|it| it.cluster.is_some()).map(|it| it.unread(unreadable)).collect()
+        let known = self.specs.iter().filter(|it| it.cluster.is_some());
+        known.map(|it| it.unread(unreadable)).collect()
     }
 
     /// A cluster that cannot be understood is there all the same.
@@ -160,13 +101,14 @@ impl Fleet {
         if object.kind != "Cluster" {
             return None;
         }
-        let mut known = self.watched.iter().map(Watched::spec);
-        let is_it = |spec: &&ArchiveSpec| spec.cluster.as_ref().is_some_and(|it| it.id == id);
-        let known = known.find(is_it).map(|spec| spec.unread(&unreadable));
+        let is_it = |spec: &&Arc<ArchiveSpec>| spec.cluster.as_ref().is_some_and(|it| it.id == id);
+        let known = self.specs.iter().find(is_it).map(|spec| spec.unread(&unreadable));
         Some(known.unwrap_or_else(|| ArchiveSpec::unreadable(id, unreadable, self.defaults)))
     }
 
-    fn join(&self, found: Vec<ArchiveSpec>) -> Vec<ArchiveSpec> {
+    /// What is configured with what was found, each at the place where it was if only Kubernetes
+    /// cannot tell it now.
+    fn join(&self, found: Vec<ArchiveSpec>) -> Vec<Arc<ArchiveSpec>> {
         let mut found: BTreeMap<ArchiveId, ArchiveSpec> =
             found.into_iter().map(|spec| (spec.id.clone(), spec)).collect();
         let configured = self.configured.iter().cloned().map(ArchiveSpec::from);
@@ -177,24 +119,13 @@ impl Fleet {
             })
             .collect();
         specs.extend(found.into_values());
-        specs
-    }
-
-    fn replace(&mut self, specs: Vec<ArchiveSpec>) {
-        let mut known: BTreeMap<ArchiveId, Watched> =
-            self.watched.drain(..).map(|it| (it.spec().id.clone(), it)).collect();
-        for spec in specs {
-            let watched = match known.remove(&spec.id) {
-                Some(watched) => {
-                    let spec = spec.where_it_was(watched.spec());
-                    watched.updated(spec, &self.stores)
-                }
-                None => Watched::new(spec, &self.stores)
-                    .checked_every(self.check_interval)
-                    .polled(self.polling),
-            };
-            self.watched.push(watched);
-        }
+        let before: BTreeMap<&ArchiveId, &ArchiveSpec> =
+            self.specs.iter().map(|it| (&it.id, it.as_ref())).collect();
+        let placed = specs.into_iter().map(|spec| match before.get(&spec.id) {
+            Some(before) => spec.where_it_was(before),
+            None => spec,
+        });
+        placed.map(Arc::new).collect()
     }
 }
 
@@ -203,6 +134,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::assessment::Assessment;
     use crate::assessment::finding::FindingCode;
     use crate::assessment::verdict::Verdict;
     use crate::config::Credentials;
@@ -213,8 +145,11 @@ mod tests {
     use crate::observation::cluster::Activity;
     use crate::observation::cluster::DeclaredStore;
     use crate::observation::cluster::ObservedCluster;
+    use crate::service::agenda::Pace;
     use crate::service::clock;
     use crate::service::own_metrics::OwnMetrics;
+    use crate::service::watched::Watched;
+    use crate::sources::store::opening::Stores;
     use crate::sources::store::s3::S3Clients;
 
     /// A cluster whose archive is an empty directory.
@@ -259,14 +194,19 @@ mod tests {
     }
 
     fn fleet(configured: Vec<ArchiveConfig>) -> Fleet {
+        Fleet::new(configured, ExpectationConfig::default(), FlagExpectations::default())
+    }
+
+    fn names(fleet: &Fleet) -> Vec<String> {
+        fleet.specs().iter().map(|it| it.id.cluster.clone()).collect()
+    }
+
+    /// What a look at one of the fleet says.
+    async fn look(spec: &Arc<ArchiveSpec>) -> Arc<Assessment> {
         let metrics = OwnMetrics::register().unwrap();
         let clients = S3Clients::new(clock::now, metrics.requests);
         let stores = Stores::new(clients, &Credentials::DefaultChain);
-        Fleet::new(configured, ExpectationConfig::default(), stores)
-    }
-
-    fn names(fleet: &mut Fleet) -> Vec<String> {
-        fleet.watched().iter().map(|it| it.spec().id.cluster.clone()).collect()
+        Watched::new(Arc::clone(spec), &stores, Pace::once()).look().await.assessment
     }
 
     fn shown(clusters: Vec<Discovered>) -> Discovery {
@@ -291,12 +231,12 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let mut fleet = fleet(Vec::new());
         take(&mut fleet, shown(vec![discovered("one", &folder)]));
-        assert_eq!(names(&mut fleet), ["one"]);
+        assert_eq!(names(&fleet), ["one"]);
         take(&mut fleet, shown(vec![discovered("two", &folder), discovered("one", &folder)]));
-        assert_eq!(names(&mut fleet), ["one", "two"]);
+        assert_eq!(names(&fleet), ["one", "two"]);
         take(&mut fleet, shown(vec![discovered("two", &folder)]));
-        assert_eq!(names(&mut fleet), ["two"]);
-        assert_eq!(fleet.discovery(), Some(snapshot::DiscoveryState::Up));
+        assert_eq!(names(&fleet), ["two"]);
+        assert_eq!(fleet.discovery(), Some(DiscoveryState::Up));
     }
 
     #[tokio::test]
@@ -304,11 +244,10 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let mut fleet = fleet(Vec::new());
         take(&mut fleet, shown(vec![discovered("one", &folder)]));
-        fleet.watched()[0].check(Duration::ZERO).await;
         take(&mut fleet, down());
-        assert_eq!(names(&mut fleet), ["one"]);
-        assert!(matches!(fleet.discovery(), Some(snapshot::DiscoveryState::Down(_))));
-        let assessment = fleet.watched()[0].check(Duration::ZERO).await;
+        assert_eq!(names(&fleet), ["one"]);
+        assert!(matches!(fleet.discovery(), Some(DiscoveryState::Down(_))));
+        let assessment = look(&fleet.specs()[0]).await;
         let codes: Vec<FindingCode> = assessment.findings.iter().map(|it| it.code()).collect();
         assert_eq!(codes, [FindingCode::ArchiveEmpty, FindingCode::KubernetesUnreadable]);
     }
@@ -329,28 +268,13 @@ mod tests {
         let mut fleet = fleet(vec![configured]);
         let retention_policy = RetentionPolicy::parse("30d");
         take(&mut fleet, shown(vec![Discovered { retention_policy, ..found }]));
-        let spec = fleet.watched()[0].spec();
+        let spec = &fleet.specs()[0];
         assert_eq!(spec.address, Some(address));
         assert!(spec.cluster.is_some() && spec.retention_policy.is_some());
         // Its cluster is deleted; the bucket outlives it.
         take(&mut fleet, shown(Vec::new()));
-        assert_eq!(names(&mut fleet), ["one"]);
-        assert!(fleet.watched()[0].spec().cluster.is_none());
-    }
-
-    #[tokio::test]
-    async fn another_archive_under_the_same_name_starts_from_nothing() {
-        let folder = TempDir::new().unwrap();
-        let mut fleet = fleet(Vec::new());
-        take(&mut fleet, shown(vec![discovered("one", &folder)]));
-        fleet.watched()[0].check(Duration::ZERO).await;
-        assert!(fleet.watched()[0].published().is_some());
-        take(&mut fleet, shown(vec![discovered("one", &folder)]));
-        assert!(fleet.watched()[0].published().is_some());
-        let mut moved = discovered("one", &folder);
-        moved.address.as_mut().unwrap().prefix = "moved".to_owned();
-        take(&mut fleet, shown(vec![moved]));
-        assert!(fleet.watched()[0].published().is_none());
+        assert_eq!(names(&fleet), ["one"]);
+        assert!(fleet.specs()[0].cluster.is_none());
     }
 
     #[tokio::test]
@@ -365,7 +289,7 @@ mod tests {
             reason: UnreadableReason::Auth,
         });
         take(&mut fleet, shown(vec![unseen]));
-        let assessment = fleet.watched()[0].check(Duration::ZERO).await;
+        let assessment = look(&fleet.specs()[0]).await;
         let codes: Vec<FindingCode> = assessment.findings.iter().map(|it| it.code()).collect();
         assert_eq!(codes[0], FindingCode::ArchiveEmpty);
         assert!(codes.contains(&FindingCode::KubernetesUnreadable), "{codes:?}");
@@ -377,10 +301,9 @@ mod tests {
         let mut fleet = fleet(Vec::new());
         let bare = Discovered { address: None, ..discovered("one", &folder) };
         take(&mut fleet, shown(vec![bare]));
-        let assessment = fleet.watched()[0].check(Duration::ZERO).await;
+        let assessment = look(&fleet.specs()[0]).await;
         assert_eq!(assessment.verdict, Verdict::Unrecoverable);
         assert!(assessment.findings.iter().any(|it| it.code() == FindingCode::NoObjectStore));
-        assert_eq!(fleet.watched()[0].published().unwrap().object_store, None);
     }
 
     #[tokio::test]
@@ -396,10 +319,10 @@ mod tests {
         };
         let unparsable = vec![object("known"), object("new")];
         take(&mut fleet, Discovery { unparsable, ..shown(Vec::new()) });
-        assert_eq!(names(&mut fleet), ["known", "new"]);
+        assert_eq!(names(&fleet), ["known", "new"]);
         let mut verdicts = Vec::new();
-        for watched in fleet.watched() {
-            let assessment = watched.check(Duration::ZERO).await;
+        for spec in fleet.specs() {
+            let assessment = look(spec).await;
             let is_unreadable =
                 assessment.findings.iter().any(|it| it.code() == FindingCode::KubernetesUnreadable);
             assert!(is_unreadable, "{:?}", assessment.findings);

@@ -37,6 +37,7 @@ use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
 use crate::service::build;
 use crate::service::health::Health;
+use crate::service::health::Progress;
 use crate::service::http::negotiation::accepted_format;
 
 pub use crate::service::http::server::serve;
@@ -67,12 +68,12 @@ impl Published {
         Arc::clone(&self.snapshots.borrow())
     }
 
-    /// Before the first cycle nobody knows what is watched.
+    /// At first nobody knows what is watched.
     fn not_watched(&self, namespace: &str, cluster: &str) -> Response {
-        if self.health.has_finished_cycle() {
+        if Progress::Found <= self.health.progress() {
             refusal(StatusCode::NOT_FOUND, &format!("{namespace}/{cluster} is not watched"))
         } else {
-            refusal(StatusCode::SERVICE_UNAVAILABLE, "the first cycle has not finished yet")
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "it is not known yet what is watched")
         }
     }
 }

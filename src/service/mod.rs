@@ -1,12 +1,12 @@
-//! The long-running shell: starts and stops everything, and drives the cycle.
+//! The long-running shell: starts and stops everything, and watches each archive on its own clock.
 
-mod agenda;
+pub mod agenda;
 pub mod archive_spec;
+pub mod board;
 pub mod build;
 pub mod check;
 mod check_log;
 pub mod clock;
-pub mod cycle;
 pub mod fleet;
 pub mod health;
 pub mod http;
@@ -19,3 +19,5 @@ pub mod shutdown;
 mod spending;
 pub mod telemetry;
 pub mod watched;
+pub mod watching;
+pub mod world;

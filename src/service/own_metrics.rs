@@ -37,8 +37,8 @@ impl OwnMetrics {
         registry.register(Box::new(check_duration_seconds.clone()))?;
         let monthly_cost_dollars = Gauge::new(
             "backup_verifier_object_store_monthly_cost_dollars",
-            "What 30 days of requests to object stores cost at the pace since the first cycle, at \
-             Cloudflare R2's prices before its free requests; NaN until the second cycle.",
+            "What 30 days of requests to object stores cost at the pace since every archive was read \
+             once, at Cloudflare R2's prices before its free requests; NaN until a poll after that.",
         )?;
         monthly_cost_dollars.set(f64::NAN);
         registry.register(Box::new(monthly_cost_dollars.clone()))?;

@@ -23,10 +23,9 @@ pub enum Answer {
 
 /// Reads the archive, prints the plan, and tells the answer.
 pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
-    let mut selection = Selection::of(config.chosen).await?;
-    let archives = &mut selection.archives;
+    let Selection { mut archives, world: _world, .. } = Selection::of(config.chosen).await?;
     if archives.len() > 1 {
-        let names: Vec<String> = archives.iter().map(|it| it.spec().id.to_string()).collect();
+        let names: Vec<String> = archives.iter().map(|it| it.spec.id.to_string()).collect();
         return Err(ConfigError::late("restore-plan", ONE_ARCHIVE, names.join(", ")).into());
     }
     let archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;

@@ -9,20 +9,18 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::config::ConfigError;
+use crate::config::FlagExpectations;
 use crate::publication::snapshot::Snapshot;
+use crate::service::agenda::Pace;
+use crate::service::board::Board;
 use crate::service::clock;
-use crate::service::cycle;
-use crate::service::cycle::Outlets;
-use crate::service::cycle::Rhythm;
 use crate::service::fleet::Fleet;
 use crate::service::health::Health;
 use crate::service::http;
 use crate::service::http::Published;
-use crate::service::own_metrics::OwnMetrics;
 use crate::service::shutdown::Shutdown;
-use crate::sources::kubernetes::Kubernetes;
-use crate::sources::store::opening::Stores;
-use crate::sources::store::s3::S3Clients;
+use crate::service::watching;
+use crate::service::world::World;
 
 /// Watches all archives until a signal asks to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -40,46 +38,37 @@ pub async fn run_until(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr().context("tell the address listened on")?;
-    let metrics = OwnMetrics::register().context("register metrics")?;
-    let clients = S3Clients::new(clock::now, metrics.requests.clone());
-    let stores = Stores::new(clients, &config.credentials);
-    let kubernetes = Kubernetes::start(&config.kubernetes).await;
-    let kubernetes = kubernetes.context("reach Kubernetes")?;
-    if kubernetes.is_none() && config.archives.is_empty() {
+    let world = World::open(&config.credentials, &config.kubernetes).await?;
+    if world.kubernetes.is_none() && config.archives.is_empty() {
         return Err(ConfigError::without_archives().into());
     }
-    let named = config.archives.len();
-    let kubernetes = kubernetes.map(Arc::new);
-    let fleet = Fleet::new(config.archives, config.expectations, stores)
-        .polled(config.polling, config.poll_interval)
-        .discovered_by(kubernetes.clone());
-
+    let pace = Pace::new(config.polling, config.poll_interval, config.full_listing_interval);
     let (snapshots, latest) = watch::channel(Arc::new(Snapshot::empty(clock::now())));
-    let health = Health::new(config.poll_interval, shutdown.clone());
-    let published = Published::new(latest, health.clone(), metrics.registry.clone());
-    let rhythm = Rhythm {
-        poll_interval: config.poll_interval,
-        full_listing_interval: config.full_listing_interval,
-    };
+    let health = Health::new(shutdown.clone());
+    let published = Published::new(latest, health.clone(), world.metrics.registry.clone());
     tracing::info!(
         %address,
-        archives = named,
-        kubernetes = kubernetes.is_some(),
+        archives = config.archives.len(),
+        kubernetes = world.kubernetes.is_some(),
         "watching; status page at http://{address}/"
     );
 
-    let outlets = Outlets { snapshots, health, metrics };
-    let mut watching = tokio::spawn(cycle::run(fleet, rhythm, outlets, shutdown.clone()));
+    let fleet = Fleet::new(config.archives, config.expectations, FlagExpectations::default());
+    let board = Board::default();
+    let publishing = board.clone().publish(snapshots, health.clone());
+    let mut watching = tokio::spawn(watching::run(fleet, pace, world, board, shutdown.clone()));
     let mut stop = shutdown.clone();
     let server = http::serve(listener, http::router(published), async move {
         stop.requested().await;
     });
     tokio::select! {
         () = server => {}
+        () = publishing => {}
+        () = health.turn() => {}
         ended = &mut watching => {
             ended.context("watch the archives")?;
             if !shutdown.is_requested() {
-                bail!("the loop that watches the archives ended by itself");
+                bail!("what watches the archives ended by itself");
             }
         }
     }

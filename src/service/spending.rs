@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Counts from the end of the first cycle: its complete listings are no measure of a month.
+/// Counts from when every archive was read once: the first complete listings are no measure of a
+/// month.
 #[derive(Debug, Default)]
 pub(super) struct Spending {
     since: Option<(Instant, f64)>,
@@ -14,7 +15,7 @@ pub(super) struct Spending {
 const MONTH: Duration = Duration::from_hours(30 * 24);
 
 impl Spending {
-    /// Takes the dollars spent by the end of a cycle; tells those of a month from the second on.
+    /// Takes the dollars spent so far; tells those of a month from the second time on.
     pub(super) fn monthly(&mut self, dollars: f64) -> Option<f64> {
         let now = Instant::now();
         let (since, before) = *self.since.get_or_insert((now, dollars));
@@ -29,7 +30,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_month_is_told_from_what_came_after_the_first_cycle() {
+    async fn a_month_is_told_from_what_came_after_the_first_readings() {
         let mut spending = Spending::default();
         assert_eq!(spending.monthly(7.0), None);
         tokio::time::advance(MONTH / 10).await;

@@ -5,7 +5,6 @@ mod cache;
 mod folders;
 mod histories;
 mod probes;
-mod signs;
 mod wals;
 
 use std::collections::BTreeMap;
@@ -141,6 +140,15 @@ impl Collector {
         let count = found.len();
         seen.probes.extend(found);
         count
+    }
+
+    /// Whether the last look at the folders missed something that a backup needs.
+    pub const fn has_lost_wal(&self) -> bool {
+        self.cache.has_lost_wal
+    }
+
+    fn newest_segment(&self, inventory: &Inventory) -> Option<SegmentId> {
+        inventory.newest_segment(self.cache.backups.iter().map(|known| &known.backup))
     }
 
     async fn read_archive(

@@ -158,7 +158,7 @@ pub const DECODER_BYTES: u64 = 12 << 20;
 
 /// Threads of the event loop, however many cores the node has.
 ///
-/// A cycle is one task that mostly waits, and each further thread costs an arena of glibc's
+/// Tasks mostly wait, and each further thread costs an arena of glibc's
 /// allocator: of a thousand archives a second one keeps 20 MB more that lie idle.
 pub const WORKER_THREADS: usize = 1;
 

@@ -9,7 +9,6 @@ use cnpg_backup_verifier::assessment::GapEffect;
 use cnpg_backup_verifier::assessment::UnreadableReason;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::service::clock;
-use cnpg_backup_verifier::service::watched::Watched;
 use test_servers::s3::Fault;
 use test_servers::s3::Operation;
 use test_servers::s3::S3Server;
@@ -21,6 +20,9 @@ use crate::made_archive::MadeArchive;
 use crate::scene::ATTEMPTS;
 use crate::scene::Scene;
 use crate::scene::codes;
+use crate::scene::look;
+use crate::scene::look_at_everything;
+use crate::scene::watch_store;
 
 #[tokio::test]
 async fn an_empty_bucket_is_unrecoverable_until_something_is_in_it() {
@@ -463,8 +465,8 @@ async fn a_clock_that_is_an_hour_off_changes_nothing() {
         let archive = shifted(offset).without_segment(19);
         let store = archive.in_memory();
         store.set_clock_ahead(Some(offset));
-        let mut watched = Watched::of_store(archive.config(None), Arc::new(store));
-        let assessment = watched.check(Duration::ZERO).await;
+        let mut watched = watch_store(archive.config(None), Arc::new(store));
+        let assessment = look(&mut watched).await;
         let found = (assessment.verdict, codes(&assessment));
         assert_eq!(found, (Verdict::Recoverable, vec![]), "{offset}: {assessment:#?}");
     }
@@ -475,11 +477,10 @@ async fn a_clock_that_jumps_loses_nothing_and_the_next_upload_settles_it() {
     for offset in [TimeDelta::hours(1), TimeDelta::hours(-1)] {
         let mut archive = MadeArchive::healthy(20);
         let store = Arc::new(archive.in_memory());
-        let mut watched = Watched::of_store(archive.config(None), store.clone());
-        let good = watched.check(Duration::ZERO).await;
+        let mut watched = watch_store(archive.config(None), store.clone());
+        let good = look(&mut watched).await;
         store.set_clock_ahead(Some(offset));
-        for every in [Duration::MAX, Duration::ZERO] {
-            let jumped = watched.check(every).await;
+        for jumped in [look(&mut watched).await, look_at_everything(&mut watched).await] {
             // By a clock an hour ahead, the newest WAL is an hour old.
             let expected = if TimeDelta::zero() < offset { vec!["wal_stale"] } else { vec![] };
             assert_eq!(codes(&jumped), expected, "{offset}: {jumped:#?}");
@@ -488,7 +489,7 @@ async fn a_clock_that_jumps_loses_nothing_and_the_next_upload_settles_it() {
         let uploaded_at = clock::now() + offset;
         let key = archive.add_segment(21, uploaded_at);
         store.put_at(key.clone(), archive.objects[&key].0.clone(), uploaded_at);
-        let settled = watched.check(Duration::MAX).await;
+        let settled = look(&mut watched).await;
         let found = (settled.verdict, codes(&settled));
         assert_eq!(found, (Verdict::Recoverable, vec![]), "{offset}: {settled:#?}");
     }

@@ -1,7 +1,6 @@
 //! Every call of a reading fails once, in every way: the verdict never improves.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
@@ -13,6 +12,9 @@ use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
 
 use crate::made_archive::MadeArchive;
 use crate::scene::codes;
+use crate::scene::look;
+use crate::scene::look_at_everything;
+use crate::scene::watch_store;
 
 /// Archives in each verdict, with everything that is opened: histories, an annotation, a foreign
 /// backup, a damaged segment.
@@ -67,16 +69,16 @@ struct Case {
 impl Case {
     fn of(archive: &MadeArchive) -> Self {
         let store = Arc::new(Failing::new(archive.in_memory()));
-        let watched = Watched::of_store(archive.config(None), store.clone());
+        let watched = watch_store(archive.config(None), store.clone());
         Self { store, watched }
     }
 
     async fn look(&mut self) -> Arc<Assessment> {
-        self.watched.check(Duration::ZERO).await
+        look_at_everything(&mut self.watched).await
     }
 
     async fn poll(&mut self) -> Arc<Assessment> {
-        self.watched.check(Duration::MAX).await
+        look(&mut self.watched).await
     }
 }
 

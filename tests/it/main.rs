@@ -37,3 +37,4 @@ mod samples;
 mod scenarios;
 mod scene;
 mod wal;
+mod watching;

@@ -60,7 +60,7 @@ async fn prometheus_reads_every_family_as_open_metrics() {
     let fleet = samples::fleet(samples::KINDS).discovered(Some(DiscoveryState::Up));
     let snapshot = Arc::new(fleet);
     let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
-    let health = Health::new(Duration::from_secs(60), shutdown);
+    let health = Health::new(shutdown);
     let router = router(Published::new(snapshots, health, own()));
     tokio::spawn(serve(listener, router, std::future::pending()));
 

@@ -22,6 +22,10 @@ use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
 use cnpg_backup_verifier::sources::store::object_store::StoreError;
 
 use crate::made_archive::MadeArchive;
+use crate::scene::look;
+use crate::scene::look_at_everything;
+use crate::scene::pace;
+use crate::scene::watch_store_at;
 
 /// An archive in memory, polled each minute on a clock that does not wait. Its uploads are as old
 /// as the real clock says.
@@ -30,6 +34,8 @@ pub(crate) struct Polled {
     pub(crate) store: Arc<Noting>,
     watched: Watched,
 }
+
+const DAY: Duration = Duration::from_hours(24);
 
 impl Polled {
     /// The archive was listed once.
@@ -44,13 +50,13 @@ impl Polled {
         let inner = Failing::new(archive.in_memory());
         let store = Arc::new(Noting { inner, asked: Mutex::default() });
         let shared: Arc<dyn ObjectStore> = store.clone();
-        let watched = Watched::of_store(archive.config(None), shared).polled(polling);
+        let watched = watch_store_at(archive.config(None), shared, pace(polling, DAY));
         Self { archive, store, watched }
     }
 
     pub(crate) async fn poll(&mut self) -> Arc<Assessment> {
         tokio::time::advance(Duration::from_mins(1)).await;
-        self.watched.check(Duration::from_hours(24)).await
+        look(&mut self.watched).await
     }
 
     /// The newest segment that a poll shows.
@@ -79,7 +85,7 @@ impl Polled {
 
     /// A look at everything, out of turn.
     pub(crate) async fn list_everything(&mut self) -> Arc<Assessment> {
-        self.watched.check(Duration::ZERO).await
+        look_at_everything(&mut self.watched).await
     }
 
     /// A backup that has just ended.

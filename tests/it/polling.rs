@@ -1,7 +1,5 @@
 //! What the tiers of polling ask of the store, and when they see what.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::TimeSource;
@@ -22,13 +20,14 @@ const TIERS: [Polling; 2] = [Polling::Head, Polling::Frugal];
 #[tokio::test]
 async fn an_unchanged_archive_costs_one_head_a_poll() {
     for polling in TIERS {
-        let scene = Scene::of(&MadeArchive::healthy(40)).await;
-        let mut watched = scene.watched.polled(polling);
-        let first = watched.check(Duration::MAX).await;
+        let archive = MadeArchive::healthy(40);
+        let mut scene = Scene::of(&archive).await;
+        scene.restart_polling(archive.config(Some(scene.server.endpoint_url())), polling);
+        let first = scene.poll().await;
         scene.server.reset_requests();
         let before = scene.requests.sent(Counted::Head);
         for _ in 0..10 {
-            let polled = watched.check(Duration::MAX).await;
+            let polled = scene.poll().await;
             assert_eq!((polled.verdict, &polled.windows), (first.verdict, &first.windows));
         }
         let (requests, log) = (scene.server.requests(), scene.server.request_log());

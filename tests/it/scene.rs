@@ -7,9 +7,14 @@ use std::time::Duration;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::config::ArchiveConfig;
 use cnpg_backup_verifier::config::Credentials;
+use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::service::agenda::Pace;
+use cnpg_backup_verifier::service::archive_spec::ArchiveSpec;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::watched::Watched;
+use cnpg_backup_verifier::sources::archive::Listing;
 use cnpg_backup_verifier::sources::limits::Patience;
+use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
 use cnpg_backup_verifier::sources::store::opening::Stores;
 use cnpg_backup_verifier::sources::store::requests::Requests;
 use cnpg_backup_verifier::sources::store::s3::S3Clients;
@@ -59,29 +64,71 @@ impl Scene {
     pub(crate) fn watching(server: S3Server, config: ArchiveConfig) -> Self {
         let credentials = KeyFiles::of(&server);
         let requests = Requests::register(&Registry::new()).unwrap();
-        let watched = watch(config, &credentials, &requests);
+        let watched = watch(config, Polling::List, &credentials, &requests);
         Self { server, watched, requests, credentials }
     }
 
     /// Watches the same anew, as after a restart.
     pub(crate) fn restart(&mut self, config: ArchiveConfig) {
-        self.watched = watch(config, &self.credentials, &self.requests);
+        self.restart_polling(config, Polling::List);
+    }
+
+    pub(crate) fn restart_polling(&mut self, config: ArchiveConfig, polling: Polling) {
+        self.watched = watch(config, polling, &self.credentials, &self.requests);
     }
 
     /// Lists everything.
     pub(crate) async fn look(&mut self) -> Arc<Assessment> {
-        self.watched.check(Duration::ZERO).await
+        look_at_everything(&mut self.watched).await
     }
 
     /// Lists what is new.
     pub(crate) async fn poll(&mut self) -> Arc<Assessment> {
-        self.watched.check(Duration::MAX).await
+        look(&mut self.watched).await
     }
 }
 
-fn watch(config: ArchiveConfig, credentials: &KeyFiles, requests: &Requests) -> Watched {
+fn watch(
+    config: ArchiveConfig,
+    polling: Polling,
+    credentials: &KeyFiles,
+    requests: &Requests,
+) -> Watched {
     let clients = S3Clients::new(clock::now, requests.clone()).with_patience(IMPATIENCE);
-    Watched::new(config, &Stores::new(clients, &credentials.config()))
+    let stores = Stores::new(clients, &credentials.config());
+    Watched::new(ArchiveSpec::from(config), &stores, pace(polling, Duration::MAX))
+}
+
+/// Watches an archive in a store that is open already, and lists everything only when it is told.
+pub(crate) fn watch_store(config: ArchiveConfig, store: Arc<dyn ObjectStore>) -> Watched {
+    watch_store_at(config, store, pace(Polling::List, Duration::MAX))
+}
+
+pub(crate) fn watch_store_at(
+    config: ArchiveConfig,
+    store: Arc<dyn ObjectStore>,
+    pace: Pace,
+) -> Watched {
+    let stores = Stores::opened_by(move |_, _| Arc::clone(&store));
+    Watched::new(ArchiveSpec::from(config), &stores, pace)
+}
+
+pub(crate) fn pace(polling: Polling, complete_every: Duration) -> Pace {
+    Pace::new(polling, Duration::from_mins(1), complete_every)
+}
+
+/// Looks as the daemon does.
+pub(crate) async fn look(watched: &mut Watched) -> Arc<Assessment> {
+    let assessment = watched.look().await.assessment;
+    watched.keep(&assessment);
+    assessment
+}
+
+/// Looks out of turn.
+pub(crate) async fn look_at_everything(watched: &mut Watched) -> Arc<Assessment> {
+    let assessment = watched.look_by(Listing::Complete).await.assessment;
+    watched.keep(&assessment);
+    assessment
 }
 
 impl KeyFiles {

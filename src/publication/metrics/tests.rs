@@ -42,7 +42,7 @@ fn the_open_metrics_format_of_one_archive() {
 }
 
 #[test]
-fn before_the_first_cycle_there_are_no_archives() {
+fn at_first_there_are_no_archives() {
     let text = render(Snapshot::empty(chrono::DateTime::UNIX_EPOCH), Format::Text);
     assert!(text.contains("\nbackup_verifier_archives 0\n"), "{text}");
     assert!(!text.contains("cnpg_cluster"), "{text}");

@@ -85,7 +85,7 @@ fn nothing(context: &Context<'_>) -> Markup {
     html! {
         section.banner.unknown {
             h1 { (badge(Verdict::Unknown)) }
-            @if context.has_finished_cycle {
+            @if context.knows_archives {
                 p.lead { "No archive is watched, so nothing is known." }
                 p {
                     "No cluster was found in Kubernetes, or it is not asked, and the configuration "

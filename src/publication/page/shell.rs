@@ -125,16 +125,16 @@ fn refreshing(refresh: Refresh) -> Markup {
 pub fn not_found(context: &Context<'_>, archives: &Archives) -> String {
     let name = archives.name();
     let main = html! {
-        @if context.has_finished_cycle {
+        @if context.knows_archives {
             h1 { (name) " is not watched" }
             p { "It may have been removed, or it has another name. " }
         } @else {
             h1 { "Nothing is known of " (name) " yet" }
-            p { "The daemon has just started and has not looked at every archive once." }
+            p { "The daemon has just started and does not know yet what there is to watch." }
         }
         p { a href={ (if context.root.is_empty() { "./" } else { context.root }) } { "All archives" } }
     };
-    let (title, refresh) = if context.has_finished_cycle {
+    let (title, refresh) = if context.knows_archives {
         ("Not watched", Refresh::Never)
     } else {
         ("Not known yet", Refresh::Often)

@@ -9,7 +9,7 @@ fn context(snapshot: &Snapshot, age: TimeDelta) -> Context<'_> {
     Context {
         snapshot,
         now: snapshot.generated_at + age,
-        has_finished_cycle: true,
+        knows_archives: true,
         root: "",
         version: "0.1.0",
     }
@@ -142,12 +142,12 @@ fn of_a_fleet_it_is_told_how_much_is_old() {
 }
 
 #[test]
-fn before_the_first_cycle_the_page_says_that_nothing_is_known() {
+fn before_the_archives_are_found_the_page_says_that_nothing_is_known() {
     let snapshot = Snapshot::empty(DateTime::UNIX_EPOCH);
     let mut context = context(&snapshot, TimeDelta::zero());
     let configured = text_of(&overview(&context, &FormFields::new()));
     assert!(configured.contains("No archive is watched"), "{configured}");
-    context.has_finished_cycle = false;
+    context.knows_archives = false;
     let starting = text_of(&overview(&context, &FormFields::new()));
     assert!(starting.contains("No archive has been looked at yet"), "{starting}");
     assert!(starting.starts_with("UNKNOWN"), "{starting}");

@@ -20,6 +20,7 @@ use crate::publication::page::Page;
 use crate::publication::snapshot::Snapshot;
 use crate::service::build;
 use crate::service::clock;
+use crate::service::health::Progress;
 use crate::service::http::Published;
 
 pub(super) async fn overview(
@@ -59,7 +60,7 @@ fn archives(
     if let Some(page) = page::archives(&context, shown, fields) {
         return answer(page);
     }
-    let code = if context.has_finished_cycle {
+    let code = if context.knows_archives {
         StatusCode::NOT_FOUND
     } else {
         StatusCode::SERVICE_UNAVAILABLE
@@ -75,7 +76,7 @@ fn context<'a>(
     Context {
         snapshot,
         now: clock::now(),
-        has_finished_cycle: published.health.has_finished_cycle(),
+        knows_archives: Progress::Found <= published.health.progress(),
         root,
         version: build::VERSION,
     }

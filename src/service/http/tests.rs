@@ -15,8 +15,6 @@ use crate::publication::page;
 use crate::publication::samples;
 use crate::service::shutdown::Shutdown;
 
-const PERIOD: Duration = Duration::from_secs(60);
-
 /// A daemon without a loop: the test plays it.
 struct Daemon {
     router: Router,
@@ -34,17 +32,17 @@ struct Answer {
 impl Daemon {
     fn new() -> Self {
         let (shutdown, requested) = Shutdown::channel();
-        let health = Health::new(PERIOD, requested);
+        let health = Health::new(requested);
         let empty = Snapshot::empty(DateTime::UNIX_EPOCH);
         let (snapshots, receiver) = watch::channel(Arc::new(empty));
         let published = Published::new(receiver, health.clone(), Registry::new());
         Self { router: router(published), health, snapshots, shutdown }
     }
 
-    fn after_a_cycle() -> Self {
+    fn after_reading() -> Self {
         let daemon = Self::new();
         daemon.snapshots.send_replace(Arc::new(samples::fleet(samples::KINDS)));
-        daemon.health.finished_cycle();
+        daemon.health.reached(Progress::Read);
         daemon
     }
 
@@ -74,7 +72,7 @@ impl Answer {
 
 #[tokio::test]
 async fn metrics_come_in_the_format_that_is_asked_for() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     let text = daemon.get("/metrics").await;
     assert_eq!(text.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     assert!(text.body.contains("# TYPE backup_verifier_checks_total counter\n"));
@@ -101,7 +99,7 @@ async fn metrics_show_the_newest_snapshot() {
 
 #[tokio::test]
 async fn the_code_of_a_cluster_tells_its_verdict() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     for (kind, code) in [
         (samples::HEALTHY, 200),
         (samples::AT_RISK, 200),
@@ -118,29 +116,29 @@ async fn the_code_of_a_cluster_tells_its_verdict() {
 
 #[tokio::test]
 async fn a_cluster_that_is_not_watched_is_not_found() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     let answer = daemon.get("/api/v1/status/databases/nobody").await;
     assert_eq!(answer.code, 404);
     assert_eq!(answer.json(), serde_json::json!({"error": "databases/nobody is not watched"}));
 }
 
 #[tokio::test]
-async fn before_the_first_cycle_nobody_is_told_that_his_cluster_is_not_watched() {
+async fn before_the_archives_are_found_nobody_is_told_that_his_cluster_is_not_watched() {
     let answer = Daemon::new().get("/api/v1/status/databases/postgres-0000").await;
     assert_eq!(answer.code, 503);
-    assert!(answer.json()["error"].as_str().unwrap().contains("first cycle"));
+    assert!(answer.json()["error"].as_str().unwrap().contains("not known yet"));
 }
 
 #[tokio::test]
 async fn the_status_of_the_fleet_is_a_document_whatever_it_says() {
-    let answer = Daemon::after_a_cycle().get("/api/v1/status").await;
+    let answer = Daemon::after_reading().get("/api/v1/status").await;
     assert_eq!(answer.code, 200);
     assert_eq!(answer.json()["verdict"], "unrecoverable");
 }
 
 #[tokio::test(start_paused = true)]
-async fn liveness_depends_on_the_loop_alone() {
-    let daemon = Daemon::after_a_cycle();
+async fn liveness_depends_on_the_event_loop_alone() {
+    let daemon = Daemon::after_reading();
     daemon.shutdown.send_replace(true);
     for path in ["/livez", "/healthz"] {
         let answer = daemon.get(path).await;
@@ -148,27 +146,27 @@ async fn liveness_depends_on_the_loop_alone() {
     }
     let verbose = daemon.get("/healthz?verbose").await;
     assert_eq!((verbose.code, verbose.body.as_str()), (200, "[+]loop ok\nlivez check passed\n"));
-    tokio::time::advance(4 * PERIOD).await;
+    tokio::time::advance(Duration::from_mins(4)).await;
     let stuck = daemon.get("/livez").await;
     let body = "[-]loop failed: has not turned for 240 s\nlivez check failed\n";
     assert_eq!((stuck.code, stuck.body.as_str()), (503, body));
 }
 
 #[tokio::test]
-async fn readiness_begins_with_the_first_cycle_and_ends_with_the_shutdown() {
+async fn readiness_begins_when_all_were_read_and_ends_with_the_shutdown() {
     let daemon = Daemon::new();
     assert_eq!(daemon.get("/readyz").await.code, 503);
-    daemon.health.finished_cycle();
+    daemon.health.reached(Progress::Read);
     assert_eq!(daemon.get("/readyz").await.code, 200);
     let verbose = daemon.get("/readyz?verbose=1").await;
-    assert_eq!(verbose.body, "[+]first-cycle ok\n[+]shutdown ok\nreadyz check passed\n");
+    assert_eq!(verbose.body, "[+]archives ok\n[+]shutdown ok\nreadyz check passed\n");
     daemon.shutdown.send_replace(true);
     assert_eq!(daemon.get("/readyz").await.code, 503);
 }
 
 #[tokio::test]
 async fn the_page_is_found_with_its_style_and_icons_and_nothing_else_is() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     let page = daemon.get("/").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert!(page.body.contains("UNRECOVERABLE"));
@@ -186,7 +184,7 @@ async fn the_page_is_found_with_its_style_and_icons_and_nothing_else_is() {
 
 #[tokio::test]
 async fn every_archive_has_a_page_that_finds_its_way_back() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     for path in [
         "/archives/databases/postgres-0000",
         "/archive?namespace=databases&cluster=postgres-0000&server_name=postgres-0000&x=y",
@@ -206,7 +204,7 @@ async fn every_archive_has_a_page_that_finds_its_way_back() {
 
 #[tokio::test]
 async fn a_question_that_is_not_understood_is_a_bad_request_with_a_page() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     let archive = "/archives/databases/postgres-0000";
     for path in [&format!("{archive}?to=tomorrow"), &format!("{archive}?at="), "/?page=0"] {
         let answer = daemon.get(path).await;
@@ -221,7 +219,7 @@ async fn a_question_that_is_not_understood_is_a_bad_request_with_a_page() {
 
 #[tokio::test]
 async fn every_answer_tells_browsers_to_load_nothing_from_elsewhere() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     for path in ["/", "/metrics", "/livez", "/api/v1/status", "/nowhere"] {
         let answer = daemon.get(path).await;
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
@@ -232,7 +230,7 @@ async fn every_answer_tells_browsers_to_load_nothing_from_elsewhere() {
 
 #[tokio::test]
 async fn only_reading_is_allowed() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     for method in [Method::POST, Method::PUT, Method::DELETE] {
         let request = Request::builder().method(method).uri("/metrics");
         let answer = daemon.send(request.body(Body::empty()).unwrap()).await;
@@ -247,7 +245,7 @@ async fn only_reading_is_allowed() {
 
 #[tokio::test]
 async fn a_request_with_a_large_body_is_refused() {
-    let daemon = Daemon::after_a_cycle();
+    let daemon = Daemon::after_reading();
     let request = Request::get("/metrics").body(Body::from(vec![0; 2_000])).unwrap();
     assert_eq!(daemon.send(request).await.code, 413);
 }

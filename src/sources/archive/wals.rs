@@ -6,6 +6,7 @@ use crate::domain::segment::SegmentSize;
 use crate::observation::Reading;
 use crate::observation::inventory::Fold;
 use crate::observation::inventory::Inventory;
+use crate::observation::inventory::OVERLAP_SEGMENTS;
 use crate::sources::archive::Collector;
 use crate::sources::store::listing::list_all;
 use crate::sources::store::listing::list_in_ranges;
@@ -22,10 +23,6 @@ pub(super) enum Many {
 
 /// As many HEADs as cost less than one LIST at R2's prices, 4.50 to 0.36.
 const HEADS_FOR_A_LIST: u64 = 12;
-
-/// How far an incremental listing goes back behind the newest segment, for segments that arrive
-/// late: twice as many as may be missing below it before a hole counts as a gap.
-pub(super) const OVERLAP_SEGMENTS: u64 = 64;
 
 const LIST: &str = "list the archive";
 const NEXT: &str = "look for the next WAL segment";

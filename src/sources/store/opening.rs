@@ -12,24 +12,46 @@ use crate::sources::store::s3::S3Clients;
 use crate::sources::workshop::Turns;
 use crate::sources::workshop::Workshop;
 
-/// Opens stores; those at one endpoint share their connections.
-#[derive(Debug)]
+type Open =
+    dyn Fn(&ArchiveAddress, Option<&CredentialSource>) -> Arc<dyn ObjectStore> + Send + Sync;
+
+/// Opens stores, and knows the turns at each.
 pub struct Stores {
-    clients: S3Clients,
-    credentials: CredentialSource,
+    open: Box<Open>,
     workshop: Workshop,
 }
 
 impl Stores {
+    /// Those at one endpoint share their connections.
     pub fn new(clients: S3Clients, credentials: &Credentials) -> Self {
-        let credentials = match credentials {
+        let configured = match credentials {
             Credentials::DefaultChain => CredentialSource::DefaultChain,
             Credentials::Files { access_key_id, secret_access_key } => CredentialSource::Files {
                 access_key_id: access_key_id.clone(),
                 secret_access_key: secret_access_key.clone(),
             },
         };
-        Self { clients, credentials, workshop: Workshop::default() }
+        Self::opened_by(move |address, credentials| match &address.store {
+            StoreAddress::S3 { bucket, endpoint_url, region } => {
+                let credentials = credentials.unwrap_or(&configured);
+                Arc::new(clients.store(bucket, endpoint_url.as_deref(), region, credentials))
+            }
+            StoreAddress::Directory(root) => {
+                // A bucket exists or not; a directory also may lack just this server's folder,
+                // which is more likely a wrong path than a server that never archived.
+                Arc::new(DirectoryStore::new(root).demanding(address.folder().as_str()))
+            }
+        })
+    }
+
+    /// Opens them in another way.
+    pub fn opened_by(
+        open: impl Fn(&ArchiveAddress, Option<&CredentialSource>) -> Arc<dyn ObjectStore>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self { open: Box::new(open), workshop: Workshop::default() }
     }
 
     /// Opens with these credentials, or with those of the configuration. Asks the store for nothing
@@ -39,18 +61,7 @@ impl Stores {
         address: &ArchiveAddress,
         credentials: Option<&CredentialSource>,
     ) -> Arc<dyn ObjectStore> {
-        let credentials = credentials.unwrap_or(&self.credentials);
-        match &address.store {
-            StoreAddress::S3 { bucket, endpoint_url, region } => {
-                let url = endpoint_url.as_deref();
-                Arc::new(self.clients.store(bucket, url, region, credentials))
-            }
-            StoreAddress::Directory(root) => {
-                // A bucket exists or not; a directory also may lack just this server's folder,
-                // which is more likely a wrong path than a server that never archived.
-                Arc::new(DirectoryStore::new(root).demanding(address.folder().as_str()))
-            }
-        }
+        (self.open)(address, credentials)
     }
 
     /// The turns of all archives at the same store.

@@ -1,11 +1,11 @@
 //! The real router on a real connection, showing whatever the test wants.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::health::Health;
+use cnpg_backup_verifier::service::health::Progress;
 use cnpg_backup_verifier::service::http::Published;
 use cnpg_backup_verifier::service::http::router;
 use cnpg_backup_verifier::service::http::serve;
@@ -26,7 +26,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn begin() -> Self {
         let (stop, mut requested) = Shutdown::channel();
-        let health = Health::new(Duration::from_secs(60), requested.clone());
+        let health = Health::new(requested.clone());
         let (snapshots, receiver) = watch::channel(Arc::new(Snapshot::empty(clock::now())));
         let router = router(Published::new(receiver, health.clone(), Registry::new()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -38,7 +38,7 @@ impl Stage {
 
     pub(super) fn show(&mut self, snapshot: Snapshot) {
         self.snapshots.send_replace(Arc::new(snapshot));
-        self.health.finished_cycle();
+        self.health.reached(Progress::Read);
     }
 
     pub(super) fn address(&self, path: &str) -> String {

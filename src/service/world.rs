@@ -1,0 +1,31 @@
+//! The outside, opened once for a command: object stores, Kubernetes, and counters of what both cost.
+
+use anyhow::Context;
+
+use crate::config::Credentials;
+use crate::config::KubernetesConfig;
+use crate::service::clock;
+use crate::service::own_metrics::OwnMetrics;
+use crate::sources::kubernetes::Kubernetes;
+use crate::sources::store::opening::Stores;
+use crate::sources::store::s3::S3Clients;
+
+pub struct World {
+    pub stores: Stores,
+    /// `None` where it is not asked.
+    pub kubernetes: Option<Kubernetes>,
+    pub metrics: OwnMetrics,
+}
+
+impl World {
+    pub async fn open(
+        credentials: &Credentials,
+        kubernetes: &KubernetesConfig,
+    ) -> anyhow::Result<Self> {
+        let metrics = OwnMetrics::register().context("register metrics")?;
+        let clients = S3Clients::new(clock::now, metrics.requests.clone());
+        let stores = Stores::new(clients, credentials);
+        let kubernetes = Kubernetes::start(kubernetes).await.context("reach Kubernetes")?;
+        Ok(Self { stores, kubernetes, metrics })
+    }
+}
