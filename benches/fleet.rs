@@ -121,7 +121,7 @@ async fn fleet(segments: u64) {
     for scrape in ["first scrape", "second scrape"] {
         let (cpu_seconds, began_at) = (usage::cpu_seconds(), Instant::now());
         // As HTTP sends it: the two parts, without a copy.
-        let text = rendered.scrape(&snapshot, &[], Format::Text);
+        let text = rendered.scrape(&snapshot, clock::now(), &[], Format::Text);
         let bytes = text.snapshot.len() + text.own.len();
         report(&format!("{scrape}, {:.1} MB", bytes as f64 / 1e6), cpu_seconds, began_at);
     }
@@ -131,7 +131,7 @@ async fn fleet(segments: u64) {
     let (cpu_seconds, began_at) = (usage::cpu_seconds(), Instant::now());
     for poll in 1..=POLLS {
         let snapshot = when_looked_at(&mut snapshots, looks + poll).await;
-        rendered.scrape(&snapshot, &[], Format::Text);
+        rendered.scrape(&snapshot, clock::now(), &[], Format::Text);
     }
     report(&format!("{POLLS} unchanged polls, scraped"), cpu_seconds, began_at);
     running.abort();

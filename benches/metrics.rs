@@ -36,6 +36,7 @@ fn scrape(criterion: &mut Criterion) {
     let fleets = [("30000_series", SERIES / per_archive), ("1000_archives", 1_000)];
     for (name, archives) in fleets {
         let snapshot = samples::fleet(archives);
+        let now = snapshot.generated_at;
         let text = text_of(snapshot.clone());
         let mut group = criterion.benchmark_group(format!("metrics/{name}"));
         group.sample_size(20).measurement_time(Duration::from_secs(4));
@@ -45,19 +46,19 @@ fn scrape(criterion: &mut Criterion) {
             // A new `Arc` each time: the cache takes it for a new snapshot.
             bencher.iter_batched_ref(
                 || Arc::new(snapshot.clone()),
-                |snapshot| metrics.scrape(snapshot, &[], Format::Text),
+                |snapshot| metrics.scrape(snapshot, now, &[], Format::Text),
                 criterion::BatchSize::PerIteration,
             );
         });
         group.bench_function("second_scrape", |bencher| {
             let mut metrics = RenderedMetrics::new(BUILD);
             let snapshot = Arc::new(snapshot.clone());
-            bencher.iter(|| black_box(metrics.scrape(&snapshot, &[], Format::Text)));
+            bencher.iter(|| black_box(metrics.scrape(&snapshot, now, &[], Format::Text)));
         });
         group.bench_function("second_scrape_copied", |bencher| {
             let mut metrics = RenderedMetrics::new(BUILD);
             let snapshot = Arc::new(snapshot.clone());
-            bencher.iter(|| metrics.scrape(&snapshot, &[], Format::Text).into_string());
+            bencher.iter(|| metrics.scrape(&snapshot, now, &[], Format::Text).into_string());
         });
         group.bench_function(BenchmarkId::new("reference", "prometheus_crate"), |bencher| {
             let registry = same_series(&text);
@@ -72,7 +73,8 @@ fn scrape(criterion: &mut Criterion) {
 }
 
 fn text_of(snapshot: Snapshot) -> String {
-    RenderedMetrics::new(BUILD).scrape(&Arc::new(snapshot), &[], Format::Text).into_string()
+    let now = snapshot.generated_at;
+    RenderedMetrics::new(BUILD).scrape(&Arc::new(snapshot), now, &[], Format::Text).into_string()
 }
 
 fn series(text: &str) -> usize {

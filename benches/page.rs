@@ -16,6 +16,7 @@ use cnpg_backup_verifier::publication::page::Context;
 use cnpg_backup_verifier::publication::page::archives;
 use cnpg_backup_verifier::publication::page::overview;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
+use cnpg_backup_verifier::publication::view::View;
 use criterion::Criterion;
 use criterion::criterion_group;
 use criterion::criterion_main;
@@ -29,10 +30,10 @@ fn page(criterion: &mut Criterion) {
     let fleet = samples::fleet(1_000);
     let searched = fields(&[("q", "wal_gap 09")]);
     group.bench_function("fleet_of_1000", |bencher| {
-        bencher.iter(|| overview(&context(&fleet), &HashMap::new()));
+        bencher.iter(|| overview(&context(&view(&fleet)), &HashMap::new()));
     });
     group.bench_function("fleet_of_1000_searched", |bencher| {
-        bencher.iter(|| overview(&context(&fleet), &searched));
+        bencher.iter(|| overview(&context(&view(&fleet)), &searched));
     });
     let one = history::broken(&samples::fleet(1));
     let shown = Archives::OfCluster {
@@ -41,19 +42,17 @@ fn page(criterion: &mut Criterion) {
     };
     let asked = fields(&[("to", "latest")]);
     group.bench_function("archive_with_an_answer", |bencher| {
-        bencher.iter(|| archives(&context(&one), &shown, &asked));
+        bencher.iter(|| archives(&context(&view(&one)), &shown, &asked));
     });
     group.finish();
 }
 
-fn context(snapshot: &Snapshot) -> Context<'_> {
-    Context {
-        snapshot,
-        now: snapshot.generated_at,
-        knows_archives: true,
-        root: "",
-        version: "0.1.0",
-    }
+fn view(snapshot: &Snapshot) -> View<'_> {
+    View::new(snapshot, snapshot.generated_at)
+}
+
+fn context<'a>(view: &'a View<'a>) -> Context<'a> {
+    Context { view, knows_archives: true, root: "", version: "0.1.0" }
 }
 
 criterion_group!(benches, page);

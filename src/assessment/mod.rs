@@ -8,6 +8,7 @@ pub mod expectations;
 pub mod finding;
 pub mod plan;
 pub mod shared;
+pub mod standing;
 pub mod succession;
 pub mod verdict;
 pub mod wants;

@@ -13,6 +13,8 @@ mod writer;
 use std::sync::Arc;
 use std::sync::Weak;
 
+use chrono::DateTime;
+use chrono::Utc;
 use prometheus::proto::MetricFamily;
 
 use crate::publication::metrics::families::FAMILIES;
@@ -20,6 +22,7 @@ use crate::publication::metrics::family::Family;
 use crate::publication::metrics::writer::Labels;
 use crate::publication::metrics::writer::write_family;
 use crate::publication::snapshot::Snapshot;
+use crate::publication::view::View;
 
 /// How the text is written. Both tell the same; a scraper says which one it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +55,8 @@ pub const fn families() -> &'static [Family] {
     FAMILIES
 }
 
-/// The text of the newest snapshot, so that a second scraper costs nothing but the copy.
+/// The text of the newest snapshot, so that a second scraper costs nothing but the copy, until some
+/// verdict has outlived its time.
 #[derive(Debug)]
 pub struct RenderedMetrics {
     build: Build,
@@ -65,6 +69,9 @@ pub struct RenderedMetrics {
 struct Rendered {
     /// Keeps another snapshot from getting the same address, but not the old one in memory.
     snapshot: Weak<Snapshot>,
+    /// Between these two no verdict outlives its time.
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
     text: Arc<String>,
 }
 
@@ -91,6 +98,7 @@ impl RenderedMetrics {
     pub fn scrape(
         &mut self,
         snapshot: &Arc<Snapshot>,
+        now: DateTime<Utc>,
         own: &[MetricFamily],
         format: Format,
     ) -> Scrape {
@@ -98,18 +106,27 @@ impl RenderedMetrics {
             Format::Text => &mut self.text,
             Format::OpenMetrics => &mut self.open_metrics,
         };
-        let is_current = Weak::ptr_eq(&rendered.snapshot, &Arc::downgrade(snapshot));
+        let is_current = Weak::ptr_eq(&rendered.snapshot, &Arc::downgrade(snapshot))
+            && rendered.after < now
+            && now <= rendered.until;
         if !is_current {
             // The old text's memory is used again, unless a slow reader still holds it.
             let mut text = std::mem::take(&mut rendered.text);
             let mut buffer = Arc::get_mut(&mut text).map(std::mem::take).unwrap_or_default();
             buffer.clear();
-            self.labels.fill(snapshot);
+            let view = View::new(snapshot, now);
+            self.labels.fill(&view);
             for family in FAMILIES {
-                write_family(&mut buffer, family, (snapshot, &self.build, &self.labels), format);
+                write_family(&mut buffer, family, (&view, &self.build, &self.labels), format);
             }
-            rendered.text = Arc::new(buffer);
-            rendered.snapshot = Arc::downgrade(snapshot);
+            let ends = view.archives.iter().filter_map(|it| it.assessment.stale_after());
+            let (over, ahead): (Vec<_>, Vec<_>) = ends.partition(|at| *at < now);
+            *rendered = Rendered {
+                snapshot: Arc::downgrade(snapshot),
+                after: over.into_iter().max().unwrap_or(DateTime::<Utc>::MIN_UTC),
+                until: ahead.into_iter().min().unwrap_or(DateTime::<Utc>::MAX_UTC),
+                text: Arc::new(buffer),
+            };
         }
         let mut text = String::new();
         own::write(&mut text, own, format);

@@ -12,6 +12,7 @@ mod runbook;
 pub mod snapshot;
 mod span;
 pub mod status_json;
+pub mod view;
 mod wording;
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use chrono::Utc;
 
 use crate::assessment::Assessment;
 use crate::assessment::verdict::Verdict;
-use crate::publication::snapshot::Snapshot;
 use crate::publication::span::newest_span;
+use crate::publication::view::ArchiveView;
+use crate::publication::view::View;
 use crate::publication::wording::ago;
 use crate::publication::wording::count;
 
@@ -24,23 +25,17 @@ const fn state(verdict: Verdict) -> &'static str {
     }
 }
 
-pub fn render(snapshot: &Snapshot) -> String {
-    let mut text = format!("BACKUP {}: ", state(snapshot.verdict));
+pub fn render(view: &View<'_>) -> String {
+    let mut text = format!("BACKUP {}: ", state(view.verdict));
     let mut numbers = Vec::new();
-    if let [watched] = snapshot.archives.as_slice() {
-        text.push_str(&clean(&headline(&watched.assessment, snapshot.generated_at)));
-        numbers = measures(&watched.assessment, snapshot.generated_at);
+    if let [archive] = view.archives.as_slice() {
+        text.push_str(&clean(&headline(archive, view.now)));
+        numbers = measures(archive.assessment, view.now);
     } else {
-        let total = count(snapshot.archives.len(), "archive");
+        let total = count(view.archives.len(), "archive");
         let mut parts = Vec::new();
         for verdict in Verdict::ALL {
-            let is_it = |verdict| {
-                snapshot
-                    .archives
-                    .iter()
-                    .filter(move |archive| archive.assessment.verdict == verdict)
-            };
-            let number = is_it(verdict).count();
+            let number = view.of_verdict(verdict);
             numbers.push(format!("{}={number};;;0", verdict.code()));
             if number != 0 {
                 parts.push(format!("{number} {}", words(verdict)));
@@ -52,11 +47,11 @@ pub fn render(snapshot: &Snapshot) -> String {
         }
     }
     writeln!(text, " | {}", numbers.join(" ")).unwrap_or_default();
-    for watched in snapshot.worst_first() {
-        let assessment = &watched.assessment;
-        if 1 < snapshot.archives.len() {
-            let line = headline(assessment, snapshot.generated_at);
-            writeln!(text, "{}: {}", state(assessment.verdict), clean(&line)).unwrap_or_default();
+    for archive in view.worst_first() {
+        let assessment = archive.assessment;
+        if 1 < view.archives.len() {
+            let (state, line) = (state(archive.standing.verdict), headline(&archive, view.now));
+            writeln!(text, "{state}: {}", clean(&line)).unwrap_or_default();
         }
         for finding in &assessment.findings {
             let line =
@@ -78,8 +73,12 @@ const fn words(verdict: Verdict) -> &'static str {
     }
 }
 
-fn headline(assessment: &Assessment, now: DateTime<Utc>) -> String {
-    let mut line = format!("{} is {}", assessment.archive, words(assessment.verdict));
+fn headline(archive: &ArchiveView<'_>, now: DateTime<Utc>) -> String {
+    let assessment = archive.assessment;
+    let mut line = format!("{} is {}", assessment.archive, words(archive.standing.verdict));
+    if archive.standing.is_stale() {
+        write!(line, ", checked last {}", ago(assessment.checked_at, now)).unwrap_or_default();
+    }
     if let Some(span) = newest_span(&assessment.windows) {
         let newest = ago(span.last.at, now);
         write!(line, ", newest restorable moment {newest}").unwrap_or_default();
@@ -134,15 +133,20 @@ fn clean(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::publication::samples;
+    use crate::publication::snapshot::Snapshot;
+
+    fn rendered(snapshot: &Snapshot) -> String {
+        render(&View::new(snapshot, snapshot.generated_at))
+    }
 
     #[test]
     fn one_archive_is_told_with_its_numbers() {
-        insta::assert_snapshot!(render(&samples::only(samples::AT_RISK)));
+        insta::assert_snapshot!(rendered(&samples::only(samples::AT_RISK)));
     }
 
     #[test]
     fn several_archives_are_counted() {
-        insta::assert_snapshot!(render(&samples::fleet(samples::KINDS)));
+        insta::assert_snapshot!(rendered(&samples::fleet(samples::KINDS)));
     }
 
     #[test]

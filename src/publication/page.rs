@@ -14,16 +14,12 @@ mod picture;
 mod position;
 mod question;
 mod shell;
-mod standing;
 mod tables;
 mod words;
 
 use std::collections::HashMap;
 
-use chrono::DateTime;
-use chrono::Utc;
-
-use crate::publication::snapshot::Snapshot;
+use crate::publication::view::View;
 
 pub use crate::publication::page::address::Archives;
 pub use crate::publication::page::archive::archives;
@@ -50,9 +46,7 @@ pub type FormFields = HashMap<String, String>;
 /// What every page is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    pub snapshot: &'a Snapshot,
-    /// Ages are told as of this time, when the page is looked at.
-    pub now: DateTime<Utc>,
+    pub view: &'a View<'a>,
     /// At first nobody knows what is watched.
     pub knows_archives: bool,
     /// From the page to the root: the daemon may be published under any path.

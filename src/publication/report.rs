@@ -6,9 +6,8 @@ mod paper;
 use crate::assessment::verdict::Verdict;
 use crate::publication::report::archive::write_archive;
 use crate::publication::report::paper::Paper;
-use crate::publication::snapshot::Snapshot;
-use crate::publication::snapshot::WatchedArchive;
 use crate::publication::span::newest_span;
+use crate::publication::view::View;
 use crate::publication::wording::ago;
 use crate::publication::wording::count;
 use crate::publication::wording::title;
@@ -22,33 +21,33 @@ pub enum Colour {
 }
 
 /// One archive in full; of several a line each, and in full those that are not recoverable.
-pub fn render(snapshot: &Snapshot, colour: Colour) -> String {
+pub fn render(view: &View<'_>, colour: Colour) -> String {
     let mut paper = Paper::new(colour);
-    match snapshot.archives.as_slice() {
+    match view.archives.as_slice() {
         [] => paper.line(0, "UNKNOWN  no archive was selected"),
-        [archive] => write_archive(&mut paper, &archive.assessment, snapshot.generated_at),
-        [..] => write_fleet(&mut paper, snapshot),
+        [archive] => write_archive(&mut paper, archive, view.now),
+        [..] => write_fleet(&mut paper, view),
     }
     paper.into_text()
 }
 
-fn write_fleet(paper: &mut Paper, snapshot: &Snapshot) {
-    let archives = snapshot.worst_first();
+fn write_fleet(paper: &mut Paper, view: &View<'_>) {
+    let archives = view.worst_first();
     let counts: Vec<String> = Verdict::ALL
         .into_iter()
         .rev()
-        .map(|verdict| (verdict, of_verdict(&archives, verdict)))
+        .map(|verdict| (verdict, view.of_verdict(verdict)))
         .filter(|(_, number)| *number != 0)
         .map(|(verdict, number)| format!("{number} {}", title(verdict).to_lowercase()))
         .collect();
     let total = count(archives.len(), "archive");
-    paper.verdict(snapshot.verdict, &format!("{total}: {}", counts.join(", ")));
+    paper.verdict(view.verdict, &format!("{total}: {}", counts.join(", ")));
     paper.blank();
     paper.line(0, &row("VERDICT", "ARCHIVE", "NEWEST RESTORABLE", "WORST FINDING"));
     for archive in &archives {
-        let assessment = &archive.assessment;
+        let (assessment, verdict) = (archive.assessment, archive.standing.verdict);
         let newest = newest_span(&assessment.windows)
-            .map_or_else(|| "never".to_owned(), |span| ago(span.last.at, snapshot.generated_at));
+            .map_or_else(|| "never".to_owned(), |span| ago(span.last.at, view.now));
         let newest = if assessment.windows.is_empty() && assessment.latest_recoverable.is_none() {
             "not known".to_owned()
         } else {
@@ -56,22 +55,18 @@ fn write_fleet(paper: &mut Paper, snapshot: &Snapshot) {
         };
         let finding = assessment.findings.first().map_or("-", |finding| finding.code().as_str());
         let name = paper::shorten(&assessment.archive.to_string(), NAME_WIDTH);
-        let line = row(title(assessment.verdict), &name, &newest, finding);
-        paper.coloured_start(assessment.verdict, &line);
+        let line = row(title(verdict), &name, &newest, finding);
+        paper.coloured_start(verdict, &line);
     }
     for archive in archives {
-        match archive.assessment.verdict {
+        match archive.standing.verdict {
             Verdict::Recoverable => {}
             Verdict::AtRisk | Verdict::Unknown | Verdict::Unrecoverable => {
                 paper.rule();
-                write_archive(paper, &archive.assessment, snapshot.generated_at);
+                write_archive(paper, &archive, view.now);
             }
         }
     }
-}
-
-fn of_verdict(archives: &[&WatchedArchive], verdict: Verdict) -> usize {
-    archives.iter().filter(|archive| archive.assessment.verdict == verdict).count()
 }
 
 /// What the other columns leave of a line.
@@ -85,47 +80,52 @@ fn row(verdict: &str, archive: &str, newest: &str, finding: &str) -> String {
 mod tests {
     use super::*;
     use crate::publication::samples;
+    use crate::publication::snapshot::Snapshot;
+
+    fn rendered(snapshot: &Snapshot, colour: Colour) -> String {
+        render(&View::new(snapshot, snapshot.generated_at), colour)
+    }
 
     #[test]
     fn a_healthy_archive_takes_few_words() {
-        insta::assert_snapshot!(render(&samples::only(samples::HEALTHY), Colour::Plain));
+        insta::assert_snapshot!(rendered(&samples::only(samples::HEALTHY), Colour::Plain));
     }
 
     #[test]
     fn a_risk_is_told_with_its_hint() {
-        insta::assert_snapshot!(render(&samples::only(samples::AT_RISK), Colour::Plain));
+        insta::assert_snapshot!(rendered(&samples::only(samples::AT_RISK), Colour::Plain));
     }
 
     #[test]
     fn an_unrecoverable_archive_says_what_is_left() {
-        insta::assert_snapshot!(render(&samples::only(samples::UNRECOVERABLE), Colour::Plain));
+        insta::assert_snapshot!(rendered(&samples::only(samples::UNRECOVERABLE), Colour::Plain));
     }
 
     #[test]
     fn old_values_are_told_with_their_age() {
-        insta::assert_snapshot!(render(&samples::only(samples::UNREAD_SINCE), Colour::Plain));
+        insta::assert_snapshot!(rendered(&samples::only(samples::UNREAD_SINCE), Colour::Plain));
     }
 
     #[test]
     fn nothing_is_claimed_of_an_archive_that_was_never_read() {
-        insta::assert_snapshot!(render(&samples::only(samples::NEVER_READ), Colour::Plain));
+        insta::assert_snapshot!(rendered(&samples::only(samples::NEVER_READ), Colour::Plain));
     }
 
     #[test]
     fn an_empty_archive_is_told_as_empty() {
-        insta::assert_snapshot!(render(&samples::only(samples::EMPTY), Colour::Plain));
+        insta::assert_snapshot!(rendered(&samples::only(samples::EMPTY), Colour::Plain));
     }
 
     #[test]
     fn of_many_archives_the_worst_come_first() {
-        let text = render(&samples::fleet(samples::KINDS), Colour::Plain);
+        let text = rendered(&samples::fleet(samples::KINDS), Colour::Plain);
         let (summary, _) = text.split_once("\n\n\n").unwrap_or((&text, ""));
         insta::assert_snapshot!(summary.lines().take(10).collect::<Vec<_>>().join("\n"));
     }
 
     #[test]
     fn no_line_is_wider_than_a_terminal() {
-        let text = render(&samples::fleet(40), Colour::Plain);
+        let text = rendered(&samples::fleet(40), Colour::Plain);
         for line in text.lines() {
             assert!(line.chars().count() <= 100, "{line}");
             assert!(!line.contains(char::is_control), "{line}");
@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn colours_only_where_they_are_wanted() {
         let snapshot = samples::fleet(samples::KINDS);
-        let plain = render(&snapshot, Colour::Plain);
-        let coloured = render(&snapshot, Colour::Ansi);
+        let plain = rendered(&snapshot, Colour::Plain);
+        let coloured = rendered(&snapshot, Colour::Ansi);
         assert!(!plain.contains('\u{1b}'));
         let mut stripped = coloured.clone();
         for code in ["\u{1b}[1;31m", "\u{1b}[1;32m", "\u{1b}[1;33m", "\u{1b}[1;35m", "\u{1b}[0m"] {

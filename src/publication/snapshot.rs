@@ -1,6 +1,5 @@
 //! What is known of every archive at one time; page, metrics and JSON all show the same one.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -8,16 +7,13 @@ use chrono::Utc;
 
 use crate::assessment::Assessment;
 use crate::assessment::UnreadableReason;
-use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
 
 /// What is known at one time. It never changes; what comes later makes another one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     pub generated_at: DateTime<Utc>,
-    /// The worst of all archives.
-    pub verdict: Verdict,
-    /// By name; several archives of one name with the worst first.
+    /// By name.
     pub archives: Vec<WatchedArchive>,
     /// By name, each once.
     pub stores: Vec<StoreState>,
@@ -60,11 +56,7 @@ impl Snapshot {
     pub fn new(generated_at: DateTime<Utc>, mut archives: Vec<WatchedArchive>) -> Self {
         archives.sort_by(|left, right| {
             let (left, right) = (&left.assessment, &right.assessment);
-            (&left.archive, Reverse(left.verdict), &left.address).cmp(&(
-                &right.archive,
-                Reverse(right.verdict),
-                &right.address,
-            ))
+            (&left.archive, &left.address).cmp(&(&right.archive, &right.address))
         });
         let store = |archive: &WatchedArchive| {
             let is_up = archive.assessment.is_store_up();
@@ -76,18 +68,13 @@ impl Snapshot {
         // A store that is down for one of its archives sorts first and is the one that stays.
         stores.sort();
         stores.dedup_by(|next, kept| next.name == kept.name);
-        let verdict = Verdict::worst(archives.iter().map(|archive| archive.assessment.verdict));
-        Self { generated_at, verdict, archives, stores, discovery: None }
+        Self { generated_at, archives, stores, discovery: None }
     }
 
-    /// With what came of asking Kubernetes. What it did not tell may be anything.
+    /// With what came of asking Kubernetes.
     #[must_use]
     pub fn discovered(self, discovery: Option<DiscoveryState>) -> Self {
-        let verdict = match discovery {
-            Some(DiscoveryState::Down(_)) => self.verdict.max(Verdict::Unknown),
-            None | Some(DiscoveryState::Up) => self.verdict,
-        };
-        Self { verdict, discovery, ..self }
+        Self { discovery, ..self }
     }
 
     /// Before anything is known.
@@ -103,13 +90,6 @@ impl Snapshot {
             WatchedArchive::new(Arc::new(assessment), checks)
         });
         Self::new(generated_at, archives.collect())
-    }
-
-    /// The archives that a reader should see first come first.
-    pub fn worst_first(&self) -> Vec<&WatchedArchive> {
-        let mut archives: Vec<&WatchedArchive> = self.archives.iter().collect();
-        archives.sort_by_key(|archive| Reverse(archive.assessment.verdict));
-        archives
     }
 
     /// Only the archives of one cluster; `None` if it is not watched.
@@ -184,15 +164,6 @@ mod tests {
         let snapshot = Snapshot::new(fleet.generated_at, fleet.archives);
         assert_eq!(snapshot.stores.len(), 1);
         assert!(!snapshot.stores[0].is_up);
-    }
-
-    #[test]
-    fn the_worst_archives_come_first() {
-        let snapshot = samples::fleet(8);
-        let verdicts: Vec<Verdict> =
-            snapshot.worst_first().iter().map(|archive| archive.assessment.verdict).collect();
-        assert!(verdicts.is_sorted_by(|first, next| first >= next), "{verdicts:?}");
-        assert_eq!(snapshot.verdict, Verdict::Unrecoverable);
     }
 
     #[test]

@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde::Serializer;
 
 use crate::assessment::AssessedBackup;
-use crate::assessment::Assessment;
 use crate::assessment::FirstPoint;
 use crate::assessment::Gap;
 use crate::assessment::LastPoint;
@@ -24,7 +23,8 @@ use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::publication::runbook;
 use crate::publication::snapshot::DiscoveryState;
-use crate::publication::snapshot::Snapshot;
+use crate::publication::view::ArchiveView;
+use crate::publication::view::View;
 use crate::publication::wording::rfc3339;
 
 /// The whole document.
@@ -53,6 +53,8 @@ struct ArchiveDocument<'a> {
     destination_path: Option<String>,
     verdict: &'static str,
     observed_at: Option<Time>,
+    checked_at: Time,
+    stale: bool,
     latest_recoverable: Option<bool>,
     recovery_windows: Vec<Window<'a>>,
     gaps: Vec<MissingWal>,
@@ -166,20 +168,20 @@ struct Drill {
 struct Time(DateTime<Utc>);
 
 /// The document with line breaks, for a file or a terminal.
-pub fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
-    let mut text = serde_json::to_string_pretty(&StatusDocument::new(snapshot))?;
+pub fn render(view: &View<'_>) -> serde_json::Result<String> {
+    let mut text = serde_json::to_string_pretty(&StatusDocument::new(view))?;
     text.push('\n');
     Ok(text)
 }
 
 impl<'a> StatusDocument<'a> {
-    pub fn new(snapshot: &'a Snapshot) -> Self {
-        let archives = snapshot.archives.iter();
+    pub fn new(view: &View<'a>) -> Self {
+        let snapshot = view.snapshot;
         Self {
             generated_at: Time(snapshot.generated_at),
-            verdict: snapshot.verdict.code(),
+            verdict: view.verdict.code(),
             discovery: snapshot.discovery.as_ref().map(AskedKubernetes::new),
-            archives: archives.map(|watched| ArchiveDocument::new(&watched.assessment)).collect(),
+            archives: view.archives.iter().map(ArchiveDocument::new).collect(),
         }
     }
 }
@@ -194,14 +196,17 @@ impl<'a> AskedKubernetes<'a> {
 }
 
 impl<'a> ArchiveDocument<'a> {
-    fn new(assessment: &'a Assessment) -> Self {
+    fn new(archive: &ArchiveView<'a>) -> Self {
+        let assessment = archive.assessment;
         Self {
             cnpg_namespace: &assessment.archive.namespace,
             cnpg_cluster: &assessment.archive.cluster,
             server_name: &assessment.archive.server_name,
             destination_path: assessment.address.as_ref().map(ArchiveAddress::destination_path),
-            verdict: assessment.verdict.code(),
+            verdict: archive.standing.verdict.code(),
             observed_at: assessment.observed_at.map(Time),
+            checked_at: Time(assessment.checked_at),
+            stale: archive.standing.is_stale(),
             latest_recoverable: assessment.latest_recoverable,
             recovery_windows: assessment.windows.iter().map(Window::new).collect(),
             gaps: assessment.gaps.iter().map(MissingWal::new).collect(),
@@ -322,15 +327,18 @@ impl Serialize for Time {
 mod tests {
     use super::*;
     use crate::publication::samples;
+    use crate::publication::snapshot::Snapshot;
 
     #[test]
     fn the_document_is_what_scripts_rely_on() {
-        insta::assert_snapshot!(render(&samples::fleet(samples::KINDS)).unwrap());
+        let fleet = samples::fleet(samples::KINDS);
+        insta::assert_snapshot!(render(&View::new(&fleet, fleet.generated_at)).unwrap());
     }
 
     #[test]
     fn a_fleet_of_none_is_a_document_too() {
-        let text = render(&Snapshot::empty(DateTime::UNIX_EPOCH)).unwrap();
+        let empty = Snapshot::empty(DateTime::UNIX_EPOCH);
+        let text = render(&View::new(&empty, empty.generated_at)).unwrap();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
             "generated_at": "1970-01-01T00:00:00Z", "verdict": "unknown", "discovery": null,

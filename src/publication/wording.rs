@@ -6,6 +6,8 @@ use chrono::SubsecRound;
 use chrono::Utc;
 
 use crate::assessment::finding::duration;
+use crate::assessment::standing::LastCheck;
+use crate::assessment::standing::Standing;
 use crate::assessment::verdict::Verdict;
 
 pub(crate) const fn title(verdict: Verdict) -> &'static str {
@@ -17,7 +19,7 @@ pub(crate) const fn title(verdict: Verdict) -> &'static str {
     }
 }
 
-pub(crate) const fn sentence(verdict: Verdict) -> &'static str {
+const fn sentence(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Recoverable => "The newest archived state can be restored.",
         Verdict::AtRisk => "The newest archived state can be restored, but something is wrong.",
@@ -27,6 +29,18 @@ pub(crate) const fn sentence(verdict: Verdict) -> &'static str {
         Verdict::Unrecoverable => {
             "The newest archived state can NOT be restored from any base backup."
         }
+    }
+}
+
+/// What the verdict means; of one that has outlived its time, what it was.
+pub(crate) fn stands(standing: &Standing, now: DateTime<Utc>) -> String {
+    match standing.last_check {
+        LastCheck::Read | LastCheck::Unread => sentence(standing.verdict).to_owned(),
+        LastCheck::Stale { was, at } => format!(
+            "It was {} {}, and nobody has looked since: the daemon is behind with its checks.",
+            title(was).to_lowercase(),
+            ago(at, now)
+        ),
     }
 }
 

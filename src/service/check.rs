@@ -19,6 +19,7 @@ use crate::publication::report;
 use crate::publication::report::Colour;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
+use crate::publication::view::View;
 use crate::service::check_log::log_check;
 use crate::service::clock;
 use crate::service::output;
@@ -38,8 +39,9 @@ pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
     let Selection { archives, discovery, world: _world } = Selection::of(config.chosen).await?;
     let assessments = join_all(archives.into_iter().map(assess_once)).await;
     let snapshot = Snapshot::once(clock::now(), assessments).discovered(discovery);
-    print(&snapshot, config.output).context("print the result")?;
-    Ok(snapshot.verdict)
+    let view = View::new(&snapshot, snapshot.generated_at);
+    print(&view, config.output).context("print the result")?;
+    Ok(view.verdict)
 }
 
 /// Where nobody said how long an upload may take, a fresh hole is a gap if it is still there at a
@@ -65,13 +67,13 @@ async fn look_again(watched: &mut Watched, grace: TimeDelta) -> Assessment {
     Arc::unwrap_or_clone(watched.look_by(Listing::Complete).await.assessment)
 }
 
-fn print(snapshot: &Snapshot, output: Output) -> anyhow::Result<()> {
+fn print(view: &View<'_>, output: Output) -> anyhow::Result<()> {
     let is_terminal = io::stdout().is_terminal();
     let colour = if is_terminal { Colour::Ansi } else { Colour::Plain };
     let text = match output {
-        Output::Text => report::render(snapshot, colour),
-        Output::Json => status_json::render(snapshot).context("write JSON")?,
-        Output::Nagios => nagios::render(snapshot),
+        Output::Text => report::render(view, colour),
+        Output::Json => status_json::render(view).context("write JSON")?,
+        Output::Nagios => nagios::render(view),
     };
     Ok(output::print(&text)?)
 }

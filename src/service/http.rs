@@ -35,7 +35,9 @@ use crate::publication::metrics::Build;
 use crate::publication::metrics::RenderedMetrics;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
+use crate::publication::view::View;
 use crate::service::build;
+use crate::service::clock;
 use crate::service::health::Health;
 use crate::service::health::Progress;
 use crate::service::http::negotiation::accepted_format;
@@ -103,7 +105,7 @@ async fn metrics(State(published): State<Published>, headers: HeaderMap) -> Resp
     let scrape = {
         // A panic while rendering leaves a text that the next scrape writes anew.
         let mut metrics = published.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        metrics.scrape(&published.snapshot(), &own, format)
+        metrics.scrape(&published.snapshot(), clock::now(), &own, format)
     };
     let length = scrape.snapshot.len() + scrape.own.len();
     // The snapshot's text is sent from where it is, without a copy.
@@ -127,7 +129,7 @@ impl AsRef<[u8]> for SharedText {
 
 /// Always 200: the document tells the verdict.
 async fn status(State(published): State<Published>) -> Response {
-    document(StatusCode::OK, &published.snapshot())
+    document(StatusCode::OK, &View::new(&published.snapshot(), clock::now()))
 }
 
 /// The status code tells the verdict to monitors that look at nothing else.
@@ -137,18 +139,19 @@ async fn cluster_status(
 ) -> Response {
     match published.snapshot().of_cluster(&namespace, &cluster) {
         Some(snapshot) => {
-            let code = match snapshot.verdict {
+            let view = View::new(&snapshot, clock::now());
+            let code = match view.verdict {
                 Verdict::Recoverable | Verdict::AtRisk => StatusCode::OK,
                 Verdict::Unknown | Verdict::Unrecoverable => StatusCode::SERVICE_UNAVAILABLE,
             };
-            document(code, &snapshot)
+            document(code, &view)
         }
         None => published.not_watched(&namespace, &cluster),
     }
 }
 
-fn document(code: StatusCode, snapshot: &Snapshot) -> Response {
-    match status_json::render(snapshot) {
+fn document(code: StatusCode, view: &View<'_>) -> Response {
+    match status_json::render(view) {
         Ok(text) => (code, [(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "status cannot be written as JSON");

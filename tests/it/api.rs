@@ -10,6 +10,7 @@ use cnpg_backup_verifier::assessment::plan::Target;
 use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
 use cnpg_backup_verifier::publication::snapshot::DiscoveryState;
 use cnpg_backup_verifier::publication::status_json;
+use cnpg_backup_verifier::publication::view::View;
 use serde_json::Value;
 
 use crate::samples;
@@ -17,7 +18,7 @@ use crate::samples;
 #[test]
 fn every_field_of_the_status_document_is_described() {
     let fleet = samples::fleet(samples::KINDS).discovered(Some(DiscoveryState::Up));
-    let text = status_json::render(&fleet).unwrap();
+    let text = status_json::render(&View::new(&fleet, fleet.generated_at)).unwrap();
     let mut found = BTreeSet::new();
     collect(&serde_json::from_str(&text).unwrap(), "", &mut found);
     assert_eq!(described("## Status"), found);

@@ -46,7 +46,9 @@ fn own() -> Registry {
 async fn promtool_finds_nothing_to_improve() {
     let build = Build { version: "0.1.0", revision: "0123abc", rustc: "1.95.0" };
     let snapshot = Arc::new(samples::fleet(samples::KINDS));
-    let scrape = RenderedMetrics::new(build).scrape(&snapshot, &own().gather(), Format::Text);
+    let mut scrape = RenderedMetrics::new(build);
+    let (now, own) = (snapshot.generated_at, own().gather());
+    let scrape = scrape.scrape(&snapshot, now, &own, Format::Text);
     let finished = check_metrics(&scrape.into_string()).await;
     assert!(finished.success(), "{finished:?}");
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", ""));

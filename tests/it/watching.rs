@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::ArchiveConfig;
@@ -13,9 +12,11 @@ use cnpg_backup_verifier::config::FlagExpectations;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
 use cnpg_backup_verifier::domain::archive_id::StoreAddress;
+use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
 use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
+use cnpg_backup_verifier::publication::view::View;
 use cnpg_backup_verifier::service::agenda::Pace;
 use cnpg_backup_verifier::service::board::Board;
 use cnpg_backup_verifier::service::clock;
@@ -26,6 +27,7 @@ use cnpg_backup_verifier::service::shutdown::Shutdown;
 use cnpg_backup_verifier::service::watching;
 use cnpg_backup_verifier::service::world::World;
 use cnpg_backup_verifier::sources::limits;
+use cnpg_backup_verifier::sources::store::body::Body;
 use cnpg_backup_verifier::sources::store::object_store::ListPage;
 use cnpg_backup_verifier::sources::store::object_store::ListRequest;
 use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
@@ -50,11 +52,7 @@ impl ObjectStore for Hanging {
         std::future::pending().await
     }
 
-    async fn get(&self, _: &str, _: u64) -> Result<Bytes, StoreError> {
-        std::future::pending().await
-    }
-
-    async fn get_range(&self, _: &str, _: u64, _: u64) -> Result<Bytes, StoreError> {
+    async fn open(&self, _: &str, _: u64, _: Option<&ObjectVersion>) -> Result<Body, StoreError> {
         std::future::pending().await
     }
 
@@ -161,7 +159,7 @@ async fn an_archive_that_was_never_read_is_unknown_and_says_why() {
     // Nobody knows whether its store answers.
     let snapshot = daemon.snapshots.borrow().clone();
     assert_eq!(snapshot.stores.len(), 1, "{:?}", snapshot.stores);
-    assert_eq!(snapshot.verdict, Verdict::Unknown);
+    assert_eq!(View::new(&snapshot, clock::now()).verdict, Verdict::Unknown);
 }
 
 #[tokio::test(start_paused = true)]

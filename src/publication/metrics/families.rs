@@ -6,7 +6,7 @@ use crate::publication::metrics::family::Source;
 use crate::publication::metrics::reading;
 use crate::publication::metrics::samples::Exposition;
 use crate::publication::metrics::samples::Samples;
-use crate::publication::snapshot::WatchedArchive;
+use crate::publication::view::ArchiveView;
 
 macro_rules! name {
     ($name:literal) => {
@@ -15,7 +15,7 @@ macro_rules! name {
 }
 
 type WholeSamples = fn(&Exposition<'_>, &mut Samples<'_>);
-type ArchiveSamples = fn(&WatchedArchive, &mut Samples<'_>);
+type ArchiveSamples = fn(&ArchiveView<'_>, &mut Samples<'_>);
 
 const fn whole(name: &'static str, help: &'static str, samples: WholeSamples) -> Family {
     Family { name, help, kind: Kind::Gauge, labels: &[], source: Source::Whole(samples) }
@@ -215,6 +215,11 @@ pub(super) const FAMILIES: &[Family] = &[
         name!("check_interval_seconds"),
         "Time between two attempts to read the archive.",
         reading::check_interval,
+    ),
+    archive(
+        name!("check_max_age_seconds"),
+        "How long ago the last attempt may have ended before a good verdict becomes unknown.",
+        reading::check_max_age,
     ),
     archive(name!("archive_bytes"), "Stored bytes.", reading::archive_bytes).labels(&["kind"]),
     archive(name!("archive_objects"), "Stored objects.", reading::archive_objects)

@@ -2,7 +2,7 @@
 
 use crate::publication::metrics::samples::Exposition;
 use crate::publication::metrics::samples::Samples;
-use crate::publication::snapshot::WatchedArchive;
+use crate::publication::view::ArchiveView;
 
 /// One row of the table of metrics.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub(super) enum Source {
     Whole(fn(&Exposition<'_>, &mut Samples<'_>)),
-    Archive(fn(&WatchedArchive, &mut Samples<'_>)),
+    Archive(fn(&ArchiveView<'_>, &mut Samples<'_>)),
 }
 
 /// Which archive a series is about. Not `namespace`, `cluster` or `pod`: Prometheus gives these

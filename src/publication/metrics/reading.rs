@@ -18,8 +18,8 @@ use crate::domain::archive_id::StoreAddress;
 use crate::publication::metrics::samples::Exposition;
 use crate::publication::metrics::samples::Samples;
 use crate::publication::snapshot::DiscoveryState;
-use crate::publication::snapshot::WatchedArchive;
 use crate::publication::span::newest_span;
+use crate::publication::view::ArchiveView;
 
 pub(super) fn build_info(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
     let build = exposed.build;
@@ -27,21 +27,22 @@ pub(super) fn build_info(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
 }
 
 pub(super) fn archives(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
-    samples.one(exposed.snapshot.archives.len());
+    samples.one(exposed.view.snapshot.archives.len());
 }
 
 pub(super) fn kubernetes_up(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
-    samples.maybe(exposed.snapshot.discovery.as_ref().map(|it| *it == DiscoveryState::Up));
+    samples.maybe(exposed.view.snapshot.discovery.as_ref().map(|it| *it == DiscoveryState::Up));
 }
 
 pub(super) fn object_store_up(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
-    for store in &exposed.snapshot.stores {
+    for store in &exposed.view.snapshot.stores {
         samples.each(&store.name, store.is_up);
     }
 }
 
-pub(super) fn archive_info(archive: &WatchedArchive, samples: &mut Samples<'_>) {
-    let (Some(address), Some(store)) = (&archive.assessment.address, &archive.object_store) else {
+pub(super) fn archive_info(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    let (Some(address), Some(store)) = (&archive.assessment.address, &archive.watched.object_store)
+    else {
         return;
     };
     let bucket = match &address.store {
@@ -53,38 +54,38 @@ pub(super) fn archive_info(archive: &WatchedArchive, samples: &mut Samples<'_>) 
     samples.labelled(&[store, bucket, &address.prefix, &major], true);
 }
 
-pub(super) fn verdict(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn verdict(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     for verdict in Verdict::ALL {
-        samples.each(verdict.code(), verdict == archive.assessment.verdict);
+        samples.each(verdict.code(), verdict == archive.standing.verdict);
     }
 }
 
-pub(super) fn finding(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn finding(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let findings = &archive.assessment.findings;
     for code in FindingCode::ALL {
         samples.each(code.as_str(), findings.iter().any(|finding| finding.code() == *code));
     }
 }
 
-pub(super) fn last_check(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn last_check(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.one(archive.assessment.checked_at);
 }
 
-pub(super) fn last_success(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn last_success(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.observed_at);
 }
 
-pub(super) fn checks(archive: &WatchedArchive, samples: &mut Samples<'_>) {
-    samples.one(archive.checks.checks());
+pub(super) fn checks(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    samples.one(archive.watched.checks.checks());
 }
 
-pub(super) fn check_failures(archive: &WatchedArchive, samples: &mut Samples<'_>) {
-    for (reason, failures) in archive.checks.failures() {
+pub(super) fn check_failures(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    for (reason, failures) in archive.watched.checks.failures() {
         samples.each(reason.code(), failures);
     }
 }
 
-pub(super) fn base_backups(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn base_backups(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let backups = &archive.assessment.backups;
     if backups.is_empty() && archive.assessment.observed_at.is_none() {
         return;
@@ -94,28 +95,28 @@ pub(super) fn base_backups(archive: &WatchedArchive, samples: &mut Samples<'_>) 
     }
 }
 
-fn usable(archive: &WatchedArchive) -> impl DoubleEndedIterator<Item = &AssessedBackup> {
+fn usable<'a>(archive: &ArchiveView<'a>) -> impl DoubleEndedIterator<Item = &'a AssessedBackup> {
     archive.assessment.backups.iter().filter(|backup| backup.is_usable())
 }
 
-pub(super) fn last_base_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn last_base_backup(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(usable(archive).next_back().and_then(|backup| backup.ended_at));
 }
 
-pub(super) fn first_base_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn first_base_backup(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(usable(archive).next().and_then(|backup| backup.ended_at));
 }
 
-pub(super) fn last_base_backup_size(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn last_base_backup_size(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(usable(archive).next_back().map(|backup| backup.size_bytes));
 }
 
-pub(super) fn last_base_backup_duration(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn last_base_backup_duration(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let backup = usable(archive).next_back();
     samples.maybe(backup.and_then(|backup| Some(backup.ended_at? - backup.began_at?)));
 }
 
-pub(super) fn last_failed_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn last_failed_backup(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let failed = archive.assessment.backups.iter().filter(|backup| match backup.kind {
         BackupKind::Failed => true,
         BackupKind::Usable | BackupKind::Unusable | BackupKind::Running => false,
@@ -126,7 +127,7 @@ pub(super) fn last_failed_backup(archive: &WatchedArchive, samples: &mut Samples
     samples.maybe(failed.filter_map(ended_at).max());
 }
 
-pub(super) fn last_wal(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn last_wal(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.newest_segment.map(|segment| segment.uploaded_at));
 }
 
@@ -143,8 +144,8 @@ fn is_listed(assessment: &Assessment) -> bool {
 }
 
 /// The gaps of each effect that nobody accepted, told apart from "not looked at".
-fn write_gaps(archive: &WatchedArchive, samples: &mut Samples<'_>, measure: fn(&Gap) -> u64) {
-    if is_listed(&archive.assessment) {
+fn write_gaps(archive: &ArchiveView<'_>, samples: &mut Samples<'_>, measure: fn(&Gap) -> u64) {
+    if is_listed(archive.assessment) {
         for effect in GapEffect::ALL {
             let gaps = archive.assessment.gaps.iter();
             let counted = gaps.filter(|gap| gap.effect == effect && !is_accepted(gap));
@@ -153,41 +154,41 @@ fn write_gaps(archive: &WatchedArchive, samples: &mut Samples<'_>, measure: fn(&
     }
 }
 
-pub(super) fn wal_gaps(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn wal_gaps(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     write_gaps(archive, samples, |_| 1);
 }
 
-pub(super) fn wal_missing_segments(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn wal_missing_segments(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     write_gaps(archive, samples, |gap| gap.count);
 }
 
-pub(super) fn wal_gaps_acknowledged(archive: &WatchedArchive, samples: &mut Samples<'_>) {
-    if is_listed(&archive.assessment) {
+pub(super) fn wal_gaps_acknowledged(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    if is_listed(archive.assessment) {
         samples.one(archive.assessment.gaps.iter().filter(|gap| is_accepted(gap)).count());
     }
 }
 
-pub(super) fn recovery_window_start(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn recovery_window_start(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(newest_span(&archive.assessment.windows).map(|span| span.first_at));
 }
 
-pub(super) fn recovery_window_end(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn recovery_window_end(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(newest_span(&archive.assessment.windows).map(|span| span.last.at));
 }
 
-pub(super) fn latest_recoverable(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn latest_recoverable(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.latest_recoverable);
 }
 
-pub(super) fn retention(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn retention(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.promises.retention);
 }
 
-pub(super) fn schedule_interval(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn schedule_interval(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.promises.schedule_interval);
 }
 
-pub(super) fn scheduled_backups(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn scheduled_backups(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let cluster = archive.assessment.cluster.as_ref();
     let Some(runs) = cluster.and_then(|cluster| cluster.scheduled) else { return };
     samples.each("expected", runs.expected);
@@ -196,61 +197,65 @@ pub(super) fn scheduled_backups(archive: &WatchedArchive, samples: &mut Samples<
     samples.each("missed", runs.missed);
 }
 
-pub(super) fn cluster_created(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn cluster_created(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let cluster = archive.assessment.cluster.as_ref();
     samples.maybe(cluster.and_then(|cluster| cluster.created_at));
 }
 
 /// The last drill of each kind; nothing is said of a kind that nobody recorded.
-fn drills(archive: &WatchedArchive) -> impl Iterator<Item = &RestoreDrill> {
+fn drills<'a>(archive: &ArchiveView<'a>) -> impl Iterator<Item = &'a RestoreDrill> {
     archive.assessment.cluster.iter().flat_map(|cluster| &cluster.drills)
 }
 
-pub(super) fn last_restore_drill(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn last_restore_drill(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill.at));
 }
 
-pub(super) fn restore_drill_success(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn restore_drill_success(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill.is_success));
 }
 
-pub(super) fn restore_drill_duration(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn restore_drill_duration(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     for drill in drills(archive) {
         drill.duration.into_iter().for_each(|duration| samples.each(drill.kind.code(), duration));
     }
 }
 
-pub(super) fn restore_drill_max_age(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn restore_drill_max_age(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill_age_max(drill.kind)));
 }
 
-pub(super) fn next_backup(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn next_backup(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.promises.next_backup_due_at);
 }
 
-pub(super) fn base_backup_max_age(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn base_backup_max_age(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.promises.base_backup_age_max);
 }
 
-pub(super) fn wal_max_age(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn wal_max_age(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.promises.wal_age_max);
 }
 
-pub(super) fn check_interval(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn check_interval(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.promises.check_interval);
 }
 
-pub(super) fn archive_bytes(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn check_max_age(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.promises.check_age_max());
+}
+
+pub(super) fn archive_bytes(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let totals = &archive.assessment.totals;
     write_totals(archive, samples, [("base", totals.base_bytes), ("wal", totals.wal_bytes)]);
 }
 
-pub(super) fn archive_objects(archive: &WatchedArchive, samples: &mut Samples<'_>) {
+pub(super) fn archive_objects(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let totals = &archive.assessment.totals;
     write_totals(archive, samples, [("base", totals.base_objects), ("wal", totals.wal_objects)]);
 }
 
-fn write_totals(archive: &WatchedArchive, samples: &mut Samples<'_>, kinds: [(&str, u64); 2]) {
+fn write_totals(archive: &ArchiveView<'_>, samples: &mut Samples<'_>, kinds: [(&str, u64); 2]) {
     let is_known = archive.assessment.observed_at.is_some();
     for (kind, total) in kinds {
         if is_known || total != 0 {

@@ -7,11 +7,11 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::publication::metrics::Build;
-use crate::publication::snapshot::Snapshot;
+use crate::publication::view::View;
 
 /// What the series that belong to no archive are made of.
 pub(super) struct Exposition<'a> {
-    pub(super) snapshot: &'a Snapshot,
+    pub(super) view: &'a View<'a>,
     pub(super) build: &'a Build,
 }
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use prometheus::Histogram;
 use prometheus::HistogramOpts;
 use prometheus::IntCounterVec;
@@ -28,7 +29,8 @@ fn own() -> Vec<MetricFamily> {
 }
 
 fn render(snapshot: Snapshot, format: Format) -> String {
-    RenderedMetrics::new(BUILD).scrape(&Arc::new(snapshot), &own(), format).into_string()
+    let now = snapshot.generated_at;
+    RenderedMetrics::new(BUILD).scrape(&Arc::new(snapshot), now, &own(), format).into_string()
 }
 
 #[test]
@@ -43,7 +45,7 @@ fn the_open_metrics_format_of_one_archive() {
 
 #[test]
 fn at_first_there_are_no_archives() {
-    let text = render(Snapshot::empty(chrono::DateTime::UNIX_EPOCH), Format::Text);
+    let text = render(Snapshot::empty(DateTime::UNIX_EPOCH), Format::Text);
     assert!(text.contains("\nbackup_verifier_archives 0\n"), "{text}");
     assert!(!text.contains("cnpg_cluster"), "{text}");
 }
@@ -79,13 +81,31 @@ fn what_was_never_read_is_left_out() {
 fn a_second_scrape_renders_nothing_and_a_new_snapshot_uses_the_memory_again() {
     let mut metrics = RenderedMetrics::new(BUILD);
     let snapshot = Arc::new(samples::fleet(samples::KINDS));
-    let first = metrics.scrape(&snapshot, &[], Format::Text);
-    let second = metrics.scrape(&snapshot, &[], Format::Text);
+    let now = snapshot.generated_at;
+    let first = metrics.scrape(&snapshot, now, &[], Format::Text);
+    let second = metrics.scrape(&snapshot, now, &[], Format::Text);
     assert!(Arc::ptr_eq(&first.snapshot, &second.snapshot));
     let address = first.snapshot.as_ptr();
     drop((first, second));
-    let third = metrics.scrape(&Arc::new(samples::fleet(1)), &[], Format::Text);
+    let third = metrics.scrape(&Arc::new(samples::fleet(1)), now, &[], Format::Text);
     assert_eq!(third.snapshot.as_ptr(), address);
+}
+
+#[test]
+fn a_verdict_that_has_outlived_its_time_is_rendered_anew() {
+    let mut metrics = RenderedMetrics::new(BUILD);
+    let snapshot = Arc::new(samples::only(samples::HEALTHY));
+    let mut text = |minutes| {
+        let now = snapshot.generated_at + TimeDelta::minutes(minutes);
+        metrics.scrape(&snapshot, now, &[], Format::Text).snapshot
+    };
+    let [fresh, still, stale] = [0, 4, 6].map(&mut text);
+    assert!(Arc::ptr_eq(&fresh, &still));
+    assert!(fresh.contains("verdict=\"recoverable\"} 1"), "{fresh}");
+    assert!(stale.contains("verdict=\"unknown\"} 1"), "{stale}");
+    assert!(Arc::ptr_eq(&stale, &text(600)));
+    // The clock was set back.
+    assert_eq!(text(0), fresh);
 }
 
 #[test]

@@ -11,26 +11,26 @@ use crate::publication::metrics::family::Source;
 use crate::publication::metrics::samples::Exposition;
 use crate::publication::metrics::samples::Samples;
 use crate::publication::metrics::samples::write_label;
-use crate::publication::snapshot::Snapshot;
+use crate::publication::view::View;
 
 /// The labels of every archive, escaped once for all its series.
 #[derive(Debug, Default)]
 pub(super) struct Labels {
     /// `{name="value",...` for one archive after the other, without closing braces.
     text: String,
-    /// The archive's index in the snapshot, and its part of the text.
+    /// The archive's index in the view, and its part of the text.
     blocks: Vec<(usize, Range<usize>)>,
 }
 
 impl Labels {
     /// Of several archives with one name only the first, which is the worst, gets series: a
     /// series that exists twice spoils the scrape.
-    pub(super) fn fill(&mut self, snapshot: &Snapshot) {
+    pub(super) fn fill(&mut self, view: &View<'_>) {
         self.text.clear();
         self.blocks.clear();
         let mut previous = None;
-        for (index, watched) in snapshot.archives.iter().enumerate() {
-            let archive = &watched.assessment.archive;
+        for (index, archive) in view.archives.iter().enumerate() {
+            let archive = &archive.assessment.archive;
             if previous.replace(archive) == Some(archive) {
                 continue;
             }
@@ -50,7 +50,7 @@ impl Labels {
 pub(super) fn write_family(
     text: &mut String,
     family: &Family,
-    (snapshot, build, labels): (&Snapshot, &Build, &Labels),
+    (view, build, labels): (&View<'_>, &Build, &Labels),
     format: Format,
 ) {
     let start = text.len();
@@ -64,11 +64,11 @@ pub(super) fn write_family(
     match family.source {
         Source::Whole(write) => {
             let mut samples = Samples::new(text, name, family_labels, "");
-            write(&Exposition { snapshot, build }, &mut samples);
+            write(&Exposition { view, build }, &mut samples);
         }
         Source::Archive(write) => {
             for (index, range) in &labels.blocks {
-                let archive = snapshot.archives.get(*index);
+                let archive = view.archives.get(*index);
                 let block = labels.text.get(range.clone());
                 if let (Some(archive), Some(block)) = (archive, block) {
                     let text = &mut *text;

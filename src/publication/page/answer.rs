@@ -17,19 +17,19 @@ use crate::publication::page::position::Position;
 use crate::publication::page::question::Asked;
 use crate::publication::page::question::MOMENT_FORMAT;
 use crate::publication::page::question::Question;
-use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::plain_time;
 use crate::publication::page::words::time;
 use crate::publication::restore_plan::PlanDocument;
 use crate::publication::span::newest_span;
+use crate::publication::view::ArchiveView;
 use crate::publication::wording::bytes;
 use crate::publication::wording::rfc3339;
 
 /// `id` is unique on the page.
 pub(super) fn restore(
     context: &Context<'_>,
-    entry: &OverviewEntry<'_>,
+    entry: &ArchiveView<'_>,
     position: Position,
     asked: &Asked,
     id: &str,
@@ -105,14 +105,14 @@ fn suggestion(assessment: &Assessment) -> String {
 
 fn answer(
     context: &Context<'_>,
-    entry: &OverviewEntry<'_>,
+    entry: &ArchiveView<'_>,
     target: Target,
     address: &Address,
     level: u8,
 ) -> Markup {
     let assessment = entry.assessment;
     let document = PlanDocument::new(assessment, target);
-    let (class, word) = match (&document.plan, entry.is_old()) {
+    let (class, word) = match (&document.plan, entry.standing.is_old()) {
         (RestorePlan::Reachable(_), false) => ("yes", "Yes"),
         (RestorePlan::Reachable(_), true) => ("maybe", "It could, when it was read last"),
         (RestorePlan::NotReachable(_), _) => ("no", "No"),
@@ -121,10 +121,10 @@ fn answer(
     html! {
         div class={ "answer " (class) } {
             (heading(level, None, &html! { (word) ": " (target_text(target)) }))
-            @if entry.is_old() {
+            @if entry.standing.is_old() {
                 p {
                     "The archive has not been read since "
-                    @match assessment.observed_at { Some(at) => (time(at, context.now)), None => "the start" }
+                    @match assessment.observed_at { Some(at) => (time(at, context.view.now)), None => "the start" }
                     ", and may have changed."
                 }
             }

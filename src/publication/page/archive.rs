@@ -19,20 +19,18 @@ use crate::publication::page::question::Question;
 use crate::publication::page::shell::Refresh;
 use crate::publication::page::shell::Sheet;
 use crate::publication::page::shell::write;
-use crate::publication::page::standing::OverviewEntry;
-use crate::publication::page::standing::sorted;
 use crate::publication::page::tables;
 use crate::publication::page::words::badge;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::time;
-use crate::publication::wording::ago;
-use crate::publication::wording::sentence;
+use crate::publication::view::ArchiveView;
+use crate::publication::wording::stands;
 use crate::publication::wording::title;
 
 /// Understands `at`, `to`, `archive` and `refresh`. `None` if no such archive is watched.
 pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) -> Option<Page> {
-    let watched = context.snapshot.archives.iter();
-    let entries = sorted(watched.filter(|it| shown.holds(&it.assessment)), context.now);
+    let mut entries = context.view.worst_first();
+    entries.retain(|entry| shown.holds(entry.assessment));
     let asked = Asked::parse(fields);
     let verdict = entries.first()?.standing.verdict;
     let is_only_one = entries.len() == 1;
@@ -60,7 +58,7 @@ pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) ->
 
 pub(super) fn article(
     context: &Context<'_>,
-    entry: &OverviewEntry<'_>,
+    entry: &ArchiveView<'_>,
     position: Position,
     asked: &Asked,
 ) -> Markup {
@@ -91,24 +89,17 @@ pub(super) fn article(
     }
 }
 
-fn standing(context: &Context<'_>, entry: &OverviewEntry<'_>) -> Markup {
+fn standing(context: &Context<'_>, entry: &ArchiveView<'_>) -> Markup {
     let assessment = entry.assessment;
     html! {
         p.lead {
-            @match entry.standing.was {
-                None => (sentence(entry.standing.verdict)),
-                Some((was, age)) => {
-                    "It was " strong { (title(was).to_lowercase()) } " "
-                    (ago(context.now - age, context.now))
-                    ", and nobody has looked since: the daemon is behind with its checks."
-                }
-            }
+            (stands(&entry.standing, context.view.now))
         }
         p.read {
             @match (assessment.observed_at, assessment.unreadable) {
-                (Some(at), None) => { "Read " (time(at, context.now)) "." }
+                (Some(at), None) => { "Read " (time(at, context.view.now)) "." }
                 (Some(at), Some(_)) => {
-                    strong { "Not read since " (time(at, context.now)) "." }
+                    strong { "Not read since " (time(at, context.view.now)) "." }
                     " What is shown below is from then."
                 }
                 (None, _) => strong { "Never read as a whole." },
@@ -117,8 +108,8 @@ fn standing(context: &Context<'_>, entry: &OverviewEntry<'_>) -> Markup {
     }
 }
 
-fn window(context: &Context<'_>, entry: &OverviewEntry<'_>, level: u8, id: &str) -> Markup {
-    let words = if entry.is_old() {
+fn window(context: &Context<'_>, entry: &ArchiveView<'_>, level: u8, id: &str) -> Markup {
+    let words = if entry.standing.is_old() {
         "What could be restored when it was read last"
     } else {
         "What can be restored"
@@ -126,7 +117,7 @@ fn window(context: &Context<'_>, entry: &OverviewEntry<'_>, level: u8, id: &str)
     html! {
         section.window {
             (heading(level, None, &html! { (words) }))
-            @match Chart::new(entry, context.now) {
+            @match Chart::new(entry.assessment, &entry.standing, context.view.now) {
                 Some(chart) => {
                     (picture::picture(&chart, id))
                     (tables::moments(&chart))

@@ -9,9 +9,9 @@ use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::WalStretch;
+use crate::assessment::standing::Standing;
 use crate::domain::segment::SegmentName;
 use crate::domain::timeline::TimelineId;
-use crate::publication::page::standing::OverviewEntry;
 use crate::publication::span::reachable_spans;
 
 /// Everything is between `first_at` and `last_at`, but for what is said to lie before.
@@ -62,8 +62,11 @@ pub(super) struct RetentionTarget {
 
 impl Chart {
     /// `None` if nothing that has a time is known.
-    pub(super) fn new(entry: &OverviewEntry<'_>, now: DateTime<Utc>) -> Option<Self> {
-        let assessment = entry.assessment;
+    pub(super) fn new(
+        assessment: &Assessment,
+        standing: &Standing,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
         let reachable: Vec<Bar> = reachable_spans(&assessment.windows)
             .iter()
             .map(|span| Bar { first_at: span.first_at, last_at: span.last.at })
@@ -80,7 +83,7 @@ impl Chart {
             last_at,
             lost: lost(assessment, &reachable, oldest),
             reachable,
-            unread_since: entry.is_old().then_some(assessment.observed_at).flatten(),
+            unread_since: standing.is_old().then_some(assessment.observed_at).flatten(),
             backups,
             switches: switches(assessment),
             retention,
@@ -200,15 +203,15 @@ mod tests {
     use crate::publication::samples;
 
     fn chart(assessment: &Assessment, now: DateTime<Utc>) -> Chart {
-        Chart::new(&OverviewEntry::new(assessment, now), now).unwrap()
+        Chart::new(assessment, &assessment.standing(now), now).unwrap()
     }
 
     #[test]
     fn nothing_is_drawn_of_what_nobody_knows() {
         for kind in [samples::NEVER_READ, samples::EMPTY] {
             let snapshot = samples::only(kind);
-            let entry = OverviewEntry::new(&snapshot.archives[0].assessment, snapshot.generated_at);
-            assert_eq!(Chart::new(&entry, snapshot.generated_at), None);
+            let (assessment, now) = (&snapshot.archives[0].assessment, snapshot.generated_at);
+            assert_eq!(Chart::new(assessment, &assessment.standing(now), now), None);
         }
     }
 

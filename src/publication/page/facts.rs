@@ -11,10 +11,10 @@ use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::duration;
 use crate::publication::cluster;
 use crate::publication::page::Context;
-use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::time;
 use crate::publication::span::newest_span;
+use crate::publication::view::ArchiveView;
 use crate::publication::wording::bytes;
 use crate::publication::wording::count;
 
@@ -23,8 +23,8 @@ struct Fact {
     value: Markup,
 }
 
-pub(super) fn facts(context: &Context<'_>, entry: &OverviewEntry<'_>, level: u8) -> Markup {
-    let title = if entry.is_old() { "Facts, as they were read last" } else { "Facts" };
+pub(super) fn facts(context: &Context<'_>, entry: &ArchiveView<'_>, level: u8) -> Markup {
+    let title = if entry.standing.is_old() { "Facts, as they were read last" } else { "Facts" };
     html! {
         section.facts {
             (heading(level, None, &html! { (title) }))
@@ -77,7 +77,7 @@ fn drills(context: &Context<'_>, assessment: &Assessment) -> Markup {
             p {
                 (drill.kind.code()) ": "
                 @if drill.is_success { "succeeded " } @else { strong { "failed " } }
-                (time(drill.at, context.now))
+                (time(drill.at, context.view.now))
                 @if let Some(took) = drill.duration { ", took " (duration(took)) }
             }
         }
@@ -90,7 +90,7 @@ fn newest_moment(context: &Context<'_>, assessment: &Assessment) -> Markup {
         @match newest_span(&assessment.windows) {
             None => (none(assessment)),
             Some(span) => {
-                (time(span.last.at, context.now))
+                (time(span.last.at, context.view.now))
                 @match span.last.source {
                     TimeSource::Commit => {}
                     TimeSource::Upload => {
@@ -113,7 +113,7 @@ fn last_backup(context: &Context<'_>, assessment: &Assessment) -> Markup {
             None => (none(assessment)),
             Some(backup) => {
                 @match backup.ended_at {
-                    Some(at) => (time(at, context.now)),
+                    Some(at) => (time(at, context.view.now)),
                     None => "at an unknown time",
                 }
                 p.note { code { (backup.id) } ", " (bytes(backup.size_bytes)) }
@@ -139,8 +139,8 @@ fn next_backup(context: &Context<'_>, assessment: &Assessment) -> Markup {
         @match promises.next_backup_due_at {
             None => "no schedule is known",
             Some(due_at) => {
-                @if due_at < context.now { "was due " } @else { "due " }
-                (time(due_at, context.now))
+                @if due_at < context.view.now { "was due " } @else { "due " }
+                (time(due_at, context.view.now))
             }
         }
         @if let Some(interval) = promises.schedule_interval {
@@ -154,7 +154,7 @@ fn last_wal(context: &Context<'_>, assessment: &Assessment) -> Markup {
         @match assessment.newest_segment {
             None => (none(assessment)),
             Some(newest) => {
-                (time(newest.uploaded_at, context.now))
+                (time(newest.uploaded_at, context.view.now))
                 p.note { code { (newest.name) } }
             }
         }
@@ -195,10 +195,10 @@ fn last_read(context: &Context<'_>, assessment: &Assessment) -> Markup {
     html! {
         @match assessment.observed_at {
             None => "never",
-            Some(at) => (time(at, context.now)),
+            Some(at) => (time(at, context.view.now)),
         }
         @if assessment.unreadable.is_some() {
-            p.note { "Tried " (time(assessment.checked_at, context.now)) ", in vain." }
+            p.note { "Tried " (time(assessment.checked_at, context.view.now)) ", in vain." }
         }
     }
 }

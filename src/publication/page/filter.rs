@@ -2,8 +2,8 @@
 
 use crate::assessment::verdict::Verdict;
 use crate::publication::page::FormFields;
-use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::words::encoded;
+use crate::publication::view::ArchiveView;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OverviewFilter {
@@ -16,7 +16,7 @@ pub(super) struct OverviewFilter {
 /// What a selection selects.
 #[derive(Debug)]
 pub(super) struct Selected<'a> {
-    pub(super) rows: Vec<OverviewEntry<'a>>,
+    pub(super) rows: Vec<ArchiveView<'a>>,
     /// The place of the first row among those that match, from 1 on.
     pub(super) first: usize,
     pub(super) matching: usize,
@@ -52,7 +52,7 @@ impl OverviewFilter {
         (Self { words, verdict, page }, refusals)
     }
 
-    pub(super) fn select<'a>(&self, entries: &[OverviewEntry<'a>]) -> Selected<'a> {
+    pub(super) fn select<'a>(&self, entries: &[ArchiveView<'a>]) -> Selected<'a> {
         let words: Vec<String> = self.words.split_whitespace().map(str::to_lowercase).collect();
         let mut counts = [0; Verdict::ALL.len()];
         let mut rows = Vec::new();
@@ -104,7 +104,7 @@ impl OverviewFilter {
 }
 
 /// In its names, its address, or the codes of its findings; all of them, in any case.
-fn has_words(entry: &OverviewEntry<'_>, words: &[String]) -> bool {
+fn has_words(entry: &ArchiveView<'_>, words: &[String]) -> bool {
     if words.is_empty() {
         return true;
     }
@@ -126,8 +126,8 @@ pub(super) const WORDS_CHARACTERS_MAX: usize = 200;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publication::page::standing::worst_first;
     use crate::publication::samples;
+    use crate::publication::view::View;
 
     fn parse(query: &[(&str, &str)]) -> (OverviewFilter, Vec<String>) {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -137,7 +137,7 @@ mod tests {
     #[track_caller]
     fn check(query: &[(&str, &str)], matching: usize, rows: usize) {
         let snapshot = samples::fleet(1_000);
-        let entries = worst_first(&snapshot, snapshot.generated_at);
+        let entries = View::new(&snapshot, snapshot.generated_at).worst_first();
         let selected = parse(query).0.select(&entries);
         assert_eq!((selected.matching, selected.rows.len()), (matching, rows), "{query:?}");
     }
@@ -149,7 +149,7 @@ mod tests {
         check(&[("page", "21")], 1_000, 0);
         check(&[("page", "18446744073709551615")], 1_000, 0);
         let snapshot = samples::fleet(1_000);
-        let entries = worst_first(&snapshot, snapshot.generated_at);
+        let entries = View::new(&snapshot, snapshot.generated_at).worst_first();
         let first = parse(&[]).0.select(&entries);
         assert!(first.rows.iter().all(|row| row.standing.verdict == Verdict::Unrecoverable));
         assert_eq!(first.pages, 20);
@@ -168,7 +168,7 @@ mod tests {
     fn a_verdict_selects_what_is_shown_and_not_what_is_counted() {
         check(&[("verdict", "at_risk")], 167, ROWS_MAX);
         let snapshot = samples::fleet(12);
-        let entries = worst_first(&snapshot, snapshot.generated_at);
+        let entries = View::new(&snapshot, snapshot.generated_at).worst_first();
         let selected = parse(&[("verdict", "at_risk")]).0.select(&entries);
         assert_eq!(selected.counts, [2, 2, 4, 4]);
     }

@@ -9,11 +9,11 @@ use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::ArchiveId;
-use crate::publication::page::standing::OverviewEntry;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::plain_time;
 use crate::publication::runbook;
 use crate::publication::span::newest_span;
+use crate::publication::view::ArchiveView;
 use crate::publication::wording::count;
 
 /// What fits on a page; the JSON has everything.
@@ -22,7 +22,7 @@ const FINDINGS_MAX: usize = 12;
 /// The worst stand first; what follows waits until they are dealt with.
 const UNFOLDED_MAX: usize = 3;
 
-pub(super) fn findings(entry: &OverviewEntry<'_>, level: u8) -> Markup {
+pub(super) fn findings(entry: &ArchiveView<'_>, level: u8) -> Markup {
     let assessment = entry.assessment;
     let rest = assessment.findings.len().saturating_sub(FINDINGS_MAX);
     html! {
@@ -51,7 +51,7 @@ pub(super) fn findings(entry: &OverviewEntry<'_>, level: u8) -> Markup {
                 }
                 @if rest != 0 { p { "And " (count(rest, "more finding")) "; the JSON has them." } }
             }
-            (last_resort(assessment))
+            (last_resort(assessment, entry.standing.verdict))
         }
     }
 }
@@ -102,12 +102,12 @@ fn severity(severity: Severity) -> Markup {
 }
 
 /// For whoever has to restore before anything is repaired.
-fn last_resort(assessment: &Assessment) -> Markup {
+fn last_resort(assessment: &Assessment, verdict: Verdict) -> Markup {
     let newest = newest_span(&assessment.windows).map(|span| span.last.at);
     let is_empty =
         assessment.findings.iter().any(|finding| finding.code() == FindingCode::ArchiveEmpty);
     html! {
-        @match (assessment.verdict, newest) {
+        @match (verdict, newest) {
             (Verdict::Recoverable | Verdict::AtRisk, _) | (Verdict::Unknown, None) => {}
             (Verdict::Unrecoverable, Some(newest)) => {
                 p.resort {

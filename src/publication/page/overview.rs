@@ -6,6 +6,7 @@ use maud::Markup;
 use maud::html;
 
 use crate::assessment::Assessment;
+use crate::assessment::standing::LastCheck;
 use crate::assessment::verdict::Verdict;
 use crate::publication::page::Context;
 use crate::publication::page::FormFields;
@@ -20,12 +21,11 @@ use crate::publication::page::question::Asked;
 use crate::publication::page::shell::Refresh;
 use crate::publication::page::shell::Sheet;
 use crate::publication::page::shell::write;
-use crate::publication::page::standing::OverviewEntry;
-use crate::publication::page::standing::worst_first;
 use crate::publication::page::words::age;
 use crate::publication::page::words::badge;
-use crate::publication::snapshot::DiscoveryState;
 use crate::publication::span::newest_span;
+use crate::publication::view::ArchiveView;
+use crate::publication::view::View;
 use crate::publication::wording::ago;
 use crate::publication::wording::count;
 use crate::publication::wording::title;
@@ -35,28 +35,24 @@ const ARCHIVES_IN_FULL_MAX: usize = 5;
 
 /// Understands `q`, `verdict`, `page` and `refresh`.
 pub fn overview(context: &Context<'_>, fields: &FormFields) -> Page {
-    let entries = worst_first(context.snapshot, context.now);
-    let of_entries = Verdict::worst(entries.iter().map(|entry| entry.standing.verdict));
-    // The snapshot's own takes into account what Kubernetes did not tell.
-    let is_blind = matches!(context.snapshot.discovery, Some(DiscoveryState::Down(_)));
-    let verdict = if is_blind { of_entries.max(Verdict::Unknown) } else { of_entries };
+    let entries = context.view.worst_first();
     let (selection, mut refusals) = OverviewFilter::parse(fields);
     let is_in_full = entries.len() <= ARCHIVES_IN_FULL_MAX;
     let main = match entries.as_slice() {
         [] => nothing(context),
         [entry] => in_full(context, entry, 1, 1),
-        [..] if is_in_full => html! {
-            (banner(of_entries, &entries))
+        [first, ..] if is_in_full => html! {
+            (banner(context.view, first.standing.verdict))
             @for (number, entry) in (1..).zip(&entries) { (in_full(context, entry, 2, number)) }
         },
-        [..] => {
+        [first, ..] => {
             let selected = selection.select(&entries);
             if selected.pages < selection.page {
                 let (page, pages) = (selection.page, selected.pages);
                 refusals.push(format!("There is no page {page}; the last one is {pages}."));
             }
             html! {
-                (banner(of_entries, &entries))
+                (banner(context.view, first.standing.verdict))
                 (notices(&refusals))
                 (search(&selection, &selected))
                 (table(context, &selection, &selected))
@@ -65,18 +61,25 @@ pub fn overview(context: &Context<'_>, fields: &FormFields) -> Page {
         }
     };
     let many = count(entries.len(), "archive");
-    let title = if entries.is_empty() { "UNKNOWN".to_owned() } else { title(verdict).to_owned() };
+    let title = if entries.is_empty() {
+        "UNKNOWN".to_owned()
+    } else {
+        title(context.view.verdict).to_owned()
+    };
     let title = format!("{title} · {many}");
     let suitable = if is_in_full { Refresh::Rarely } else { Refresh::Often };
     let refresh = Refresh::of(fields, suitable);
-    let html = write(context, &Sheet { title: &title, verdict: Some(verdict), refresh, main });
+    let html = write(
+        context,
+        &Sheet { title: &title, verdict: Some(context.view.verdict), refresh, main },
+    );
     Page { html, is_refusal: !is_in_full && !refusals.is_empty() }
 }
 
 /// Its form leads to the page of the archive, which gives the answer.
-fn in_full(context: &Context<'_>, entry: &OverviewEntry<'_>, level: u8, number: usize) -> Markup {
+fn in_full(context: &Context<'_>, entry: &ArchiveView<'_>, level: u8, number: usize) -> Markup {
     let archive = &entry.assessment.archive;
-    let same = context.snapshot.archives.iter().filter(|it| it.assessment.archive == *archive);
+    let same = context.view.archives.iter().filter(|it| it.assessment.archive == *archive);
     let position = Position { level, is_only_one: same.count() == 1, number, is_target: false };
     article(context, entry, position, &Asked::parse(&FormFields::new()))
 }
@@ -99,10 +102,10 @@ fn nothing(context: &Context<'_>) -> Markup {
     }
 }
 
-fn banner(verdict: Verdict, entries: &[OverviewEntry<'_>]) -> Markup {
-    let many = entries.iter().filter(|entry| entry.standing.verdict == verdict).count();
-    let total = entries.len();
-    let unchecked = entries.iter().filter(|entry| entry.standing.was.is_some()).count();
+/// Of the archives that are known; what Kubernetes does not tell has a notice of its own.
+fn banner(view: &View<'_>, verdict: Verdict) -> Markup {
+    let (many, total) = (view.of_verdict(verdict), view.archives.len());
+    let unchecked = view.archives.iter().filter(|entry| entry.standing.is_stale()).count();
     html! {
         section class={ "banner " (verdict.code()) } {
             h1 { span.question { "Can the backups be restored?" } " " (badge(verdict)) }
@@ -211,8 +214,8 @@ fn table(context: &Context<'_>, selection: &OverviewFilter, selected: &Selected<
     }
 }
 
-fn row(context: &Context<'_>, entry: &OverviewEntry<'_>) -> Markup {
-    let (assessment, now) = (entry.assessment, context.now);
+fn row(context: &Context<'_>, entry: &ArchiveView<'_>) -> Markup {
+    let (assessment, now) = (entry.assessment, context.view.now);
     let backup = assessment.backups.iter().rev().find(|backup| backup.is_usable());
     let restorable = newest_span(&assessment.windows).map(|span| span.last.at);
     let uploaded = assessment.newest_segment.map(|newest| newest.uploaded_at);
@@ -222,11 +225,8 @@ fn row(context: &Context<'_>, entry: &OverviewEntry<'_>) -> Markup {
             td { (badge(entry.standing.verdict)) }
             th scope="row" {
                 a href=(Address::of(&assessment.archive).from(context.root)) { (assessment.archive) }
-                @if let Some((was, age)) = entry.standing.was {
-                    p.why {
-                        "Was " (title(was).to_lowercase()) " "
-                        (ago(now - age, now)) "; not checked since."
-                    }
+                @if let LastCheck::Stale { was, at } = entry.standing.last_check {
+                    p.why { "Was " (title(was).to_lowercase()) " " (ago(at, now)) "; not checked since." }
                 }
                 @if let Some(finding) = assessment.findings.first() {
                     p.why { (finding) @if more != 0 { " (and " (more) " more)" } }
@@ -243,7 +243,7 @@ fn row(context: &Context<'_>, entry: &OverviewEntry<'_>) -> Markup {
 fn moment(context: &Context<'_>, assessment: &Assessment, at: Option<DateTime<Utc>>) -> Markup {
     html! {
         @match at {
-            Some(at) => (age(at, context.now)),
+            Some(at) => (age(at, context.view.now)),
             None if assessment.observed_at.is_none() => "not known",
             None => "none",
         }

@@ -80,9 +80,9 @@ pub(super) fn write(context: &Context<'_>, sheet: &Sheet<'_>) -> String {
                         a href={ (root) "metrics" } { "Metrics" }
                     }
                 }
-                main id="main" tabindex="-1" { (blindness(context.snapshot)) (sheet.main) }
+                main id="main" tabindex="-1" { (blindness(context.view.snapshot)) (sheet.main) }
                 footer.bottom {
-                    p { "As of " (time(context.snapshot.generated_at, context.now)) ". All times are UTC." }
+                    p { "As of " (time(context.view.snapshot.generated_at, context.view.now)) ". All times are UTC." }
                     p { (refreshing(sheet.refresh)) }
                     p { "cnpg-backup-verifier " (context.version) ", which only reads." }
                 }

@@ -17,9 +17,10 @@ use crate::publication::report::paper::Paper;
 use crate::publication::runbook;
 use crate::publication::span::newest_span;
 use crate::publication::span::reachable_spans;
+use crate::publication::view::ArchiveView;
 use crate::publication::wording::ago;
 use crate::publication::wording::bytes;
-use crate::publication::wording::sentence;
+use crate::publication::wording::stands;
 use crate::publication::wording::utc;
 
 /// What fits on a page; the JSON has everything.
@@ -27,9 +28,10 @@ const FINDINGS_MAX: usize = 8;
 const SPANS_MAX: usize = 4;
 const BACKUPS_MAX: usize = 8;
 
-pub(super) fn write_archive(paper: &mut Paper, assessment: &Assessment, now: DateTime<Utc>) {
-    paper.verdict(assessment.verdict, &assessment.archive.to_string());
-    paper.paragraph(0, sentence(assessment.verdict));
+pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: DateTime<Utc>) {
+    let ArchiveView { assessment, standing, .. } = archive;
+    paper.verdict(standing.verdict, &assessment.archive.to_string());
+    paper.paragraph(0, &stands(standing, now));
     let read = match assessment.observed_at {
         Some(at) => format!("last read {} ({})", utc(at), ago(at, now)),
         None => "never read as a whole".to_owned(),
@@ -38,14 +40,14 @@ pub(super) fn write_archive(paper: &mut Paper, assessment: &Assessment, now: Dat
     write_findings(paper, assessment);
     let is_known = assessment.observed_at.is_some() || !assessment.backups.is_empty();
     if is_known {
-        write_moments(paper, assessment, now);
+        write_moments(paper, archive, now);
         write_backups(paper, assessment);
         write_strays(paper, assessment);
     }
     if let Some(cluster) = &assessment.cluster {
         write_cluster(paper, cluster);
     }
-    write_steps(paper, assessment);
+    write_steps(paper, assessment, standing.verdict);
 }
 
 fn write_cluster(paper: &mut Paper, state: &ClusterState) {
@@ -81,10 +83,12 @@ fn write_findings(paper: &mut Paper, assessment: &Assessment) {
     }
 }
 
-fn write_moments(paper: &mut Paper, assessment: &Assessment, now: DateTime<Utc>) {
-    paper.heading(match assessment.unreadable {
-        None => "WHAT CAN BE RESTORED",
-        Some(_) => "WHAT COULD BE RESTORED WHEN IT WAS READ LAST",
+fn write_moments(paper: &mut Paper, archive: &ArchiveView<'_>, now: DateTime<Utc>) {
+    let assessment = archive.assessment;
+    paper.heading(if archive.standing.is_old() {
+        "WHAT COULD BE RESTORED WHEN IT WAS READ LAST"
+    } else {
+        "WHAT CAN BE RESTORED"
     });
     let spans = reachable_spans(&assessment.windows);
     let Some(newest) = newest_span(&assessment.windows) else {
@@ -175,7 +179,7 @@ fn row(backup: &str, state: &str, ended: &str, [size, reaches]: [&str; 2]) -> St
     format!("{backup:15}  {state:8}  {ended:23}  {size:>10}  {reaches}")
 }
 
-fn write_steps(paper: &mut Paper, assessment: &Assessment) {
+fn write_steps(paper: &mut Paper, assessment: &Assessment, verdict: Verdict) {
     paper.heading("WHAT TO DO");
     let mut steps = Vec::new();
     let worst = assessment.findings.first().filter(|finding| match finding.severity {
@@ -186,7 +190,7 @@ fn write_steps(paper: &mut Paper, assessment: &Assessment) {
         let code = worst.code();
         steps.push(format!("Deal with {} first. Runbook: {}", code.as_str(), runbook::url(code)));
     }
-    if let Some(step) = last_resort(assessment) {
+    if let Some(step) = last_resort(assessment, verdict) {
         steps.push(step);
     }
     if steps.is_empty() {
@@ -198,9 +202,9 @@ fn write_steps(paper: &mut Paper, assessment: &Assessment) {
 }
 
 /// For whoever has to restore before anything is repaired.
-fn last_resort(assessment: &Assessment) -> Option<String> {
+fn last_resort(assessment: &Assessment, verdict: Verdict) -> Option<String> {
     let newest = newest_span(&assessment.windows).map(|span| utc(span.last.at));
-    match (assessment.verdict, newest) {
+    match (verdict, newest) {
         (Verdict::Recoverable | Verdict::AtRisk, _) => None,
         (Verdict::Unrecoverable, Some(newest)) => Some(format!(
             "To restore before that is repaired, choose a moment no later than {newest}; a \

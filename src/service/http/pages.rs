@@ -1,7 +1,5 @@
 //! What people open in a browser.
 
-use std::sync::Arc;
-
 use axum::extract::Path;
 use axum::extract::Query;
 use axum::extract::State;
@@ -17,7 +15,7 @@ use crate::publication::page::Archives;
 use crate::publication::page::Context;
 use crate::publication::page::FormFields;
 use crate::publication::page::Page;
-use crate::publication::snapshot::Snapshot;
+use crate::publication::view::View;
 use crate::service::build;
 use crate::service::clock;
 use crate::service::health::Progress;
@@ -28,7 +26,8 @@ pub(super) async fn overview(
     Query(fields): Query<FormFields>,
 ) -> Response {
     let snapshot = published.snapshot();
-    answer(page::overview(&context(&published, &snapshot, ""), &fields))
+    let view = View::new(&snapshot, clock::now());
+    answer(page::overview(&context(&published, &view, ""), &fields))
 }
 
 /// `/archives/{namespace}/{cluster}`
@@ -56,7 +55,8 @@ fn archives(
     fields: &FormFields,
 ) -> Response {
     let snapshot = published.snapshot();
-    let context = context(published, &snapshot, root);
+    let view = View::new(&snapshot, clock::now());
+    let context = context(published, &view, root);
     if let Some(page) = page::archives(&context, shown, fields) {
         return answer(page);
     }
@@ -68,14 +68,9 @@ fn archives(
     (code, Html(page::not_found(&context, shown))).into_response()
 }
 
-fn context<'a>(
-    published: &Published,
-    snapshot: &'a Arc<Snapshot>,
-    root: &'static str,
-) -> Context<'a> {
+fn context<'a>(published: &Published, view: &'a View<'a>, root: &'static str) -> Context<'a> {
     Context {
-        snapshot,
-        now: clock::now(),
+        view,
         knows_archives: Progress::Found <= published.health.progress(),
         root,
         version: build::VERSION,

@@ -14,6 +14,8 @@ use chrono::Utc;
 
 use crate::assessment::plan::Target;
 use crate::publication::restore_plan::PlanDocument;
+use crate::publication::view::View;
+use crate::service::clock;
 use crate::service::http::Published;
 use crate::service::http::refusal;
 
@@ -34,10 +36,10 @@ pub(super) async fn restore_plan(
         return published.not_watched(&namespace, &cluster);
     };
     // A cluster with several archives is restored from the one in the best state.
-    let Some(watched) = snapshot.worst_first().pop() else {
+    let Some(archive) = View::new(&snapshot, clock::now()).worst_first().pop() else {
         return published.not_watched(&namespace, &cluster);
     };
-    match PlanDocument::new(&watched.assessment, target).json() {
+    match PlanDocument::new(archive.assessment, target).json() {
         Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
         Err(error) => {
             tracing::error!(%error, "restore plan cannot be written as JSON");

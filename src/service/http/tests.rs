@@ -41,7 +41,11 @@ impl Daemon {
 
     fn after_reading() -> Self {
         let daemon = Self::new();
-        daemon.snapshots.send_replace(Arc::new(samples::fleet(samples::KINDS)));
+        let mut fleet = samples::fleet(samples::KINDS);
+        for archive in &mut fleet.archives {
+            Arc::make_mut(&mut archive.assessment).checked_at = clock::now();
+        }
+        daemon.snapshots.send_replace(Arc::new(fleet));
         daemon.health.reached(Progress::Read);
         daemon
     }

@@ -147,7 +147,8 @@ pub(crate) fn play() -> History {
         work(&own, hour);
         let snapshot = Arc::new(Snapshot::new(at(hour), archives));
         let own_families = own.registry.gather();
-        let scrape = rendered.scrape(&snapshot, &own_families, Format::Text).into_string();
+        let scrape =
+            rendered.scrape(&snapshot, at(hour), &own_families, Format::Text).into_string();
         history.scrape(at(hour), &scrape, is_made_up);
         add_process(&own, hour, &mut history);
     }
