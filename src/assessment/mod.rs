@@ -128,7 +128,8 @@ pub struct Gap {
     pub last: SegmentName,
     pub count: u64,
     pub effect: GapEffect,
-    /// The operator has accepted the loss.
+    /// The operator has accepted the loss. Only of a hole: that the newest state cannot be reached
+    /// is always told.
     pub is_acknowledged: bool,
 }
 
@@ -202,6 +203,13 @@ pub struct Promises {
     pub base_backup_age_max: Option<TimeDelta>,
     pub wal_age_max: Option<TimeDelta>,
     pub check_interval: Option<TimeDelta>,
+}
+
+impl Gap {
+    /// Whether it costs moments that nobody has given up.
+    pub fn is_problem(&self) -> bool {
+        self.effect != GapEffect::Harmless && !self.is_acknowledged
+    }
 }
 
 impl GapEffect {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use crate::assessment::Assessment;
 use crate::assessment::Gap;
-use crate::assessment::GapEffect;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
@@ -133,25 +132,21 @@ fn recoverability(before: &Assessment, after: &Assessment) -> Option<Event> {
 
 fn gaps(before: &Assessment, after: &Assessment) -> Vec<Event> {
     let known = |assessment: &Assessment| -> BTreeSet<SegmentName> {
-        let gaps = assessment.gaps.iter().filter(|gap| is_news(gap));
+        let gaps = assessment.gaps.iter().filter(|gap| gap.is_problem());
         gaps.map(|gap| gap.first).collect()
     };
     let (old, new) = (known(before), known(after));
-    let found = after.gaps.iter().filter(|gap| is_news(gap) && !old.contains(&gap.first));
+    let found = after.gaps.iter().filter(|gap| gap.is_problem() && !old.contains(&gap.first));
     let found = found.map(|gap| {
         let note = format!("{}: {}", gap.effect.code(), span(gap));
         Event::new(Reason::WalGapDetected, note, gap.first.to_string())
     });
-    let gone = before.gaps.iter().filter(|gap| is_news(gap) && !new.contains(&gap.first));
+    let gone = before.gaps.iter().filter(|gap| gap.is_problem() && !new.contains(&gap.first));
     let gone = gone.map(|gap| {
         let note = format!("no longer missing, or no longer needed: {}", span(gap));
         Event::new(Reason::WalGapCleared, note, gap.first.to_string())
     });
     found.chain(gone).collect()
-}
-
-fn is_news(gap: &Gap) -> bool {
-    gap.effect != GapEffect::Harmless && !gap.is_acknowledged
 }
 
 fn span(gap: &Gap) -> String {
@@ -206,6 +201,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assessment::GapEffect;
     use crate::publication::samples;
 
     fn healthy() -> Assessment {

@@ -131,14 +131,6 @@ pub(super) fn last_wal(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(archive.assessment.newest_segment.map(|segment| segment.uploaded_at));
 }
 
-/// An accepted loss is no news. That the newest state cannot be reached always is.
-fn is_accepted(gap: &Gap) -> bool {
-    match gap.effect {
-        GapEffect::StopsRecovery => false,
-        GapEffect::Hole | GapEffect::Harmless => gap.is_acknowledged,
-    }
-}
-
 fn is_listed(assessment: &Assessment) -> bool {
     assessment.observed_at.is_some() || !assessment.gaps.is_empty()
 }
@@ -148,7 +140,7 @@ fn write_gaps(archive: &ArchiveView<'_>, samples: &mut Samples<'_>, measure: fn(
     if is_listed(archive.assessment) {
         for effect in GapEffect::ALL {
             let gaps = archive.assessment.gaps.iter();
-            let counted = gaps.filter(|gap| gap.effect == effect && !is_accepted(gap));
+            let counted = gaps.filter(|gap| gap.effect == effect && !gap.is_acknowledged);
             samples.each(effect.code(), counted.map(measure).sum::<u64>());
         }
     }
@@ -164,7 +156,7 @@ pub(super) fn wal_missing_segments(archive: &ArchiveView<'_>, samples: &mut Samp
 
 pub(super) fn wal_gaps_acknowledged(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     if is_listed(archive.assessment) {
-        samples.one(archive.assessment.gaps.iter().filter(|gap| is_accepted(gap)).count());
+        samples.one(archive.assessment.gaps.iter().filter(|gap| gap.is_acknowledged).count());
     }
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn judge(
         }
     }
     gaps.iter()
-        .filter(|placed| placed.gap.effect != GapEffect::Harmless && !placed.gap.is_acknowledged)
+        .filter(|placed| placed.gap.is_problem())
         .map(|placed| {
             let PlacedGap { timeline, segments, gap } = *placed;
             let id = |number| SegmentId { timeline, number };
