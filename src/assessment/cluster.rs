@@ -15,10 +15,10 @@ use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::cluster::Instance;
+use crate::domain::cluster::RestoreDrill;
 use crate::domain::segment::SegmentSize;
 use crate::observation::cluster::DeclaredStore;
 use crate::observation::cluster::ObservedCluster;
-use crate::observation::cluster::RestoreDrill;
 
 pub(super) use crate::assessment::cluster::setup::no_store;
 

@@ -21,7 +21,7 @@ use crate::assessment::verdict::Verdict;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentName;
 use crate::domain::timeline::TimelineId;
-use crate::observation::Unreadable;
+use crate::domain::unreadable::Unreadable;
 use crate::observation::probe::SegmentDamage;
 
 pub use crate::assessment::finding::code::FindingCode;

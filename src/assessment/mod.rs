@@ -28,8 +28,7 @@ use crate::domain::backup::BackupStatus;
 use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentName;
 use crate::domain::timeline::TimelineId;
-pub use crate::observation::UnreadableReason;
-pub use crate::observation::cluster::RestoreDrill;
+use crate::domain::unreadable::UnreadableReason;
 
 pub use crate::assessment::archive::assess;
 pub use crate::assessment::archive::assess_and_ask;

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
 use serde::Serialize;
 
 /// The name of the Barman Cloud Plugin in `spec.plugins` (`internal/cnpgi/metadata/constants.go`).
@@ -177,4 +180,13 @@ impl fmt::Display for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
+}
+
+/// A restore that somebody tried and wrote down on the `Cluster`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestoreDrill {
+    pub kind: DrillKind,
+    pub at: DateTime<Utc>,
+    pub is_success: bool,
+    pub duration: Option<TimeDelta>,
 }

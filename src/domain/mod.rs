@@ -21,3 +21,4 @@ pub mod schedule;
 pub mod segment;
 pub mod segment_set;
 pub mod timeline;
+pub mod unreadable;

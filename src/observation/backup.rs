@@ -10,8 +10,8 @@ use crate::domain::backup_info::BackupInfoError;
 use crate::domain::codec::Codec;
 use crate::domain::object_key::TarContents;
 use crate::domain::object_version::ObjectVersion;
+use crate::domain::unreadable::Unreadable;
 use crate::observation::Reading;
-use crate::observation::Unreadable;
 
 /// A base backup's folder: what `backup.info` says, and which objects lie beside it.
 #[derive(Clone, Debug)]

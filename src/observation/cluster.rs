@@ -1,7 +1,6 @@
 //! What Kubernetes showed of one cluster, once.
 
 use chrono::DateTime;
-use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::domain::backup::BackupId;
@@ -9,11 +8,11 @@ use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::cluster::ClusterId;
-use crate::domain::cluster::DrillKind;
 use crate::domain::cluster::Instance;
+use crate::domain::cluster::RestoreDrill;
 use crate::domain::schedule::Schedule;
+use crate::domain::unreadable::Unreadable;
 use crate::observation::Reading;
-use crate::observation::Unreadable;
 
 /// A `Cluster` and everything in Kubernetes that belongs to its backups.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,15 +143,6 @@ pub struct WalArchiving {
     pub last_archived: Option<u64>,
     pub last_archived_at: Option<DateTime<Utc>>,
     pub last_failed_at: Option<DateTime<Utc>>,
-}
-
-/// A restore that somebody tried and wrote down on the `Cluster`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RestoreDrill {
-    pub kind: DrillKind,
-    pub at: DateTime<Utc>,
-    pub is_success: bool,
-    pub duration: Option<TimeDelta>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

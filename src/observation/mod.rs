@@ -9,7 +9,6 @@ pub mod probe;
 pub mod timeline_archive;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -19,6 +18,7 @@ use chrono::Utc;
 use crate::domain::timeline::HistoryError;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
+use crate::domain::unreadable::Unreadable;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::cluster::ObservedCluster;
 use crate::observation::inventory::Inventory;
@@ -53,52 +53,6 @@ pub enum HistoryDamage {
     /// barman-cloud-wal-restore cannot deliver it, so PostgreSQL takes it for missing.
     #[error("it cannot be decompressed: {0}")]
     Undecodable(String),
-}
-
-/// Why something is not known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
-    /// What was being read, such as `list the archive`.
-    pub what: String,
-    pub why: String,
-    pub reason: UnreadableReason,
-}
-
-/// The closed set of reasons, for metrics and for the hint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum UnreadableReason {
-    /// The store refuses our credentials.
-    Auth,
-    /// The bucket or directory does not exist, or a listed object is gone.
-    NotFound,
-    Timeout,
-    Throttled,
-    /// The answer is not what the protocol promises.
-    Parse,
-    /// Everything else, such as no route to the store.
-    Internal,
-}
-
-impl UnreadableReason {
-    pub const ALL: [Self; 6] =
-        [Self::Auth, Self::NotFound, Self::Timeout, Self::Throttled, Self::Parse, Self::Internal];
-
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::NotFound => "not_found",
-            Self::Timeout => "timeout",
-            Self::Throttled => "throttled",
-            Self::Parse => "parse",
-            Self::Internal => "internal",
-        }
-    }
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.why)
-    }
 }
 
 impl Observation {

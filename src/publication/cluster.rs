@@ -1,10 +1,10 @@
 //! What Kubernetes says of a cluster, in the words that page and report share.
 
-use crate::assessment::RestoreDrill;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::cluster::ScheduledBackups;
 use crate::assessment::cluster::Silence;
 use crate::assessment::finding::duration;
+use crate::domain::cluster::RestoreDrill;
 use crate::publication::wording::utc;
 
 /// Why no new WAL is no sign of trouble.

@@ -257,7 +257,7 @@ mod tests {
     fn what_was_not_read_did_not_change() {
         let before = healthy();
         let mut after = broken();
-        after.unreadable = Some(crate::assessment::UnreadableReason::Timeout);
+        after.unreadable = Some(crate::domain::unreadable::UnreadableReason::Timeout);
         assert_eq!(reasons(&before, &after), [Reason::ArchiveUnreachable]);
         assert_eq!(reasons(&after, &before).first(), Some(&Reason::ArchiveReachable));
     }

@@ -7,7 +7,9 @@ use chrono::Utc;
 
 use crate::assessment::Assessment;
 use crate::assessment::UnreadableReason;
+use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::unreadable::UnreadableReason;
 
 /// What is known at one time. It never changes; what comes later makes another one.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,7 +18,7 @@ use crate::domain::cluster::ClusterId;
 use crate::domain::format::BaseBackupAgeMax;
 use crate::domain::retention_policy::RetentionPolicy;
 use crate::domain::schedule::Schedule;
-use crate::observation::Unreadable;
+use crate::domain::unreadable::Unreadable;
 use crate::observation::cluster::ObservedCluster;
 use crate::sources::kubernetes::Discovered;
 use crate::sources::store::s3::CredentialSource;

@@ -16,9 +16,9 @@ use chrono::Utc;
 
 use crate::domain::object_key::ServerFolder;
 use crate::domain::segment::SegmentSize;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
 use crate::observation::Reading;
-use crate::observation::UnreadableReason;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;

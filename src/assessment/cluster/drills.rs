@@ -8,7 +8,7 @@ use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::cluster::DrillKind;
-use crate::observation::cluster::RestoreDrill;
+use crate::domain::cluster::RestoreDrill;
 
 pub const fn age_max(kind: DrillKind) -> TimeDelta {
     match kind {

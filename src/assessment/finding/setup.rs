@@ -5,7 +5,7 @@ use std::fmt;
 use crate::assessment::finding::FindingCode;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::ClusterId;
-use crate::observation::Unreadable;
+use crate::domain::unreadable::Unreadable;
 
 /// A mistake or an omission in the objects of one cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::HistoryDamage;
 use crate::observation::ObservedHistory;
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
 use crate::observation::inventory::HistoryObject;
 use crate::observation::inventory::Inventory;
 use crate::sources::archive::Collector;

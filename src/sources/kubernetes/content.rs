@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
 use crate::sources::kubernetes::resources::Backup;
 use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Deployment;

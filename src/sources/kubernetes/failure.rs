@@ -5,8 +5,8 @@ use std::error::Error;
 use kube::core::Status;
 use kube::runtime::watcher;
 
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 
 /// Why something could not be asked.
 pub(super) fn unreadable(what: String, error: &kube::Error) -> Unreadable {

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use crate::config::KubernetesConfig;
 use crate::domain::cluster::ClusterId;
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
 use crate::sources::kubernetes::content::Content;
 use crate::sources::kubernetes::content::reading_in;
 use crate::sources::kubernetes::instance_metrics;

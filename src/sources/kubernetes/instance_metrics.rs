@@ -22,9 +22,9 @@ use kube::client::Body;
 use kube::client::ConfigExt;
 use tokio::time::timeout;
 
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
 use crate::observation::cluster::WalArchiving;
 use crate::sources::kubernetes::connect::ConnectError;
 use crate::sources::kubernetes::failure::chain;

@@ -21,9 +21,9 @@ use kube::Client;
 use tokio::time::Instant;
 use tokio::time::timeout;
 
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
 use crate::sources::kubernetes::content::Secret;
 use crate::sources::kubernetes::failure;
 use crate::sources::kubernetes::resolve::SecretKeys;

@@ -23,8 +23,8 @@ use tokio::task::AbortHandle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::sources::kubernetes::content::Objects;
 use crate::sources::kubernetes::content::Scope;
 use crate::sources::kubernetes::failure;

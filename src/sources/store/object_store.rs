@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::domain::object_version::ObjectVersion;
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Unreadable;
 use crate::observation::UnreadableReason;
 use crate::observation::inventory::ListedObject;

@@ -15,7 +15,7 @@ use cnpg_backup_verifier::domain::schedule::Schedule;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
-use cnpg_backup_verifier::observation::UnreadableReason;
+use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
 
 use crate::scenarios::archive::GivenBackup;
 use crate::scenarios::archive::GivenObject;

@@ -3,8 +3,8 @@
 use crate::assessment::Assessment;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 
 /// One finding for each reason: a store that is down fails every read the same way.
 pub(crate) fn judge<'a>(

@@ -7,13 +7,13 @@ use chrono::Utc;
 use crate::config::ExpectationConfig;
 use crate::domain::cluster::ANNOTATION_PREFIX;
 use crate::domain::cluster::DrillKind;
+use crate::domain::cluster::RestoreDrill;
 use crate::domain::format::AGE_MAX;
 use crate::domain::format::BASE_BACKUP_AGE_MAX;
 use crate::domain::format::Format;
 use crate::domain::format::IS_TRUE;
 use crate::domain::format::MOMENT;
 use crate::observation::cluster::BadAnnotation;
-use crate::observation::cluster::RestoreDrill;
 use crate::sources::kubernetes::resources::Meta;
 
 #[derive(Debug, Default)]

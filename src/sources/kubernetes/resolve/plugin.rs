@@ -1,8 +1,8 @@
 //! The Deployment of the Barman Cloud Plugin.
 
 use crate::domain::cluster::Archiver;
+use crate::domain::unreadable::Unreadable;
 use crate::observation::Reading;
-use crate::observation::Unreadable;
 use crate::observation::cluster::PluginDeployment;
 use crate::sources::kubernetes::content::Content;
 use crate::sources::kubernetes::resources::Deployment;

@@ -14,7 +14,7 @@ use crate::domain::cluster::DrillKind;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::Storage;
 use crate::domain::format::BaseBackupAgeMax;
-use crate::observation::UnreadableReason;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::cluster::DeclaredStore;
 use crate::observation::cluster::PluginDeployment;
 use crate::observation::cluster::StoreFacts;
