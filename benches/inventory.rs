@@ -98,7 +98,7 @@ fn extremes(criterion: &mut Criterion) {
     {
         let assessment = assess(&subject, &seen, &expected, extreme::now());
         assert_eq!(assessment.windows.len(), 1_000, "{name}");
-        assert_eq!(assessment.latest_recoverable, Some(reached), "{name}");
+        assert_eq!(assessment.latest.is_reached(), Some(reached), "{name}");
         group.bench_function(name, |bencher| {
             bencher.iter(|| assess(&subject, black_box(&seen), &expected, extreme::now()));
         });

@@ -14,6 +14,7 @@ use chrono::Utc;
 use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::GapEffect;
+use crate::assessment::Latest;
 use crate::assessment::NewestSegment;
 use crate::assessment::Promises;
 use crate::assessment::Strays;
@@ -32,8 +33,8 @@ use crate::assessment::archive::judges::timelines;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::candidate::Usability;
 use crate::assessment::archive::recoverability::gaps;
-use crate::assessment::archive::recoverability::gaps::Latest;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::archive::recoverability::gaps::Ways;
 use crate::assessment::archive::recoverability::identity::Owners;
 use crate::assessment::archive::recoverability::replay::Archive;
 use crate::assessment::archive::recoverability::route::Route;
@@ -43,6 +44,7 @@ use crate::assessment::cluster;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::assessment::finding::setup::Setup;
 use crate::assessment::shared::Shared;
 use crate::assessment::verdict::Verdict;
@@ -109,13 +111,13 @@ pub fn assess_without_archive(
         Err(unreadable) => {
             assessment.unreadable = Some(unreadable.reason);
             let problem = Problem::Setup(Setup::KubernetesUnreadable(unreadable.clone()));
-            assessment.findings.push(Finding::unknown(problem));
+            assessment.findings.push(Finding::new(Weight::Unknown, problem));
         }
     }
-    let worst = assessment.findings.iter().map(|finding| finding.verdict).max();
+    let worst = assessment.findings.iter().map(Finding::verdict).max();
     assessment.verdict = worst.unwrap_or(Verdict::Unknown);
     if assessment.verdict == Verdict::Unrecoverable {
-        assessment.latest_recoverable = Some(false);
+        assessment.latest = Latest::NotReached;
     }
     judge_cluster(&mut assessment, Some(cluster), None, SegmentSize::DEFAULT, expected);
     assessment.sort();
@@ -132,7 +134,7 @@ fn unread(
 ) -> Assessment {
     let mut assessment = Assessment::blank(subject, expected, now);
     assessment.unreadable = seen.unread().next().map(|unreadable| unreadable.reason);
-    assessment.findings = store::judge(seen.unread(), Finding::unknown).into();
+    assessment.findings = store::judge(seen.unread(), Weight::Unknown).into();
     let clock = Clock { now: now + seen.store_clock_ahead, grace: expected.uploading_grace };
     let pace = Pace::of(backups, now, clock);
     for backup in backups {
@@ -182,12 +184,14 @@ impl Case<'_> {
         assessment.totals = Totals::of(self.backups, self.inventory);
         assessment.strays = Strays::of(self.inventory);
         assessment.unreadable = self.seen.unread().next().map(|unreadable| unreadable.reason);
-        assessment.findings = store::judge(self.seen.unread(), Finding::risk).into();
+        assessment.findings = store::judge(self.seen.unread(), Weight::Risk).into();
         if self.backups.is_empty() && self.inventory.object_count == 0 {
             let address = self.subject.address.as_ref();
             let address = address.map_or_else(String::new, ToString::to_string);
-            assessment.findings.push(Finding::fatal(Problem::ArchiveEmpty { address }));
-            assessment.latest_recoverable = Some(false);
+            assessment
+                .findings
+                .push(Finding::new(Weight::Fatal, Problem::ArchiveEmpty { address }));
+            assessment.latest = Latest::NotReached;
             assessment.verdict = Verdict::Unrecoverable;
             self.judge_cluster(&mut assessment);
             assessment.sort();
@@ -196,7 +200,7 @@ impl Case<'_> {
         let wanted = self.judge_contents(&mut assessment);
         self.judge_cluster(&mut assessment);
         self.judge_promises(&mut assessment);
-        assessment.verdict = verdict(&assessment);
+        assessment.verdict = verdict(assessment.latest, &assessment.findings);
         assessment.sort();
         (assessment, wanted)
     }
@@ -229,15 +233,20 @@ impl Case<'_> {
         let is_reached = |tip: SegmentId| {
             candidates.iter().any(|it| it.reach().is_some_and(|reach| reach.last == Some(tip)))
         };
-        let latest = tip.is_some_and(is_reached);
-        assessment.latest_recoverable =
-            if latest { Some(true) } else { self.denial(&candidates, &standings) };
+        assessment.latest = if tip.is_some_and(is_reached) {
+            Latest::Reached
+        } else {
+            self.unreached(&candidates, &standings)
+        };
         assessment.newest_segment = tip.and_then(|tip| self.newest_segment(tip));
 
-        let ways = route.map(|route| Latest::new(route, &candidates));
+        let ways = route.map(|route| Ways::new(route, &candidates));
         let acknowledged = self.expected.acknowledge_gap_before;
         let gaps = gaps::find(&archive, &candidates, ways.as_ref(), acknowledged);
-        let reached = if latest { GapEffect::Hole } else { GapEffect::StopsRecovery };
+        let reached = match assessment.latest {
+            Latest::Reached => GapEffect::Hole,
+            Latest::NotReached | Latest::Unknown => GapEffect::StopsRecovery,
+        };
         let findings = &mut assessment.findings;
         findings.extend(gaps::judge(&gaps, &candidates, route, &archive));
         findings.extend(obstacles::judge(&archive, &candidates, ways.as_ref()));
@@ -302,14 +311,13 @@ impl Case<'_> {
             .confirmed_up_to(confirmed)
     }
 
-    /// `Some(false)` only if everything that could have helped was read.
-    fn denial(&self, candidates: &[Candidate<'_>], standings: &[Standing]) -> Option<bool> {
+    fn unreached(&self, candidates: &[Candidate<'_>], standings: &[Standing]) -> Latest {
         let is_unread = |it: &Standing| matches!(it, Standing::Unread | Standing::Snapshot);
         let is_unknown = |it: &Candidate<'_>| matches!(it.usability, Usability::Unknown(_));
         let is_in_doubt = standings.iter().any(is_unread)
             || candidates.iter().any(is_unknown)
             || self.seen.histories.values().any(Result::is_err);
-        (!is_in_doubt).then_some(false)
+        if is_in_doubt { Latest::Unknown } else { Latest::NotReached }
     }
 
     fn newest_segment(&self, tip: SegmentId) -> Option<NewestSegment> {
@@ -338,9 +346,11 @@ impl Case<'_> {
             assessment.findings.extend(wal_problem);
         }
         let finished = assessment.backups.iter().any(AssessedBackup::is_usable);
-        if !finished && assessment.latest_recoverable == Some(false) {
+        if !finished && assessment.latest == Latest::NotReached {
             let backups = assessment.backups.len();
-            assessment.findings.push(Finding::fatal(Problem::NoUsableBackup { backups }));
+            assessment
+                .findings
+                .push(Finding::new(Weight::Fatal, Problem::NoUsableBackup { backups }));
         }
     }
 
@@ -367,24 +377,18 @@ impl Case<'_> {
     }
 }
 
-fn verdict(assessment: &Assessment) -> Verdict {
-    let reached = match assessment.latest_recoverable {
-        Some(true) => Verdict::Recoverable,
-        None => Verdict::Unknown,
-        Some(false) => Verdict::Unrecoverable,
-    };
-    let worst = assessment.findings.iter().map(|finding| finding.verdict).max();
-    // A fatal finding cannot outweigh a proof that the newest state is reached.
-    let ceiling = match assessment.latest_recoverable {
-        Some(true) => Verdict::AtRisk,
-        None => Verdict::Unknown,
-        Some(false) => Verdict::Unrecoverable,
-    };
-    reached.max(worst.unwrap_or(Verdict::Recoverable).min(ceiling))
+fn verdict(latest: Latest, findings: &[Finding]) -> Verdict {
+    let worst = findings.iter().map(Finding::verdict).max().unwrap_or(Verdict::Recoverable);
+    match latest {
+        // A fatal finding cannot outweigh a proof that the newest state is reached.
+        Latest::Reached => worst.min(Verdict::AtRisk),
+        Latest::NotReached => Verdict::Unrecoverable,
+        Latest::Unknown => Verdict::Unknown,
+    }
 }
 
-impl Latest<'_> {
-    fn new<'a>(route: &'a Route, candidates: &[Candidate<'_>]) -> Latest<'a> {
+impl Ways<'_> {
+    fn new<'a>(route: &'a Route, candidates: &[Candidate<'_>]) -> Ways<'a> {
         let newest_restart = candidates
             .iter()
             .filter(|it| it.reach().is_some() && !it.is_confined())
@@ -395,7 +399,7 @@ impl Latest<'_> {
             })
             .map(|it| it.wal.first_required)
             .max();
-        Latest { route, newest_restart }
+        Ways { route, newest_restart }
     }
 }
 
@@ -408,7 +412,7 @@ impl Assessment {
             observed_at: None,
             checked_at: now,
             unreadable: None,
-            latest_recoverable: None,
+            latest: Latest::Unknown,
             windows: Shared::default(),
             gaps: Shared::default(),
             backups: Shared::default(),
@@ -422,7 +426,7 @@ impl Assessment {
     }
 
     pub(super) fn sort(&mut self) {
-        self.findings.sort_by_key(|finding| (finding.severity, finding.code()));
+        self.findings.sort_by_key(|finding| (finding.severity(), finding.code()));
         self.backups.sort_by(|a, b| a.id.cmp(&b.id));
         self.windows.sort_by(|a, b| a.backup_id.cmp(&b.backup_id));
     }

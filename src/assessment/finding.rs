@@ -15,6 +15,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::Gap;
+use crate::assessment::GapEffect;
 use crate::assessment::finding::duty::Duty;
 use crate::assessment::finding::setup::Setup;
 use crate::assessment::verdict::Verdict;
@@ -30,10 +31,27 @@ pub use crate::assessment::finding::words::duration;
 /// One judged problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    pub severity: Severity,
-    /// The best verdict that this problem allows.
-    pub verdict: Verdict,
+    pub weight: Weight,
     pub problem: Problem,
+}
+
+/// How bad a problem is: how soon to act, and the best verdict that it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Weight {
+    /// The newest state cannot be reached because of this.
+    Fatal,
+    /// What was committed since is about to be lost, though what was archived can be restored.
+    Urgent,
+    /// Something could not be read.
+    Unknown,
+    /// All would be lost, and never was safe: nobody need be woken.
+    Unprotected,
+    /// What there is lies where this program does not look.
+    OutOfSight,
+    /// Something is wrong that leaves the newest state reachable.
+    Risk,
+    /// Worth knowing, and nothing that was promised is broken.
+    Notice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,30 +175,46 @@ impl Severity {
     }
 }
 
+impl Weight {
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::Fatal | Self::Urgent | Self::Unknown => Severity::Critical,
+            Self::Unprotected | Self::OutOfSight | Self::Risk => Severity::Warning,
+            Self::Notice => Severity::Info,
+        }
+    }
+
+    const fn verdict(self) -> Verdict {
+        match self {
+            Self::Fatal | Self::Unprotected => Verdict::Unrecoverable,
+            Self::Unknown | Self::OutOfSight => Verdict::Unknown,
+            Self::Urgent | Self::Risk => Verdict::AtRisk,
+            Self::Notice => Verdict::Recoverable,
+        }
+    }
+}
+
+impl From<GapEffect> for Weight {
+    fn from(effect: GapEffect) -> Self {
+        match effect {
+            GapEffect::StopsRecovery => Self::Fatal,
+            GapEffect::Hole | GapEffect::Harmless => Self::Risk,
+        }
+    }
+}
+
 impl Finding {
-    /// The newest state cannot be reached because of this.
-    pub const fn fatal(problem: Problem) -> Self {
-        Self { severity: Severity::Critical, verdict: Verdict::Unrecoverable, problem }
+    pub const fn new(weight: Weight, problem: Problem) -> Self {
+        Self { weight, problem }
     }
 
-    /// Something is wrong that leaves the newest state reachable.
-    pub const fn risk(problem: Problem) -> Self {
-        Self { severity: Severity::Warning, verdict: Verdict::AtRisk, problem }
+    pub const fn severity(&self) -> Severity {
+        self.weight.severity()
     }
 
-    /// Worth knowing, and nothing that was promised is broken.
-    pub const fn notice(problem: Problem) -> Self {
-        Self { severity: Severity::Info, verdict: Verdict::Recoverable, problem }
-    }
-
-    /// What was committed since is about to be lost, though what was archived can be restored.
-    pub const fn urgent(problem: Problem) -> Self {
-        Self { severity: Severity::Critical, verdict: Verdict::AtRisk, problem }
-    }
-
-    /// Something could not be read.
-    pub const fn unknown(problem: Problem) -> Self {
-        Self { severity: Severity::Critical, verdict: Verdict::Unknown, problem }
+    /// The best verdict that the problem leaves.
+    pub const fn verdict(&self) -> Verdict {
+        self.weight.verdict()
     }
 
     pub const fn code(&self) -> FindingCode {

@@ -56,8 +56,7 @@ pub struct Assessment {
     pub checked_at: DateTime<Utc>,
     /// Why the last attempt failed, if it did.
     pub unreadable: Option<UnreadableReason>,
-    /// `None` while it is not known.
-    pub latest_recoverable: Option<bool>,
+    pub latest: Latest,
     /// One for each usable backup, oldest first.
     pub windows: Shared<RecoveryWindow>,
     /// In the order of timelines and segments.
@@ -72,6 +71,15 @@ pub struct Assessment {
     pub promises: Promises,
     /// `None` for an archive that only the configuration names.
     pub cluster: Option<ClusterState>,
+}
+
+/// Whether some backup reaches the newest archived state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latest {
+    Reached,
+    /// Everything that could have helped was read.
+    NotReached,
+    Unknown,
 }
 
 /// The moments that one backup can be restored to, without a hole.
@@ -208,6 +216,16 @@ impl Gap {
     /// Whether it costs moments that nobody has given up.
     pub fn is_problem(&self) -> bool {
         self.effect != GapEffect::Harmless && !self.is_acknowledged
+    }
+}
+
+impl Latest {
+    pub const fn is_reached(self) -> Option<bool> {
+        match self {
+            Self::Reached => Some(true),
+            Self::NotReached => Some(false),
+            Self::Unknown => None,
+        }
     }
 }
 

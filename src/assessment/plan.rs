@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::Assessment;
+use crate::assessment::Latest;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
 use crate::domain::backup::BackupId;
@@ -76,12 +77,12 @@ fn to_latest(assessment: &Assessment) -> RestorePlan {
     let newest = assessment.newest_segment.map(|newest| newest.name);
     let mut windows = assessment.windows.iter().rev();
     let reaching = windows.find(|window| Some(window.last.segment) == newest);
-    match (assessment.latest_recoverable, reaching) {
-        (Some(true), Some(window)) => {
+    match (assessment.latest, reaching) {
+        (Latest::Reached, Some(window)) => {
             RestorePlan::Reachable(Restore::new(assessment, window, None))
         }
-        (None, _) => unknown(assessment),
-        (Some(_), _) => {
+        (Latest::Unknown, _) => unknown(assessment),
+        (Latest::Reached | Latest::NotReached, _) => {
             let nearest_before = assessment.windows.iter().map(RecoveryWindow::last_target).max();
             let why = match nearest_before {
                 Some(_) => "no usable backup reaches the newest archived state".to_owned(),

@@ -6,6 +6,7 @@ use chrono::Utc;
 
 use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
+use crate::assessment::Latest;
 use crate::assessment::expectations::Expectations;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::segment::SegmentNumber;
@@ -78,9 +79,9 @@ fn newest_overtaking(archive: &TimelineArchive, newest: SegmentNumber) -> Option
 /// Now, if the newest state needs another backup; else shortly before the next one is overdue.
 fn backup_from(judged: &Assessment, age_max: Option<TimeDelta>) -> Option<DateTime<Utc>> {
     let usable = judged.backups.iter().filter(|backup| backup.is_usable());
-    match (judged.latest_recoverable, usable.filter_map(|backup| backup.ended_at).max()) {
-        (Some(true), Some(newest)) => newest.checked_add_signed(age_max? - OVERDUE_SOON),
-        (Some(true), None) if age_max.is_none() => None,
+    match (judged.latest, usable.filter_map(|backup| backup.ended_at).max()) {
+        (Latest::Reached, Some(newest)) => newest.checked_add_signed(age_max? - OVERDUE_SOON),
+        (Latest::Reached, None) if age_max.is_none() => None,
         _ => Some(judged.checked_at),
     }
 }
@@ -100,8 +101,8 @@ mod tests {
     use crate::domain::backup::BackupId;
     use crate::domain::cluster::BackupMethod;
     use crate::domain::cluster::ClusterId;
-    use crate::observation::Unreadable;
-    use crate::observation::UnreadableReason;
+    use crate::domain::unreadable::Unreadable;
+    use crate::domain::unreadable::UnreadableReason;
     use crate::observation::cluster::BackupResource;
     use crate::publication::samples;
 
@@ -123,8 +124,8 @@ mod tests {
 
     #[test]
     fn where_the_newest_state_is_not_reached_another_backup_is_waited_for_now() {
-        for latest_recoverable in [None, Some(false)] {
-            let broken = Assessment { latest_recoverable, ..healthy() };
+        for latest in [Latest::Unknown, Latest::NotReached] {
+            let broken = Assessment { latest, ..healthy() };
             assert_eq!(backup_from(&broken, None), Some(broken.checked_at));
         }
         let mut without = healthy();

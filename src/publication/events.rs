@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::assessment::Assessment;
 use crate::assessment::Gap;
+use crate::assessment::Latest;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
@@ -115,14 +116,14 @@ fn reachability(before: &Assessment, after: &Assessment) -> Option<Event> {
 
 fn recoverability(before: &Assessment, after: &Assessment) -> Option<Event> {
     let key = after.newest_segment.map_or_else(String::new, |newest| newest.name.to_string());
-    match (before.latest_recoverable, after.latest_recoverable) {
-        (Some(true), Some(false)) => {
-            let worst = after.findings.iter().find(|it| it.severity == Severity::Critical);
+    match (before.latest, after.latest) {
+        (Latest::Reached, Latest::NotReached) => {
+            let worst = after.findings.iter().find(|it| it.severity() == Severity::Critical);
             let why = worst.map_or_else(String::new, |worst| format!(": {worst}"));
             let note = format!("the newest archived state cannot be restored{why}");
             Some(Event::new(Reason::Unrecoverable, note, key))
         }
-        (Some(false), Some(true)) => {
+        (Latest::NotReached, Latest::Reached) => {
             let note = "the newest archived state can be restored again".to_owned();
             Some(Event::new(Reason::Recoverable, note, key))
         }
@@ -174,7 +175,7 @@ fn findings(before: &Assessment, after: &Assessment) -> Vec<Event> {
         format!("{} {name}", finding.code().as_str())
     };
     let known: BTreeSet<String> = before.findings.iter().map(key).collect();
-    let new = after.findings.iter().filter(|it| it.severity != Severity::Info);
+    let new = after.findings.iter().filter(|it| it.severity() != Severity::Info);
     let new = new.filter(|finding| !known.contains(&key(finding)));
     new.filter_map(|it| Some(Event::new(reason(it)?, it.to_string(), key(it)))).collect()
 }

@@ -55,7 +55,7 @@ pub fn render(view: &View<'_>) -> String {
         }
         for finding in &assessment.findings {
             let line =
-                format!("{} {}: {finding}", finding.severity.code(), finding.code().as_str());
+                format!("{} {}: {finding}", finding.severity().code(), finding.code().as_str());
             writeln!(text, "  {}", clean(&line)).unwrap_or_default();
             writeln!(text, "    do: {}", clean(&finding.problem.hint(&assessment.archive)))
                 .unwrap_or_default();

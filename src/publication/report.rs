@@ -3,6 +3,7 @@
 mod archive;
 mod paper;
 
+use crate::assessment::Latest;
 use crate::assessment::verdict::Verdict;
 use crate::publication::report::archive::write_archive;
 use crate::publication::report::paper::Paper;
@@ -48,7 +49,7 @@ fn write_fleet(paper: &mut Paper, view: &View<'_>) {
         let (assessment, verdict) = (archive.assessment, archive.standing.verdict);
         let newest = newest_span(&assessment.windows)
             .map_or_else(|| "never".to_owned(), |span| ago(span.last.at, view.now));
-        let newest = if assessment.windows.is_empty() && assessment.latest_recoverable.is_none() {
+        let newest = if assessment.windows.is_empty() && assessment.latest == Latest::Unknown {
             "not known".to_owned()
         } else {
             newest

@@ -6,8 +6,6 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::assessment::Assessment;
-use crate::assessment::UnreadableReason;
-use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
 use crate::domain::unreadable::UnreadableReason;
 

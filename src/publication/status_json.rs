@@ -207,7 +207,7 @@ impl<'a> ArchiveDocument<'a> {
             observed_at: assessment.observed_at.map(Time),
             checked_at: Time(assessment.checked_at),
             stale: archive.standing.is_stale(),
-            latest_recoverable: assessment.latest_recoverable,
+            latest_recoverable: assessment.latest.is_reached(),
             recovery_windows: assessment.windows.iter().map(Window::new).collect(),
             gaps: assessment.gaps.iter().map(MissingWal::new).collect(),
             backups: assessment.backups.iter().map(Backup::new).collect(),
@@ -308,7 +308,7 @@ impl JudgedProblem {
     fn new(finding: &Finding, archive: &ArchiveId) -> Self {
         Self {
             code: finding.code().as_str(),
-            severity: finding.severity.code(),
+            severity: finding.severity().code(),
             message: finding.to_string(),
             hint: finding.problem.hint(archive),
             runbook_url: runbook::url(finding.code()),

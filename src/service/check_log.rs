@@ -57,7 +57,7 @@ fn new_problems<'a>(before: Option<&Assessment>, assessment: &'a Assessment) -> 
     let before = before.map_or(&[][..], |before| before.findings.as_slice());
     let known: BTreeSet<_> = before.iter().map(subject).collect();
     let is_new = |finding: &&Finding| {
-        matches!(finding.severity, Severity::Critical | Severity::Warning)
+        matches!(finding.severity(), Severity::Critical | Severity::Warning)
             && !known.contains(&subject(finding))
     };
     assessment.findings.iter().filter(is_new).collect()
@@ -76,17 +76,21 @@ mod tests {
     use chrono::TimeDelta;
 
     use crate::assessment::finding::Problem;
+    use crate::assessment::finding::Weight;
     use crate::domain::backup::BackupId;
     use crate::publication::samples;
 
     use super::*;
 
     fn overdue(id: &str, hours: i64) -> Finding {
-        Finding::risk(Problem::BackupOverdue {
-            newest: BackupId::parse(id).unwrap(),
-            age: TimeDelta::hours(hours),
-            age_max: TimeDelta::hours(25),
-        })
+        Finding::new(
+            Weight::Risk,
+            Problem::BackupOverdue {
+                newest: BackupId::parse(id).unwrap(),
+                age: TimeDelta::hours(hours),
+                age_max: TimeDelta::hours(25),
+            },
+        )
     }
 
     fn found(findings: Vec<Finding>) -> Assessment {
@@ -97,11 +101,11 @@ mod tests {
 
     #[test]
     fn a_problem_is_new_once_however_its_age_changes() {
-        let never = Finding::risk(Problem::BackupNeverRan {
-            waited: TimeDelta::hours(30),
-            age_max: TimeDelta::hours(25),
-        });
-        let notice = Finding::notice(Problem::NoUsableBackup { backups: 0 });
+        let never = Finding::new(
+            Weight::Risk,
+            Problem::BackupNeverRan { waited: TimeDelta::hours(30), age_max: TimeDelta::hours(25) },
+        );
+        let notice = Finding::new(Weight::Notice, Problem::NoUsableBackup { backups: 0 });
         let first = found(vec![overdue("20260110T000000", 26), never.clone(), notice]);
         assert_eq!(new_problems(None, &first), [&overdue("20260110T000000", 26), &never]);
         let later = found(vec![overdue("20260110T000000", 27), never]);

@@ -247,7 +247,7 @@ fn assert_last_values_stay(failed: &Assessment, good: &Assessment) {
     assert_eq!(failed.backups, good.backups);
     assert_eq!(failed.newest_segment, good.newest_segment);
     assert_eq!(failed.totals, good.totals);
-    assert_eq!(failed.latest_recoverable, good.latest_recoverable);
+    assert_eq!(failed.latest, good.latest);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use cnpg_backup_verifier::assessment::FirstPoint;
 use cnpg_backup_verifier::assessment::Gap;
 use cnpg_backup_verifier::assessment::GapEffect;
 use cnpg_backup_verifier::assessment::LastPoint;
+use cnpg_backup_verifier::assessment::Latest;
 use cnpg_backup_verifier::assessment::NewestSegment;
 use cnpg_backup_verifier::assessment::RecoveryWindow;
 use cnpg_backup_verifier::assessment::TimeSource;
@@ -18,6 +19,7 @@ use cnpg_backup_verifier::assessment::WalStretch;
 use cnpg_backup_verifier::assessment::finding::Finding;
 use cnpg_backup_verifier::assessment::finding::Missing;
 use cnpg_backup_verifier::assessment::finding::Problem;
+use cnpg_backup_verifier::assessment::finding::Weight;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::backup::BackupStatus;
@@ -108,7 +110,7 @@ fn with_history(template: &Assessment) -> Assessment {
     let stranded = assessment.windows.iter().take(usize::try_from(hole).unwrap() + 1);
     let stranded = stranded.map(|window| window.backup_id.clone()).collect();
     let problem = Problem::WalGap { gap, stranded, parent_has_segment: false };
-    *assessment.findings = vec![Finding::risk(problem)];
+    *assessment.findings = vec![Finding::new(Weight::Risk, problem)];
     assessment
 }
 
@@ -155,7 +157,7 @@ pub(crate) fn broken(fleet_of_one: &Snapshot) -> Snapshot {
         backup.reasons = vec!["data.tar.bz2 is missing".to_owned()];
         let missing = Missing::Objects(missing.clone());
         let problem = Problem::BackupIncomplete { backup: backup.id.clone(), missing };
-        incomplete.push(Finding::risk(problem));
+        incomplete.push(Finding::new(Weight::Risk, problem));
     }
     let gap = Gap {
         first: segment(lost),
@@ -167,9 +169,11 @@ pub(crate) fn broken(fleet_of_one: &Snapshot) -> Snapshot {
     assessment.gaps.push(gap);
     let stranded = assessment.windows.iter().map(|window| window.backup_id.clone()).collect();
     let problem = Problem::WalGap { gap, stranded, parent_has_segment: false };
-    assessment.findings.splice(0..0, [Finding::fatal(problem)].into_iter().chain(incomplete));
+    assessment
+        .findings
+        .splice(0..0, [Finding::new(Weight::Fatal, problem)].into_iter().chain(incomplete));
     assessment.verdict = Verdict::Unrecoverable;
-    assessment.latest_recoverable = Some(false);
+    assessment.latest = Latest::NotReached;
     let archive = WatchedArchive { assessment: Arc::new(assessment), ..watched.clone() };
     Snapshot::new(whole.generated_at, vec![archive])
 }

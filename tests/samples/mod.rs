@@ -12,6 +12,7 @@ use cnpg_backup_verifier::assessment::FirstPoint;
 use cnpg_backup_verifier::assessment::Gap;
 use cnpg_backup_verifier::assessment::GapEffect;
 use cnpg_backup_verifier::assessment::LastPoint;
+use cnpg_backup_verifier::assessment::Latest;
 use cnpg_backup_verifier::assessment::NewestSegment;
 use cnpg_backup_verifier::assessment::Promises;
 use cnpg_backup_verifier::assessment::RecoveryWindow;
@@ -23,6 +24,7 @@ use cnpg_backup_verifier::assessment::cluster::ScheduledBackups;
 use cnpg_backup_verifier::assessment::finding::Finding;
 use cnpg_backup_verifier::assessment::finding::Missing;
 use cnpg_backup_verifier::assessment::finding::Problem;
+use cnpg_backup_verifier::assessment::finding::Weight;
 use cnpg_backup_verifier::assessment::shared::Shared;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
@@ -94,7 +96,7 @@ fn healthy(index: usize) -> Assessment {
         observed_at: Some(checked_at),
         checked_at,
         unreadable: None,
-        latest_recoverable: Some(true),
+        latest: Latest::Reached,
         windows: vec![window("20260109T000000", "FD"), window("20260110T000000", "FD")].into(),
         gaps: Shared::default(),
         backups: vec![backup("20260109T000000", 0xF0), backup("20260110T000000", 0xF8)].into(),
@@ -190,16 +192,22 @@ fn at_risk(index: usize) -> Assessment {
     };
     assessment.backups.insert(1, failed);
     *assessment.findings = vec![
-        Finding::risk(Problem::WalGap {
-            gap: hole,
-            stranded: vec![id("20260109T000000")],
-            parent_has_segment: false,
-        }),
-        Finding::notice(Problem::BackupFailed {
-            backup: id("20260109T120000"),
-            error: Some("no space left | on device\nread /var/lib/postgresql".to_owned()),
-            is_superseded: true,
-        }),
+        Finding::new(
+            Weight::Risk,
+            Problem::WalGap {
+                gap: hole,
+                stranded: vec![id("20260109T000000")],
+                parent_has_segment: false,
+            },
+        ),
+        Finding::new(
+            Weight::Notice,
+            Problem::BackupFailed {
+                backup: id("20260109T120000"),
+                error: Some("no space left | on device\nread /var/lib/postgresql".to_owned()),
+                is_superseded: true,
+            },
+        ),
     ];
     assessment
 }
@@ -208,7 +216,7 @@ fn at_risk(index: usize) -> Assessment {
 fn unrecoverable(index: usize) -> Assessment {
     let mut assessment = healthy(index);
     assessment.verdict = Verdict::Unrecoverable;
-    assessment.latest_recoverable = Some(false);
+    assessment.latest = Latest::NotReached;
     *assessment.windows = vec![RecoveryWindow {
         target_timeline: Some(segment(1).timeline),
         path: Vec::new(),
@@ -229,8 +237,11 @@ fn unrecoverable(index: usize) -> Assessment {
     let stranded = vec![id("20260109T000000")];
     let missing = Missing::Objects(vec!["data.tar.bz2".to_owned()]);
     *assessment.findings = vec![
-        Finding::fatal(Problem::WalGap { gap, stranded, parent_has_segment: false }),
-        Finding::risk(Problem::BackupIncomplete { backup: id("20260110T000000"), missing }),
+        Finding::new(Weight::Fatal, Problem::WalGap { gap, stranded, parent_has_segment: false }),
+        Finding::new(
+            Weight::Risk,
+            Problem::BackupIncomplete { backup: id("20260110T000000"), missing },
+        ),
     ];
     assessment
 }
@@ -241,7 +252,7 @@ fn unread_since(index: usize) -> Assessment {
     assessment.verdict = Verdict::Unknown;
     assessment.observed_at = Some(at("2026-01-10T11:00:00.5Z"));
     assessment.unreadable = Some(UnreadableReason::Auth);
-    *assessment.findings = vec![Finding::unknown(Problem::StoreDenied(denied()))];
+    *assessment.findings = vec![Finding::new(Weight::Unknown, Problem::StoreDenied(denied()))];
     assessment
 }
 
@@ -252,13 +263,13 @@ fn never_read(index: usize) -> Assessment {
     assessment.verdict = Verdict::Unknown;
     assessment.observed_at = None;
     assessment.unreadable = Some(UnreadableReason::Auth);
-    assessment.latest_recoverable = None;
+    assessment.latest = Latest::Unknown;
     assessment.windows.clear();
     assessment.backups.clear();
     assessment.newest_segment = None;
     assessment.totals = Totals::default();
     assessment.promises = Promises::default();
-    *assessment.findings = vec![Finding::unknown(Problem::StoreDenied(denied()))];
+    *assessment.findings = vec![Finding::new(Weight::Unknown, Problem::StoreDenied(denied()))];
     assessment
 }
 
@@ -275,9 +286,9 @@ fn empty(index: usize) -> Assessment {
     assessment.verdict = Verdict::Unrecoverable;
     assessment.observed_at = Some(assessment.checked_at);
     assessment.unreadable = None;
-    assessment.latest_recoverable = Some(false);
+    assessment.latest = Latest::NotReached;
     let address = assessment.place();
-    *assessment.findings = vec![Finding::fatal(Problem::ArchiveEmpty { address })];
+    *assessment.findings = vec![Finding::new(Weight::Fatal, Problem::ArchiveEmpty { address })];
     assessment
 }
 

@@ -9,6 +9,7 @@ use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::candidate::Usability;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::domain::backup_info::BackupInfo;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
@@ -19,8 +20,10 @@ pub(super) fn standing_finding(standing: Standing) -> Option<Finding> {
         Standing::Failed(
             problem @ (Problem::BackupFailed { is_superseded: true, .. }
             | Problem::BackupStuck { is_superseded: true, .. }),
-        ) => Some(Finding::notice(problem)),
-        Standing::Failed(problem) | Standing::Unusable(problem) => Some(Finding::risk(problem)),
+        ) => Some(Finding::new(Weight::Notice, problem)),
+        Standing::Failed(problem) | Standing::Unusable(problem) => {
+            Some(Finding::new(Weight::Risk, problem))
+        }
     }
 }
 

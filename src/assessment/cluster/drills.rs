@@ -6,6 +6,7 @@ use chrono::Utc;
 
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::cluster::DrillKind;
 use crate::domain::cluster::RestoreDrill;
@@ -28,7 +29,7 @@ pub(super) fn judge(drills: &[RestoreDrill], now: DateTime<Utc>) -> Vec<Finding>
             None
         }
     });
-    judged.map(|duty| Finding::risk(Problem::Duty(duty))).collect()
+    judged.map(|duty| Finding::new(Weight::Risk, Problem::Duty(duty))).collect()
 }
 
 pub(super) fn last_of_each_kind(drills: &[RestoreDrill]) -> Vec<RestoreDrill> {

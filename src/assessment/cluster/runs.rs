@@ -18,6 +18,7 @@ use crate::assessment::cluster::ScheduledBackups;
 use crate::assessment::cluster::setup::asks_the_archiver;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::backup::BackupId;
 use crate::domain::cluster::BackupPhase;
@@ -68,10 +69,10 @@ fn judge_one(
             if !is_absent || !is_settled || is_old {
                 return None;
             }
-            return Some(Finding::risk(Problem::Duty(Duty::BackupAbsent {
-                resource: name(),
-                backup,
-            })));
+            return Some(Finding::new(
+                Weight::Risk,
+                Problem::Duty(Duty::BackupAbsent { resource: name(), backup }),
+            ));
         }
         // The catalogue tells of it with more detail.
         BackupPhase::Failed if stored.is_some() || is_old => return None,
@@ -100,8 +101,8 @@ fn judge_one(
         Duty::BackupStuck { is_superseded: true, .. }
             | Duty::BackupFailed { is_superseded: true, .. }
     );
-    let weigh = if is_harmless { Finding::notice } else { Finding::risk };
-    Some(weigh(Problem::Duty(duty)))
+    let weight = if is_harmless { Weight::Notice } else { Weight::Risk };
+    Some(Finding::new(weight, Problem::Duty(duty)))
 }
 
 /// When the newest backup that succeeded began.

@@ -5,11 +5,10 @@ use chrono::Utc;
 
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
-use crate::assessment::finding::Severity;
+use crate::assessment::finding::Weight;
 use crate::assessment::finding::duration;
 use crate::assessment::finding::setup::NoStore;
 use crate::assessment::finding::setup::Setup;
-use crate::assessment::verdict::Verdict;
 use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BackupMethod;
 use crate::observation::cluster::DeclaredStore;
@@ -22,7 +21,7 @@ pub(super) fn judge(cluster: &ObservedCluster, now: DateTime<Utc>) -> Vec<Findin
     let mut findings = Vec::new();
     // One API server that cannot be read fails every kind the same way.
     let mut risk = |setup| {
-        let finding = Finding::risk(Problem::Setup(setup));
+        let finding = Finding::new(Weight::Risk, Problem::Setup(setup));
         if !findings.contains(&finding) {
             findings.push(finding);
         }
@@ -77,10 +76,13 @@ fn notices(cluster: &ObservedCluster, store: &StoreFacts) -> Vec<Finding> {
         (!store.has_retention_policy).then(|| Setup::NoRetentionPolicy { store: name() }),
         lacks_env.then(|| Setup::R2ChecksumEnvMissing { store: name() }),
     ];
-    found.into_iter().flatten().map(|setup| Finding::notice(Problem::Setup(setup))).collect()
+    found
+        .into_iter()
+        .flatten()
+        .map(|setup| Finding::new(Weight::Notice, Problem::Setup(setup)))
+        .collect()
 }
 
-/// A cluster without an archive can lose everything; that it never had one wakes nobody at night.
 pub(in crate::assessment) fn no_store(cluster: &ObservedCluster) -> Option<Finding> {
     let why = match cluster.store.as_ref().ok()? {
         DeclaredStore::Found(_) => return None,
@@ -92,12 +94,11 @@ pub(in crate::assessment) fn no_store(cluster: &ObservedCluster) -> Option<Findi
             NoStore::Unsupported { name: name.clone(), why: why.clone() }
         }
     };
-    let verdict = match why {
-        NoStore::Undeclared | NoStore::Unnamed | NoStore::Missing(_) => Verdict::Unrecoverable,
-        NoStore::OnlySnapshots | NoStore::Unsupported { .. } => Verdict::Unknown,
+    let weight = match why {
+        NoStore::Undeclared | NoStore::Unnamed | NoStore::Missing(_) => Weight::Unprotected,
+        NoStore::OnlySnapshots | NoStore::Unsupported { .. } => Weight::OutOfSight,
     };
-    let problem = Problem::Setup(Setup::NoObjectStore(why));
-    Some(Finding { severity: Severity::Warning, verdict, problem })
+    Some(Finding::new(weight, Problem::Setup(Setup::NoObjectStore(why))))
 }
 
 fn has_snapshots(cluster: &ObservedCluster) -> bool {

@@ -376,7 +376,7 @@ fn a_failed_backup_is_a_risk_until_the_next_one_succeeds() {
     example.stored().pop();
     let (state, findings) = example.judge();
     assert_eq!(state.scheduled.unwrap().failed, 1);
-    assert_eq!(findings[0].severity, Severity::Warning);
+    assert_eq!(findings[0].severity(), Severity::Warning);
     assert_eq!(findings[0].to_string(), "Backup daily-20260110000000 failed: exit status 1");
 
     let mut on_demand = scheduled(10);
@@ -388,7 +388,7 @@ fn a_failed_backup_is_a_risk_until_the_next_one_succeeds() {
     example.resources().push(on_demand);
     example.stored().push(in_catalogue);
     let (_, findings) = example.judge();
-    assert_eq!(findings.iter().map(|it| it.severity).collect::<Vec<_>>(), [Severity::Info]);
+    assert_eq!(findings.iter().map(|it| it.severity()).collect::<Vec<_>>(), [Severity::Info]);
 }
 
 #[test]
@@ -470,7 +470,7 @@ fn a_backlog_that_does_not_move_is_urgent() {
     example.cluster.wal_archiving = Some(Ok(archiving(7, 0x1_0000_00A0, 40)));
     let (_, findings) = example.judge();
     assert_eq!(findings[0].code(), FindingCode::ArchiverStuck);
-    assert_eq!(findings[0].severity, Severity::Critical);
+    assert_eq!(findings[0].severity(), Severity::Critical);
     example.cluster.wal_archiving = Some(Ok(archiving(7, 0x1_0000_00A0, 1)));
     assert_eq!(example.codes(), []);
 }
@@ -530,7 +530,7 @@ fn the_last_drill_of_each_kind_counts() {
 fn a_cluster_without_a_store_is_told_apart_from_one_with_snapshots() {
     let mut example = Example::healthy();
     example.cluster.store = Ok(DeclaredStore::Undeclared);
-    let verdict = |example: &Example| no_store(&example.cluster).unwrap().verdict;
+    let verdict = |example: &Example| no_store(&example.cluster).unwrap().verdict();
     assert_eq!(verdict(&example), crate::assessment::verdict::Verdict::Unrecoverable);
     example.schedules()[0].method = BackupMethod::VolumeSnapshot;
     assert_eq!(verdict(&example), crate::assessment::verdict::Verdict::Unknown);

@@ -169,7 +169,7 @@ pub(super) fn recovery_window_end(archive: &ArchiveView<'_>, samples: &mut Sampl
 }
 
 pub(super) fn latest_recoverable(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
-    samples.maybe(archive.assessment.latest_recoverable);
+    samples.maybe(archive.assessment.latest.is_reached());
 }
 
 pub(super) fn retention(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {

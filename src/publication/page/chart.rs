@@ -7,6 +7,7 @@ use chrono::Utc;
 use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
+use crate::assessment::Latest;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::WalStretch;
 use crate::assessment::standing::Standing;
@@ -143,7 +144,7 @@ fn lost(assessment: &Assessment, reachable: &[Bar], oldest: DateTime<Utc>) -> Ve
         })
         .collect();
     let newest = assessment.newest_segment.map(|newest| newest.uploaded_at);
-    if let (Some(false), Some(last_at)) = (assessment.latest_recoverable, newest) {
+    if let (Latest::NotReached, Some(last_at)) = (assessment.latest, newest) {
         let first_at = reachable.iter().map(|span| span.last_at).max().unwrap_or(oldest);
         if first_at < last_at {
             lost.push(Bar { first_at, last_at });

@@ -68,8 +68,8 @@ fn list(findings: &[Finding], archive: &ArchiveId) -> Markup {
 fn problem(finding: &Finding, archive: &ArchiveId) -> Markup {
     let code = finding.code();
     html! {
-        li class=(finding.severity.code()) {
-            p.message { (severity(finding.severity)) " " (finding) "." }
+        li class=(finding.severity().code()) {
+            p.message { (severity(finding.severity())) " " (finding) "." }
             (to_do(&finding.problem.hint(archive)))
             p.runbook {
                 a href=(runbook::url(code)) rel="noreferrer" { "Runbook " code { (code.as_str()) } }

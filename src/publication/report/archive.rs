@@ -73,7 +73,7 @@ fn write_findings(paper: &mut Paper, assessment: &Assessment) {
     }
     paper.heading("WHY");
     for finding in findings.iter().take(FINDINGS_MAX) {
-        paper.severity(finding.severity, finding.code().as_str());
+        paper.severity(finding.severity(), finding.code().as_str());
         paper.paragraph(6, &finding.to_string());
         paper.item(6, "do: ", &finding.problem.hint(&assessment.archive));
     }
@@ -182,7 +182,7 @@ fn row(backup: &str, state: &str, ended: &str, [size, reaches]: [&str; 2]) -> St
 fn write_steps(paper: &mut Paper, assessment: &Assessment, verdict: Verdict) {
     paper.heading("WHAT TO DO");
     let mut steps = Vec::new();
-    let worst = assessment.findings.first().filter(|finding| match finding.severity {
+    let worst = assessment.findings.first().filter(|finding| match finding.severity() {
         Severity::Critical | Severity::Warning => true,
         Severity::Info => false,
     });

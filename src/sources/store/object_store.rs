@@ -6,8 +6,6 @@ use chrono::TimeDelta;
 use crate::domain::object_version::ObjectVersion;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
-use crate::observation::Unreadable;
-use crate::observation::UnreadableReason;
 use crate::observation::inventory::ListedObject;
 use crate::sources::store::body::Body;
 

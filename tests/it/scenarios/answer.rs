@@ -3,13 +3,14 @@
 use chrono::DateTime;
 use chrono::Utc;
 use cnpg_backup_verifier::assessment::Assessment;
+use cnpg_backup_verifier::assessment::Latest;
 
 pub(crate) fn render(assessment: &Assessment) -> String {
     let mut lines = vec![format!("verdict   {}", assessment.verdict.code())];
-    let latest = match assessment.latest_recoverable {
-        Some(true) => "reachable",
-        Some(false) => "not reachable",
-        None => "unknown",
+    let latest = match assessment.latest {
+        Latest::Reached => "reachable",
+        Latest::NotReached => "not reachable",
+        Latest::Unknown => "unknown",
     };
     lines.push(format!("latest    {latest}"));
     if let Some(newest) = assessment.newest_segment {
@@ -43,7 +44,7 @@ pub(crate) fn render(assessment: &Assessment) -> String {
             .iter()
             .map(|(name, value)| format!("{name}={}", value.replace(' ', "")))
             .collect();
-        let (severity, code) = (finding.severity.code(), finding.code().as_str());
+        let (severity, code) = (finding.severity().code(), finding.code().as_str());
         lines.push(format!("finding   {severity} {code} {}", evidence.join(" ")));
     }
     lines.join("\n") + "\n"

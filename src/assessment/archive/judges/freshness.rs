@@ -9,6 +9,7 @@ use crate::assessment::cluster::Silence;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::observation::inventory::Inventory;
 
 pub(crate) fn judge_backups(
@@ -34,13 +35,13 @@ pub(crate) fn judge_backups(
         // One run that failed is for the day; after two in a row nobody should wait for it.
         let interval = expected.schedule.as_ref().and_then(|it| it.interval_max(now));
         let is_second = interval.is_some_and(|interval| age_max + interval < age);
-        let weigh = if is_second { Finding::urgent } else { Finding::risk };
-        return Some(weigh(Problem::BackupOverdue { newest, age, age_max }));
+        let weight = if is_second { Weight::Urgent } else { Weight::Risk };
+        return Some(Finding::new(weight, Problem::BackupOverdue { newest, age, age_max }));
     }
     // A new cluster archives WAL before its first backup is due.
     let waited = now - inventory.oldest_upload_at?;
     (backups.is_empty() && age_max < waited)
-        .then(|| Finding::risk(Problem::BackupNeverRan { waited, age_max }))
+        .then(|| Finding::new(Weight::Risk, Problem::BackupNeverRan { waited, age_max }))
 }
 
 pub(crate) fn judge_wal(
@@ -55,5 +56,7 @@ pub(crate) fn judge_wal(
     let age_max = expected.wal_age_max?;
     let newest = newest?;
     let age = store_now - newest.uploaded_at;
-    (age_max < age).then(|| Finding::risk(Problem::WalStale { newest: newest.name, age, age_max }))
+    (age_max < age).then(|| {
+        Finding::new(Weight::Risk, Problem::WalStale { newest: newest.name, age, age_max })
+    })
 }

@@ -7,13 +7,14 @@ use crate::assessment::GapEffect;
 use crate::assessment::archive::recoverability::candidate;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::candidate::Usability;
-use crate::assessment::archive::recoverability::gaps::Latest;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::archive::recoverability::gaps::Ways;
 use crate::assessment::archive::recoverability::replay::Archive;
 use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::observation::inventory::Inventory;
@@ -24,7 +25,7 @@ use crate::observation::probe::SegmentId;
 pub(crate) fn judge(
     archive: &Archive<'_>,
     candidates: &[Candidate<'_>],
-    latest: Option<&Latest<'_>>,
+    latest: Option<&Ways<'_>>,
 ) -> Vec<Finding> {
     let mut met: BTreeMap<SegmentId, ObstacleKind> = BTreeMap::new();
     for (route, needed) in candidate::needs(archive, candidates) {
@@ -48,10 +49,7 @@ pub(crate) fn judge(
             let effect = latest.map_or(GapEffect::StopsRecovery, |latest| {
                 latest.effect(id.timeline, SegmentRange::only(id.number))
             });
-            Some(match effect {
-                GapEffect::StopsRecovery => Finding::fatal(problem),
-                GapEffect::Hole | GapEffect::Harmless => Finding::risk(problem),
-            })
+            Some(Finding::new(effect.into(), problem))
         })
         .collect()
 }
@@ -86,7 +84,7 @@ pub(crate) fn duplicates(inventory: &Inventory) -> Option<Finding> {
     let (timeline, archive) = twice.clone().next()?;
     let count = twice.by_ref().map(|(_, archive)| archive.twice().count()).sum();
     let first = archive.twice().first()?.name(*timeline, inventory.segment_size);
-    Some(Finding::notice(Problem::SegmentTwice { first, count }))
+    Some(Finding::new(Weight::Notice, Problem::SegmentTwice { first, count }))
 }
 
 /// What a backup lacks of the WAL between its start and its end. An accepted gap stays silent
@@ -113,9 +111,6 @@ pub(crate) fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Optio
         .filter(is_met)
         .peekable();
     let is_accepted = inside.peek().is_some() && inside.all(|it| it.gap.is_acknowledged);
-    Some(if is_accepted {
-        Finding::notice(problem.clone())
-    } else {
-        Finding::risk(problem.clone())
-    })
+    let weight = if is_accepted { Weight::Notice } else { Weight::Risk };
+    Some(Finding::new(weight, problem.clone()))
 }

@@ -12,6 +12,7 @@ use crate::assessment::RecoveryWindow;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::domain::backup::BackupId;
 use crate::domain::backup::Keep;
 use crate::observation::backup::ObservedBackup;
@@ -55,7 +56,7 @@ pub(crate) fn judge_window(
     let archive_age = [inventory.oldest_upload_at, oldest_backup].into_iter().flatten().min();
     let is_young = archive_age.is_none_or(|oldest| now - oldest < retention + FIRST_BACKUP_MAX);
     (reaches_back < retention && !is_young)
-        .then(|| Finding::risk(Problem::WindowShort { reaches_back, retention }))
+        .then(|| Finding::new(Weight::Risk, Problem::WindowShort { reaches_back, retention }))
 }
 
 /// One finished backup older than the window is needed, since the window's oldest moments are
@@ -94,6 +95,7 @@ pub(crate) fn judge_deletion(
             .map(|backup| backup.id.clone()),
     );
     obsolete.sort_unstable();
-    (!obsolete.is_empty())
-        .then(|| Finding::notice(Problem::RetentionNotEnforced { obsolete, retention }))
+    (!obsolete.is_empty()).then(|| {
+        Finding::new(Weight::Notice, Problem::RetentionNotEnforced { obsolete, retention })
+    })
 }

@@ -3,13 +3,14 @@
 use crate::assessment::Assessment;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 
 /// One finding for each reason: a store that is down fails every read the same way.
 pub(crate) fn judge<'a>(
     unread: impl Iterator<Item = &'a Unreadable>,
-    weigh: fn(Problem) -> Finding,
+    weight: Weight,
 ) -> Vec<Finding> {
     let mut seen: Vec<UnreadableReason> = Vec::new();
     let mut findings = Vec::new();
@@ -26,7 +27,7 @@ pub(crate) fn judge<'a>(
             | UnreadableReason::Parse
             | UnreadableReason::Internal => Problem::StoreUnreachable(unreadable.clone()),
         };
-        findings.push(weigh(problem));
+        findings.push(Finding::new(weight, problem));
     }
     findings
 }

@@ -50,7 +50,7 @@ fn missing(
             is_missed.then(|| {
                 // The newest state does not lie there.
                 let cost = if timelines.is_stray(timeline) { GapEffect::Hole } else { reached };
-                weigh(Problem::HistoryMissing { timeline, stranded }, cost)
+                Finding::new(cost.into(), Problem::HistoryMissing { timeline, stranded })
             })
         })
         .collect()
@@ -83,16 +83,9 @@ fn damaged(
                 None => continue,
             },
         };
-        findings.push(weigh(Problem::HistoryDamaged { timeline, why }, reached));
+        findings.push(Finding::new(reached.into(), Problem::HistoryDamaged { timeline, why }));
     }
     findings
-}
-
-fn weigh(problem: Problem, reached: GapEffect) -> Finding {
-    match reached {
-        GapEffect::StopsRecovery => Finding::fatal(problem),
-        GapEffect::Hole | GapEffect::Harmless => Finding::risk(problem),
-    }
 }
 
 /// The timeline that a backup ended on, if it cannot be restored without that history file.

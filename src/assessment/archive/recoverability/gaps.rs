@@ -21,7 +21,7 @@ use crate::domain::timeline::TimelineId;
 use crate::observation::probe::SegmentId;
 
 /// Where the newest state lies and who leads there.
-pub(crate) struct Latest<'a> {
+pub(crate) struct Ways<'a> {
     pub(crate) route: &'a Route,
     /// The newest segment on that route with which recovery of a usable backup begins.
     pub(crate) newest_restart: Option<SegmentNumber>,
@@ -35,7 +35,7 @@ pub(crate) struct PlacedGap {
     pub(crate) gap: Gap,
 }
 
-impl Latest<'_> {
+impl Ways<'_> {
     /// What an obstacle means that some backup meets on its way.
     pub(crate) fn effect(&self, timeline: TimelineId, segments: SegmentRange) -> GapEffect {
         let is_on_route = self.route.timeline_at(segments.first) == Some(timeline);
@@ -60,7 +60,7 @@ impl Latest<'_> {
 pub(crate) fn find(
     archive: &Archive<'_>,
     candidates: &[Candidate<'_>],
-    latest: Option<&Latest<'_>>,
+    latest: Option<&Ways<'_>>,
     acknowledge_before: Option<DateTime<Utc>>,
 ) -> Vec<PlacedGap> {
     let needed = needed_gaps(archive, candidates);
@@ -134,10 +134,7 @@ pub(crate) fn judge(
                     archive.is_some_and(|it| it.segments().contains(segments.first))
                 }),
             };
-            match gap.effect {
-                GapEffect::StopsRecovery => Finding::fatal(problem),
-                GapEffect::Hole | GapEffect::Harmless => Finding::risk(problem),
-            }
+            Finding::new(gap.effect.into(), problem)
         })
         .collect()
 }
@@ -168,7 +165,7 @@ fn harmless_gaps(
     archive: &Archive<'_>,
     timeline: TimelineId,
     needed: &SegmentSet,
-    latest: Option<&Latest<'_>>,
+    latest: Option<&Ways<'_>>,
 ) -> SegmentSet {
     let Some(segments) = archive.inventory.timeline(timeline).map(|it| it.segments()) else {
         return SegmentSet::default();
@@ -195,7 +192,7 @@ fn time_after(
     archive: &Archive<'_>,
     timeline: TimelineId,
     gap: SegmentRange,
-    latest: Option<&Latest<'_>>,
+    latest: Option<&Ways<'_>>,
 ) -> Option<DateTime<Utc>> {
     let own = archive.inventory.timeline(timeline).and_then(|it| it.uploaded_at(gap.last.next()));
     own.or_else(|| {

@@ -5,6 +5,7 @@ use chrono::Utc;
 
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
 use crate::domain::segment::SegmentSize;
@@ -78,7 +79,10 @@ impl Owners {
         let expected = self.current?;
         if let Some((id, found)) = &self.foreign_backup {
             let (found, carrier) = (*found, format!("backup {id}"));
-            return Some(Finding::risk(Problem::ForeignSystem { expected, found, carrier }));
+            return Some(Finding::new(
+                Weight::Risk,
+                Problem::ForeignSystem { expected, found, carrier },
+            ));
         }
         let foreign = seen.probes.iter().rev().find_map(|(id, probe)| match probe {
             Ok(SegmentProbe::Read(content)) if content.system_identifier != expected => {
@@ -88,6 +92,6 @@ impl Owners {
         });
         let (segment, found) = foreign?;
         let carrier = format!("WAL segment {segment}");
-        Some(Finding::risk(Problem::ForeignSystem { expected, found, carrier }))
+        Some(Finding::new(Weight::Risk, Problem::ForeignSystem { expected, found, carrier }))
     }
 }
