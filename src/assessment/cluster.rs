@@ -10,6 +10,7 @@ use chrono::Utc;
 
 use crate::assessment::AssessedBackup;
 use crate::assessment::NewestSegment;
+use crate::assessment::Subject;
 use crate::assessment::cluster::archiving::silence;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
@@ -67,7 +68,7 @@ pub struct ScheduledBackups {
 }
 
 /// A cluster and what its archive was found to hold.
-pub(super) struct Case<'a> {
+pub(super) struct ClusterCase<'a> {
     pub(super) cluster: &'a ObservedCluster,
     pub(super) address: Option<&'a ArchiveAddress>,
     /// `None` while the archive could not be listed.
@@ -78,14 +79,24 @@ pub(super) struct Case<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-impl Case<'_> {
+/// Each asks one question.
+const JUDGES: &[fn(&ClusterCase<'_>) -> Vec<Finding>] =
+    &[setup::judge, runs::judge, archiving::judge, drills::judge];
+
+impl<'a> ClusterCase<'a> {
+    /// A cluster whose archive could not be listed.
+    pub(super) fn unlisted(
+        cluster: &'a ObservedCluster,
+        subject: &'a Subject,
+        expected: &'a Expectations,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let (address, segment_size) = (subject.address.as_ref(), SegmentSize::DEFAULT);
+        Self { cluster, address, backups: None, newest: None, segment_size, expected, now }
+    }
+
     pub(super) fn judge(&self) -> (ClusterState, Vec<Finding>) {
-        let silence = silence(self);
-        let (scheduled, runs) = runs::judge(self);
-        let mut findings = setup::judge(self.cluster, self.now);
-        findings.extend(runs);
-        findings.extend(archiving::judge(self));
-        findings.extend(drills::judge(&self.cluster.drills, self.now));
+        let findings = JUDGES.iter().flat_map(|judge| judge(self)).collect();
         let cluster = self.cluster;
         let schedules = runs::active(cluster).map(|schedule| schedule.text.clone()).collect();
         let state = ClusterState {
@@ -94,9 +105,9 @@ impl Case<'_> {
             phase: cluster.activity.phase.clone(),
             instance: cluster.instance.clone(),
             object_store: self.object_store().map(str::to_owned),
-            silence,
+            silence: silence(self),
             schedules,
-            scheduled,
+            scheduled: runs::count(self),
             drills: drills::last_of_each_kind(&cluster.drills),
         };
         (state, findings)

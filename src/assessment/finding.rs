@@ -217,6 +217,11 @@ impl Finding {
         self.weight.verdict()
     }
 
+    /// Where it stands among others: the worst first.
+    pub(super) const fn rank(&self) -> (Severity, FindingCode) {
+        (self.severity(), self.code())
+    }
+
     pub const fn code(&self) -> FindingCode {
         self.problem.code()
     }

@@ -2,6 +2,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod archive;
+mod assess;
 mod backup_pace;
 pub mod cluster;
 pub mod expectations;
@@ -30,10 +31,10 @@ use crate::domain::segment::SegmentName;
 use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::UnreadableReason;
 
-pub use crate::assessment::archive::assess;
-pub use crate::assessment::archive::assess_and_ask;
-pub use crate::assessment::archive::assess_without_archive;
-pub use crate::assessment::archive::wanted_probes;
+pub use crate::assessment::assess::assess;
+pub use crate::assessment::assess::assess_and_ask;
+pub use crate::assessment::assess::assess_without_archive;
+pub use crate::assessment::assess::wanted_probes;
 
 /// Which archive is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -67,18 +67,17 @@ impl Assessment {
             !matches!(finding.problem, Problem::StoreUnreachable(_) | Problem::StoreDenied(_))
                 && !self.findings.contains(finding)
         };
-        let mut findings = self.findings.clone();
+        let mut findings: Vec<Finding> = self.findings.to_vec();
         findings.extend(earlier.findings.iter().filter(is_kept).cloned());
-        let mut kept = Self {
+        findings.sort_by_key(Finding::rank);
+        Self {
             verdict: self.verdict,
             checked_at: self.checked_at,
             unreadable: self.unreadable,
-            findings,
+            findings: findings.into(),
             promises: self.promises,
             cluster: self.cluster,
             ..earlier.clone()
-        };
-        kept.sort();
-        kept
+        }
     }
 }

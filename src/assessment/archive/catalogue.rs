@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::archive::clock::Clock;
+use crate::assessment::archive::identity::Owners;
 use crate::assessment::backup_pace::run_max;
 use crate::assessment::finding::Missing;
 use crate::assessment::finding::Problem;
@@ -14,11 +15,26 @@ use crate::domain::backup::BackupStatus;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::object_key::TarContents;
+use crate::domain::segment::SegmentSize;
 use crate::observation::backup::ObservedBackup;
+
+/// All backups with what their folders amount to, and whose they are.
+pub(super) struct Catalogue<'a> {
+    pub(super) backups: Vec<(&'a ObservedBackup, BackupState)>,
+    pub(super) owners: Owners,
+}
+
+/// A finished backup with all its objects.
+#[derive(Clone, Copy)]
+pub(super) struct Complete<'a> {
+    pub(super) backup: &'a ObservedBackup,
+    pub(super) info: &'a BackupInfo,
+    pub(super) wal: BackupWal,
+}
 
 /// What a backup's folder amounts to, its WAL not yet considered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum BackupState {
     /// Finished, and all its objects are there.
     Complete(BackupWal),
     Running,
@@ -66,7 +82,33 @@ impl Pace {
     }
 }
 
-impl Standing {
+impl<'a> Catalogue<'a> {
+    pub(super) fn of(backups: &'a [ObservedBackup], now: DateTime<Utc>, store: Clock) -> Self {
+        let pace = Pace::of(backups, now, store);
+        let judged = backups.iter().map(|backup| (backup, BackupState::of(backup, &pace)));
+        Self { backups: judged.collect(), owners: Owners::of(backups) }
+    }
+
+    /// Complete backups of the server that writes here now.
+    pub(super) fn complete(&self, size: SegmentSize) -> Vec<Complete<'a>> {
+        let complete = self.backups.iter().filter_map(|(backup, state)| match state {
+            BackupState::Complete(wal) => {
+                Some(Complete { backup, info: backup.parsed_info()?, wal: *wal })
+            }
+            BackupState::Running
+            | BackupState::Failed(_)
+            | BackupState::Unusable(_)
+            | BackupState::Unread
+            | BackupState::Snapshot => None,
+        });
+        let current = self.owners.current;
+        complete
+            .filter(|it| it.info.system_identifier == current && it.wal.segment_size == size)
+            .collect()
+    }
+}
+
+impl BackupState {
     pub(super) fn of(backup: &ObservedBackup, pace: &Pace) -> Self {
         let info = match &backup.info {
             Err(_) => return Self::Unread,

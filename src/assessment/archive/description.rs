@@ -1,45 +1,48 @@
 //! Base backups as readers of an assessment are told of them.
 
+use std::collections::BTreeMap;
+
 use crate::assessment::AssessedBackup;
 use crate::assessment::BackupKind;
 use crate::assessment::Strays;
 use crate::assessment::Totals;
-use crate::assessment::archive::catalogue::Standing;
+use crate::assessment::archive::catalogue::BackupState;
+use crate::assessment::archive::catalogue::Catalogue;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::candidate::Usability;
-use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
-use crate::assessment::finding::Weight;
+use crate::domain::backup::BackupId;
 use crate::domain::backup_info::BackupInfo;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 
-pub(super) fn standing_finding(standing: Standing) -> Option<Finding> {
-    match standing {
-        Standing::Complete(_) | Standing::Running | Standing::Unread | Standing::Snapshot => None,
-        Standing::Failed(
-            problem @ (Problem::BackupFailed { is_superseded: true, .. }
-            | Problem::BackupStuck { is_superseded: true, .. }),
-        ) => Some(Finding::new(Weight::Notice, problem)),
-        Standing::Failed(problem) | Standing::Unusable(problem) => {
-            Some(Finding::new(Weight::Risk, problem))
-        }
-    }
+/// All backups, oldest first.
+pub(super) fn describe(
+    catalogue: &Catalogue<'_>,
+    candidates: &[Candidate<'_>],
+) -> Vec<AssessedBackup> {
+    let candidates: BTreeMap<&BackupId, &Candidate<'_>> =
+        candidates.iter().map(|candidate| (&candidate.backup.id, candidate)).collect();
+    let describe = |(backup, state): &(&ObservedBackup, BackupState)| {
+        describe_one(backup, state, candidates.get(&backup.id).copied())
+    };
+    let mut backups: Vec<AssessedBackup> = catalogue.backups.iter().map(describe).collect();
+    backups.sort_by(|a, b| a.id.cmp(&b.id));
+    backups
 }
 
-pub(super) fn describe(
+fn describe_one(
     backup: &ObservedBackup,
-    standing: &Standing,
+    state: &BackupState,
     candidate: Option<&Candidate<'_>>,
 ) -> AssessedBackup {
     let info = backup.parsed_info();
-    let (kind, reasons) = match (standing, candidate.map(|it| &it.usability)) {
-        (Standing::Complete(_), Some(Usability::Usable(_))) => (BackupKind::Usable, vec![]),
+    let (kind, reasons) = match (state, candidate.map(|it| &it.usability)) {
+        (BackupState::Complete(_), Some(Usability::Usable(_))) => (BackupKind::Usable, vec![]),
         (
-            Standing::Complete(_),
+            BackupState::Complete(_),
             Some(Usability::Unusable { reason, .. } | Usability::Unknown(reason)),
         ) => (BackupKind::Unusable, vec![reason.clone()]),
-        (Standing::Complete(_), None) => {
+        (BackupState::Complete(_), None) => {
             let system = info.and_then(|info| info.system_identifier);
             let system = system.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
             let reason = format!(
@@ -48,14 +51,14 @@ pub(super) fn describe(
             );
             (BackupKind::Unusable, vec![reason])
         }
-        (Standing::Running, _) => (BackupKind::Running, vec!["it is running".to_owned()]),
-        (Standing::Failed(problem), _) => (BackupKind::Failed, vec![problem.to_string()]),
-        (Standing::Unusable(problem), _) => (BackupKind::Unusable, vec![problem.to_string()]),
-        (Standing::Unread, _) => {
+        (BackupState::Running, _) => (BackupKind::Running, vec!["it is running".to_owned()]),
+        (BackupState::Failed(problem), _) => (BackupKind::Failed, vec![problem.to_string()]),
+        (BackupState::Unusable(problem), _) => (BackupKind::Unusable, vec![problem.to_string()]),
+        (BackupState::Unread, _) => {
             let why = backup.unread().map_or_else(String::new, ToString::to_string);
             (BackupKind::Unusable, vec![why])
         }
-        (Standing::Snapshot, _) => {
+        (BackupState::Snapshot, _) => {
             let reason = "its data lies in volume snapshots, which are not looked at";
             (BackupKind::Unusable, vec![reason.to_owned()])
         }
@@ -75,18 +78,16 @@ pub(super) fn describe(
 }
 
 impl Totals {
-    pub(super) fn of(backups: &[ObservedBackup], inventory: &Inventory) -> Self {
-        let newest =
-            backups.iter().filter_map(ObservedBackup::parsed_info).max_by_key(|it| it.began_at);
+    pub(super) fn of(catalogue: &Catalogue<'_>, inventory: &Inventory) -> Self {
+        let backups = || catalogue.backups.iter().map(|(backup, _)| *backup);
+        let newest = backups().filter_map(ObservedBackup::parsed_info).max_by_key(|it| it.began_at);
         let objects = |backup: &ObservedBackup| {
             u64::try_from(backup.tars.len()).unwrap_or(u64::MAX)
                 + u64::from(!matches!(backup.info, Ok(None)))
         };
         Self {
-            base_objects: backups.iter().map(objects).sum(),
-            base_bytes: backups
-                .iter()
-                .fold(0, |sum, backup| sum.saturating_add(backup.size_bytes())),
+            base_objects: backups().map(objects).sum(),
+            base_bytes: backups().fold(0, |sum, backup| sum.saturating_add(backup.size_bytes())),
             wal_objects: inventory.object_count,
             wal_bytes: inventory.size_bytes,
             postgres_major: newest

@@ -1,7 +1,27 @@
 //! The judges of an archive, one question per file.
 
-pub(super) mod freshness;
-pub(super) mod obstacles;
-pub(super) mod retention;
+pub(super) mod backups;
+mod duplicates;
+mod freshness;
+mod gaps;
+mod identity;
+mod obstacles;
+mod retention;
 pub(super) mod store;
-pub(super) mod timelines;
+mod timelines;
+
+use crate::assessment::archive::ArchiveCase;
+use crate::assessment::finding::Finding;
+
+/// Each looks at all that is known and at nothing that another one says.
+pub(super) const JUDGES: &[fn(&ArchiveCase<'_>) -> Vec<Finding>] = &[
+    store::judge,
+    gaps::judge,
+    obstacles::judge,
+    duplicates::judge,
+    timelines::judge,
+    identity::judge,
+    backups::judge,
+    freshness::judge,
+    retention::judge,
+];

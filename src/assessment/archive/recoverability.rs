@@ -2,7 +2,122 @@
 
 pub(super) mod candidate;
 pub(super) mod gaps;
-pub(super) mod identity;
 pub(super) mod replay;
 pub(super) mod route;
-pub(super) mod windows;
+mod wanted;
+mod windows;
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::Latest;
+use crate::assessment::NewestSegment;
+use crate::assessment::RecoveryWindow;
+use crate::assessment::archive::catalogue::BackupState;
+use crate::assessment::archive::catalogue::Catalogue;
+use crate::assessment::archive::clock::Clock;
+use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::candidate::Usability;
+use crate::assessment::archive::recoverability::gaps::NewestRoute;
+use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::archive::recoverability::replay::Replay;
+use crate::assessment::archive::recoverability::route::Route;
+use crate::assessment::archive::recoverability::route::Timelines;
+use crate::observation::Observation;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentId;
+
+/// What follows from the WAL between and after the backups of a catalogue.
+pub(super) struct Recoverability<'a> {
+    pub(super) timelines: Timelines<'a>,
+    pub(super) replay: Replay<'a>,
+    /// In the order of the catalogue.
+    pub(super) candidates: Vec<Candidate<'a>>,
+    pub(super) newest_route: Option<NewestRoute>,
+    pub(super) newest_segment: Option<NewestSegment>,
+    pub(super) latest: Latest,
+    pub(super) gaps: Vec<PlacedGap>,
+    pub(super) windows: Vec<RecoveryWindow>,
+    /// The segments to open so that the next assessment of the same observation can say more.
+    pub(super) wanted: Vec<SegmentId>,
+}
+
+impl<'a> Recoverability<'a> {
+    pub(super) fn of(
+        seen: &'a Observation,
+        inventory: &'a Inventory,
+        catalogue: &Catalogue<'a>,
+        clock: Clock,
+        accepted_before: Option<DateTime<Utc>>,
+    ) -> Self {
+        let owners = &catalogue.owners;
+        let timelines = Timelines::new(seen, inventory, clock, owners.since);
+        let complete = catalogue.complete(inventory.segment_size);
+        let replay = Replay::new(seen, inventory, clock, owners, &complete);
+        let candidates = candidate::all(&complete, &timelines, &replay);
+
+        let newest = timelines.newest().map(|newest| timelines.route_to_newest(newest));
+        let newest_route = newest.map(|route| NewestRoute::new(route, &candidates));
+        let tip = newest_route.as_ref().and_then(|it| tip(&it.route, &replay, &candidates));
+        let is_reached = |tip| {
+            candidates.iter().any(|it| it.reach().is_some_and(|reach| reach.last == Some(tip)))
+        };
+        let latest = if tip.is_some_and(is_reached) {
+            Latest::Reached
+        } else if is_in_doubt(seen, catalogue, &candidates) {
+            Latest::Unknown
+        } else {
+            Latest::NotReached
+        };
+        let gaps = gaps::find(&replay, &candidates, newest_route.as_ref(), accepted_before);
+        let windows = windows::find(seen, &replay, &candidates, &timelines);
+        let border = newest_route.as_ref().and_then(|it| replay.wanted_border(&it.route));
+        let suspects = owners.suspects(catalogue.backups.iter().map(|(it, _)| *it), inventory);
+        let duplicates = wanted::duplicates(&replay, &candidates);
+        // What the verdict may depend on comes first, and then the newest moments: of many only
+        // some are opened at once.
+        let moments = windows.wanted.into_iter().rev();
+        let wanted = border.into_iter().chain(suspects).chain(duplicates).chain(moments).collect();
+        Self {
+            newest_segment: tip.and_then(|tip| newest_segment(tip, inventory)),
+            timelines,
+            replay,
+            candidates,
+            newest_route,
+            latest,
+            gaps,
+            windows: windows.windows,
+            wanted,
+        }
+    }
+}
+
+/// The newest segment on the route to the newest state. A backup from behind a hole that may still
+/// be filled reaches further than that hole.
+fn tip(route: &Route, replay: &Replay<'_>, candidates: &[Candidate<'_>]) -> Option<SegmentId> {
+    let reached = candidates.iter().filter_map(|it| it.reach()?.last);
+    let reached = reached.filter(|last| route.passes(*last));
+    replay.settled_tip(route).into_iter().chain(reached).max_by_key(|it| it.number)
+}
+
+/// Whether something that could lead to the newest state was not read.
+fn is_in_doubt(
+    seen: &Observation,
+    catalogue: &Catalogue<'_>,
+    candidates: &[Candidate<'_>],
+) -> bool {
+    let is_unread = |it: &BackupState| matches!(it, BackupState::Unread | BackupState::Snapshot);
+    let is_unknown = |it: &Candidate<'_>| matches!(it.usability, Usability::Unknown(_));
+    catalogue.backups.iter().any(|(_, state)| is_unread(state))
+        || candidates.iter().any(is_unknown)
+        || seen.histories.values().any(Result::is_err)
+}
+
+fn newest_segment(tip: SegmentId, inventory: &Inventory) -> Option<NewestSegment> {
+    let archive = inventory.timeline(tip.timeline)?;
+    let range = archive.segments().range_at(tip.number)?;
+    let uploaded_at =
+        archive.uploaded_at(tip.number).or_else(|| archive.uploaded_at(range.last))?;
+    let name = tip.number.name(tip.timeline, inventory.segment_size);
+    Some(NewestSegment { name, uploaded_at })
+}

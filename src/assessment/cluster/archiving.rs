@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::assessment::cluster::Case;
+use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
@@ -35,7 +35,7 @@ const BUSY_PHASES: [&str; 12] = [
 /// A cluster that is busy for longer than this has a problem of its own.
 const BUSY_MAX: TimeDelta = TimeDelta::hours(1);
 
-pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {
+pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
     let patience = case.expected.wal_age_max.unwrap_or(PATIENCE);
     let stored_since = |at| case.newest.is_some_and(|newest| at < newest.uploaded_at);
     let fails = case
@@ -53,7 +53,7 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {
     duties.map(|duty| Finding::new(Weight::Urgent, Problem::Duty(duty))).collect()
 }
 
-fn lag(told: &WalArchiving, case: &Case<'_>, patience: TimeDelta) -> Option<Duty> {
+fn lag(told: &WalArchiving, case: &ClusterCase<'_>, patience: TimeDelta) -> Option<Duty> {
     let ready_segments = told.ready_segments.filter(|ready| 0 < *ready)?;
     let is_recent = |at| case.now - at <= patience;
     let moves = told.last_archived_at.is_some_and(is_recent)
@@ -66,7 +66,7 @@ fn lag(told: &WalArchiving, case: &Case<'_>, patience: TimeDelta) -> Option<Duty
     })
 }
 
-fn not_stored(told: &WalArchiving, case: &Case<'_>) -> Option<Duty> {
+fn not_stored(told: &WalArchiving, case: &ClusterCase<'_>) -> Option<Duty> {
     let archived = archived_segment(told, case.segment_size)?;
     let archived_at = told.last_archived_at?;
     let stored = case.newest.map(|newest| newest.name);
@@ -100,7 +100,7 @@ fn file_name_end(number: SegmentNumber, size: SegmentSize) -> String {
     format!("{log:08X}{segment:08X}")
 }
 
-pub(super) fn silence(case: &Case<'_>) -> Option<Silence> {
+pub(super) fn silence(case: &ClusterCase<'_>) -> Option<Silence> {
     let activity = &case.cluster.activity;
     if activity.is_hibernated {
         Some(Silence::Hibernated)
@@ -121,13 +121,13 @@ fn busy(activity: &Activity) -> Option<&str> {
     activity.phase.as_deref().filter(|phase| BUSY_PHASES.contains(phase))
 }
 
-fn is_busy_for_short(case: &Case<'_>) -> bool {
+fn is_busy_for_short(case: &ClusterCase<'_>) -> bool {
     let patience = case.expected.wal_age_max.unwrap_or(PATIENCE) + BUSY_MAX;
     case.newest.is_none_or(|newest| case.now - newest.uploaded_at < patience)
 }
 
 /// PostgreSQL has archived everything that it finished, and the last of it is stored.
-fn is_idle(case: &Case<'_>) -> bool {
+fn is_idle(case: &ClusterCase<'_>) -> bool {
     let Some(Ok(told)) = &case.cluster.wal_archiving else { return false };
     let stored = case.newest.and_then(|newest| newest.name.number(case.segment_size).ok());
     told.ready_segments == Some(0)

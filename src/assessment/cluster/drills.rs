@@ -1,9 +1,8 @@
 //! Are restores rehearsed? Judged only where somebody has begun to.
 
-use chrono::DateTime;
 use chrono::TimeDelta;
-use chrono::Utc;
 
+use crate::assessment::cluster::ClusterCase;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
@@ -18,9 +17,9 @@ pub const fn age_max(kind: DrillKind) -> TimeDelta {
     }
 }
 
-pub(super) fn judge(drills: &[RestoreDrill], now: DateTime<Utc>) -> Vec<Finding> {
-    let judged = last_of_each_kind(drills).into_iter().filter_map(|drill| {
-        let (kind, age, age_max) = (drill.kind, now - drill.at, age_max(drill.kind));
+pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
+    let judged = last_of_each_kind(&case.cluster.drills).into_iter().filter_map(|drill| {
+        let (kind, age, age_max) = (drill.kind, case.now - drill.at, age_max(drill.kind));
         if !drill.is_success {
             Some(Duty::DrillFailed { kind, at: drill.at })
         } else if age_max < age {

@@ -13,7 +13,7 @@ use chrono::Utc;
 use crate::assessment::AssessedBackup;
 use crate::assessment::BackupKind;
 use crate::assessment::backup_pace::run_max;
-use crate::assessment::cluster::Case;
+use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::ScheduledBackups;
 use crate::assessment::cluster::setup::asks_the_archiver;
 use crate::assessment::finding::Finding;
@@ -42,18 +42,22 @@ pub(super) fn active(cluster: &ObservedCluster) -> impl Iterator<Item = &Observe
         .filter(|schedule| !schedule.is_suspended && asks_the_archiver(cluster, &schedule.method))
 }
 
-pub(super) fn judge(case: &Case<'_>) -> (Option<ScheduledBackups>, Vec<Finding>) {
-    let Ok(resources) = &case.cluster.backups else { return (None, Vec::new()) };
+pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
+    let resources = ours(case).unwrap_or_default();
+    resources.iter().filter_map(|resource| judge_one(resource, &resources, case)).collect()
+}
+
+/// The `Backup`s that land in this archive; `None` if they could not be read.
+fn ours<'a>(case: &ClusterCase<'a>) -> Option<Vec<&'a BackupResource>> {
+    let resources = case.cluster.backups.as_ref().ok()?;
     let is_ours = |it: &&BackupResource| asks_the_archiver(case.cluster, &it.method);
-    let resources: Vec<&BackupResource> = resources.iter().filter(is_ours).collect();
-    let findings = resources.iter().filter_map(|resource| judge_one(resource, &resources, case));
-    (count(case, &resources), findings.collect())
+    Some(resources.iter().filter(is_ours).collect())
 }
 
 fn judge_one(
     resource: &BackupResource,
     all: &[&BackupResource],
-    case: &Case<'_>,
+    case: &ClusterCase<'_>,
 ) -> Option<Finding> {
     let began_at = resource.started_at.or(resource.created_at)?;
     let stored = resource.backup_id.as_ref().and_then(|id| case.stored(id));
@@ -106,7 +110,7 @@ fn judge_one(
 }
 
 /// When the newest backup that succeeded began.
-fn newest_success(all: &[&BackupResource], case: &Case<'_>) -> Option<DateTime<Utc>> {
+fn newest_success(all: &[&BackupResource], case: &ClusterCase<'_>) -> Option<DateTime<Utc>> {
     let stored = case.backups.into_iter().flatten().filter(|it| it.is_usable());
     let stored = stored.filter_map(|backup| backup.began_at);
     let completed = all.iter().filter(|it| it.phase == BackupPhase::Completed);
@@ -121,8 +125,8 @@ fn run_max_of(all: &[&BackupResource]) -> TimeDelta {
     run_max(completed.filter_map(|it| Some(it.stopped_at? - it.started_at?)))
 }
 
-fn count(case: &Case<'_>, resources: &[&BackupResource]) -> Option<ScheduledBackups> {
-    let stored = case.backups?;
+pub(super) fn count(case: &ClusterCase<'_>) -> Option<ScheduledBackups> {
+    let (stored, resources) = (case.backups?, ours(case)?);
     let mut total = None;
     for observed in active(case.cluster) {
         let Ok(schedule) = &observed.schedule else { continue };
@@ -132,7 +136,7 @@ fn count(case: &Case<'_>, resources: &[&BackupResource]) -> Option<ScheduledBack
         });
         let mine: BTreeMap<DateTime<Utc>, &BackupResource> =
             mine.filter_map(|it| Some((slot_of(it, &observed.name)?, *it))).collect();
-        let runs = Runs { case, stored, mine, run_max: run_max_of(resources) };
+        let runs = Runs { case, stored, mine, run_max: run_max_of(&resources) };
         let start = case.now - case.window();
         let start = observed.created_at.map_or(start, |created_at| created_at.max(start));
         for (slot, next) in slots(schedule, start, case.now) {
@@ -174,7 +178,7 @@ enum Outcome {
 }
 
 struct Runs<'a> {
-    case: &'a Case<'a>,
+    case: &'a ClusterCase<'a>,
     stored: &'a [AssessedBackup],
     /// The `Backup`s of one schedule by their slots.
     mine: BTreeMap<DateTime<Utc>, &'a BackupResource>,
@@ -215,7 +219,7 @@ impl Runs<'_> {
     }
 }
 
-impl Case<'_> {
+impl ClusterCase<'_> {
     fn stored(&self, id: &BackupId) -> Option<&AssessedBackup> {
         self.backups?.iter().find(|backup| backup.id == *id)
     }

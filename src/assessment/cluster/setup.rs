@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use chrono::Utc;
 
+use crate::assessment::cluster::ClusterCase;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
@@ -17,7 +18,8 @@ use crate::observation::cluster::ObservedSchedule;
 use crate::observation::cluster::PluginDeployment;
 use crate::observation::cluster::StoreFacts;
 
-pub(super) fn judge(cluster: &ObservedCluster, now: DateTime<Utc>) -> Vec<Finding> {
+pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
+    let cluster = case.cluster;
     let mut findings = Vec::new();
     // One API server that cannot be read fails every kind the same way.
     let mut risk = |setup| {
@@ -52,7 +54,7 @@ pub(super) fn judge(cluster: &ObservedCluster, now: DateTime<Utc>) -> Vec<Findin
     }
     match &cluster.schedules {
         Ok(schedules) => {
-            schedules_of(cluster, schedules, now).into_iter().for_each(&mut risk);
+            schedules_of(cluster, schedules, case.now).into_iter().for_each(&mut risk);
         }
         Err(unreadable) => risk(Setup::KubernetesUnreadable(unreadable.clone())),
     }

@@ -144,7 +144,7 @@ impl Example {
             retention: Some(TimeDelta::days(9)),
             ..Expectations::default()
         };
-        let case = Case {
+        let case = ClusterCase {
             cluster: &self.cluster,
             address: self.address.as_ref(),
             backups: self.backups.as_deref(),

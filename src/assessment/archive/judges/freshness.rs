@@ -1,30 +1,23 @@
 //! Did every due backup arrive, and does WAL keep coming? Judged only where somebody expects it.
 
-use chrono::DateTime;
-use chrono::Utc;
-
-use crate::assessment::AssessedBackup;
-use crate::assessment::NewestSegment;
+use crate::assessment::archive::ArchiveCase;
 use crate::assessment::cluster::Silence;
-use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
-use crate::observation::inventory::Inventory;
 
-pub(crate) fn judge_backups(
-    backups: &[AssessedBackup],
-    inventory: &Inventory,
-    expected: &Expectations,
-    silence: Option<&Silence>,
-    now: DateTime<Utc>,
-) -> Option<Finding> {
+pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
+    judge_backups(case).into_iter().chain(judge_wal(case)).collect()
+}
+
+fn judge_backups(case: &ArchiveCase<'_>) -> Option<Finding> {
+    let (expected, now) = (case.expected, case.now);
     // CloudNativePG makes no backup of a cluster that sleeps.
-    if silence == Some(&Silence::Hibernated) {
+    if case.silence() == Some(&Silence::Hibernated) {
         return None;
     }
     let age_max = expected.base_backup_age_max?;
-    let usable = backups.iter().filter(|backup| backup.is_usable());
+    let usable = case.backups.iter().filter(|backup| backup.is_usable());
     let newest = usable.filter_map(|backup| Some((backup.ended_at?, &backup.id))).max();
     if let Some((ended_at, id)) = newest {
         let age = now - ended_at;
@@ -39,23 +32,19 @@ pub(crate) fn judge_backups(
         return Some(Finding::new(weight, Problem::BackupOverdue { newest, age, age_max }));
     }
     // A new cluster archives WAL before its first backup is due.
-    let waited = now - inventory.oldest_upload_at?;
-    (backups.is_empty() && age_max < waited)
+    let waited = now - case.inventory.oldest_upload_at?;
+    (case.backups.is_empty() && age_max < waited)
         .then(|| Finding::new(Weight::Risk, Problem::BackupNeverRan { waited, age_max }))
 }
 
-pub(crate) fn judge_wal(
-    newest: Option<NewestSegment>,
-    expected: &Expectations,
-    silence: Option<&Silence>,
-    store_now: DateTime<Utc>,
-) -> Option<Finding> {
-    if silence.is_some() {
+fn judge_wal(case: &ArchiveCase<'_>) -> Option<Finding> {
+    if case.silence().is_some() {
         return None;
     }
-    let age_max = expected.wal_age_max?;
-    let newest = newest?;
-    let age = store_now - newest.uploaded_at;
+    let age_max = case.expected.wal_age_max?;
+    let newest = case.recoverability.newest_segment?;
+    // By the clock that stamped the upload.
+    let age = case.now + case.seen.store_clock_ahead - newest.uploaded_at;
     (age_max < age).then(|| {
         Finding::new(Weight::Risk, Problem::WalStale { newest: newest.name, age, age_max })
     })

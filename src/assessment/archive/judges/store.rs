@@ -1,24 +1,29 @@
 //! What could not be read.
 
 use crate::assessment::Assessment;
+use crate::assessment::archive::ArchiveCase;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
-use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
+use crate::observation::Observation;
+
+pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
+    judge_reads(case.seen, Weight::Risk)
+}
 
 /// One finding for each reason: a store that is down fails every read the same way.
-pub(crate) fn judge<'a>(
-    unread: impl Iterator<Item = &'a Unreadable>,
+pub(in crate::assessment::archive) fn judge_reads(
+    seen: &Observation,
     weight: Weight,
 ) -> Vec<Finding> {
-    let mut seen: Vec<UnreadableReason> = Vec::new();
+    let mut known: Vec<UnreadableReason> = Vec::new();
     let mut findings = Vec::new();
-    for unreadable in unread {
-        if seen.contains(&unreadable.reason) {
+    for unreadable in seen.unread() {
+        if known.contains(&unreadable.reason) {
             continue;
         }
-        seen.push(unreadable.reason);
+        known.push(unreadable.reason);
         let problem = match unreadable.reason {
             UnreadableReason::Auth => Problem::StoreDenied(unreadable.clone()),
             UnreadableReason::NotFound

@@ -2,26 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use crate::assessment::GapEffect;
+use crate::assessment::Latest;
+use crate::assessment::archive::ArchiveCase;
+use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::route::NoRoute;
 use crate::assessment::archive::recoverability::route::Timelines;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 use crate::observation::HistoryDamage;
 
-/// `reached` says whether some backup reaches the newest state in spite of it all.
-pub(crate) fn judge(
-    timelines: &Timelines<'_>,
-    candidates: &[Candidate<'_>],
-    reached: GapEffect,
-) -> Vec<Finding> {
-    let mut findings = missing(timelines, candidates, reached);
-    findings.extend(damaged(timelines, candidates, reached));
+pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
+    let Recoverability { timelines, candidates, latest, .. } = &case.recoverability;
+    let weight = match latest {
+        Latest::Reached => Weight::Risk,
+        Latest::NotReached | Latest::Unknown => Weight::Fatal,
+    };
+    let mut findings = missing(timelines, candidates, weight);
+    findings.extend(damaged(timelines, candidates, weight));
     findings
 }
 
@@ -29,7 +32,7 @@ pub(crate) fn judge(
 fn missing(
     timelines: &Timelines<'_>,
     candidates: &[Candidate<'_>],
-    reached: GapEffect,
+    weight: Weight,
 ) -> Vec<Finding> {
     let mut missed: BTreeSet<TimelineId> = timelines.with_wal().collect();
     // A listed history of a later timeline implies the ones between, since PostgreSQL counts up;
@@ -49,8 +52,8 @@ fn missing(
             let is_missed = !stranded.is_empty();
             is_missed.then(|| {
                 // The newest state does not lie there.
-                let cost = if timelines.is_stray(timeline) { GapEffect::Hole } else { reached };
-                Finding::new(cost.into(), Problem::HistoryMissing { timeline, stranded })
+                let weight = if timelines.is_stray(timeline) { Weight::Risk } else { weight };
+                Finding::new(weight, Problem::HistoryMissing { timeline, stranded })
             })
         })
         .collect()
@@ -59,7 +62,7 @@ fn missing(
 fn damaged(
     timelines: &Timelines<'_>,
     candidates: &[Candidate<'_>],
-    reached: GapEffect,
+    weight: Weight,
 ) -> Vec<Finding> {
     let refused: BTreeSet<TimelineId> = candidates
         .iter()
@@ -83,7 +86,7 @@ fn damaged(
                 None => continue,
             },
         };
-        findings.push(Finding::new(reached.into(), Problem::HistoryDamaged { timeline, why }));
+        findings.push(Finding::new(weight, Problem::HistoryDamaged { timeline, why }));
     }
     findings
 }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use chrono::DateTime;
 use chrono::Utc;
 
-use crate::assessment::archive::clock::Clock;
-use crate::assessment::archive::recoverability::replay::Archive;
+use crate::assessment::archive::catalogue::Complete;
 use crate::assessment::archive::recoverability::replay::Obstacle;
 use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::archive::recoverability::replay::Reach;
+use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::NoRoute;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Timelines;
@@ -25,7 +25,7 @@ use crate::domain::timeline::TimelineId;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::probe::SegmentId;
 
-/// A finished backup with all its objects.
+/// A finished backup with all its objects, and what its WAL makes of it.
 pub(crate) struct Candidate<'a> {
     pub(crate) backup: &'a ObservedBackup,
     pub(crate) info: &'a BackupInfo,
@@ -33,7 +33,7 @@ pub(crate) struct Candidate<'a> {
     pub(crate) route: Result<Rc<Route>, NoRoute>,
     pub(crate) usability: Usability,
     /// No complete backup of the archive is newer.
-    pub(crate) is_newest: bool,
+    is_newest: bool,
 }
 
 /// Whether a restore of the backup would reach a consistent state.
@@ -48,22 +48,7 @@ pub(crate) enum Usability {
     Unknown(String),
 }
 
-impl<'a> Candidate<'a> {
-    pub(crate) fn new(
-        backup: &'a ObservedBackup,
-        info: &'a BackupInfo,
-        wal: BackupWal,
-        timelines: &Timelines<'_>,
-    ) -> Self {
-        let route = timelines.route_of(&wal);
-        let unjudged = Usability::Unknown(String::new());
-        Self { backup, info, wal, route, usability: unjudged, is_newest: false }
-    }
-
-    pub(crate) fn judge(&mut self, archive: &Archive<'_>, clock: Clock) {
-        self.usability = self.usability(archive, clock);
-    }
-
+impl Candidate<'_> {
     pub(crate) fn reach(&self) -> Option<&Reach> {
         match &self.usability {
             Usability::Usable(reach) => Some(reach),
@@ -85,58 +70,49 @@ impl<'a> Candidate<'a> {
     }
 
     /// The last segment that the backup asks the archive to keep.
-    pub(crate) fn needs_until(&self, archive: &Archive<'_>) -> SegmentNumber {
+    pub(crate) fn needs_until(&self, replay: &Replay<'_>) -> SegmentNumber {
         if self.is_standalone() {
             return self.wal.last_required;
         }
-        let tip = self.route.as_ref().ok().and_then(|route| archive.settled_tip(route));
+        let tip = self.route.as_ref().ok().and_then(|route| replay.settled_tip(route));
         tip.map_or(self.wal.last_required, |tip| tip.number)
     }
+}
 
-    fn usability(&self, archive: &Archive<'_>, clock: Clock) -> Usability {
-        let route = match &self.route {
-            Ok(route) => route,
-            Err(NoRoute::Unread(timeline)) => {
-                return Usability::Unknown(format!(
+impl From<&NoRoute> for Usability {
+    fn from(no_route: &NoRoute) -> Self {
+        let reason = match no_route {
+            NoRoute::Unread(timeline) => {
+                return Self::Unknown(format!(
                     "the history file of timeline {timeline} could not be read"
                 ));
             }
-            Err(NoRoute::Untold(timeline)) => {
-                return Usability::Unusable {
-                    reason: format!(
-                        "PostgreSQL refuses to stay on timeline {timeline} without its history file"
-                    ),
-                    problem: None,
-                };
-            }
-            Err(NoRoute::Damaged(timeline) | NoRoute::NotAChild(timeline)) => {
-                return Usability::Unusable {
-                    reason: format!(
-                        "PostgreSQL refuses to start with the history file of timeline {timeline}"
-                    ),
-                    problem: None,
-                };
+            NoRoute::Untold(timeline) => format!(
+                "PostgreSQL refuses to stay on timeline {timeline} without its history file"
+            ),
+            NoRoute::Damaged(timeline) | NoRoute::NotAChild(timeline) => {
+                format!("PostgreSQL refuses to start with the history file of timeline {timeline}")
             }
         };
+        Self::Unusable { reason, problem: None }
+    }
+}
+
+impl Complete<'_> {
+    fn usability(&self, route: &Route, replay: &Replay<'_>) -> Usability {
         let BackupWal { first_required, last_required, .. } = self.wal;
-        let required = archive.reach(route, first_required, last_required);
+        let required = replay.reach(route, first_required, last_required);
         if let Some(obstacle) = required.stopped_by {
-            return self.unusable(route, archive, &obstacle, clock);
+            return self.unusable(route, replay, &obstacle);
         }
-        let tip = archive.settled_tip(route).map_or(last_required, |tip| tip.number);
+        let tip = replay.settled_tip(route).map_or(last_required, |tip| tip.number);
         // A hole that may still be filled can lie before the backup, and then is not in its way.
         let tip = tip.max(last_required);
         // What follows a standalone backup can be replayed as long as it is there.
-        Usability::Usable(archive.reach(route, first_required, tip))
+        Usability::Usable(replay.reach(route, first_required, tip))
     }
 
-    fn unusable(
-        &self,
-        route: &Route,
-        archive: &Archive<'_>,
-        obstacle: &Obstacle,
-        clock: Clock,
-    ) -> Usability {
+    fn unusable(&self, route: &Route, replay: &Replay<'_>, obstacle: &Obstacle) -> Usability {
         let (at, size) = (obstacle.at, self.wal.segment_size);
         let name = at.number.name(at.timeline, size);
         let reason = match &obstacle.kind {
@@ -154,13 +130,13 @@ impl<'a> Candidate<'a> {
             }
             ObstacleKind::Missing => format!("WAL segment {name} is missing"),
         };
-        let tip = archive.settled_tip(route);
+        let tip = replay.settled_tip(route);
         let is_awaited = tip.is_none_or(|tip| tip.number < at.number);
-        if is_awaited && clock.is_within_grace(self.completed_at()) {
+        if is_awaited && replay.clock.is_within_grace(self.completed_at()) {
             let reason = format!("WAL segment {name} is not uploaded yet");
             return Usability::Unusable { reason, problem: None };
         }
-        let (last, count) = self.missing_required(route, archive, at);
+        let (last, count) = self.missing_required(route, replay, at);
         let missing = Missing::Wal { first: name, last, count };
         let backup = self.backup.id.clone();
         Usability::Unusable { reason, problem: Some(Problem::BackupIncomplete { backup, missing }) }
@@ -170,12 +146,12 @@ impl<'a> Candidate<'a> {
     fn missing_required(
         &self,
         route: &Route,
-        archive: &Archive<'_>,
+        replay: &Replay<'_>,
         first: SegmentId,
     ) -> (crate::domain::segment::SegmentName, u64) {
         let (mut last, mut count) = (first, 0);
         for stretch in route.stretches(first.number, self.wal.last_required) {
-            let gaps = match archive.inventory.timeline(stretch.timeline) {
+            let gaps = match replay.inventory.timeline(stretch.timeline) {
                 Some(timeline) => timeline.segments().gaps(stretch.segments),
                 None => vec![stretch.segments],
             };
@@ -194,16 +170,36 @@ impl<'a> Candidate<'a> {
     }
 }
 
+/// All complete backups, judged.
+pub(crate) fn all<'a>(
+    complete: &[Complete<'a>],
+    timelines: &Timelines<'_>,
+    replay: &Replay<'_>,
+) -> Vec<Candidate<'a>> {
+    let newest = complete.iter().map(|it| &it.backup.id).max();
+    let judge = |complete: &Complete<'a>| {
+        let Complete { backup, info, wal } = *complete;
+        let route = timelines.route_of(&wal);
+        let usability = match &route {
+            Ok(route) => complete.usability(route, replay),
+            Err(no_route) => no_route.into(),
+        };
+        let is_newest = Some(&backup.id) == newest;
+        Candidate { backup, info, wal, route, usability, is_newest }
+    };
+    complete.iter().map(judge).collect()
+}
+
 /// What backups ask the archive to keep: segments of a route. Backups with the same route and the
 /// same end are one need, from the oldest of them on.
 pub(crate) fn needs<'a>(
-    archive: &Archive<'_>,
+    replay: &Replay<'_>,
     candidates: &'a [Candidate<'_>],
 ) -> Vec<(&'a Route, SegmentRange)> {
     let mut needs: BTreeMap<(TimelineId, SegmentNumber), (&Route, SegmentNumber)> = BTreeMap::new();
     for candidate in candidates {
         let Ok(route) = &candidate.route else { continue };
-        let (first, until) = (candidate.wal.first_required, candidate.needs_until(archive));
+        let (first, until) = (candidate.wal.first_required, candidate.needs_until(replay));
         let need = needs.entry((route.target, until)).or_insert((route, first));
         need.1 = need.1.min(first);
     }

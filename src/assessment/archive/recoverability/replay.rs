@@ -4,11 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use chrono::DateTime;
-use chrono::TimeDelta;
-use chrono::Utc;
-
-use crate::assessment::archive::recoverability::identity::Owners;
+use crate::assessment::archive::catalogue::Complete;
+use crate::assessment::archive::clock::Clock;
+use crate::assessment::archive::identity::Owners;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::domain::segment::SegmentNumber;
@@ -24,7 +22,7 @@ use crate::observation::probe::SegmentProbe;
 use crate::observation::timeline_archive::TimelineArchive;
 
 /// The archive as recovery meets it, with what is needed to tell a gap from a late upload.
-pub(crate) struct Archive<'a> {
+pub(crate) struct Replay<'a> {
     pub(crate) inventory: &'a Inventory,
     seen: &'a Observation,
     /// The server whose archive this is, once a backup has told.
@@ -33,9 +31,7 @@ pub(crate) struct Archive<'a> {
     predecessors: Vec<u64>,
     /// The last segment that a backup of this server needed.
     own_until: Option<SegmentNumber>,
-    /// By the store's clock.
-    now: DateTime<Utc>,
-    uploading_grace: TimeDelta,
+    pub(crate) clock: Clock,
     /// Up to here, per backup from a primary, the archiver has confirmed every segment: such a
     /// backup ends only when its last segment is archived.
     confirmed: Vec<SegmentId>,
@@ -80,41 +76,28 @@ const UPLOADING_SEGMENTS_MAX: u64 = LATER_SEGMENTS_OF_A_GAP;
 /// Holes in the tail that may be uploading at once; each is at least one segment of those above.
 const UPLOADING_HOLES_MAX: usize = 32;
 
-impl<'a> Archive<'a> {
-    pub(crate) fn new(seen: &'a Observation, inventory: &'a Inventory, now: DateTime<Utc>) -> Self {
+impl<'a> Replay<'a> {
+    pub(crate) fn new(
+        seen: &'a Observation,
+        inventory: &'a Inventory,
+        clock: Clock,
+        owners: &Owners,
+        complete: &[Complete<'_>],
+    ) -> Self {
+        let from_primary = complete.iter().filter(|it| !it.info.is_from_standby);
         Self {
             inventory,
             seen,
-            system_identifier: None,
-            predecessors: Vec::new(),
-            own_until: None,
-            now: now + seen.store_clock_ahead,
-            uploading_grace: TimeDelta::zero(),
-            confirmed: Vec::new(),
+            system_identifier: owners.current,
+            predecessors: owners.predecessors.clone(),
+            own_until: complete.iter().map(|it| it.wal.last_required).max(),
+            clock,
+            confirmed: from_primary
+                .map(|it| SegmentId { timeline: it.wal.end.timeline, number: it.wal.last_required })
+                .collect(),
             tips: RefCell::default(),
             obstacles: RefCell::default(),
         }
-    }
-
-    pub(crate) fn with_grace(mut self, grace: TimeDelta) -> Self {
-        self.uploading_grace = grace;
-        self
-    }
-
-    pub(crate) fn owned_by(mut self, owners: &Owners) -> Self {
-        self.system_identifier = owners.current;
-        self.predecessors.clone_from(&owners.predecessors);
-        self
-    }
-
-    pub(crate) fn own_until(mut self, own_until: Option<SegmentNumber>) -> Self {
-        self.own_until = own_until;
-        self
-    }
-
-    pub(crate) fn confirmed_up_to(mut self, confirmed: Vec<SegmentId>) -> Self {
-        self.confirmed = confirmed;
-        self
     }
 
     /// Replays a route from one segment to another, both included.
@@ -252,9 +235,7 @@ impl<'a> Archive<'a> {
         let (archive, range, before) = self.before_range(route, tip)?;
         let hole_last = range.first.previous()?;
         let hole = SegmentRange::new(before.number.next(), hole_last)?;
-        let is_young = archive
-            .uploaded_at(range.first)
-            .is_some_and(|uploaded_at| self.now - uploaded_at < self.uploading_grace);
+        let is_young = self.clock.is_within_grace(archive.uploaded_at(range.first));
         let later = newest.number.value() - hole_last.value();
         let timeline = route.timeline_at(hole.first)?;
         let is_small = hole.count() <= UPLOADING_SEGMENTS_MAX && later < LATER_SEGMENTS_OF_A_GAP;

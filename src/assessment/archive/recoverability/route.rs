@@ -155,7 +155,13 @@ pub(crate) struct Timelines<'a> {
 }
 
 impl<'a> Timelines<'a> {
-    pub(crate) fn new(seen: &'a Observation, inventory: &'a Inventory, clock: Clock) -> Self {
+    /// Leaves out timelines that an earlier server of the same archive left behind.
+    pub(crate) fn new(
+        seen: &'a Observation,
+        inventory: &'a Inventory,
+        clock: Clock,
+        since: Option<DateTime<Utc>>,
+    ) -> Self {
         let mut runs: BTreeMap<TimelineId, TimelineId> = BTreeMap::new();
         let mut last = None;
         for &timeline in seen.histories.keys().rev().filter(|it| is_deliverable(seen, **it)) {
@@ -165,14 +171,7 @@ impl<'a> Timelines<'a> {
             last = Some(end);
         }
         let strays = inventory.stray_timelines(seen.backups.iter().flatten());
-        let (since, routes) = (None, RefCell::default());
-        Self { seen, inventory, clock, since, strays, runs, routes }
-    }
-
-    /// Leaves out timelines that an earlier server of the same archive left behind.
-    pub(crate) fn since(mut self, since: Option<DateTime<Utc>>) -> Self {
-        self.since = since;
-        self
+        Self { seen, inventory, clock, since, strays, runs, routes: RefCell::default() }
     }
 
     /// The newest timeline that left WAL and is no stray, or the newest that recovery finds from

@@ -9,7 +9,7 @@ use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
 use crate::assessment::WalStretch;
 use crate::assessment::archive::recoverability::candidate::Candidate;
-use crate::assessment::archive::recoverability::replay::Archive;
+use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::archive::recoverability::route::Timelines;
@@ -37,7 +37,7 @@ enum CommitSearch {
 
 pub(crate) fn find(
     seen: &Observation,
-    archive: &Archive<'_>,
+    replay: &Replay<'_>,
     candidates: &[Candidate<'_>],
     timelines: &Timelines<'_>,
 ) -> Windows {
@@ -54,10 +54,10 @@ pub(crate) fn find(
                 CommitSearch::Found(at) => (at, TimeSource::Commit),
                 CommitSearch::Wanted(id) => {
                     found.wanted.push(id);
-                    (uploaded_at(archive, last).unwrap_or(ended_at), TimeSource::Upload)
+                    (uploaded_at(replay, last).unwrap_or(ended_at), TimeSource::Upload)
                 }
                 CommitSearch::NotFound => {
-                    (uploaded_at(archive, last).unwrap_or(ended_at), TimeSource::Upload)
+                    (uploaded_at(replay, last).unwrap_or(ended_at), TimeSource::Upload)
                 }
             };
             let size = candidate.wal.segment_size;
@@ -77,6 +77,7 @@ pub(crate) fn find(
             path: path(candidate, route, reach_end),
         });
     }
+    found.windows.sort_by(|a, b| a.backup_id.cmp(&b.backup_id));
     found.wanted.sort_unstable();
     found.wanted.dedup();
     found
@@ -130,8 +131,8 @@ fn newest_commit(
 }
 
 /// The upload of a segment, or of the end of its range, which is later.
-fn uploaded_at(archive: &Archive<'_>, id: SegmentId) -> Option<DateTime<Utc>> {
-    let timeline = archive.inventory.timeline(id.timeline)?;
+fn uploaded_at(replay: &Replay<'_>, id: SegmentId) -> Option<DateTime<Utc>> {
+    let timeline = replay.inventory.timeline(id.timeline)?;
     timeline
         .uploaded_at(id.number)
         .or_else(|| timeline.uploaded_at(timeline.segments().range_at(id.number)?.last))

@@ -1,0 +1,85 @@
+//! What is wrong with each backup, its own WAL included, and is any of use?
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::GapEffect;
+use crate::assessment::Latest;
+use crate::assessment::archive::ArchiveCase;
+use crate::assessment::archive::catalogue::BackupState;
+use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::candidate::Usability;
+use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::archive::recoverability::route::Stretch;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::assessment::finding::Weight;
+use crate::domain::segment::SegmentRange;
+
+pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut candidates = case.recoverability.candidates.iter().peekable();
+    for (backup, state) in &case.catalogue.backups {
+        findings.extend(judge_state(state));
+        // Candidates are some of the backups, in the same order.
+        let candidate = candidates.next_if(|it| it.backup.id == backup.id);
+        findings.extend(candidate.and_then(|it| incomplete(it, &case.recoverability.gaps)));
+    }
+    let is_any_usable = case.backups.iter().any(AssessedBackup::is_usable);
+    if !is_any_usable && case.recoverability.latest == Latest::NotReached {
+        findings.push(Finding::new(Weight::Fatal, nothing_usable(case)));
+    }
+    findings
+}
+
+fn nothing_usable(case: &ArchiveCase<'_>) -> Problem {
+    match case.backups.len() {
+        0 if case.inventory.object_count == 0 => {
+            let address = case.subject.address.as_ref();
+            Problem::ArchiveEmpty { address: address.map_or_else(String::new, ToString::to_string) }
+        }
+        backups => Problem::NoUsableBackup { backups },
+    }
+}
+
+/// What a backup's own objects show to be wrong.
+pub(in crate::assessment::archive) fn judge_state(state: &BackupState) -> Option<Finding> {
+    let (weight, problem) = match state {
+        BackupState::Complete(_)
+        | BackupState::Running
+        | BackupState::Unread
+        | BackupState::Snapshot => return None,
+        BackupState::Failed(
+            problem @ (Problem::BackupFailed { is_superseded: true, .. }
+            | Problem::BackupStuck { is_superseded: true, .. }),
+        ) => (Weight::Notice, problem),
+        BackupState::Failed(problem) | BackupState::Unusable(problem) => (Weight::Risk, problem),
+    };
+    Some(Finding::new(weight, problem.clone()))
+}
+
+/// What a backup lacks of the WAL between its start and its end. An accepted gap stays silent
+/// here too.
+fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Option<Finding> {
+    let Usability::Unusable { problem: Some(problem), .. } = &candidate.usability else {
+        return None;
+    };
+    let (first, last) = (candidate.wal.first_required, candidate.wal.last_required);
+    let own = SegmentRange::new(first, last)?;
+    let route = candidate.route.as_ref().ok()?;
+    let within = |stretch: Stretch| {
+        let Stretch { timeline, segments } = stretch;
+        let place = |it: &PlacedGap| (it.timeline, it.segments.last);
+        let at = gaps.partition_point(|it| place(it) < (timeline, segments.first));
+        let gaps = gaps.get(at..).unwrap_or_default().iter();
+        gaps.take_while(move |it| it.timeline == timeline && it.segments.first <= segments.last)
+    };
+    let is_met = |it: &&PlacedGap| route.timeline_at(it.segments.first) == Some(it.timeline);
+    let mut inside = route
+        .stretches(own.first, own.last)
+        .flat_map(within)
+        .filter(|it| it.gap.effect != GapEffect::Harmless)
+        .filter(is_met)
+        .peekable();
+    let is_accepted = inside.peek().is_some() && inside.all(|it| it.gap.is_acknowledged);
+    let weight = if is_accepted { Weight::Notice } else { Weight::Risk };
+    Some(Finding::new(weight, problem.clone()))
+}

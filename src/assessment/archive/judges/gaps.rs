@@ -1,0 +1,40 @@
+//! Which gaps cost something?
+
+use std::collections::BTreeMap;
+
+use crate::assessment::archive::ArchiveCase;
+use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::finding::Finding;
+use crate::assessment::finding::Problem;
+use crate::domain::backup::BackupId;
+use crate::observation::probe::SegmentId;
+
+/// A finding for each gap that costs something and is not accepted.
+pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
+    let recoverability = &case.recoverability;
+    let newest_route = recoverability.newest_route.as_ref().map(|newest| &newest.route);
+    let mut stops: BTreeMap<SegmentId, Vec<BackupId>> = BTreeMap::new();
+    for candidate in &recoverability.candidates {
+        let stop = candidate.reach().and_then(|reach| reach.stopped_by.as_ref());
+        if let Some(obstacle) = stop {
+            stops.entry(obstacle.at).or_default().push(candidate.backup.id.clone());
+        }
+    }
+    let costly = recoverability.gaps.iter().filter(|it| it.gap.is_problem());
+    let finding = |placed: &PlacedGap| {
+        let PlacedGap { timeline, segments, gap } = *placed;
+        let id = |number| SegmentId { timeline, number };
+        let stranded = stops.range(id(segments.first)..=id(segments.last));
+        let parent = newest_route
+            .filter(|route| route.timeline_at(segments.first) == Some(timeline))
+            .and_then(|route| route.parent_at(segments.first))
+            .and_then(|parent| case.inventory.timeline(parent));
+        let problem = Problem::WalGap {
+            gap,
+            stranded: stranded.flat_map(|(_, backups)| backups.iter().cloned()).collect(),
+            parent_has_segment: parent.is_some_and(|it| it.segments().contains(segments.first)),
+        };
+        Finding::new(gap.effect.into(), problem)
+    };
+    costly.map(finding).collect()
+}
