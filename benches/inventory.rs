@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use cnpg_backup_verifier::assessment::BackupKind;
 use cnpg_backup_verifier::assessment::assess;
-use cnpg_backup_verifier::assessment::wanted_probes;
+use cnpg_backup_verifier::assessment::assess_and_ask;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::observation::inventory::Fold;
 use cnpg_backup_verifier::observation::inventory::Inventory;
@@ -117,7 +117,7 @@ fn assessment(criterion: &mut Criterion) {
             bencher.iter(|| assess(&subject, black_box(&seen), &expected, archive.now()));
         });
         group.bench_function(BenchmarkId::new("wanted_probes", holes), |bencher| {
-            bencher.iter(|| wanted_probes(&subject, black_box(&seen), &expected, archive.now()));
+            bencher.iter(|| assess_and_ask(&subject, black_box(&seen), &expected, archive.now()));
         });
     }
     group.finish();

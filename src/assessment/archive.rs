@@ -14,7 +14,6 @@ use chrono::Utc;
 use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::Latest;
-use crate::assessment::Promises;
 use crate::assessment::Strays;
 use crate::assessment::Subject;
 use crate::assessment::Totals;
@@ -96,11 +95,8 @@ impl<'a> ArchiveCase<'a> {
         let Recoverability { latest, gaps, windows, newest_segment, wanted, .. } =
             self.recoverability;
         let assessment = Assessment {
-            archive: self.subject.archive.clone(),
-            address: self.subject.address.clone(),
             verdict: verdict(latest, &findings),
             observed_at: self.seen.is_complete().then_some(self.now),
-            checked_at: self.now,
             unreadable: self.seen.unread().next().map(|unreadable| unreadable.reason),
             latest,
             windows: windows.into(),
@@ -110,8 +106,8 @@ impl<'a> ArchiveCase<'a> {
             newest_segment,
             findings,
             strays: Strays::of(self.inventory),
-            promises: Promises::of(self.expected, self.now),
             cluster: self.cluster,
+            ..Assessment::of_nothing(self.subject, self.expected, self.now)
         };
         (assessment, wanted)
     }

@@ -15,7 +15,6 @@ use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::no_store;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::setup::Setup;
 use crate::assessment::shared::Shared;
@@ -34,17 +33,8 @@ pub fn assess(
     assess_and_ask(subject, seen, expected, now).0
 }
 
-/// The segments to open so that the next assessment of the same observation can say more.
-pub fn wanted_probes(
-    subject: &Subject,
-    seen: &Observation,
-    expected: &Expectations,
-    now: DateTime<Utc>,
-) -> Vec<SegmentId> {
-    assess_and_ask(subject, seen, expected, now).1
-}
-
-/// Both of these at once.
+/// The same, and the segments to open so that the next assessment of the same observation can say
+/// more.
 pub fn assess_and_ask(
     subject: &Subject,
     seen: &Observation,
@@ -67,7 +57,7 @@ pub fn assess_without_archive(
     let (observed_at, unreadable, finding) = match &cluster.store {
         Ok(_) => (Some(now), None, no_store(cluster)),
         Err(unreadable) => {
-            let problem = Problem::Setup(Setup::KubernetesUnreadable(unreadable.clone()));
+            let problem = Setup::KubernetesUnreadable(unreadable.clone());
             (None, Some(unreadable.reason), Some(Finding::new(Weight::Unknown, problem)))
         }
     };
@@ -91,7 +81,7 @@ pub fn assess_without_archive(
 pub(super) fn all_findings(mut known: Vec<Finding>, mut told: Vec<Finding>) -> Shared<Finding> {
     told.retain(|new| known.iter().all(|known| known.problem != new.problem));
     known.append(&mut told);
-    known.sort_by_key(Finding::rank);
+    known.sort_by_cached_key(Finding::rank);
     known.into()
 }
 
@@ -124,7 +114,7 @@ impl Assessment {
 }
 
 impl Promises {
-    pub(super) fn of(expected: &Expectations, now: DateTime<Utc>) -> Self {
+    fn of(expected: &Expectations, now: DateTime<Utc>) -> Self {
         let schedule = expected.schedule.as_ref();
         Self {
             retention: expected.retention,

@@ -1,31 +1,25 @@
 //! Judged problems, each with its evidence. Nothing here decides; see the judges.
 
+pub mod archive;
 mod code;
 pub mod duty;
-mod evidence;
-mod hint;
-mod sentence;
+mod family;
+mod fault;
 pub mod setup;
+mod topic;
 mod words;
 
 use std::fmt;
 
-use chrono::DateTime;
-use chrono::TimeDelta;
-use chrono::Utc;
-
-use crate::assessment::Gap;
 use crate::assessment::GapEffect;
-use crate::assessment::finding::duty::Duty;
-use crate::assessment::finding::setup::Setup;
 use crate::assessment::verdict::Verdict;
-use crate::domain::backup::BackupId;
-use crate::domain::segment::SegmentName;
-use crate::domain::timeline::TimelineId;
-use crate::domain::unreadable::Unreadable;
-use crate::observation::probe::SegmentDamage;
 
 pub use crate::assessment::finding::code::FindingCode;
+pub use crate::assessment::finding::family::Evidence;
+pub use crate::assessment::finding::family::Problem;
+pub use crate::assessment::finding::fault::HistoryFault;
+pub use crate::assessment::finding::fault::SegmentFault;
+pub use crate::assessment::finding::topic::Topic;
 pub use crate::assessment::finding::words::duration;
 
 /// One judged problem.
@@ -62,107 +56,6 @@ pub enum Severity {
     Warning,
     /// Good to know.
     Info,
-}
-
-/// What is wrong, with the evidence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
-    WalGap {
-        gap: Gap,
-        /// Backups that can be restored up to the gap only.
-        stranded: Vec<BackupId>,
-        /// The parent timeline still has a segment of that number: recovery would replay
-        /// transactions that the new timeline never had.
-        parent_has_segment: bool,
-    },
-    WalDamaged {
-        segment: SegmentName,
-        damage: SegmentDamage,
-    },
-    HistoryMissing {
-        timeline: TimelineId,
-        stranded: Vec<BackupId>,
-    },
-    HistoryDamaged {
-        timeline: TimelineId,
-        why: String,
-    },
-    PartialShadowsSegment {
-        segment: SegmentName,
-    },
-    SegmentTwice {
-        first: SegmentName,
-        count: u64,
-    },
-    NoUsableBackup {
-        backups: usize,
-    },
-    BackupFailed {
-        backup: BackupId,
-        error: Option<String>,
-        /// A later backup succeeded.
-        is_superseded: bool,
-    },
-    BackupIncomplete {
-        backup: BackupId,
-        missing: Missing,
-    },
-    BackupInfoUnreadable {
-        backup: BackupId,
-        why: String,
-    },
-    BackupStuck {
-        backup: BackupId,
-        since: DateTime<Utc>,
-        is_superseded: bool,
-    },
-    BackupOverdue {
-        newest: BackupId,
-        age: TimeDelta,
-        age_max: TimeDelta,
-    },
-    BackupNeverRan {
-        waited: TimeDelta,
-        age_max: TimeDelta,
-    },
-    WalStale {
-        newest: SegmentName,
-        age: TimeDelta,
-        age_max: TimeDelta,
-    },
-    WindowShort {
-        reaches_back: TimeDelta,
-        retention: TimeDelta,
-    },
-    RetentionNotEnforced {
-        obsolete: Vec<BackupId>,
-        retention: TimeDelta,
-    },
-    ForeignSystem {
-        expected: u64,
-        found: u64,
-        /// The backup or segment that carries the other identifier.
-        carrier: String,
-    },
-    ArchiveEmpty {
-        address: String,
-    },
-    StoreUnreachable(Unreadable),
-    StoreDenied(Unreadable),
-    Setup(Setup),
-    Duty(Duty),
-}
-
-/// What a backup lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Names below the backup's folder, with what is wrong where they are there but useless.
-    Objects(Vec<String>),
-    Wal {
-        first: SegmentName,
-        last: SegmentName,
-        count: u64,
-    },
 }
 
 impl Severity {
@@ -204,8 +97,8 @@ impl From<GapEffect> for Weight {
 }
 
 impl Finding {
-    pub const fn new(weight: Weight, problem: Problem) -> Self {
-        Self { weight, problem }
+    pub fn new(weight: Weight, problem: impl Into<Problem>) -> Self {
+        Self { weight, problem: problem.into() }
     }
 
     pub const fn severity(&self) -> Severity {
@@ -218,12 +111,12 @@ impl Finding {
     }
 
     /// Where it stands among others: the worst first.
-    pub(super) const fn rank(&self) -> (Severity, FindingCode) {
+    pub(super) fn rank(&self) -> (Severity, FindingCode) {
         (self.severity(), self.code())
     }
 
-    pub const fn code(&self) -> FindingCode {
-        self.problem.code()
+    pub fn code(&self) -> FindingCode {
+        self.problem.identity().0
     }
 }
 

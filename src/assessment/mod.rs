@@ -11,6 +11,7 @@ pub mod plan;
 pub mod shared;
 pub mod standing;
 pub mod succession;
+pub mod unusable;
 pub mod verdict;
 pub mod wants;
 
@@ -21,6 +22,7 @@ use chrono::Utc;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::Finding;
 use crate::assessment::shared::Shared;
+use crate::assessment::unusable::UnusableReason;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
@@ -34,7 +36,6 @@ use crate::domain::unreadable::UnreadableReason;
 pub use crate::assessment::assess::assess;
 pub use crate::assessment::assess::assess_and_ask;
 pub use crate::assessment::assess::assess_without_archive;
-pub use crate::assessment::assess::wanted_probes;
 
 /// Which archive is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,8 +158,8 @@ pub struct AssessedBackup {
     /// `None` if `backup.info` is missing or could not be understood.
     pub status: Option<BackupStatus>,
     pub kind: BackupKind,
-    /// Why it is not usable, in words; empty for a usable one.
-    pub reasons: Vec<String>,
+    /// Why it is not usable; in a box, since most are.
+    pub unusable: Option<Box<UnusableReason>>,
     pub began_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
     pub begin_wal: Option<SegmentName>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::assessment::Assessment;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
+use crate::assessment::finding::archive::store::StoreDefect;
 use crate::assessment::verdict::Verdict;
 
 /// What earlier looks at an archive left.
@@ -64,8 +65,10 @@ impl Assessment {
             return Self { observed_at: earlier.observed_at, ..self };
         }
         let is_kept = |finding: &&Finding| {
-            !matches!(finding.problem, Problem::StoreUnreachable(_) | Problem::StoreDenied(_))
-                && !self.findings.contains(finding)
+            !matches!(
+                finding.problem,
+                Problem::StoreDefect(StoreDefect::Unreachable(_) | StoreDefect::Denied(_))
+            ) && !self.findings.contains(finding)
         };
         let mut findings: Vec<Finding> = self.findings.to_vec();
         findings.extend(earlier.findings.iter().filter(is_kept).cloned());

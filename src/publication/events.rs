@@ -9,6 +9,7 @@ use crate::assessment::Latest;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
+use crate::assessment::finding::Topic;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentName;
 
@@ -167,17 +168,15 @@ fn findings(before: &Assessment, after: &Assessment) -> Vec<Event> {
         let overdue = OVERDUE.contains(&code).then_some(Reason::BaseBackupOverdue);
         overdue.or_else(|| FAILED.contains(&code).then_some(Reason::BackupFailed))
     };
-    let key = |finding: &Finding| {
-        // The age of what is overdue is another one at each look.
-        let evidence = finding.problem.evidence();
-        let name = evidence.iter().find(|(key, _)| *key == "backup_id" || *key == "backup");
-        let name = name.map_or("", |(_, value)| value.as_str());
-        format!("{} {name}", finding.code().as_str())
+    let known: BTreeSet<(FindingCode, Topic<'_>)> =
+        before.findings.iter().map(|finding| finding.problem.identity()).collect();
+    let event = |finding: &Finding| {
+        let (code, topic) = finding.problem.identity();
+        let key = format!("{} {}", code.as_str(), topic.name());
+        Some(Event::new(reason(finding)?, finding.to_string(), key))
     };
-    let known: BTreeSet<String> = before.findings.iter().map(key).collect();
     let new = after.findings.iter().filter(|it| it.severity() != Severity::Info);
-    let new = new.filter(|finding| !known.contains(&key(finding)));
-    new.filter_map(|it| Some(Event::new(reason(it)?, it.to_string(), key(it)))).collect()
+    new.filter(|finding| !known.contains(&finding.problem.identity())).filter_map(event).collect()
 }
 
 fn verified(before: &Assessment, after: &Assessment) -> Vec<Event> {

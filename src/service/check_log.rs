@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::assessment::Assessment;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
 
 pub(super) fn log_check(before: Option<&Assessment>, assessment: &Assessment, duration: Duration) {
@@ -55,28 +54,21 @@ pub(super) fn log_check(before: Option<&Assessment>, assessment: &Assessment, du
 /// What someone should look at and was not found before.
 fn new_problems<'a>(before: Option<&Assessment>, assessment: &'a Assessment) -> Vec<&'a Finding> {
     let before = before.map_or(&[][..], |before| before.findings.as_slice());
-    let known: BTreeSet<_> = before.iter().map(subject).collect();
+    let known: BTreeSet<_> = before.iter().map(|finding| finding.problem.identity()).collect();
     let is_new = |finding: &&Finding| {
         matches!(finding.severity(), Severity::Critical | Severity::Warning)
-            && !known.contains(&subject(finding))
+            && !known.contains(&finding.problem.identity())
     };
     assessment.findings.iter().filter(is_new).collect()
-}
-
-/// What a finding is about, without what changes from check to check, such as an age. It is the
-/// first of the evidence.
-fn subject(finding: &Finding) -> (FindingCode, Option<String>) {
-    let about = finding.problem.evidence().into_iter().next();
-    let about = about.filter(|(name, _)| !name.ends_with("_seconds"));
-    (finding.code(), about.map(|(_, value)| value))
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
 
-    use crate::assessment::finding::Problem;
     use crate::assessment::finding::Weight;
+    use crate::assessment::finding::archive::backup::BackupDefect;
+    use crate::assessment::finding::archive::promise::BrokenPromise;
     use crate::domain::backup::BackupId;
     use crate::publication::samples;
 
@@ -85,7 +77,7 @@ mod tests {
     fn overdue(id: &str, hours: i64) -> Finding {
         Finding::new(
             Weight::Risk,
-            Problem::BackupOverdue {
+            BrokenPromise::BackupOverdue {
                 newest: BackupId::parse(id).unwrap(),
                 age: TimeDelta::hours(hours),
                 age_max: TimeDelta::hours(25),
@@ -103,9 +95,12 @@ mod tests {
     fn a_problem_is_new_once_however_its_age_changes() {
         let never = Finding::new(
             Weight::Risk,
-            Problem::BackupNeverRan { waited: TimeDelta::hours(30), age_max: TimeDelta::hours(25) },
+            BrokenPromise::BackupNeverRan {
+                waited: TimeDelta::hours(30),
+                age_max: TimeDelta::hours(25),
+            },
         );
-        let notice = Finding::new(Weight::Notice, Problem::NoUsableBackup { backups: 0 });
+        let notice = Finding::new(Weight::Notice, BackupDefect::NoneUsable { backups: 0 });
         let first = found(vec![overdue("20260110T000000", 26), never.clone(), notice]);
         assert_eq!(new_problems(None, &first), [&overdue("20260110T000000", 26), &never]);
         let later = found(vec![overdue("20260110T000000", 27), never]);

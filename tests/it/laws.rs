@@ -6,8 +6,8 @@ use std::path::Path;
 use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::assess;
+use cnpg_backup_verifier::assessment::assess_and_ask;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
-use cnpg_backup_verifier::assessment::wanted_probes;
 use proptest::prelude::*;
 
 use crate::scenarios::file::Scenario;
@@ -103,7 +103,7 @@ proptest! {
         prop_assert_eq!(&assessment, &drawn.assess());
         let scenario = drawn.scenario();
         let seen = scenario.observe();
-        let wanted = wanted_probes(&scenario.subject, &seen, &scenario.expectations, scenario.now);
+        let (_, wanted) = assess_and_ask(&scenario.subject, &seen, &scenario.expectations, scenario.now);
         prop_assert!(wanted.len() <= 2 * drawn.backups.len());
     }
 

@@ -17,9 +17,11 @@ use cnpg_backup_verifier::assessment::RecoveryWindow;
 use cnpg_backup_verifier::assessment::TimeSource;
 use cnpg_backup_verifier::assessment::WalStretch;
 use cnpg_backup_verifier::assessment::finding::Finding;
-use cnpg_backup_verifier::assessment::finding::Missing;
-use cnpg_backup_verifier::assessment::finding::Problem;
 use cnpg_backup_verifier::assessment::finding::Weight;
+use cnpg_backup_verifier::assessment::finding::archive::backup::BackupDefect;
+use cnpg_backup_verifier::assessment::finding::archive::backup::Missing;
+use cnpg_backup_verifier::assessment::finding::archive::wal::WalDefect;
+use cnpg_backup_verifier::assessment::unusable::UnusableReason;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::backup::BackupStatus;
@@ -69,7 +71,11 @@ fn with_history(template: &Assessment) -> Assessment {
             id: id.clone(),
             status: Some(if is_failed { BackupStatus::Failed } else { BackupStatus::Done }),
             kind: if is_failed { BackupKind::Failed } else { BackupKind::Usable },
-            reasons: if is_failed { vec!["it failed".to_owned()] } else { Vec::new() },
+            unusable: is_failed.then(|| {
+                let (error, is_superseded) = (None, true);
+                let defect = BackupDefect::Failed { backup: id.clone(), error, is_superseded };
+                Box::new(UnusableReason::Defect(defect))
+            }),
             began_at: Some(began_at),
             ended_at: (!is_failed).then_some(ended_at),
             begin_wal: Some(segment(day * PER_DAY)),
@@ -109,7 +115,7 @@ fn with_history(template: &Assessment) -> Assessment {
         Some(NewestSegment { name: segment(newest), uploaded_at: committed_at });
     let stranded = assessment.windows.iter().take(usize::try_from(hole).unwrap() + 1);
     let stranded = stranded.map(|window| window.backup_id.clone()).collect();
-    let problem = Problem::WalGap { gap, stranded, parent_has_segment: false };
+    let problem = WalDefect::Gap { gap, stranded, parent_has_segment: false };
     *assessment.findings = vec![Finding::new(Weight::Risk, problem)];
     assessment
 }
@@ -154,10 +160,10 @@ pub(crate) fn broken(fleet_of_one: &Snapshot) -> Snapshot {
     let mut incomplete = Vec::new();
     for backup in assessment.backups.iter_mut().rev().take(2) {
         backup.kind = BackupKind::Unusable;
-        backup.reasons = vec!["data.tar.bz2 is missing".to_owned()];
         let missing = Missing::Objects(missing.clone());
-        let problem = Problem::BackupIncomplete { backup: backup.id.clone(), missing };
-        incomplete.push(Finding::new(Weight::Risk, problem));
+        let defect = BackupDefect::Incomplete { backup: backup.id.clone(), missing };
+        backup.unusable = Some(Box::new(UnusableReason::Defect(defect.clone())));
+        incomplete.push(Finding::new(Weight::Risk, defect));
     }
     let gap = Gap {
         first: segment(lost),
@@ -168,7 +174,7 @@ pub(crate) fn broken(fleet_of_one: &Snapshot) -> Snapshot {
     };
     assessment.gaps.push(gap);
     let stranded = assessment.windows.iter().map(|window| window.backup_id.clone()).collect();
-    let problem = Problem::WalGap { gap, stranded, parent_has_segment: false };
+    let problem = WalDefect::Gap { gap, stranded, parent_has_segment: false };
     assessment
         .findings
         .splice(0..0, [Finding::new(Weight::Fatal, problem)].into_iter().chain(incomplete));

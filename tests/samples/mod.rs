@@ -22,10 +22,13 @@ use cnpg_backup_verifier::assessment::Totals;
 use cnpg_backup_verifier::assessment::cluster::ClusterState;
 use cnpg_backup_verifier::assessment::cluster::ScheduledBackups;
 use cnpg_backup_verifier::assessment::finding::Finding;
-use cnpg_backup_verifier::assessment::finding::Missing;
-use cnpg_backup_verifier::assessment::finding::Problem;
 use cnpg_backup_verifier::assessment::finding::Weight;
+use cnpg_backup_verifier::assessment::finding::archive::backup::BackupDefect;
+use cnpg_backup_verifier::assessment::finding::archive::backup::Missing;
+use cnpg_backup_verifier::assessment::finding::archive::store::StoreDefect;
+use cnpg_backup_verifier::assessment::finding::archive::wal::WalDefect;
 use cnpg_backup_verifier::assessment::shared::Shared;
+use cnpg_backup_verifier::assessment::unusable::UnusableReason;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
 use cnpg_backup_verifier::domain::archive_id::ArchiveId;
@@ -182,10 +185,15 @@ fn at_risk(index: usize) -> Assessment {
     let strays = ["README.txt", "0000000100000000/000000010000000000000045.bz2.tmp"];
     let key = |name| format!("home/postgres-{index:04}/wals/{name}");
     assessment.strays = Strays { count: 7, examples: strays.into_iter().map(key).collect() };
+    let defect = BackupDefect::Failed {
+        backup: id("20260109T120000"),
+        error: Some("no space left | on device\nread /var/lib/postgresql".to_owned()),
+        is_superseded: true,
+    };
     let failed = AssessedBackup {
         status: Some(BackupStatus::Failed),
         kind: BackupKind::Failed,
-        reasons: vec!["it failed".to_owned()],
+        unusable: Some(Box::new(UnusableReason::Defect(defect.clone()))),
         ended_at: None,
         end_wal: None,
         ..backup("20260109T120000", 0xF5)
@@ -194,20 +202,13 @@ fn at_risk(index: usize) -> Assessment {
     *assessment.findings = vec![
         Finding::new(
             Weight::Risk,
-            Problem::WalGap {
+            WalDefect::Gap {
                 gap: hole,
                 stranded: vec![id("20260109T000000")],
                 parent_has_segment: false,
             },
         ),
-        Finding::new(
-            Weight::Notice,
-            Problem::BackupFailed {
-                backup: id("20260109T120000"),
-                error: Some("no space left | on device\nread /var/lib/postgresql".to_owned()),
-                is_superseded: true,
-            },
-        ),
+        Finding::new(Weight::Notice, defect),
     ];
     assessment
 }
@@ -230,18 +231,16 @@ fn unrecoverable(index: usize) -> Assessment {
         is_acknowledged: false,
     };
     *assessment.gaps = vec![gap];
+    let missing = Missing::Objects(vec!["data.tar.bz2".to_owned()]);
+    let incomplete = BackupDefect::Incomplete { backup: id("20260110T000000"), missing };
     if let Some(newest) = assessment.backups.last_mut() {
         newest.kind = BackupKind::Unusable;
-        newest.reasons = vec!["data.tar.bz2 is missing".to_owned()];
+        newest.unusable = Some(Box::new(UnusableReason::Defect(incomplete.clone())));
     }
     let stranded = vec![id("20260109T000000")];
-    let missing = Missing::Objects(vec!["data.tar.bz2".to_owned()]);
     *assessment.findings = vec![
-        Finding::new(Weight::Fatal, Problem::WalGap { gap, stranded, parent_has_segment: false }),
-        Finding::new(
-            Weight::Risk,
-            Problem::BackupIncomplete { backup: id("20260110T000000"), missing },
-        ),
+        Finding::new(Weight::Fatal, WalDefect::Gap { gap, stranded, parent_has_segment: false }),
+        Finding::new(Weight::Risk, incomplete),
     ];
     assessment
 }
@@ -252,7 +251,7 @@ fn unread_since(index: usize) -> Assessment {
     assessment.verdict = Verdict::Unknown;
     assessment.observed_at = Some(at("2026-01-10T11:00:00.5Z"));
     assessment.unreadable = Some(UnreadableReason::Auth);
-    *assessment.findings = vec![Finding::new(Weight::Unknown, Problem::StoreDenied(denied()))];
+    *assessment.findings = vec![Finding::new(Weight::Unknown, StoreDefect::Denied(denied()))];
     assessment
 }
 
@@ -269,7 +268,7 @@ fn never_read(index: usize) -> Assessment {
     assessment.newest_segment = None;
     assessment.totals = Totals::default();
     assessment.promises = Promises::default();
-    *assessment.findings = vec![Finding::new(Weight::Unknown, Problem::StoreDenied(denied()))];
+    *assessment.findings = vec![Finding::new(Weight::Unknown, StoreDefect::Denied(denied()))];
     assessment
 }
 
@@ -288,7 +287,7 @@ fn empty(index: usize) -> Assessment {
     assessment.unreadable = None;
     assessment.latest = Latest::NotReached;
     let address = assessment.place();
-    *assessment.findings = vec![Finding::new(Weight::Fatal, Problem::ArchiveEmpty { address })];
+    *assessment.findings = vec![Finding::new(Weight::Fatal, StoreDefect::Empty { address })];
     assessment
 }
 
@@ -326,7 +325,7 @@ fn backup(backup_id: &str, begin: u64) -> AssessedBackup {
         id: id(backup_id),
         status: Some(BackupStatus::Done),
         kind: BackupKind::Usable,
-        reasons: Vec::new(),
+        unusable: None,
         began_at: Some(began_at),
         ended_at: Some(began_at + TimeDelta::minutes(7)),
         begin_wal: Some(segment(begin)),

@@ -9,8 +9,9 @@ use chrono::Utc;
 use crate::assessment::archive::clock::Clock;
 use crate::assessment::archive::identity::Owners;
 use crate::assessment::backup_pace::run_max;
-use crate::assessment::finding::Missing;
-use crate::assessment::finding::Problem;
+use crate::assessment::finding::archive::backup::BackupDefect;
+use crate::assessment::finding::archive::backup::Missing;
+use crate::assessment::unusable::UnusableReason;
 use crate::domain::backup::BackupStatus;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
@@ -32,21 +33,9 @@ pub(super) struct Complete<'a> {
     pub(super) wal: BackupWal,
 }
 
-/// What a backup's folder amounts to, its WAL not yet considered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BackupState {
-    /// Finished, and all its objects are there.
-    Complete(BackupWal),
-    Running,
-    /// It ended badly or will never end.
-    Failed(Problem),
-    /// It claims to be finished, or nobody can tell.
-    Unusable(Problem),
-    /// Its objects could not be read.
-    Unread,
-    /// Its data lies where this program does not look.
-    Snapshot,
-}
+/// What a backup's folder amounts to, its WAL not yet considered: finished with all its objects,
+/// or not to be restored.
+pub(super) type BackupState = Result<BackupWal, UnusableReason>;
 
 /// What is common to all backups of an archive.
 #[derive(Clone, Copy, Debug)]
@@ -85,21 +74,14 @@ impl Pace {
 impl<'a> Catalogue<'a> {
     pub(super) fn of(backups: &'a [ObservedBackup], now: DateTime<Utc>, store: Clock) -> Self {
         let pace = Pace::of(backups, now, store);
-        let judged = backups.iter().map(|backup| (backup, BackupState::of(backup, &pace)));
+        let judged = backups.iter().map(|backup| (backup, state_of(backup, &pace)));
         Self { backups: judged.collect(), owners: Owners::of(backups) }
     }
 
     /// Complete backups of the server that writes here now.
     pub(super) fn complete(&self, size: SegmentSize) -> Vec<Complete<'a>> {
-        let complete = self.backups.iter().filter_map(|(backup, state)| match state {
-            BackupState::Complete(wal) => {
-                Some(Complete { backup, info: backup.parsed_info()?, wal: *wal })
-            }
-            BackupState::Running
-            | BackupState::Failed(_)
-            | BackupState::Unusable(_)
-            | BackupState::Unread
-            | BackupState::Snapshot => None,
+        let complete = self.backups.iter().filter_map(|(backup, state)| {
+            Some(Complete { backup, info: backup.parsed_info()?, wal: *state.as_ref().ok()? })
         });
         let current = self.owners.current;
         complete
@@ -108,77 +90,66 @@ impl<'a> Catalogue<'a> {
     }
 }
 
-impl BackupState {
-    pub(super) fn of(backup: &ObservedBackup, pace: &Pace) -> Self {
-        let info = match &backup.info {
-            Err(_) => return Self::Unread,
-            Ok(None) => return Self::without_info(backup, pace),
-            Ok(Some(info)) => match &info.content {
-                Ok(info) => info,
-                Err(error) => {
-                    return Self::Unusable(Problem::BackupInfoUnreadable {
-                        backup: backup.id.clone(),
-                        why: error.to_string(),
-                    });
-                }
-            },
-        };
-        match info.status {
-            BackupStatus::Done => Self::finished(backup, info),
-            BackupStatus::Failed => {
-                let began_at = info.began_at.or_else(|| backup.id.began_at());
-                Self::Failed(Problem::BackupFailed {
-                    backup: backup.id.clone(),
-                    error: info.error.clone(),
-                    is_superseded: began_at.is_some_and(|began_at| pace.is_superseded(began_at)),
-                })
-            }
-            BackupStatus::Empty
-            | BackupStatus::Started
-            | BackupStatus::WaitingForWals
-            | BackupStatus::Syncing => Self::unfinished(backup, info.began_at, pace),
+fn state_of(backup: &ObservedBackup, pace: &Pace) -> BackupState {
+    let info = match &backup.info {
+        Err(unread) => return Err(UnusableReason::Unread(unread.clone())),
+        Ok(None) => return Err(without_info(backup, pace)),
+        Ok(Some(info)) => info.content.as_ref().map_err(|error| {
+            let (backup, why) = (backup.id.clone(), error.clone());
+            BackupDefect::InfoUnreadable { backup, why }
+        })?,
+    };
+    match info.status {
+        BackupStatus::Done => finished(backup, info),
+        BackupStatus::Failed => {
+            let began_at = info.began_at.or_else(|| backup.id.began_at());
+            let is_superseded = began_at.is_some_and(|began_at| pace.is_superseded(began_at));
+            let (backup, error) = (backup.id.clone(), info.error.clone());
+            Err(BackupDefect::Failed { backup, error, is_superseded }.into())
         }
+        BackupStatus::Empty
+        | BackupStatus::Started
+        | BackupStatus::WaitingForWals
+        | BackupStatus::Syncing => Err(unfinished(backup, info.began_at, pace)),
     }
+}
 
-    /// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none. The
-    /// data directory's tar is the last one it uploads, moments before.
-    fn without_info(backup: &ObservedBackup, pace: &Pace) -> Self {
-        let age = pace.store.now - backup.last_uploaded_at;
-        let began_at = backup.id.began_at().unwrap_or(backup.last_uploaded_at);
-        let has_data = backup.tars.iter().any(|tar| tar.contents == TarContents::DataDirectory);
-        let age_max = if has_data { pace.store.grace } else { pace.running_max };
-        if age < age_max && !pace.is_superseded(began_at) {
-            return Self::Running;
-        }
-        Self::Unusable(Problem::BackupIncomplete {
-            backup: backup.id.clone(),
-            missing: Missing::Objects(vec!["backup.info".to_owned()]),
-        })
+/// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none. The
+/// data directory's tar is the last one it uploads, moments before.
+fn without_info(backup: &ObservedBackup, pace: &Pace) -> UnusableReason {
+    let age = pace.store.now - backup.last_uploaded_at;
+    let began_at = backup.id.began_at().unwrap_or(backup.last_uploaded_at);
+    let has_data = backup.tars.iter().any(|tar| tar.contents == TarContents::DataDirectory);
+    let age_max = if has_data { pace.store.grace } else { pace.running_max };
+    if age < age_max && !pace.is_superseded(began_at) {
+        return UnusableReason::Running;
     }
+    let missing = Missing::Objects(vec!["backup.info".to_owned()]);
+    BackupDefect::Incomplete { backup: backup.id.clone(), missing }.into()
+}
 
-    fn unfinished(backup: &ObservedBackup, began_at: Option<DateTime<Utc>>, pace: &Pace) -> Self {
-        let since = began_at.or_else(|| backup.id.began_at()).unwrap_or(backup.last_uploaded_at);
-        let is_superseded = pace.is_superseded(since);
-        if pace.now - since < pace.running_max && !is_superseded {
-            return Self::Running;
-        }
-        let backup = backup.id.clone();
-        Self::Failed(Problem::BackupStuck { backup, since, is_superseded })
+fn unfinished(
+    backup: &ObservedBackup,
+    began_at: Option<DateTime<Utc>>,
+    pace: &Pace,
+) -> UnusableReason {
+    let since = began_at.or_else(|| backup.id.began_at()).unwrap_or(backup.last_uploaded_at);
+    let is_superseded = pace.is_superseded(since);
+    if pace.now - since < pace.running_max && !is_superseded {
+        return UnusableReason::Running;
     }
+    BackupDefect::Stuck { backup: backup.id.clone(), since, is_superseded }.into()
+}
 
-    fn finished(backup: &ObservedBackup, info: &BackupInfo) -> Self {
-        if info.is_snapshot {
-            return Self::Snapshot;
-        }
-        let missing = missing_objects(backup, info);
-        match info.wal {
-            Some(wal) if missing.is_empty() => Self::Complete(wal),
-            _ => Self::Unusable(Problem::BackupIncomplete {
-                backup: backup.id.clone(),
-                missing: Missing::Objects(missing),
-            }),
-        }
+fn finished(backup: &ObservedBackup, info: &BackupInfo) -> BackupState {
+    if info.is_snapshot {
+        return Err(UnusableReason::Snapshot);
     }
+    let missing = missing_objects(backup, info);
+    info.wal.filter(|_| missing.is_empty()).ok_or_else(|| {
+        let missing = Missing::Objects(missing);
+        BackupDefect::Incomplete { backup: backup.id.clone(), missing }.into()
+    })
 }
 
 /// The tar files that a restore needs and cannot have: one set of pieces for the data directory

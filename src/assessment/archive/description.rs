@@ -9,7 +9,7 @@ use crate::assessment::Totals;
 use crate::assessment::archive::catalogue::BackupState;
 use crate::assessment::archive::catalogue::Catalogue;
 use crate::assessment::archive::recoverability::candidate::Candidate;
-use crate::assessment::archive::recoverability::candidate::Usability;
+use crate::assessment::unusable::UnusableReason;
 use crate::domain::backup::BackupId;
 use crate::domain::backup_info::BackupInfo;
 use crate::observation::backup::ObservedBackup;
@@ -36,39 +36,20 @@ fn describe_one(
     candidate: Option<&Candidate<'_>>,
 ) -> AssessedBackup {
     let info = backup.parsed_info();
-    let (kind, reasons) = match (state, candidate.map(|it| &it.usability)) {
-        (BackupState::Complete(_), Some(Usability::Usable(_))) => (BackupKind::Usable, vec![]),
-        (
-            BackupState::Complete(_),
-            Some(Usability::Unusable { reason, .. } | Usability::Unknown(reason)),
-        ) => (BackupKind::Unusable, vec![reason.clone()]),
-        (BackupState::Complete(_), None) => {
+    let unusable = match (state, candidate) {
+        (Err(reason), _) => Some(reason.clone()),
+        (Ok(_), Some(candidate)) => candidate.reach.as_ref().err().cloned(),
+        (Ok(_), None) => {
             let system = info.and_then(|info| info.system_identifier);
-            let system = system.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
-            let reason = format!(
-                "its WAL is not known to be whole: it could not be listed, or it belongs to \
-                 another PostgreSQL server (system identifier {system})"
-            );
-            (BackupKind::Unusable, vec![reason])
-        }
-        (BackupState::Running, _) => (BackupKind::Running, vec!["it is running".to_owned()]),
-        (BackupState::Failed(problem), _) => (BackupKind::Failed, vec![problem.to_string()]),
-        (BackupState::Unusable(problem), _) => (BackupKind::Unusable, vec![problem.to_string()]),
-        (BackupState::Unread, _) => {
-            let why = backup.unread().map_or_else(String::new, ToString::to_string);
-            (BackupKind::Unusable, vec![why])
-        }
-        (BackupState::Snapshot, _) => {
-            let reason = "its data lies in volume snapshots, which are not looked at";
-            (BackupKind::Unusable, vec![reason.to_owned()])
+            Some(UnusableReason::WalNotKnown { system })
         }
     };
     let wal = info.and_then(|info| info.wal);
     AssessedBackup {
         id: backup.id.clone(),
         status: info.map(|info| info.status),
-        kind,
-        reasons,
+        kind: unusable.as_ref().map_or(BackupKind::Usable, UnusableReason::kind),
+        unusable: unusable.map(Box::new),
         began_at: info.and_then(|info| info.began_at).or_else(|| backup.id.began_at()),
         ended_at: info.and_then(|info| info.ended_at),
         begin_wal: wal.map(|wal| wal.begin),

@@ -17,12 +17,13 @@ use crate::assessment::archive::catalogue::BackupState;
 use crate::assessment::archive::catalogue::Catalogue;
 use crate::assessment::archive::clock::Clock;
 use crate::assessment::archive::recoverability::candidate::Candidate;
-use crate::assessment::archive::recoverability::candidate::Usability;
 use crate::assessment::archive::recoverability::gaps::NewestRoute;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::unusable::NoRoute;
+use crate::assessment::unusable::UnusableReason;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
@@ -106,8 +107,10 @@ fn is_in_doubt(
     catalogue: &Catalogue<'_>,
     candidates: &[Candidate<'_>],
 ) -> bool {
-    let is_unread = |it: &BackupState| matches!(it, BackupState::Unread | BackupState::Snapshot);
-    let is_unknown = |it: &Candidate<'_>| matches!(it.usability, Usability::Unknown(_));
+    let is_unread =
+        |it: &BackupState| matches!(it, Err(UnusableReason::Unread(_) | UnusableReason::Snapshot));
+    let is_unknown =
+        |it: &Candidate<'_>| matches!(it.reach, Err(UnusableReason::NoRoute(NoRoute::Unread(_))));
     catalogue.backups.iter().any(|(_, state)| is_unread(state))
         || candidates.iter().any(is_unknown)
         || seen.histories.values().any(Result::is_err)

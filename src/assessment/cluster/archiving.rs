@@ -5,7 +5,6 @@ use chrono::TimeDelta;
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::segment::SegmentNumber;
@@ -50,7 +49,7 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
     let lags = told.and_then(|told| lag(told, case, patience));
     let lost = told.and_then(|told| not_stored(told, case));
     let duties = fails.or(lags).into_iter().chain(lost);
-    duties.map(|duty| Finding::new(Weight::Urgent, Problem::Duty(duty))).collect()
+    duties.map(|duty| Finding::new(Weight::Urgent, duty)).collect()
 }
 
 fn lag(told: &WalArchiving, case: &ClusterCase<'_>, patience: TimeDelta) -> Option<Duty> {

@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::cluster::DrillKind;
@@ -28,7 +27,7 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
             None
         }
     });
-    judged.map(|duty| Finding::new(Weight::Risk, Problem::Duty(duty))).collect()
+    judged.map(|duty| Finding::new(Weight::Risk, duty)).collect()
 }
 
 pub(super) fn last_of_each_kind(drills: &[RestoreDrill]) -> Vec<RestoreDrill> {

@@ -17,7 +17,6 @@ use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::ScheduledBackups;
 use crate::assessment::cluster::setup::asks_the_archiver;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::backup::BackupId;
@@ -75,7 +74,7 @@ fn judge_one(
             }
             return Some(Finding::new(
                 Weight::Risk,
-                Problem::Duty(Duty::BackupAbsent { resource: name(), backup }),
+                Duty::BackupAbsent { resource: name(), backup },
             ));
         }
         // The catalogue tells of it with more detail.
@@ -106,7 +105,7 @@ fn judge_one(
             | Duty::BackupFailed { is_superseded: true, .. }
     );
     let weight = if is_harmless { Weight::Notice } else { Weight::Risk };
-    Some(Finding::new(weight, Problem::Duty(duty)))
+    Some(Finding::new(weight, duty))
 }
 
 /// When the newest backup that succeeded began.

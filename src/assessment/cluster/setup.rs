@@ -5,10 +5,9 @@ use chrono::Utc;
 
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
-use crate::assessment::finding::duration;
 use crate::assessment::finding::setup::NoStore;
+use crate::assessment::finding::setup::ScheduleFlaw;
 use crate::assessment::finding::setup::Setup;
 use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BackupMethod;
@@ -23,7 +22,7 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     // One API server that cannot be read fails every kind the same way.
     let mut risk = |setup| {
-        let finding = Finding::new(Weight::Risk, Problem::Setup(setup));
+        let finding = Finding::new(Weight::Risk, setup);
         if !findings.contains(&finding) {
             findings.push(finding);
         }
@@ -39,7 +38,7 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
     }
     match &cluster.plugin {
         None | Some(Ok(PluginDeployment::Found { available: 1.., .. })) => {}
-        Some(Ok(deployment)) => risk(Setup::PluginUnavailable { why: absence(deployment) }),
+        Some(Ok(deployment)) => risk(Setup::PluginUnavailable(deployment.clone())),
         Some(Err(unreadable)) => risk(Setup::KubernetesUnreadable(unreadable.clone())),
     }
     if let Err(unreadable) = &cluster.store {
@@ -78,11 +77,7 @@ fn notices(cluster: &ObservedCluster, store: &StoreFacts) -> Vec<Finding> {
         (!store.has_retention_policy).then(|| Setup::NoRetentionPolicy { store: name() }),
         lacks_env.then(|| Setup::R2ChecksumEnvMissing { store: name() }),
     ];
-    found
-        .into_iter()
-        .flatten()
-        .map(|setup| Finding::new(Weight::Notice, Problem::Setup(setup)))
-        .collect()
+    found.into_iter().flatten().map(|setup| Finding::new(Weight::Notice, setup)).collect()
 }
 
 pub(in crate::assessment) fn no_store(cluster: &ObservedCluster) -> Option<Finding> {
@@ -100,7 +95,7 @@ pub(in crate::assessment) fn no_store(cluster: &ObservedCluster) -> Option<Findi
         NoStore::Undeclared | NoStore::Unnamed | NoStore::Missing(_) => Weight::Unprotected,
         NoStore::OnlySnapshots | NoStore::Unsupported { .. } => Weight::OutOfSight,
     };
-    Some(Finding::new(weight, Problem::Setup(Setup::NoObjectStore(why))))
+    Some(Finding::new(weight, Setup::NoObjectStore(why)))
 }
 
 fn has_snapshots(cluster: &ObservedCluster) -> bool {
@@ -122,15 +117,12 @@ fn schedules_of(
     let mut found = Vec::new();
     match ours.first() {
         Some(first) if ours.iter().all(|schedule| schedule.is_suspended) => {
-            found.push(Setup::ScheduleSuspended { schedule: first.name.clone() });
+            found.push(flawed(first, ScheduleFlaw::Suspended));
         }
         Some(_) => {}
         None => {
-            let wrong = schedules.iter().map(|schedule| Setup::ScheduleWrongMethod {
-                schedule: schedule.name.clone(),
-                method: schedule.method.clone(),
-            });
-            found.extend(wrong);
+            let wrong = |it: &ObservedSchedule| ScheduleFlaw::WrongMethod(it.method.clone());
+            found.extend(schedules.iter().map(|schedule| flawed(schedule, wrong(schedule))));
             if found.is_empty() {
                 found.push(Setup::NoSchedule);
             }
@@ -141,20 +133,19 @@ fn schedules_of(
 }
 
 fn flaw(schedule: &ObservedSchedule, now: DateTime<Utc>) -> Option<Setup> {
-    let (name, text) = (schedule.name.clone(), schedule.text.clone());
-    match &schedule.schedule {
-        Err(why) => Some(Setup::ScheduleInvalid { schedule: name, text, why: why.clone() }),
+    let text = schedule.text.clone();
+    let flaw = match &schedule.schedule {
+        Err(why) => ScheduleFlaw::Invalid { text, why: why.clone() },
         Ok(parsed) if parsed.has_five_fields() => {
-            let means = parsed.interval_max(now).map(|interval| match interval.num_seconds() {
-                60 => "every minute".to_owned(),
-                3_600 => "hourly".to_owned(),
-                86_400 => "daily".to_owned(),
-                _ => format!("every {} at the most", duration(interval)),
-            });
-            Some(Setup::ScheduleFiveFields { schedule: name, text, means })
+            ScheduleFlaw::FiveFields { text, interval: parsed.interval_max(now) }
         }
-        Ok(_) => None,
-    }
+        Ok(_) => return None,
+    };
+    Some(flawed(schedule, flaw))
+}
+
+fn flawed(schedule: &ObservedSchedule, flaw: ScheduleFlaw) -> Setup {
+    Setup::Schedule { schedule: schedule.name.clone(), flaw }
 }
 
 /// Whether a backup of this method lands beside the cluster's WAL.
@@ -163,16 +154,5 @@ pub(super) fn asks_the_archiver(cluster: &ObservedCluster, method: &BackupMethod
         Archiver::Plugin { .. } => method.is_barman_plugin(),
         Archiver::InTree => *method == BackupMethod::BarmanObjectStore,
         Archiver::Nobody => false,
-    }
-}
-
-fn absence(deployment: &PluginDeployment) -> String {
-    match deployment {
-        PluginDeployment::Missing { namespace } => {
-            format!("there is no Deployment of it in namespace {namespace}")
-        }
-        PluginDeployment::Found { name, desired, available } => {
-            format!("Deployment {name} has {available} of {desired} replicas available")
-        }
     }
 }

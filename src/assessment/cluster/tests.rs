@@ -76,7 +76,7 @@ fn stored(day: u32) -> AssessedBackup {
         id: id(day),
         status: Some(BackupStatus::Done),
         kind: BackupKind::Usable,
-        reasons: Vec::new(),
+        unusable: None,
         began_at: Some(at(&format!("2026-01-{day:02}T00:00:03Z"))),
         ended_at: Some(at(&format!("2026-01-{day:02}T00:10:00Z"))),
         begin_wal: None,

@@ -1,7 +1,5 @@
 //! The closed list of finding codes, which metrics, alerts and scripts refer to.
 
-use crate::assessment::finding::Problem;
-
 macro_rules! finding_codes {
     ($($variant:ident => $code:literal,)*) => {
         /// A problem's name for machines. New problems get new codes; none is ever reused.
@@ -64,33 +62,4 @@ finding_codes! {
     WalNotStored => "wal_not_stored",
     AnnotationInvalid => "annotation_invalid",
     KubernetesUnreadable => "kubernetes_unreadable",
-}
-
-impl Problem {
-    pub const fn code(&self) -> FindingCode {
-        match self {
-            Self::WalGap { .. } => FindingCode::WalGap,
-            Self::WalDamaged { .. } => FindingCode::WalDamaged,
-            Self::HistoryMissing { .. } => FindingCode::HistoryMissing,
-            Self::HistoryDamaged { .. } => FindingCode::HistoryDamaged,
-            Self::PartialShadowsSegment { .. } => FindingCode::PartialShadowsSegment,
-            Self::SegmentTwice { .. } => FindingCode::SegmentTwice,
-            Self::NoUsableBackup { .. } => FindingCode::NoUsableBackup,
-            Self::BackupFailed { .. } => FindingCode::BackupFailed,
-            Self::BackupIncomplete { .. } => FindingCode::BackupIncomplete,
-            Self::BackupInfoUnreadable { .. } => FindingCode::BackupInfoUnreadable,
-            Self::BackupStuck { .. } => FindingCode::BackupStuck,
-            Self::BackupOverdue { .. } => FindingCode::BackupOverdue,
-            Self::BackupNeverRan { .. } => FindingCode::BackupNeverRan,
-            Self::WalStale { .. } => FindingCode::WalStale,
-            Self::WindowShort { .. } => FindingCode::WindowShort,
-            Self::RetentionNotEnforced { .. } => FindingCode::RetentionNotEnforced,
-            Self::ForeignSystem { .. } => FindingCode::ForeignSystem,
-            Self::ArchiveEmpty { .. } => FindingCode::ArchiveEmpty,
-            Self::StoreUnreachable(_) => FindingCode::StoreUnreachable,
-            Self::StoreDenied(_) => FindingCode::StoreDenied,
-            Self::Setup(setup) => setup.code(),
-            Self::Duty(duty) => duty.code(),
-        }
-    }
 }

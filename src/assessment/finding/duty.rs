@@ -3,17 +3,19 @@
 use std::fmt;
 
 use chrono::DateTime;
-use chrono::SecondsFormat;
 use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::family::Evidence;
+use crate::assessment::finding::family::Family;
+use crate::assessment::finding::topic::Topic;
+use crate::assessment::finding::words::SUPERSEDED;
 use crate::assessment::finding::words::duration;
+use crate::assessment::finding::words::time;
 use crate::domain::backup::BackupId;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::cluster::DrillKind;
-
-const SUPERSEDED: &str = "; a later backup succeeded";
 
 /// A duty that somebody has and does not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,88 +67,81 @@ pub enum Duty {
     },
 }
 
-impl Duty {
-    pub(super) const fn code(&self) -> FindingCode {
+impl Family for Duty {
+    fn identity(&self) -> (FindingCode, Topic<'_>) {
         match self {
-            Self::BackupStuck { .. } => FindingCode::BackupStuck,
-            Self::BackupFailed { .. } => FindingCode::BackupFailed,
-            Self::BackupAbsent { .. } => FindingCode::BackupIncomplete,
-            Self::ArchiverFails { .. } | Self::ArchiverLags { .. } => FindingCode::ArchiverStuck,
-            Self::WalNotStored { .. } => FindingCode::WalNotStored,
-            Self::DrillOverdue { .. } => FindingCode::RestoreDrillOverdue,
-            Self::DrillFailed { .. } => FindingCode::RestoreDrillFailed,
+            Self::BackupStuck { resource, .. } => {
+                (FindingCode::BackupStuck, Topic::BackupResource(resource))
+            }
+            Self::BackupFailed { resource, .. } => {
+                (FindingCode::BackupFailed, Topic::BackupResource(resource))
+            }
+            Self::BackupAbsent { resource, .. } => {
+                (FindingCode::BackupIncomplete, Topic::BackupResource(resource))
+            }
+            Self::ArchiverFails { .. } => (FindingCode::ArchiverStuck, Topic::Whole),
+            Self::ArchiverLags { pod, .. } => (FindingCode::ArchiverStuck, Topic::Pod(pod)),
+            Self::WalNotStored { pod, .. } => (FindingCode::WalNotStored, Topic::Pod(pod)),
+            Self::DrillOverdue { kind, .. } => {
+                (FindingCode::RestoreDrillOverdue, Topic::Drill(*kind))
+            }
+            Self::DrillFailed { kind, .. } => {
+                (FindingCode::RestoreDrillFailed, Topic::Drill(*kind))
+            }
         }
     }
 
-    pub(super) fn hint(&self) -> String {
+    fn hint(&self) -> &'static str {
         match self {
-            Self::BackupStuck { resource, blocks: Some(_), .. } => format!(
-                "kubectl delete backup {resource}: until it ends, its ScheduledBackup makes no \
-                 other one"
-            ),
+            Self::BackupStuck { blocks: Some(_), .. } => {
+                "kubectl delete backup TOPIC: until it ends, its ScheduledBackup makes no other one"
+            }
             Self::BackupStuck { .. } | Self::BackupFailed { .. } => {
                 "read status.error of the Backup and the log of the plugin's sidecar in the primary"
-                    .to_owned()
             }
             Self::BackupAbsent { .. } => {
                 "look for lifecycle rules or people that delete objects, and whether the Cluster \
                  still names the same store and server name"
-                    .to_owned()
             }
             Self::ArchiverFails { .. } | Self::ArchiverLags { .. } => {
                 "read the log of the plugin's sidecar in the primary: a refused token, a full \
                  spool or \"Expected empty archive\" stops archiving; pg_wal fills until then"
-                    .to_owned()
             }
             Self::WalNotStored { .. } => {
                 "check isWALArchiver and where the sidecar writes; these segments are lost once \
                  PostgreSQL recycles them: take a base backup"
-                    .to_owned()
             }
-            Self::DrillOverdue { kind, .. } | Self::DrillFailed { kind, .. } => format!(
+            Self::DrillOverdue { .. } | Self::DrillFailed { .. } => {
                 "restore into a new cluster, then write the result into the annotation \
-                 backup-verifier.monosense.dev/restore-drill-{}",
-                kind.code()
-            ),
+                 backup-verifier.monosense.dev/restore-drill-TOPIC"
+            }
         }
     }
 
-    pub(super) fn evidence(&self) -> Vec<(&'static str, String)> {
+    fn evidence(&self) -> Evidence {
         match self {
-            Self::BackupStuck { resource, phase, since, blocks, .. } => {
-                let mut evidence = vec![
-                    ("backup", resource.clone()),
-                    ("phase", phase.to_string()),
-                    ("since", time(*since)),
-                ];
+            Self::BackupStuck { phase, since, blocks, .. } => {
+                let mut evidence = vec![("phase", phase.to_string()), ("since", time(*since))];
                 evidence.extend(blocks.clone().map(|schedule| ("blocks", schedule)));
                 evidence
             }
-            Self::BackupFailed { resource, .. } => vec![("backup", resource.clone())],
-            Self::BackupAbsent { resource, backup } => vec![
-                ("backup", resource.clone()),
-                ("backup_id", backup.to_string()),
-                ("missing", "objects".to_owned()),
-            ],
+            Self::BackupFailed { .. } => Vec::new(),
+            Self::BackupAbsent { backup, .. } => {
+                vec![("backup_id", backup.to_string()), ("missing", "objects".to_owned())]
+            }
             Self::ArchiverFails { since, .. } => {
                 vec![("kind", "failing".to_owned()), ("since", time(*since))]
             }
-            Self::ArchiverLags { pod, ready_segments, .. } => vec![
-                ("kind", "backlog".to_owned()),
-                ("pod", pod.clone()),
-                ("ready_segments", ready_segments.to_string()),
-            ],
-            Self::WalNotStored { pod, archived, stored, .. } => {
-                let mut evidence = vec![("pod", pod.clone()), ("archived", archived.clone())];
+            Self::ArchiverLags { ready_segments, .. } => {
+                vec![("kind", "backlog".to_owned()), ("ready_segments", ready_segments.to_string())]
+            }
+            Self::WalNotStored { archived, stored, .. } => {
+                let mut evidence = vec![("archived", archived.clone())];
                 evidence.extend(stored.clone().map(|stored| ("stored", stored)));
                 evidence
             }
-            Self::DrillOverdue { kind, last_at, .. } => {
-                vec![("kind", kind.code().to_owned()), ("last", time(*last_at))]
-            }
-            Self::DrillFailed { kind, at } => {
-                vec![("kind", kind.code().to_owned()), ("at", time(*at))]
-            }
+            Self::DrillOverdue { last_at, .. } => vec![("last", time(*last_at))],
+            Self::DrillFailed { at, .. } => vec![("at", time(*at))],
         }
     }
 }
@@ -203,8 +198,4 @@ impl fmt::Display for Duty {
             }
         }
     }
-}
-
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -2,33 +2,26 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
+
 use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::family::Evidence;
+use crate::assessment::finding::family::Family;
+use crate::assessment::finding::topic::Topic;
+use crate::assessment::finding::words::duration;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::ClusterId;
 use crate::domain::unreadable::Unreadable;
+use crate::observation::cluster::PluginDeployment;
 
 /// A mistake or an omission in the objects of one cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setup {
     NoObjectStore(NoStore),
     NoSchedule,
-    ScheduleSuspended {
+    Schedule {
         schedule: String,
-    },
-    ScheduleFiveFields {
-        schedule: String,
-        text: String,
-        /// Such as `every 1 h`; `None` if it is due at most once.
-        means: Option<String>,
-    },
-    ScheduleInvalid {
-        schedule: String,
-        text: String,
-        why: String,
-    },
-    ScheduleWrongMethod {
-        schedule: String,
-        method: BackupMethod,
+        flaw: ScheduleFlaw,
     },
     WalArchiverNotEnabled,
     WalArchivingSkipped,
@@ -37,9 +30,7 @@ pub enum Setup {
     NoRetentionPolicy {
         store: String,
     },
-    PluginUnavailable {
-        why: String,
-    },
+    PluginUnavailable(PluginDeployment),
     CredentialsIncomplete {
         why: String,
     },
@@ -58,6 +49,23 @@ pub enum Setup {
     KubernetesUnreadable(Unreadable),
 }
 
+/// Why a `ScheduledBackup` does not do what it seems to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScheduleFlaw {
+    /// And so is every other one.
+    Suspended,
+    FiveFields {
+        text: String,
+        /// `None` if it is due at most once.
+        interval: Option<TimeDelta>,
+    },
+    Invalid {
+        text: String,
+        why: String,
+    },
+    WrongMethod(BackupMethod),
+}
+
 /// Why a cluster has no archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoStore {
@@ -72,30 +80,40 @@ pub enum NoStore {
     },
 }
 
-impl Setup {
-    pub(super) const fn code(&self) -> FindingCode {
+impl Family for Setup {
+    fn identity(&self) -> (FindingCode, Topic<'_>) {
         match self {
-            Self::NoObjectStore(_) => FindingCode::NoObjectStore,
-            Self::NoSchedule => FindingCode::NoSchedule,
-            Self::ScheduleSuspended { .. } => FindingCode::ScheduleSuspended,
-            Self::ScheduleFiveFields { .. } => FindingCode::ScheduleFiveFields,
-            Self::ScheduleInvalid { .. } => FindingCode::ScheduleInvalid,
-            Self::ScheduleWrongMethod { .. } => FindingCode::ScheduleWrongMethod,
-            Self::WalArchiverNotEnabled => FindingCode::WalArchiverNotEnabled,
-            Self::WalArchivingSkipped => FindingCode::WalArchivingSkipped,
-            Self::EmptyArchiveCheckSkipped => FindingCode::EmptyArchiveCheckSkipped,
-            Self::LegacyInTreeBackup => FindingCode::LegacyInTreeBackup,
-            Self::NoRetentionPolicy { .. } => FindingCode::NoRetentionPolicy,
-            Self::PluginUnavailable { .. } => FindingCode::PluginUnavailable,
-            Self::CredentialsIncomplete { .. } => FindingCode::CredentialsIncomplete,
-            Self::R2ChecksumEnvMissing { .. } => FindingCode::R2ChecksumEnvMissing,
-            Self::SharedServerName { .. } => FindingCode::SharedServerName,
-            Self::AnnotationInvalid { .. } => FindingCode::AnnotationInvalid,
-            Self::KubernetesUnreadable(_) => FindingCode::KubernetesUnreadable,
+            Self::NoObjectStore(NoStore::Missing(name) | NoStore::Unsupported { name, .. }) => {
+                (FindingCode::NoObjectStore, Topic::ObjectStore(name))
+            }
+            Self::NoObjectStore(_) => (FindingCode::NoObjectStore, Topic::Whole),
+            Self::NoSchedule => (FindingCode::NoSchedule, Topic::Whole),
+            Self::Schedule { schedule, flaw } => (flaw.code(), Topic::Schedule(schedule)),
+            Self::WalArchiverNotEnabled => (FindingCode::WalArchiverNotEnabled, Topic::Whole),
+            Self::WalArchivingSkipped => (FindingCode::WalArchivingSkipped, Topic::Whole),
+            Self::EmptyArchiveCheckSkipped => (FindingCode::EmptyArchiveCheckSkipped, Topic::Whole),
+            Self::LegacyInTreeBackup => (FindingCode::LegacyInTreeBackup, Topic::Whole),
+            Self::NoRetentionPolicy { store } => {
+                (FindingCode::NoRetentionPolicy, Topic::ObjectStore(store))
+            }
+            Self::PluginUnavailable(_) => (FindingCode::PluginUnavailable, Topic::Whole),
+            Self::CredentialsIncomplete { .. } => {
+                (FindingCode::CredentialsIncomplete, Topic::Whole)
+            }
+            Self::R2ChecksumEnvMissing { store } => {
+                (FindingCode::R2ChecksumEnvMissing, Topic::ObjectStore(store))
+            }
+            Self::SharedServerName { .. } => (FindingCode::SharedServerName, Topic::Whole),
+            Self::AnnotationInvalid { key, .. } => {
+                (FindingCode::AnnotationInvalid, Topic::Annotation(key))
+            }
+            Self::KubernetesUnreadable(unread) => {
+                (FindingCode::KubernetesUnreadable, Topic::Read(&unread.what))
+            }
         }
     }
 
-    pub(super) fn hint(&self) -> String {
+    fn hint(&self) -> &'static str {
         match self {
             Self::NoObjectStore(NoStore::Unsupported { .. }) => {
                 "backups are read from S3 and compatible stores only"
@@ -114,17 +132,7 @@ impl Setup {
             Self::NoSchedule => {
                 "create a ScheduledBackup with method: plugin and schedule: \"0 0 0 * * *\""
             }
-            Self::ScheduleSuspended { .. } => "set spec.suspend to false when the reason is gone",
-            Self::ScheduleFiveFields { .. } => {
-                "write six fields, seconds first: daily at midnight is \"0 0 0 * * *\""
-            }
-            Self::ScheduleInvalid { .. } => {
-                "write six fields, seconds first, or a descriptor like @daily"
-            }
-            Self::ScheduleWrongMethod { .. } => {
-                "set spec.method to plugin and spec.pluginConfiguration.name to \
-                 barman-cloud.cloudnative-pg.io"
-            }
+            Self::Schedule { flaw, .. } => flaw.hint(),
             Self::WalArchiverNotEnabled => {
                 "set isWALArchiver: true in spec.plugins; without it a missing sidecar makes \
                  archive_command succeed with nothing stored"
@@ -143,7 +151,7 @@ impl Setup {
                 "set spec.retentionPolicy of the ObjectStore, such as 30d; it stands beside \
                  spec.configuration"
             }
-            Self::PluginUnavailable { .. } => {
+            Self::PluginUnavailable(_) => {
                 "look at the plugin's Deployment in the operator's namespace; until it runs, no \
                  backup is made and new instances do not start"
             }
@@ -163,44 +171,26 @@ impl Setup {
                 "check the ServiceAccount's roles and that the custom resource is installed"
             }
         }
-        .to_owned()
     }
 
-    pub(super) fn evidence(&self) -> Vec<(&'static str, String)> {
+    fn evidence(&self) -> Evidence {
         match self {
-            Self::NoObjectStore(NoStore::Missing(name))
-            | Self::NoObjectStore(NoStore::Unsupported { name, .. }) => {
-                vec![("object_store", name.clone())]
+            Self::Schedule { flaw, .. } => Vec::from_iter(flaw.evidence()),
+            Self::SharedServerName { others } => vec![("clusters", names(others))],
+            Self::AnnotationInvalid { value, .. } => vec![("value", value.clone())],
+            Self::KubernetesUnreadable(unread) => {
+                vec![("reason", unread.reason.code().to_owned())]
             }
-            Self::NoObjectStore(
-                NoStore::Undeclared | NoStore::OnlySnapshots | NoStore::Unnamed,
-            )
+            Self::NoObjectStore(_)
             | Self::NoSchedule
             | Self::WalArchiverNotEnabled
             | Self::WalArchivingSkipped
             | Self::EmptyArchiveCheckSkipped
             | Self::LegacyInTreeBackup
-            | Self::PluginUnavailable { .. }
-            | Self::CredentialsIncomplete { .. } => Vec::new(),
-            Self::ScheduleSuspended { schedule } => vec![("schedule", schedule.clone())],
-            Self::ScheduleFiveFields { schedule, text, .. }
-            | Self::ScheduleInvalid { schedule, text, .. } => {
-                vec![("schedule", schedule.clone()), ("text", text.clone())]
-            }
-            Self::ScheduleWrongMethod { schedule, method } => {
-                vec![("schedule", schedule.clone()), ("method", method.to_string())]
-            }
-            Self::NoRetentionPolicy { store } | Self::R2ChecksumEnvMissing { store } => {
-                vec![("object_store", store.clone())]
-            }
-            Self::SharedServerName { others } => vec![("clusters", names(others))],
-            Self::AnnotationInvalid { key, value, .. } => {
-                vec![("annotation", key.clone()), ("value", value.clone())]
-            }
-            Self::KubernetesUnreadable(unreadable) => vec![
-                ("what", unreadable.what.clone()),
-                ("reason", unreadable.reason.code().to_owned()),
-            ],
+            | Self::NoRetentionPolicy { .. }
+            | Self::PluginUnavailable(_)
+            | Self::CredentialsIncomplete { .. }
+            | Self::R2ChecksumEnvMissing { .. } => Vec::new(),
         }
     }
 }
@@ -212,28 +202,9 @@ impl fmt::Display for Setup {
             Self::NoSchedule => {
                 f.write_str("no ScheduledBackup makes base backups of this cluster")
             }
-            Self::ScheduleSuspended { schedule } => {
-                write!(f, "ScheduledBackup {schedule} is suspended, and no other one runs")
+            Self::Schedule { schedule, flaw } => {
+                write!(f, "ScheduledBackup {schedule} {flaw}")
             }
-            Self::ScheduleFiveFields { schedule, text, means } => {
-                write!(
-                    f,
-                    "ScheduledBackup {schedule} has five fields, {text:?}: the first is the "
-                )?;
-                f.write_str("second, not the minute")?;
-                match means {
-                    Some(means) => write!(f, ", so it runs {means}"),
-                    None => Ok(()),
-                }
-            }
-            Self::ScheduleInvalid { schedule, why, .. } => {
-                write!(f, "ScheduledBackup {schedule} never runs: {why}")
-            }
-            Self::ScheduleWrongMethod { schedule, method } => write!(
-                f,
-                "ScheduledBackup {schedule} asks for method {method}, not for the one that archives \
-                 this cluster's WAL"
-            ),
             Self::WalArchiverNotEnabled => {
                 f.write_str("the plugin is not the WAL archiver: isWALArchiver is not true")
             }
@@ -250,8 +221,17 @@ impl fmt::Display for Setup {
             Self::NoRetentionPolicy { store } => {
                 write!(f, "no retentionPolicy{}: nothing is ever deleted", of_store(store))
             }
-            Self::PluginUnavailable { why } => {
-                write!(f, "the Barman Cloud Plugin is not available: {why}")
+            Self::PluginUnavailable(deployment) => {
+                f.write_str("the Barman Cloud Plugin is not available: ")?;
+                match deployment {
+                    PluginDeployment::Missing { namespace } => {
+                        write!(f, "there is no Deployment of it in namespace {namespace}")
+                    }
+                    PluginDeployment::Found { name, desired, available } => write!(
+                        f,
+                        "Deployment {name} has {available} of {desired} replicas available"
+                    ),
+                }
             }
             Self::CredentialsIncomplete { why } => {
                 write!(f, "the credentials of the ObjectStore are incomplete: {why}")
@@ -267,6 +247,66 @@ impl fmt::Display for Setup {
                 write!(f, "annotation {key} is {value:?}, expected {expected}")
             }
             Self::KubernetesUnreadable(unreadable) => unreadable.fmt(f),
+        }
+    }
+}
+
+impl ScheduleFlaw {
+    const fn code(&self) -> FindingCode {
+        match self {
+            Self::Suspended => FindingCode::ScheduleSuspended,
+            Self::FiveFields { .. } => FindingCode::ScheduleFiveFields,
+            Self::Invalid { .. } => FindingCode::ScheduleInvalid,
+            Self::WrongMethod(_) => FindingCode::ScheduleWrongMethod,
+        }
+    }
+
+    const fn hint(&self) -> &'static str {
+        match self {
+            Self::Suspended => "set spec.suspend to false when the reason is gone",
+            Self::FiveFields { .. } => {
+                "write six fields, seconds first: daily at midnight is \"0 0 0 * * *\""
+            }
+            Self::Invalid { .. } => "write six fields, seconds first, or a descriptor like @daily",
+            Self::WrongMethod(_) => {
+                "set spec.method to plugin and spec.pluginConfiguration.name to \
+                 barman-cloud.cloudnative-pg.io"
+            }
+        }
+    }
+
+    fn evidence(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Suspended => None,
+            Self::FiveFields { text, .. } | Self::Invalid { text, .. } => {
+                Some(("text", text.clone()))
+            }
+            Self::WrongMethod(method) => Some(("method", method.to_string())),
+        }
+    }
+}
+
+impl fmt::Display for ScheduleFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Suspended => f.write_str("is suspended, and no other one runs"),
+            Self::FiveFields { text, interval } => {
+                write!(f, "has five fields, {text:?}: the first is the second, not the minute")?;
+                match interval.map(|interval| (interval.num_seconds(), interval)) {
+                    None => Ok(()),
+                    Some((60, _)) => f.write_str(", so it runs every minute"),
+                    Some((3_600, _)) => f.write_str(", so it runs hourly"),
+                    Some((86_400, _)) => f.write_str(", so it runs daily"),
+                    Some((_, interval)) => {
+                        write!(f, ", so it runs every {} at the most", duration(interval))
+                    }
+                }
+            }
+            Self::Invalid { why, .. } => write!(f, "never runs: {why}"),
+            Self::WrongMethod(method) => write!(
+                f,
+                "asks for method {method}, not for the one that archives this cluster's WAL"
+            ),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Counts, spans and durations as sentences use them.
 
+use chrono::DateTime;
+use chrono::SecondsFormat;
 use chrono::TimeDelta;
+use chrono::Utc;
 
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentName;
@@ -27,6 +30,12 @@ pub(super) fn segments(number: u64) -> String {
 
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+pub(super) const SUPERSEDED: &str = "; a later backup succeeded";
+
+pub(super) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 pub(super) fn span(first: SegmentName, last: SegmentName) -> String {

@@ -78,7 +78,7 @@ fn backup_row(assessment: &Assessment, backup: &AssessedBackup) -> Markup {
         th scope="row" data-label="Backup" { code { (backup.id) } }
         td data-label="State" {
             (backup.kind.code())
-            @if !backup.reasons.is_empty() { p.note { (backup.reasons.join("; ")) } }
+            @if let Some(reason) = &backup.unusable { p.note { (reason) } }
         }
         td data-label="Ended" { @match backup.ended_at { Some(at) => (plain_time(at)), None => "-" } }
         td data-label="Size" { (bytes(backup.size_bytes)) }

@@ -3,7 +3,6 @@
 use chrono::DateTime;
 use chrono::Utc;
 
-use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
 use crate::assessment::TimeSource;
@@ -157,8 +156,8 @@ fn write_backups(paper: &mut Paper, assessment: &Assessment) {
         let ended = backup.ended_at.map_or_else(|| "-".to_owned(), utc);
         let size = bytes(backup.size_bytes);
         paper.line(2, &row(backup.id.as_str(), backup.kind.code(), &ended, [&size, &reach]));
-        if is_to_explain(backup) {
-            paper.paragraph(6, &backup.reasons.join("; "));
+        if let Some(reason) = backup.unusable.as_ref().filter(|_| is_to_explain(backup.kind)) {
+            paper.paragraph(6, &reason.to_string());
         }
     }
     let rest = assessment.backups.iter().rev().skip(BACKUPS_MAX);
@@ -168,9 +167,9 @@ fn write_backups(paper: &mut Paper, assessment: &Assessment) {
     }
 }
 
-fn is_to_explain(backup: &AssessedBackup) -> bool {
-    match backup.kind {
-        BackupKind::Unusable | BackupKind::Failed => !backup.reasons.is_empty(),
+const fn is_to_explain(kind: BackupKind) -> bool {
+    match kind {
+        BackupKind::Unusable | BackupKind::Failed => true,
         BackupKind::Usable | BackupKind::Running => false,
     }
 }

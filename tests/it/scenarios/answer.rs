@@ -17,8 +17,8 @@ pub(crate) fn render(assessment: &Assessment) -> String {
         lines.push(format!("newest    {}", newest.name));
     }
     for backup in &assessment.backups {
-        let reasons = backup.reasons.join("; ");
-        let line = format!("backup    {} {} {reasons}", backup.id, backup.kind.code());
+        let reason = backup.unusable.as_ref().map_or_else(String::new, ToString::to_string);
+        let line = format!("backup    {} {} {reason}", backup.id, backup.kind.code());
         lines.push(line.trim_end().to_owned());
     }
     for window in &assessment.windows {

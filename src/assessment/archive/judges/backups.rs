@@ -6,12 +6,15 @@ use crate::assessment::Latest;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::archive::catalogue::BackupState;
 use crate::assessment::archive::recoverability::candidate::Candidate;
-use crate::assessment::archive::recoverability::candidate::Usability;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::archive::backup::BackupDefect;
+use crate::assessment::finding::archive::backup::Missing;
+use crate::assessment::finding::archive::store::StoreDefect;
+use crate::assessment::unusable::UnusableReason;
 use crate::domain::segment::SegmentRange;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
@@ -34,34 +37,24 @@ fn nothing_usable(case: &ArchiveCase<'_>) -> Problem {
     match case.backups.len() {
         0 if case.inventory.object_count == 0 => {
             let address = case.subject.address.as_ref();
-            Problem::ArchiveEmpty { address: address.map_or_else(String::new, ToString::to_string) }
+            let address = address.map_or_else(String::new, ToString::to_string);
+            StoreDefect::Empty { address }.into()
         }
-        backups => Problem::NoUsableBackup { backups },
+        backups => BackupDefect::NoneUsable { backups }.into(),
     }
 }
 
 /// What a backup's own objects show to be wrong.
 pub(in crate::assessment::archive) fn judge_state(state: &BackupState) -> Option<Finding> {
-    let (weight, problem) = match state {
-        BackupState::Complete(_)
-        | BackupState::Running
-        | BackupState::Unread
-        | BackupState::Snapshot => return None,
-        BackupState::Failed(
-            problem @ (Problem::BackupFailed { is_superseded: true, .. }
-            | Problem::BackupStuck { is_superseded: true, .. }),
-        ) => (Weight::Notice, problem),
-        BackupState::Failed(problem) | BackupState::Unusable(problem) => (Weight::Risk, problem),
-    };
-    Some(Finding::new(weight, problem.clone()))
+    let Err(UnusableReason::Defect(defect)) = state else { return None };
+    let weight = if defect.is_superseded() { Weight::Notice } else { Weight::Risk };
+    Some(Finding::new(weight, defect.clone()))
 }
 
 /// What a backup lacks of the WAL between its start and its end. An accepted gap stays silent
 /// here too.
 fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Option<Finding> {
-    let Usability::Unusable { problem: Some(problem), .. } = &candidate.usability else {
-        return None;
-    };
+    let Err(UnusableReason::WalMissing(missing)) = candidate.reach else { return None };
     let (first, last) = (candidate.wal.first_required, candidate.wal.last_required);
     let own = SegmentRange::new(first, last)?;
     let route = candidate.route.as_ref().ok()?;
@@ -81,5 +74,6 @@ fn incomplete(candidate: &Candidate<'_>, gaps: &[PlacedGap]) -> Option<Finding> 
         .peekable();
     let is_accepted = inside.peek().is_some() && inside.all(|it| it.gap.is_acknowledged);
     let weight = if is_accepted { Weight::Notice } else { Weight::Risk };
-    Some(Finding::new(weight, problem.clone()))
+    let (backup, missing) = (candidate.backup.id.clone(), Missing::Wal(missing));
+    Some(Finding::new(weight, BackupDefect::Incomplete { backup, missing }))
 }

@@ -2,8 +2,8 @@
 
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::archive::wal::WalDefect;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let timelines = case.inventory.timelines.iter();
@@ -12,7 +12,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let first = twice.into_iter().find_map(|(timeline, twice)| Some((timeline, twice.first()?)));
     let finding = first.map(|(timeline, first)| {
         let first = first.name(*timeline, case.inventory.segment_size);
-        Finding::new(Weight::Notice, Problem::SegmentTwice { first, count })
+        Finding::new(Weight::Notice, WalDefect::SegmentTwice { first, count })
     });
     finding.into_iter().collect()
 }

@@ -3,8 +3,8 @@
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::archive::promise::BrokenPromise;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     judge_backups(case).into_iter().chain(judge_wal(case)).collect()
@@ -29,12 +29,12 @@ fn judge_backups(case: &ArchiveCase<'_>) -> Option<Finding> {
         let interval = expected.schedule.as_ref().and_then(|it| it.interval_max(now));
         let is_second = interval.is_some_and(|interval| age_max + interval < age);
         let weight = if is_second { Weight::Urgent } else { Weight::Risk };
-        return Some(Finding::new(weight, Problem::BackupOverdue { newest, age, age_max }));
+        return Some(Finding::new(weight, BrokenPromise::BackupOverdue { newest, age, age_max }));
     }
     // A new cluster archives WAL before its first backup is due.
     let waited = now - case.inventory.oldest_upload_at?;
     (case.backups.is_empty() && age_max < waited)
-        .then(|| Finding::new(Weight::Risk, Problem::BackupNeverRan { waited, age_max }))
+        .then(|| Finding::new(Weight::Risk, BrokenPromise::BackupNeverRan { waited, age_max }))
 }
 
 fn judge_wal(case: &ArchiveCase<'_>) -> Option<Finding> {
@@ -46,6 +46,6 @@ fn judge_wal(case: &ArchiveCase<'_>) -> Option<Finding> {
     // By the clock that stamped the upload.
     let age = case.now + case.seen.store_clock_ahead - newest.uploaded_at;
     (age_max < age).then(|| {
-        Finding::new(Weight::Risk, Problem::WalStale { newest: newest.name, age, age_max })
+        Finding::new(Weight::Risk, BrokenPromise::WalStale { newest: newest.name, age, age_max })
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
+use crate::assessment::finding::archive::wal::WalDefect;
 use crate::domain::backup::BackupId;
 use crate::observation::probe::SegmentId;
 
@@ -29,7 +29,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             .filter(|route| route.timeline_at(segments.first) == Some(timeline))
             .and_then(|route| route.parent_at(segments.first))
             .and_then(|parent| case.inventory.timeline(parent));
-        let problem = Problem::WalGap {
+        let problem = WalDefect::Gap {
             gap,
             stranded: stranded.flat_map(|(_, backups)| backups.iter().cloned()).collect(),
             parent_has_segment: parent.is_some_and(|it| it.segments().contains(segments.first)),

@@ -8,9 +8,9 @@ use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::archive::recoverability::candidate;
 use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
+use crate::assessment::finding::SegmentFault;
+use crate::assessment::finding::archive::wal::WalDefect;
 use crate::domain::segment::SegmentRange;
-use crate::observation::probe::SegmentDamageKind;
 use crate::observation::probe::SegmentId;
 
 /// Damaged and shadowed segments that some backup meets on its way to the end of its route.
@@ -26,14 +26,10 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             let segment = id.number.name(id.timeline, case.inventory.segment_size);
             let problem = match kind {
                 ObstacleKind::Missing => return None,
-                ObstacleKind::Shadowed => Problem::PartialShadowsSegment { segment },
-                // Said once for the whole archive, as a foreign system.
-                ObstacleKind::Damaged(damage)
-                    if damage.kind == SegmentDamageKind::ForeignSystem =>
-                {
-                    return None;
-                }
-                ObstacleKind::Damaged(damage) => Problem::WalDamaged { segment, damage },
+                ObstacleKind::Shadowed => WalDefect::PartialShadowsSegment { segment },
+                // Said once for the whole archive.
+                ObstacleKind::Damaged(SegmentFault::ForeignSystem { .. }) => return None,
+                ObstacleKind::Damaged(fault) => WalDefect::Damaged { segment, fault },
             };
             let effect = newest_route.as_ref().map_or(GapEffect::StopsRecovery, |newest| {
                 newest.effect(id.timeline, SegmentRange::only(id.number))

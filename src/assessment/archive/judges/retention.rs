@@ -10,8 +10,8 @@ use crate::assessment::AssessedBackup;
 use crate::assessment::BackupKind;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::archive::promise::BrokenPromise;
 use crate::domain::backup::BackupId;
 use crate::domain::backup::Keep;
 use crate::observation::Reading;
@@ -35,7 +35,7 @@ fn judge_window(case: &ArchiveCase<'_>) -> Option<Finding> {
     let is_young =
         archive_age.is_none_or(|oldest| case.now - oldest < retention + FIRST_BACKUP_MAX);
     (reaches_back < retention && !is_young)
-        .then(|| Finding::new(Weight::Risk, Problem::WindowShort { reaches_back, retention }))
+        .then(|| Finding::new(Weight::Risk, BrokenPromise::WindowShort { reaches_back, retention }))
 }
 
 /// Since when moments can be restored. A backup that is kept standalone restores its own end and
@@ -85,6 +85,6 @@ fn judge_deletion(case: &ArchiveCase<'_>) -> Option<Finding> {
     );
     obsolete.sort_unstable();
     (!obsolete.is_empty()).then(|| {
-        Finding::new(Weight::Notice, Problem::RetentionNotEnforced { obsolete, retention })
+        Finding::new(Weight::Notice, BrokenPromise::RetentionNotEnforced { obsolete, retention })
     })
 }

@@ -3,8 +3,8 @@
 use crate::assessment::Assessment;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::archive::store::StoreDefect;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
 
@@ -25,12 +25,12 @@ pub(in crate::assessment::archive) fn judge_reads(
         }
         known.push(unreadable.reason);
         let problem = match unreadable.reason {
-            UnreadableReason::Auth => Problem::StoreDenied(unreadable.clone()),
+            UnreadableReason::Auth => StoreDefect::Denied(unreadable.clone()),
             UnreadableReason::NotFound
             | UnreadableReason::Timeout
             | UnreadableReason::Throttled
             | UnreadableReason::Parse
-            | UnreadableReason::Internal => Problem::StoreUnreachable(unreadable.clone()),
+            | UnreadableReason::Internal => StoreDefect::Unreachable(unreadable.clone()),
         };
         findings.push(Finding::new(weight, problem));
     }

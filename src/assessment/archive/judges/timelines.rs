@@ -6,16 +6,16 @@ use crate::assessment::Latest;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::archive::recoverability::candidate::Candidate;
-use crate::assessment::archive::recoverability::route::NoRoute;
 use crate::assessment::archive::recoverability::route::Timelines;
 use crate::assessment::finding::Finding;
-use crate::assessment::finding::Problem;
+use crate::assessment::finding::HistoryFault;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::archive::wal::WalDefect;
+use crate::assessment::unusable::NoRoute;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
-use crate::observation::HistoryDamage;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let Recoverability { timelines, candidates, latest, .. } = &case.recoverability;
@@ -53,7 +53,7 @@ fn missing(
             is_missed.then(|| {
                 // The newest state does not lie there.
                 let weight = if timelines.is_stray(timeline) { Weight::Risk } else { weight };
-                Finding::new(weight, Problem::HistoryMissing { timeline, stranded })
+                Finding::new(weight, WalDefect::HistoryMissing { timeline, stranded })
             })
         })
         .collect()
@@ -73,20 +73,16 @@ fn damaged(
         .collect();
     let mut findings = Vec::new();
     for (&timeline, history) in &timelines.seen().histories {
-        let why = match history {
+        let fault = match history {
             Err(_) => continue,
-            Ok(Err(damage @ (HistoryDamage::Malformed(_) | HistoryDamage::Undecodable(_)))) => {
-                damage.to_string()
-            }
+            Ok(Err(damage)) => HistoryFault::Damaged(damage.clone()),
             Ok(Ok(history)) => match contradiction(timelines, history) {
-                Some(why) => why,
-                None if refused.contains(&timeline) => {
-                    "it names another switch point than the archive shows".to_owned()
-                }
+                Some(fault) => fault,
+                None if refused.contains(&timeline) => HistoryFault::OtherSwitchPoint,
                 None => continue,
             },
         };
-        findings.push(Finding::new(weight, Problem::HistoryDamaged { timeline, why }));
+        findings.push(Finding::new(weight, WalDefect::HistoryDamaged { timeline, fault }));
     }
     findings
 }
@@ -122,7 +118,7 @@ fn stranded_by(
 
 /// Two history files that disagree on where a common ancestor was left, or one whose switch
 /// lies after segments that the new timeline already has.
-fn contradiction(timelines: &Timelines<'_>, history: &TimelineHistory) -> Option<String> {
+fn contradiction(timelines: &Timelines<'_>, history: &TimelineHistory) -> Option<HistoryFault> {
     // Each history repeats that of its nearest ancestor, so a disagreement with an older one shows
     // there or between those two.
     let parents = history.ancestors().iter().rev();
@@ -133,20 +129,15 @@ fn contradiction(timelines: &Timelines<'_>, history: &TimelineHistory) -> Option
     if let Some(parent) = known.next()
         && let Some((ours, theirs)) = history.disagreement(parent)
     {
-        return Some(format!(
-            "it says that timeline {} was left at {}, and the history of timeline {} says at {}",
-            ours.timeline, ours.switched_at, parent.timeline, theirs.switched_at,
-        ));
+        let (parent, theirs) = (parent.timeline, theirs.switched_at);
+        return Some(HistoryFault::Disagrees { ours, parent, theirs });
     }
     let last = history.ancestors().last()?;
     let size = timelines.inventory().segment_size;
     let begins = SegmentNumber::containing(last.switched_at, size);
     let oldest = timelines.oldest_own(history.timeline)?;
-    (oldest < begins).then(|| {
-        format!(
-            "it says that the timeline began at {}, and segment {} is older",
-            last.switched_at,
-            oldest.name(history.timeline, size)
-        )
+    (oldest < begins).then(|| HistoryFault::BeginsTooLate {
+        switched_at: last.switched_at,
+        older: oldest.name(history.timeline, size),
     })
 }

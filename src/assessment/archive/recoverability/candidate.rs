@@ -11,11 +11,11 @@ use crate::assessment::archive::recoverability::replay::Obstacle;
 use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::archive::recoverability::replay::Reach;
 use crate::assessment::archive::recoverability::replay::Replay;
-use crate::assessment::archive::recoverability::route::NoRoute;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Timelines;
-use crate::assessment::finding::Missing;
-use crate::assessment::finding::Problem;
+use crate::assessment::finding::archive::backup::MissingWal;
+use crate::assessment::unusable::NoRoute;
+use crate::assessment::unusable::UnusableReason;
 use crate::domain::backup::Keep;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
@@ -31,29 +31,15 @@ pub(crate) struct Candidate<'a> {
     pub(crate) info: &'a BackupInfo,
     pub(crate) wal: BackupWal,
     pub(crate) route: Result<Rc<Route>, NoRoute>,
-    pub(crate) usability: Usability,
+    /// How far recovery gets, if it gets to a consistent state.
+    pub(crate) reach: Result<Reach, UnusableReason>,
     /// No complete backup of the archive is newer.
     is_newest: bool,
 }
 
-/// Whether a restore of the backup would reach a consistent state.
-pub(crate) enum Usability {
-    Usable(Reach),
-    Unusable {
-        reason: String,
-        /// What to report, unless the cause is reported by itself.
-        problem: Option<Problem>,
-    },
-    /// Something that decides it could not be read.
-    Unknown(String),
-}
-
 impl Candidate<'_> {
     pub(crate) fn reach(&self) -> Option<&Reach> {
-        match &self.usability {
-            Usability::Usable(reach) => Some(reach),
-            Usability::Unusable { .. } | Usability::Unknown(_) => None,
-        }
+        self.reach.as_ref().ok()
     }
 
     /// Whether the WAL after the backup's own may be deleted. Deletion stops at the begin of the
@@ -79,76 +65,41 @@ impl Candidate<'_> {
     }
 }
 
-impl From<&NoRoute> for Usability {
-    fn from(no_route: &NoRoute) -> Self {
-        let reason = match no_route {
-            NoRoute::Unread(timeline) => {
-                return Self::Unknown(format!(
-                    "the history file of timeline {timeline} could not be read"
-                ));
-            }
-            NoRoute::Untold(timeline) => format!(
-                "PostgreSQL refuses to stay on timeline {timeline} without its history file"
-            ),
-            NoRoute::Damaged(timeline) | NoRoute::NotAChild(timeline) => {
-                format!("PostgreSQL refuses to start with the history file of timeline {timeline}")
-            }
-        };
-        Self::Unusable { reason, problem: None }
-    }
-}
-
 impl Complete<'_> {
-    fn usability(&self, route: &Route, replay: &Replay<'_>) -> Usability {
+    fn reach(&self, route: &Route, replay: &Replay<'_>) -> Result<Reach, UnusableReason> {
         let BackupWal { first_required, last_required, .. } = self.wal;
         let required = replay.reach(route, first_required, last_required);
         if let Some(obstacle) = required.stopped_by {
-            return self.unusable(route, replay, &obstacle);
+            return Err(self.unusable(route, replay, obstacle));
         }
         let tip = replay.settled_tip(route).map_or(last_required, |tip| tip.number);
         // A hole that may still be filled can lie before the backup, and then is not in its way.
         let tip = tip.max(last_required);
         // What follows a standalone backup can be replayed as long as it is there.
-        Usability::Usable(replay.reach(route, first_required, tip))
+        Ok(replay.reach(route, first_required, tip))
     }
 
-    fn unusable(&self, route: &Route, replay: &Replay<'_>, obstacle: &Obstacle) -> Usability {
-        let (at, size) = (obstacle.at, self.wal.segment_size);
-        let name = at.number.name(at.timeline, size);
-        let reason = match &obstacle.kind {
-            ObstacleKind::Damaged(damage) => {
-                return Usability::Unusable {
-                    reason: format!("WAL segment {name} is damaged: {}", damage.detail),
-                    problem: None,
-                };
+    fn unusable(&self, route: &Route, replay: &Replay<'_>, obstacle: Obstacle) -> UnusableReason {
+        let at = obstacle.at;
+        let segment = at.number.name(at.timeline, self.wal.segment_size);
+        match obstacle.kind {
+            ObstacleKind::Damaged(fault) => UnusableReason::SegmentDamaged { segment, fault },
+            ObstacleKind::Shadowed => UnusableReason::SegmentShadowed(segment),
+            ObstacleKind::Missing => {
+                let tip = replay.settled_tip(route);
+                let is_awaited = tip.is_none_or(|tip| tip.number < at.number)
+                    && replay.clock.is_within_grace(self.completed_at());
+                if is_awaited {
+                    UnusableReason::SegmentAwaited(segment)
+                } else {
+                    UnusableReason::WalMissing(self.missing_wal(route, replay, at))
+                }
             }
-            ObstacleKind::Shadowed => {
-                return Usability::Unusable {
-                    reason: format!("WAL segment {name} is shadowed by a leftover .partial"),
-                    problem: None,
-                };
-            }
-            ObstacleKind::Missing => format!("WAL segment {name} is missing"),
-        };
-        let tip = replay.settled_tip(route);
-        let is_awaited = tip.is_none_or(|tip| tip.number < at.number);
-        if is_awaited && replay.clock.is_within_grace(self.completed_at()) {
-            let reason = format!("WAL segment {name} is not uploaded yet");
-            return Usability::Unusable { reason, problem: None };
         }
-        let (last, count) = self.missing_required(route, replay, at);
-        let missing = Missing::Wal { first: name, last, count };
-        let backup = self.backup.id.clone();
-        Usability::Unusable { reason, problem: Some(Problem::BackupIncomplete { backup, missing }) }
     }
 
-    /// The last missing segment among the required ones, and how many are missing.
-    fn missing_required(
-        &self,
-        route: &Route,
-        replay: &Replay<'_>,
-        first: SegmentId,
-    ) -> (crate::domain::segment::SegmentName, u64) {
+    /// The missing ones among the required segments, of which the first is known.
+    fn missing_wal(&self, route: &Route, replay: &Replay<'_>, first: SegmentId) -> MissingWal {
         let (mut last, mut count) = (first, 0);
         for stretch in route.stretches(first.number, self.wal.last_required) {
             let gaps = match replay.inventory.timeline(stretch.timeline) {
@@ -160,7 +111,8 @@ impl Complete<'_> {
                 count += gap.count();
             }
         }
-        (last.number.name(last.timeline, self.wal.segment_size), count)
+        let name = |id: SegmentId| id.number.name(id.timeline, self.wal.segment_size);
+        MissingWal { first: name(first), last: name(last), count }
     }
 
     /// When the backup was really finished: the upload of `backup.info` is its last act.
@@ -180,12 +132,12 @@ pub(crate) fn all<'a>(
     let judge = |complete: &Complete<'a>| {
         let Complete { backup, info, wal } = *complete;
         let route = timelines.route_of(&wal);
-        let usability = match &route {
-            Ok(route) => complete.usability(route, replay),
-            Err(no_route) => no_route.into(),
+        let reach = match &route {
+            Ok(route) => complete.reach(route, replay),
+            Err(no_route) => Err(UnusableReason::NoRoute(*no_route)),
         };
         let is_newest = Some(&backup.id) == newest;
-        Candidate { backup, info, wal, route, usability, is_newest }
+        Candidate { backup, info, wal, route, reach, is_newest }
     };
     complete.iter().map(judge).collect()
 }

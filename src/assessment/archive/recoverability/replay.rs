@@ -9,14 +9,13 @@ use crate::assessment::archive::clock::Clock;
 use crate::assessment::archive::identity::Owners;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
+use crate::assessment::finding::SegmentFault;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Observation;
 use crate::observation::Reading;
 use crate::observation::inventory::Inventory;
-use crate::observation::probe::SegmentDamage;
-use crate::observation::probe::SegmentDamageKind;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 use crate::observation::timeline_archive::TimelineArchive;
@@ -52,7 +51,7 @@ pub(crate) struct Obstacle {
 pub(crate) enum ObstacleKind {
     Missing,
     Shadowed,
-    Damaged(SegmentDamage),
+    Damaged(SegmentFault),
 }
 
 /// How far recovery gets from one segment.
@@ -297,60 +296,34 @@ impl<'a> Replay<'a> {
         };
         let shadowed = first_of(archive.shadowed())
             .map(|number| Obstacle { at: id(number), kind: ObstacleKind::Shadowed });
-        let empty = first_of(archive.empty()).map(|number| Obstacle {
-            at: id(number),
-            kind: ObstacleKind::Damaged(SegmentDamage {
-                kind: SegmentDamageKind::Empty,
-                detail: "the object has no content, which stops PostgreSQL where a missing \
-                         segment would only end recovery"
-                    .to_owned(),
-            }),
-        });
-        let misfit = first_of(archive.misfits()).map(|number| Obstacle {
-            at: id(number),
-            kind: ObstacleKind::Damaged(SegmentDamage {
-                kind: SegmentDamageKind::WrongSize,
-                detail: format!(
-                    "it is stored uncompressed and has not the {} bytes of a segment, which stops \
-                     PostgreSQL where a missing one would only end recovery",
-                    self.inventory.segment_size.bytes()
-                ),
-            }),
-        });
+        let damaged =
+            |number, fault| Obstacle { at: id(number), kind: ObstacleKind::Damaged(fault) };
+        let size = self.inventory.segment_size;
+        let empty = first_of(archive.empty()).map(|number| damaged(number, SegmentFault::Empty));
+        let misfit =
+            first_of(archive.misfits()).map(|number| damaged(number, SegmentFault::Misfit(size)));
         let probed = self
             .seen
             .probes
             .range(id(segments.first)..=id(segments.last))
             .filter(|(id, _)| archive.segments().contains(id.number))
-            .find_map(|(id, probe)| {
-                let damage = self.damage_of(probe.as_ref().ok()?)?;
-                Some(Obstacle { at: *id, kind: ObstacleKind::Damaged(damage) })
-            });
+            .find_map(|(id, probe)| Some(damaged(id.number, self.fault_of(probe.as_ref().ok()?)?)));
         [shadowed, empty, misfit, probed].into_iter().flatten().min_by_key(|obstacle| obstacle.at)
     }
 
-    fn damage_of(&self, probe: &SegmentProbe) -> Option<SegmentDamage> {
+    fn fault_of(&self, probe: &SegmentProbe) -> Option<SegmentFault> {
         let content = match probe {
-            SegmentProbe::Damaged(damage) => return Some(damage.clone()),
+            SegmentProbe::Damaged(damage) => return Some(SegmentFault::Damaged(damage.clone())),
             SegmentProbe::Read(content) => content,
         };
-        let damage = |kind, detail| Some(SegmentDamage { kind, detail });
+        let (found, size) = (content.system_identifier, self.inventory.segment_size);
         match self.system_identifier {
-            Some(ours) if ours != content.system_identifier => damage(
-                SegmentDamageKind::ForeignSystem,
-                format!(
-                    "it was written by the server with system identifier {}, not by {ours}",
-                    content.system_identifier
-                ),
-            ),
-            _ if content.segment_size != self.inventory.segment_size => damage(
-                SegmentDamageKind::WrongSize,
-                format!(
-                    "it says that segments have {} bytes, and the backups say {}",
-                    content.segment_size.bytes(),
-                    self.inventory.segment_size.bytes()
-                ),
-            ),
+            Some(expected) if expected != found => {
+                Some(SegmentFault::ForeignSystem { found, expected })
+            }
+            _ if content.segment_size != size => {
+                Some(SegmentFault::OtherSegmentSize { found: content.segment_size, expected: size })
+            }
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::assessment::archive::clock::Clock;
+use crate::assessment::unusable::NoRoute;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
@@ -53,20 +54,6 @@ struct Leg {
 pub(crate) struct Stretch {
     pub(crate) timeline: TimelineId,
     pub(crate) segments: SegmentRange,
-}
-
-/// Why recovery cannot aim for a timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoRoute {
-    /// The history file stops PostgreSQL from starting, or contradicts the archive.
-    Damaged(TimelineId),
-    /// The history file could not be read.
-    Unread(TimelineId),
-    /// The timeline does not descend from the backup.
-    NotAChild(TimelineId),
-    /// PostgreSQL would have to be told to stay on a timeline, and refuses to without its history
-    /// file (`validateRecoveryParameters` in `xlogrecovery.c`).
-    Untold(TimelineId),
 }
 
 impl Route {

@@ -1,0 +1,160 @@
+//! What is wrong with base backups.
+
+use std::fmt;
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::family::Evidence;
+use crate::assessment::finding::family::Family;
+use crate::assessment::finding::topic::Topic;
+use crate::assessment::finding::words::SUPERSEDED;
+use crate::assessment::finding::words::segments;
+use crate::assessment::finding::words::span;
+use crate::assessment::finding::words::time;
+use crate::domain::backup::BackupId;
+use crate::domain::backup_info::BackupInfoError;
+use crate::domain::segment::SegmentName;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupDefect {
+    NoneUsable {
+        backups: usize,
+    },
+    Failed {
+        backup: BackupId,
+        error: Option<String>,
+        /// A later backup succeeded.
+        is_superseded: bool,
+    },
+    Stuck {
+        backup: BackupId,
+        since: DateTime<Utc>,
+        is_superseded: bool,
+    },
+    Incomplete {
+        backup: BackupId,
+        missing: Missing,
+    },
+    InfoUnreadable {
+        backup: BackupId,
+        why: BackupInfoError,
+    },
+}
+
+/// What a backup lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Names below the backup's folder, with what is wrong where they are there but useless.
+    Objects(Vec<String>),
+    Wal(MissingWal),
+}
+
+/// Segments that a backup needs to become consistent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissingWal {
+    pub first: SegmentName,
+    pub last: SegmentName,
+    pub count: u64,
+}
+
+impl BackupDefect {
+    /// Whether a later backup makes up for it.
+    pub(in crate::assessment) const fn is_superseded(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed { is_superseded: true, .. } | Self::Stuck { is_superseded: true, .. }
+        )
+    }
+}
+
+impl Family for BackupDefect {
+    fn identity(&self) -> (FindingCode, Topic<'_>) {
+        match self {
+            Self::NoneUsable { .. } => (FindingCode::NoUsableBackup, Topic::Whole),
+            Self::Failed { backup, .. } => (FindingCode::BackupFailed, Topic::Backup(backup)),
+            Self::Stuck { backup, .. } => (FindingCode::BackupStuck, Topic::Backup(backup)),
+            Self::Incomplete { backup, .. } => {
+                (FindingCode::BackupIncomplete, Topic::Backup(backup))
+            }
+            Self::InfoUnreadable { backup, .. } => {
+                (FindingCode::BackupInfoUnreadable, Topic::Backup(backup))
+            }
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::NoneUsable { .. } => {
+                "look at the ScheduledBackup and its last Backup, then TAKE_A_BACKUP"
+            }
+            Self::Failed { is_superseded: true, .. } | Self::Stuck { is_superseded: true, .. } => {
+                "nothing cleans up after it: delete the folder base/TOPIC by hand when you have \
+                 seen why it failed"
+            }
+            Self::Failed { .. } | Self::Stuck { .. } => {
+                "read the log of the plugin's sidecar in the primary, then TAKE_A_BACKUP"
+            }
+            Self::Incomplete { missing: Missing::Objects(_), .. } => {
+                "look for lifecycle rules or people that delete objects, then TAKE_A_BACKUP"
+            }
+            Self::Incomplete { missing: Missing::Wal(_), .. } => {
+                "if its last segment never came, switch WAL on the primary \
+                 (SELECT pg_switch_wal()); else TAKE_A_BACKUP"
+            }
+            Self::InfoUnreadable { .. } => {
+                "barman refuses to delete any old backup while one backup.info is unreadable: \
+                 restore the object or delete the backup's folder"
+            }
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        match self {
+            Self::NoneUsable { backups } => vec![("backups", backups.to_string())],
+            Self::Failed { .. } | Self::Stuck { .. } | Self::InfoUnreadable { .. } => Vec::new(),
+            Self::Incomplete { missing: Missing::Objects(names), .. } => {
+                vec![("missing", "objects".to_owned()), ("objects", names.join(", "))]
+            }
+            Self::Incomplete { missing: Missing::Wal(missing), .. } => vec![
+                ("missing", "wal".to_owned()),
+                ("first", missing.first.to_string()),
+                ("last", missing.last.to_string()),
+                ("count", missing.count.to_string()),
+            ],
+        }
+    }
+}
+
+impl fmt::Display for BackupDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoneUsable { backups: 0 } => f.write_str("there is no base backup"),
+            Self::NoneUsable { backups } => {
+                write!(f, "none of the {backups} base backups can be restored")
+            }
+            Self::Failed { backup, error, is_superseded } => {
+                write!(f, "backup {backup} failed")?;
+                if let Some(error) = error {
+                    write!(f, ": {error}")?;
+                }
+                f.write_str(if *is_superseded { SUPERSEDED } else { "" })
+            }
+            Self::Stuck { backup, since, is_superseded } => {
+                write!(f, "backup {backup} began at {} and never ended", time(*since))?;
+                f.write_str(if *is_superseded { SUPERSEDED } else { "" })
+            }
+            Self::Incomplete { backup, missing: Missing::Objects(names) } => {
+                write!(f, "backup {backup} lacks objects: {}", names.join(", "))
+            }
+            Self::Incomplete { backup, missing: Missing::Wal(missing) } => {
+                write!(f, "backup {backup} lacks {} of its own WAL: ", segments(missing.count))?;
+                f.write_str(&span(missing.first, missing.last))
+            }
+            Self::InfoUnreadable { backup, why } => {
+                write!(f, "backup.info of backup {backup} cannot be understood: {why}")
+            }
+        }
+    }
+}

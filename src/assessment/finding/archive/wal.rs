@@ -1,0 +1,203 @@
+//! What is wrong with the log: segments, history files, and whose they are.
+
+use std::fmt;
+
+use crate::assessment::Gap;
+use crate::assessment::GapEffect;
+use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::family::Evidence;
+use crate::assessment::finding::family::Family;
+use crate::assessment::finding::fault::HistoryFault;
+use crate::assessment::finding::fault::SegmentFault;
+use crate::assessment::finding::topic::Topic;
+use crate::assessment::finding::words::ids;
+use crate::assessment::finding::words::segments;
+use crate::assessment::finding::words::span;
+use crate::domain::backup::BackupId;
+use crate::domain::segment::SegmentName;
+use crate::domain::timeline::TimelineId;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WalDefect {
+    Gap {
+        gap: Gap,
+        /// Backups that can be restored up to the gap only.
+        stranded: Vec<BackupId>,
+        /// The parent timeline still has a segment of that number: recovery would replay
+        /// transactions that the new timeline never had.
+        parent_has_segment: bool,
+    },
+    Damaged {
+        segment: SegmentName,
+        fault: SegmentFault,
+    },
+    HistoryMissing {
+        timeline: TimelineId,
+        stranded: Vec<BackupId>,
+    },
+    HistoryDamaged {
+        timeline: TimelineId,
+        fault: HistoryFault,
+    },
+    PartialShadowsSegment {
+        segment: SegmentName,
+    },
+    SegmentTwice {
+        first: SegmentName,
+        count: u64,
+    },
+    ForeignSystem {
+        expected: u64,
+        found: u64,
+        carrier: Carrier,
+    },
+}
+
+/// What has another system identifier than the archive's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    Backup(BackupId),
+    Segment(SegmentName),
+}
+
+impl Family for WalDefect {
+    fn identity(&self) -> (FindingCode, Topic<'_>) {
+        match self {
+            Self::Gap { gap, .. } => (FindingCode::WalGap, Topic::Segments(gap.first)),
+            Self::Damaged { segment, .. } => (FindingCode::WalDamaged, Topic::Segment(*segment)),
+            Self::HistoryMissing { timeline, .. } => {
+                (FindingCode::HistoryMissing, Topic::Timeline(*timeline))
+            }
+            Self::HistoryDamaged { timeline, .. } => {
+                (FindingCode::HistoryDamaged, Topic::Timeline(*timeline))
+            }
+            Self::PartialShadowsSegment { segment } => {
+                (FindingCode::PartialShadowsSegment, Topic::Segment(*segment))
+            }
+            Self::SegmentTwice { first, .. } => {
+                (FindingCode::SegmentTwice, Topic::Segments(*first))
+            }
+            Self::ForeignSystem { .. } => (FindingCode::ForeignSystem, Topic::Whole),
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Gap { gap, parent_has_segment, .. } => match gap.effect {
+                GapEffect::StopsRecovery if *parent_has_segment => {
+                    "do not restore the latest state: recovery would replay the old timeline's \
+                     segment and bring back abandoned transactions; TAKE_A_BACKUP"
+                }
+                GapEffect::StopsRecovery => {
+                    "if the segments are still in pg_wal, repair archiving and let it catch up; \
+                     else TAKE_A_BACKUP"
+                }
+                GapEffect::Hole => {
+                    "if the loss is known and accepted, set acknowledge_gap_before; it disappears \
+                     when retention passes it"
+                }
+                GapEffect::Harmless => "nothing to do",
+            },
+            Self::Damaged { .. } => {
+                "if the segment is still in pg_wal, upload it again; else TAKE_A_BACKUP"
+            }
+            Self::HistoryMissing { .. } => {
+                "upload TOPIC.history again from pg_wal of the primary, or TAKE_A_BACKUP"
+            }
+            Self::HistoryDamaged { .. } => {
+                "replace TOPIC.history by the copy in pg_wal of the primary; until then PostgreSQL \
+                 may refuse to start recovery"
+            }
+            Self::PartialShadowsSegment { .. } => {
+                "delete the .partial object, or restore with --no-partial among \
+                 restoreAdditionalCommandArgs"
+            }
+            Self::SegmentTwice { .. } => {
+                "nothing to do after a change of the compression; otherwise find out who else \
+                 writes here"
+            }
+            Self::ForeignSystem { .. } => {
+                "give the new cluster a server name of its own; two servers in one archive \
+                 overwrite each other's WAL"
+            }
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        match self {
+            Self::Gap { gap, stranded, parent_has_segment } => {
+                let mut evidence = vec![
+                    ("last", gap.last.to_string()),
+                    ("count", gap.count.to_string()),
+                    ("effect", gap.effect.code().to_owned()),
+                ];
+                if !stranded.is_empty() {
+                    evidence.push(("stranded", ids(stranded)));
+                }
+                if *parent_has_segment {
+                    evidence.push(("parent_has_segment", "true".to_owned()));
+                }
+                evidence
+            }
+            Self::Damaged { fault, .. } => vec![("kind", fault.code().to_owned())],
+            Self::HistoryMissing { stranded, .. } => vec![("stranded", ids(stranded))],
+            Self::HistoryDamaged { .. } | Self::PartialShadowsSegment { .. } => Vec::new(),
+            Self::SegmentTwice { count, .. } => vec![("count", count.to_string())],
+            Self::ForeignSystem { expected, found, carrier } => vec![
+                ("expected", expected.to_string()),
+                ("found", found.to_string()),
+                ("carrier", carrier.to_string()),
+            ],
+        }
+    }
+}
+
+impl fmt::Display for WalDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gap { gap, .. } => {
+                write!(f, "{} of WAL missing: ", segments(gap.count))?;
+                write!(f, "{}", span(gap.first, gap.last))?;
+                f.write_str(match gap.effect {
+                    GapEffect::StopsRecovery => "; nothing after it can be restored",
+                    GapEffect::Hole => "; moments inside it cannot be restored",
+                    GapEffect::Harmless => "; no backup needs it",
+                })
+            }
+            Self::Damaged { segment, fault } => {
+                write!(f, "WAL segment {segment} is damaged: {fault}")
+            }
+            Self::HistoryMissing { timeline, .. } => write!(
+                f,
+                "the history file of timeline {timeline} is missing; recovery from an older \
+                 timeline does not find its way there"
+            ),
+            Self::HistoryDamaged { timeline, fault } => {
+                write!(f, "the history file of timeline {timeline} is damaged: {fault}")
+            }
+            Self::PartialShadowsSegment { segment } => write!(
+                f,
+                "a leftover {segment}.partial is restored instead of the complete segment"
+            ),
+            Self::SegmentTwice { first, count } => write!(
+                f,
+                "{} stored under two compressions, beginning with {first}",
+                segments(*count)
+            ),
+            Self::ForeignSystem { expected, found, carrier } => write!(
+                f,
+                "{carrier} belongs to another PostgreSQL server: its system identifier is \
+                 {found}, expected {expected}"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backup(id) => write!(f, "backup {id}"),
+            Self::Segment(name) => write!(f, "WAL segment {name}"),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What is wrong inside one file of the log.
+
+use std::fmt;
+
+use crate::domain::lsn::Lsn;
+use crate::domain::segment::SegmentName;
+use crate::domain::segment::SegmentSize;
+use crate::domain::timeline::Ancestor;
+use crate::domain::timeline::TimelineId;
+use crate::observation::HistoryDamage;
+use crate::observation::probe::SegmentDamage;
+
+/// Why recovery cannot use a segment that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SegmentFault {
+    /// An object without a byte.
+    Empty,
+    /// Stored uncompressed, with another size than all segments have.
+    Misfit(SegmentSize),
+    /// Another server wrote it.
+    ForeignSystem { found: u64, expected: u64 },
+    /// Its header contradicts the backups.
+    OtherSegmentSize { found: SegmentSize, expected: SegmentSize },
+    /// Opening it showed.
+    Damaged(SegmentDamage),
+}
+
+/// Why a history file leads recovery astray.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistoryFault {
+    Damaged(HistoryDamage),
+    /// Two files disagree on where a common ancestor was left.
+    Disagrees {
+        ours: Ancestor,
+        parent: TimelineId,
+        theirs: Lsn,
+    },
+    /// The timeline has a segment from before it began.
+    BeginsTooLate {
+        switched_at: Lsn,
+        older: SegmentName,
+    },
+    /// A timeline on the way has one.
+    OtherSwitchPoint,
+}
+
+impl SegmentFault {
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Misfit(_) | Self::OtherSegmentSize { .. } => "wrong_size",
+            Self::ForeignSystem { .. } => "foreign_system",
+            Self::Damaged(damage) => damage.kind.code(),
+        }
+    }
+}
+
+impl fmt::Display for SegmentFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str(
+                "the object has no content, which stops PostgreSQL where a missing segment would \
+                 only end recovery",
+            ),
+            Self::Misfit(size) => write!(
+                f,
+                "it is stored uncompressed and has not the {} bytes of a segment, which stops \
+                 PostgreSQL where a missing one would only end recovery",
+                size.bytes()
+            ),
+            Self::ForeignSystem { found, expected } => write!(
+                f,
+                "it was written by the server with system identifier {found}, not by {expected}"
+            ),
+            Self::OtherSegmentSize { found, expected } => write!(
+                f,
+                "it says that segments have {} bytes, and the backups say {}",
+                found.bytes(),
+                expected.bytes()
+            ),
+            Self::Damaged(damage) => f.write_str(&damage.detail),
+        }
+    }
+}
+
+impl fmt::Display for HistoryFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(damage) => damage.fmt(f),
+            Self::Disagrees { ours: Ancestor { timeline, switched_at }, parent, theirs } => write!(
+                f,
+                "it says that timeline {timeline} was left at {switched_at}, and the history of \
+                 timeline {parent} says at {theirs}"
+            ),
+            Self::BeginsTooLate { switched_at, older } => write!(
+                f,
+                "it says that the timeline began at {switched_at}, and segment {older} is older"
+            ),
+            Self::OtherSwitchPoint => {
+                f.write_str("it names another switch point than the archive shows")
+            }
+        }
+    }
+}
