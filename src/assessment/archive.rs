@@ -24,11 +24,11 @@ use crate::assessment::archive::judges::JUDGES;
 use crate::assessment::archive::judges::backups;
 use crate::assessment::archive::judges::store;
 use crate::assessment::archive::recoverability::Recoverability;
-use crate::assessment::assess::all_findings;
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::cluster::Silence;
 use crate::assessment::expectations::Expectations;
+use crate::assessment::finding;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::verdict::Verdict;
@@ -91,7 +91,7 @@ impl<'a> ArchiveCase<'a> {
     /// The assessment, and the segments to open so that the next one can say more.
     pub(super) fn judge(self) -> (Assessment, Vec<SegmentId>) {
         let found = JUDGES.iter().flat_map(|judge| judge(&self)).collect();
-        let findings = all_findings(found, self.told);
+        let findings = finding::ranked(found, self.told);
         let Recoverability { latest, gaps, windows, newest_segment, wanted, .. } =
             self.recoverability;
         let assessment = Assessment {
@@ -145,7 +145,7 @@ pub(super) fn unlisted(
     Assessment {
         unreadable: seen.unread().next().map(|unreadable| unreadable.reason),
         backups: describe(&catalogue, &[]).into(),
-        findings: all_findings(found, told.unwrap_or_default()),
+        findings: finding::ranked(found, told.unwrap_or_default()),
         cluster,
         ..Assessment::of_nothing(subject, expected, now)
     }

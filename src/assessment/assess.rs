@@ -14,6 +14,7 @@ use crate::assessment::archive::ArchiveCase;
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::no_store;
 use crate::assessment::expectations::Expectations;
+use crate::assessment::finding;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::setup::Setup;
@@ -71,18 +72,10 @@ pub fn assess_without_archive(
             Verdict::Unrecoverable => Latest::NotReached,
             Verdict::Recoverable | Verdict::AtRisk | Verdict::Unknown => Latest::Unknown,
         },
-        findings: all_findings(finding.into_iter().collect(), told),
+        findings: finding::ranked(finding.into_iter().collect(), told),
         cluster: Some(state),
         ..Assessment::of_nothing(subject, expected, now)
     }
-}
-
-/// What was found in the archive and what Kubernetes adds to it, the worst first.
-pub(super) fn all_findings(mut known: Vec<Finding>, mut told: Vec<Finding>) -> Shared<Finding> {
-    told.retain(|new| known.iter().all(|known| known.problem != new.problem));
-    known.append(&mut told);
-    known.sort_by_cached_key(Finding::rank);
-    known.into()
 }
 
 impl Assessment {

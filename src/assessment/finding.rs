@@ -5,6 +5,7 @@ mod code;
 pub mod duty;
 mod family;
 mod fault;
+mod problem;
 pub mod setup;
 mod topic;
 mod words;
@@ -12,13 +13,13 @@ mod words;
 use std::fmt;
 
 use crate::assessment::GapEffect;
+use crate::assessment::shared::Shared;
 use crate::assessment::verdict::Verdict;
 
 pub use crate::assessment::finding::code::FindingCode;
-pub use crate::assessment::finding::family::Evidence;
-pub use crate::assessment::finding::family::Problem;
 pub use crate::assessment::finding::fault::HistoryFault;
 pub use crate::assessment::finding::fault::SegmentFault;
+pub use crate::assessment::finding::problem::Problem;
 pub use crate::assessment::finding::topic::Topic;
 pub use crate::assessment::finding::words::duration;
 
@@ -110,14 +111,17 @@ impl Finding {
         self.weight.verdict()
     }
 
-    /// Where it stands among others: the worst first.
-    pub(super) fn rank(&self) -> (Severity, FindingCode) {
-        (self.severity(), self.code())
-    }
-
     pub fn code(&self) -> FindingCode {
         self.problem.identity().0
     }
+}
+
+/// What was found in the archive and what Kubernetes adds to it, the worst first.
+pub(super) fn ranked(mut found: Vec<Finding>, mut told: Vec<Finding>) -> Shared<Finding> {
+    told.retain(|new| found.iter().all(|known| known.problem != new.problem));
+    found.append(&mut told);
+    found.sort_by_cached_key(|finding| (finding.severity(), finding.code()));
+    found.into()
 }
 
 impl fmt::Display for Finding {

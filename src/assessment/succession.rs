@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::assessment::Assessment;
+use crate::assessment::finding;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::archive::store::StoreDefect;
@@ -72,12 +73,11 @@ impl Assessment {
         };
         let mut findings: Vec<Finding> = self.findings.to_vec();
         findings.extend(earlier.findings.iter().filter(is_kept).cloned());
-        findings.sort_by_key(Finding::rank);
         Self {
             verdict: self.verdict,
             checked_at: self.checked_at,
             unreadable: self.unreadable,
-            findings: findings.into(),
+            findings: finding::ranked(findings, Vec::new()),
             promises: self.promises,
             cluster: self.cluster,
             ..earlier.clone()

@@ -1,19 +1,12 @@
-//! The families of problems, and what each tells of its own.
+//! What each family of problems tells of its own.
 
 use std::fmt;
 
 use crate::assessment::finding::FindingCode;
-use crate::assessment::finding::archive::backup::BackupDefect;
-use crate::assessment::finding::archive::promise::BrokenPromise;
-use crate::assessment::finding::archive::store::StoreDefect;
-use crate::assessment::finding::archive::wal::WalDefect;
-use crate::assessment::finding::duty::Duty;
-use crate::assessment::finding::setup::Setup;
 use crate::assessment::finding::topic::Topic;
-use crate::domain::archive_id::ArchiveId;
 
 /// Names and values for scripts.
-pub type Evidence = Vec<(&'static str, String)>;
+pub(super) type Evidence = Vec<(&'static str, String)>;
 
 /// Its sentence is what it displays.
 pub(super) trait Family: fmt::Display {
@@ -26,69 +19,4 @@ pub(super) trait Family: fmt::Display {
 
     /// What it rests on besides its topic.
     fn evidence(&self) -> Evidence;
-}
-
-const TAKE_A_BACKUP: &str = "take a base backup now: kubectl cnpg backup -n NAMESPACE CLUSTER \
-    --method=plugin --plugin-name=barman-cloud.cloudnative-pg.io";
-
-macro_rules! families {
-    ($($family:ident,)*) => {
-        /// What is wrong, with the evidence.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Problem {
-            $($family($family),)*
-        }
-
-        impl Problem {
-            fn family(&self) -> &dyn Family {
-                match self {
-                    $(Self::$family(problem) => problem,)*
-                }
-            }
-        }
-
-        $(impl From<$family> for Problem {
-            fn from(problem: $family) -> Self {
-                Self::$family(problem)
-            }
-        })*
-    };
-}
-
-families! {
-    WalDefect,
-    BackupDefect,
-    BrokenPromise,
-    StoreDefect,
-    Setup,
-    Duty,
-}
-
-impl Problem {
-    pub fn identity(&self) -> (FindingCode, Topic<'_>) {
-        self.family().identity()
-    }
-
-    /// The next thing to do, with the cluster's names where they are known.
-    pub fn hint(&self, archive: &ArchiveId) -> String {
-        let hint = self.family().hint().replace("TAKE_A_BACKUP", TAKE_A_BACKUP);
-        let hint = hint.replace("TOPIC", &self.identity().1.in_names());
-        if archive.cluster.is_empty() {
-            return hint;
-        }
-        let names = format!("-n {} {}", archive.namespace, archive.cluster);
-        hint.replace("-n NAMESPACE CLUSTER", &names)
-    }
-
-    pub fn evidence(&self) -> Evidence {
-        let mut evidence = Vec::from_iter(self.identity().1.evidence());
-        evidence.append(&mut self.family().evidence());
-        evidence
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.family().fmt(f)
-    }
 }
