@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod directory;
+pub mod error;
 pub mod failing;
 pub mod listing;
 pub mod memory;

@@ -18,7 +18,7 @@ use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
 use cnpg_backup_verifier::publication::metrics::families;
 use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
-use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::requests::Operation;
 use prometheus::proto::MetricType;
 

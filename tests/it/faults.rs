@@ -5,10 +5,10 @@ use std::sync::Arc;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::service::watched::Watched;
+use cnpg_backup_verifier::sources::store::error::StoreError;
+use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::failing::Failing;
 use cnpg_backup_verifier::sources::store::memory::MemoryStore;
-use cnpg_backup_verifier::sources::store::object_store::StoreError;
-use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
 
 use crate::made_archive::MadeArchive;
 use crate::scene::codes;

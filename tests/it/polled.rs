@@ -14,12 +14,12 @@ use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::watched::Watched;
 use cnpg_backup_verifier::sources::store::body::Body;
+use cnpg_backup_verifier::sources::store::error::StoreError;
 use cnpg_backup_verifier::sources::store::failing::Failing;
 use cnpg_backup_verifier::sources::store::memory::MemoryStore;
 use cnpg_backup_verifier::sources::store::object_store::ListPage;
 use cnpg_backup_verifier::sources::store::object_store::ListRequest;
 use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
-use cnpg_backup_verifier::sources::store::object_store::StoreError;
 
 use crate::made_archive::MadeArchive;
 use crate::scene::look;

@@ -6,8 +6,8 @@ use cnpg_backup_verifier::assessment::TimeSource;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::service::clock;
-use cnpg_backup_verifier::sources::store::object_store::StoreError;
-use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::store::error::StoreError;
+use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::requests::Operation as Counted;
 use test_servers::s3::Operation;
 

@@ -24,8 +24,8 @@ use crate::sources::archive::Collector;
 use crate::sources::archive::cache::KnownBackup;
 use crate::sources::archive::cache::is_same;
 use crate::sources::limits;
-use crate::sources::store::body::read_whole;
 use crate::sources::store::listing::list_all;
+use crate::sources::store::object_store::read_whole;
 
 /// What a listing shows of one backup.
 #[derive(Default)]

@@ -11,9 +11,9 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 use crate::sources::archive::Collector;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::listing::outline;
 use crate::sources::store::object_store::ListRequest;
-use crate::sources::store::object_store::StoreErrorKind;
 
 const LIST: &str = "list the folders of the archive";
 const FIND: &str = "look for the oldest WAL segment that is needed";

@@ -17,7 +17,7 @@ use crate::sources::archive::cache::KnownHistory;
 use crate::sources::archive::cache::is_same;
 use crate::sources::decode::decoder::decompress;
 use crate::sources::limits;
-use crate::sources::store::body::read_whole;
+use crate::sources::store::object_store::read_whole;
 
 impl Collector {
     pub(super) async fn read_histories(

@@ -8,9 +8,9 @@ use crate::observation::inventory::Fold;
 use crate::observation::inventory::Inventory;
 use crate::observation::inventory::OVERLAP_SEGMENTS;
 use crate::sources::archive::Collector;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::listing::list_all;
 use crate::sources::store::listing::list_in_ranges;
-use crate::sources::store::object_store::StoreErrorKind;
 
 /// What to do where many new segments are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

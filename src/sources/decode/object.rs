@@ -16,9 +16,9 @@ use crate::sources::decode::decoder::DecompressError;
 use crate::sources::decode::decoder::decode;
 use crate::sources::limits;
 use crate::sources::store::body::Body;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::object_store::ObjectStore;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
 use crate::sources::workshop::Turns;
 
 /// An object with content in it, and how much there may be of both.

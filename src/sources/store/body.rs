@@ -3,15 +3,13 @@
 use std::fmt;
 
 use bytes::Bytes;
-use bytes::BytesMut;
 use futures::Stream;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 
 use crate::domain::object_version::ObjectVersion;
-use crate::sources::store::object_store::ObjectStore;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 
 /// An object from some byte on, in pieces of bounded size; exactly as much as its version says, or
 /// an error.
@@ -75,18 +73,4 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body").field("key", &self.key).field("left", &self.left).finish()
     }
-}
-
-/// A whole object of at most `bytes_max` bytes.
-pub async fn read_whole<S: ObjectStore + ?Sized>(
-    store: &S,
-    key: &str,
-    bytes_max: u64,
-) -> Result<Bytes, StoreError> {
-    let mut body = store.open(key, 0, None).await?.at_most(bytes_max)?;
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = body.next().await? {
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole.freeze())
 }

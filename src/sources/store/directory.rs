@@ -30,11 +30,11 @@ use crate::observation::inventory::ListedObject;
 use crate::sources::limits;
 use crate::sources::store::body::Body;
 use crate::sources::store::directory::walk::Walk;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryStore {
@@ -234,7 +234,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
-    use crate::sources::store::body::read_whole;
+    use crate::sources::store::object_store::read_whole;
 
     use super::*;
 

@@ -10,10 +10,10 @@ use chrono::TimeDelta;
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
 use crate::sources::store::body::Body;
+use crate::sources::store::error::StoreError;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
-use crate::sources::store::object_store::StoreError;
 use crate::sources::store::requests::Operation;
 
 /// A store with planned failures; every other call goes through.
@@ -124,8 +124,8 @@ impl<S: ObjectStore> ObjectStore for Failing<S> {
 
 #[cfg(test)]
 mod tests {
+    use crate::sources::store::error::StoreErrorKind;
     use crate::sources::store::memory::MemoryStore;
-    use crate::sources::store::object_store::StoreErrorKind;
 
     use super::*;
 

@@ -12,11 +12,11 @@ use crate::sources::limits::LIST_PAGES_MAX;
 use crate::sources::limits::LISTS_AT_ONCE;
 use crate::sources::limits::OUTLINE_PAGES_MAX;
 use crate::sources::limits::RANGE_FOLDERS_MIN;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
 use crate::sources::workshop::Turns;
 
 /// Shows every object after `start_after`, in byte order, to `each`.

@@ -17,11 +17,11 @@ use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
 use crate::sources::limits::BODY_CHUNK_BYTES;
 use crate::sources::store::body::Body;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
 use crate::sources::store::paging::Pager;
 
 /// Objects by key; shared by reference, changed at any time.

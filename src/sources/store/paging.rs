@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 
 use crate::observation::inventory::ListedObject;
 use crate::sources::limits::LIST_KEYS_PER_PAGE;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
 
 /// A page in the making.
 #[derive(Debug)]

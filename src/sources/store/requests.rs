@@ -11,7 +11,7 @@ use prometheus::IntCounterVec;
 use prometheus::Opts;
 use prometheus::Registry;
 
-use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::error::StoreErrorKind;
 
 /// The calls of an object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

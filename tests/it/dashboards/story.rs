@@ -26,7 +26,7 @@ use cnpg_backup_verifier::publication::snapshot::CheckCounts;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
 use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
 use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
-use cnpg_backup_verifier::sources::store::object_store::StoreErrorKind;
+use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::requests::Operation;
 
 use crate::dashboards::history::History;

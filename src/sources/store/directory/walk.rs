@@ -15,10 +15,10 @@ use crate::sources::store::directory::io_error;
 use crate::sources::store::directory::is_absent;
 use crate::sources::store::directory::listed;
 use crate::sources::store::directory::path_of;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
 use crate::sources::store::paging::Pager;
 
 /// One page of a listing in the making.

@@ -22,8 +22,8 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use tokio::time::Instant;
 
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::requests::Operation;
 use crate::sources::store::s3::clients::Endpoint;
 use crate::sources::store::s3::failure;

@@ -10,8 +10,8 @@ use tokio::time::sleep;
 use tokio::time::timeout;
 
 use crate::domain::object_version::ObjectVersion;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::requests::Operation;
 use crate::sources::store::s3::S3Store;
 use crate::sources::store::s3::attempt::Attempts;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use aws_credential_types::provider::error::CredentialsError;
 
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::requests::Operation;
 
 /// An answer that is not what was asked for.

@@ -12,9 +12,9 @@ use percent_encoding::percent_decode_str;
 
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
+use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::object_store::ListPage;
-use crate::sources::store::object_store::StoreError;
-use crate::sources::store::object_store::StoreErrorKind;
 
 /// How an answer writes its keys.
 type Decode = fn(String) -> String;
