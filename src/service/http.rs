@@ -5,6 +5,7 @@ mod negotiation;
 mod pages;
 mod plans;
 mod probes;
+mod seats;
 mod server;
 
 use std::convert::Infallible;

@@ -9,40 +9,36 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 
+use crate::service::http::seats::Seat;
+use crate::service::http::seats::Seats;
 use crate::service::shutdown::Shutdown;
 
 /// Answers until `stop` is ready, then lets the answers that have begun come to their end.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
     let (closing, closed) = Shutdown::channel();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let seats = Arc::new(Seats::default());
     let mut connections = JoinSet::new();
     loop {
-        let accepted = async {
-            // The semaphore is never closed.
-            let permit = Arc::clone(&permits).acquire_owned().await.ok();
-            (listener.accept().await, permit)
-        };
         tokio::select! {
             () = &mut stop => break,
             Some(_) = connections.join_next() => {}
-            (accepted, permit) = accepted => match accepted {
-                Ok((stream, _)) => {
-                    let (router, closed) = (router.clone(), closed.clone());
-                    connections.spawn(async move {
-                        answer(stream, router, closed).await;
-                        drop(permit);
-                    });
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let seat = seats.take(peer.ip().to_canonical());
+                    connections.spawn(answer(stream, seat, router.clone(), closed.clone()));
                 }
                 Err(error) => wait_after(&error).await,
             },
@@ -56,19 +52,29 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     }
 }
 
-async fn answer(stream: TcpStream, router: Router, mut closed: Shutdown) {
+async fn answer(stream: TcpStream, seat: Seat, router: Router, mut closed: Shutdown) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new());
     builder.header_read_timeout(HEADER_TIME_MAX);
     builder.max_buf_size(HEADER_BYTES_MAX);
     builder.max_headers(HEADERS_MAX);
-    let service = TowerToHyperService::new(router);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIME_MAX));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        seat.note_request();
+        router.call(request)
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
     tokio::select! {
         result = connection.as_mut() => {
             if let Err(error) = result {
                 tracing::debug!(%error, "connection ended early");
             }
+            return;
+        }
+        () = seat.displaced() => {
+            tracing::debug!("connection made way for a new one");
             return;
         }
         () = closed.requested() => {}
@@ -91,9 +97,6 @@ async fn wait_after(error: &io::Error) {
     }
 }
 
-/// Two Prometheus servers, a kubelet and some browsers need a tenth of it.
-const CONNECTIONS_MAX: usize = 128;
-
 /// Our longest address and a browser's cookies for the same host fit twice.
 const HEADER_BYTES_MAX: usize = 16 << 10;
 
@@ -101,9 +104,12 @@ const HEADER_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 
 /// For sending the headers, and between two requests on one connection.
-const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
+const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Whoever stops reading an answer gives the connection back after this time.
+/// A client that reads on takes some of an answer within this, over the slowest of links.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Whoever reads an answer drop by drop gives the connection back after this time.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// The whole program has five seconds to end.
