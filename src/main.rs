@@ -25,9 +25,12 @@ fn main() -> ExitCode {
     telemetry::start(cli.log_filter(), cli.log_format());
     let mut runtime = Builder::new_multi_thread();
     let runtime = runtime.worker_threads(limits::WORKER_THREADS).enable_all().build();
-    let executed = runtime
-        .context("start the event loop")
-        .and_then(|runtime| runtime.block_on(execute(cli.command)));
+    let executed = runtime.context("start the event loop").and_then(|runtime| {
+        let executed = runtime.block_on(execute(cli.command));
+        // A read of a dead mount never ends; nothing that still runs has anything to finish.
+        runtime.shutdown_background();
+        executed
+    });
     executed.unwrap_or_else(|error| cli::explain_error(&error))
 }
 

@@ -1,6 +1,5 @@
 //! What the texts of the configuration must look like.
 
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::config::key_file::open_key_file;
 use crate::domain::format::DAY;
 use crate::domain::format::Flaw;
 use crate::domain::format::Format;
@@ -71,10 +71,8 @@ pub(super) const CREDENTIAL_FILE: Format<PathBuf> = Format {
         let path = absolute(text).map_err(|_| {
             Flaw::Because("something else, not shown as it may be a credential".to_owned())
         })?;
-        let is_file = File::open(&path).and_then(|file| Ok(file.metadata()?.is_file()));
-        match is_file {
-            Ok(true) => Ok(path),
-            Ok(false) => Err(Flaw::Because(format!("no file at {text:?}"))),
+        match open_key_file(&path) {
+            Ok(_) => Ok(path),
             Err(error) => Err(Flaw::Because(format!("{text:?}: {error}"))),
         }
     },

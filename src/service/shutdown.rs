@@ -13,12 +13,19 @@ use tokio::sync::watch;
 pub struct Shutdown(watch::Receiver<bool>);
 
 impl Shutdown {
-    /// Listens for SIGTERM and SIGINT from now on; a second one ends the process at once.
+    /// Listens for SIGTERM and SIGINT from now on; a second one ends the process at once. SIGHUP,
+    /// which would end it as well, is ignored: there is nothing to reload.
     pub fn on_signals() -> io::Result<Self> {
         let mut signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         };
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                tracing::info!("SIGHUP is ignored: a changed configuration needs a restart");
+            }
+        });
         let (sender, shutdown) = Self::channel();
         tokio::spawn(async move {
             signals.next().await;

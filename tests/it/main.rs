@@ -36,5 +36,6 @@ mod restore_proof;
 mod samples;
 mod scenarios;
 mod scene;
+mod signals;
 mod wal;
 mod watching;

@@ -1,7 +1,6 @@
 //! Where the keys to an object store come from.
 
 use std::fmt;
-use std::fs::File;
 use std::hash::Hash;
 use std::hash::Hasher;
 use std::io::Read;
@@ -21,9 +20,11 @@ use aws_credential_types::provider::future;
 use aws_sdk_s3::config::IdentityCache;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::config::SharedIdentityCache;
-use tokio::sync::OnceCell;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
+use crate::config::open_key_file;
 use crate::sources::limits;
 
 /// How a store is opened. Never printed.
@@ -111,7 +112,7 @@ impl CredentialSource {
     pub(super) fn provider(&self, region: Region) -> SharedCredentialsProvider {
         match self.clone() {
             Self::DefaultChain => {
-                SharedCredentialsProvider::new(DefaultChain { region, chain: OnceCell::new() })
+                SharedCredentialsProvider::new(DefaultChain { region, chain: Arc::default() })
             }
             Self::Files { access_key_id, secret_access_key } => {
                 SharedCredentialsProvider::new(KeyFiles { access_key_id, secret_access_key })
@@ -154,29 +155,42 @@ impl fmt::Debug for CredentialSource {
 }
 
 /// Built at its first use, because that needs a runtime.
+///
+/// The chain reads profile files on the thread that asks, so it is asked on one of its own: a file
+/// on a dead mount stops that thread alone. Whoever asks meanwhile waits, so that there is one.
 #[derive(Debug)]
 struct DefaultChain {
     region: Region,
-    chain: OnceCell<DefaultCredentialsChain>,
+    chain: Arc<Mutex<Option<DefaultCredentialsChain>>>,
 }
 
 impl DefaultChain {
     async fn credentials(&self) -> provider::Result {
-        let chain = self.chain.get_or_init(|| async {
-            // Nobody answers for instance metadata outside AWS; the default is to ask four times.
-            let metadata = imds::Client::builder()
-                .max_attempts(1)
-                .connect_timeout(limits::INSTANCE_METADATA)
-                .read_timeout(limits::INSTANCE_METADATA)
-                .build();
-            DefaultCredentialsChain::builder()
-                .region(self.region.clone())
-                .imds_client(metadata)
-                .build()
-                .await
+        let mut chain = Arc::clone(&self.chain).lock_owned().await;
+        let (region, runtime) = (self.region.clone(), Handle::current());
+        let asked = spawn_blocking(move || {
+            runtime.block_on(async {
+                if chain.is_none() {
+                    *chain = Some(default_chain(region).await);
+                }
+                match chain.as_ref() {
+                    Some(chain) => chain.provide_credentials().await,
+                    None => Err(CredentialsError::not_loaded_no_source()),
+                }
+            })
         });
-        chain.await.provide_credentials().await
+        asked.await.unwrap_or_else(|error| Err(CredentialsError::provider_error(error)))
     }
+}
+
+async fn default_chain(region: Region) -> DefaultCredentialsChain {
+    // Nobody answers for instance metadata outside AWS; the default is to ask four times.
+    let metadata = imds::Client::builder()
+        .max_attempts(1)
+        .connect_timeout(limits::INSTANCE_METADATA)
+        .read_timeout(limits::INSTANCE_METADATA)
+        .build();
+    DefaultCredentialsChain::builder().region(region).imds_client(metadata).build().await
 }
 
 impl ProvideCredentials for DefaultChain {
@@ -217,10 +231,13 @@ impl ProvideCredentials for KeyFiles {
 /// The error names the file and never shows what is in it.
 fn read_key(path: &Path) -> Result<String, String> {
     let failed = |why: &dyn fmt::Display| format!("read the key file `{}`: {why}", path.display());
-    let file = File::open(path).map_err(|error| failed(&error))?;
+    let file = open_key_file(path).map_err(|error| failed(&error))?;
+    let bytes_max = limits::CREDENTIAL_FILE_BYTES_MAX;
     let mut text = String::new();
-    let mut file = file.take(limits::CREDENTIAL_FILE_BYTES_MAX);
-    file.read_to_string(&mut text).map_err(|error| failed(&error))?;
+    file.take(bytes_max + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
+    if bytes_max < u64::try_from(text.len()).unwrap_or(u64::MAX) {
+        return Err(failed(&format!("expected at most {bytes_max} bytes")));
+    }
     let key = text.trim();
     let is_key = !key.is_empty() && key.chars().all(|it| it.is_ascii_graphic());
     if is_key { Ok(key.to_owned()) } else { Err(failed(&"expected one line of printable ASCII")) }
@@ -252,5 +269,31 @@ mod tests {
             assert!(error.ends_with("expected one line of printable ASCII"), "{error}");
         }
         assert!(read_key(Path::new("/no/such/file")).unwrap_err().contains("/no/such/file"));
+    }
+
+    #[test]
+    fn a_key_file_that_is_too_large_is_refused_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "A".repeat(4096)).unwrap();
+        assert_eq!(read_key(&path).unwrap().len(), 4096);
+        std::fs::write(&path, "A".repeat(4097)).unwrap();
+        assert!(read_key(&path).unwrap_err().ends_with("expected at most 4096 bytes"));
+    }
+
+    #[test]
+    fn a_key_is_read_through_links_and_from_nothing_but_a_regular_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("key"), "AKIDEXAMPLE").unwrap();
+        std::os::unix::fs::symlink("key", path("link")).unwrap();
+        assert_eq!(read_key(&path("link")).unwrap(), "AKIDEXAMPLE");
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+        assert!(made.success());
+        // Opened in the ordinary way, it would wait here for ever.
+        for wrong in ["pipe", "."] {
+            let error = read_key(&path(wrong)).unwrap_err();
+            assert!(error.ends_with("it is not a regular file"), "{error}");
+        }
     }
 }
