@@ -1,18 +1,18 @@
 //! Tells what can be restored from CloudNativePG backups made by the Barman Cloud Plugin.
 //!
 //! ```text
-//!  S3, R2 ────┐
-//!             ├─> sources ─> observation ─> assessment ─> publication ─> metrics, page, JSON, text
-//!  directory ─┘    (I/O)       (facts)      (judgement)   (rendering)
+//!  S3, R2 ─────┐
+//!  directory ──┼─> sources ─> observation ─> assessment ─> publication ─┬─> metrics, page, JSON, text
+//!  Kubernetes ─┘    (I/O)       (facts)      (judgement)   (rendering)  └─> execution ─> Events
 //!
-//!               └──────────────── service: the clock that drives it ───────────────┘
+//!                └───────────────── service: the clock that drives it ─────────────────┘
 //! ```
 //!
 //! An object store is listed into an [`observation::Observation`]: what was seen of one archive, or
 //! why it could not be seen. [`assessment::assess`] judges it, and cannot fail: the result is an
-//! [`assessment::Assessment`] with a verdict, recovery windows, gaps and typed findings. All
-//! latest assessments make one immutable [`publication::snapshot::Snapshot`], which every
-//! reader shares.
+//! [`assessment::Assessment`] with a verdict, recovery windows, gaps and typed findings. The latest
+//! of every archive make one immutable [`publication::snapshot::Snapshot`], which every reader
+//! shares, and sees as it stands at the moment: [`publication::view::View`].
 //!
 //! From `domain` to `publication` nothing does I/O, reads the clock or the environment, or logs. A
 //! fact that could not be read is a value, never an empty list. Only `assessment` decides what is
@@ -27,7 +27,7 @@
 //!    their rules.
 //! 5. [`publication`]: renders assessments, for programs and for people.
 //! 6. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
-//! 7. [`sources`]: reads object stores, and fills observations.
+//! 7. [`sources`]: reads object stores and Kubernetes, and fills observations.
 //! 8. [`execution`]: writes to Kubernetes, as nothing else may.
 //! 9. [`service`]: the daemon and the commands: clocks, HTTP, signals, logs.
 //! 10. [`cli`]: which command is meant, and its exit code.

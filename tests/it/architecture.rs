@@ -1,6 +1,7 @@
 //! Keeps the arrows of `ARCHITECTURE.md` true: who may import whom, and who may touch the world.
 
 mod circles;
+mod document;
 mod writes;
 
 use std::collections::BTreeSet;

@@ -76,7 +76,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// A text without its blocks of code.
-fn without_blocks(text: &str) -> String {
+pub(crate) fn without_blocks(text: &str) -> String {
     let mut is_code = false;
     let mut kept = String::new();
     for line in text.lines() {
