@@ -44,28 +44,23 @@ pub struct SegmentDamage {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SegmentDamageKind {
-    /// An object without a byte; PostgreSQL refuses to go on where it would accept a missing one.
-    Empty,
     Truncated,
     Undecodable,
     WrongSize,
     BadPageHeader,
     WrongAddress,
     BadCrc,
-    ForeignSystem,
 }
 
 impl SegmentDamageKind {
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Empty => "empty",
             Self::Truncated => "truncated",
             Self::Undecodable => "undecodable",
             Self::WrongSize => "wrong_size",
             Self::BadPageHeader => "bad_page_header",
             Self::WrongAddress => "wrong_address",
             Self::BadCrc => "bad_crc",
-            Self::ForeignSystem => "foreign_system",
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::observation::probe::SegmentDamage;
 /// Why recovery cannot use a segment that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmentFault {
-    /// An object without a byte.
+    /// An object without a byte; PostgreSQL refuses to go on where it would accept a missing one.
     Empty,
     /// Stored uncompressed, with another size than all segments have.
     Misfit(SegmentSize),
