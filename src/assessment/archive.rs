@@ -46,9 +46,8 @@ pub(super) struct ArchiveCase<'a> {
     catalogue: Catalogue<'a>,
     recoverability: Recoverability<'a>,
     backups: Vec<AssessedBackup>,
-    cluster: Option<ClusterState>,
-    /// What Kubernetes shows to be wrong.
-    told: Vec<Finding>,
+    /// The cluster, and what Kubernetes shows to be wrong.
+    cluster: Option<(ClusterState, Vec<Finding>)>,
 }
 
 impl<'a> ArchiveCase<'a> {
@@ -72,8 +71,6 @@ impl<'a> ArchiveCase<'a> {
             let address = subject.address.as_ref();
             ClusterCase { cluster, address, backups, newest, segment_size, expected, now }.judge()
         });
-        let (cluster, told) = cluster.unzip();
-        let told = told.unwrap_or_default();
         Some(Self {
             subject,
             seen,
@@ -84,14 +81,14 @@ impl<'a> ArchiveCase<'a> {
             recoverability,
             backups,
             cluster,
-            told,
         })
     }
 
     /// The assessment, and the segments to open so that the next one can say more.
     pub(super) fn judge(self) -> (Assessment, Vec<SegmentId>) {
         let found = JUDGES.iter().flat_map(|judge| judge(&self)).collect();
-        let findings = finding::ranked(found, self.told);
+        let (cluster, told) = self.cluster.unzip();
+        let findings = finding::ranked(found, told.unwrap_or_default());
         let Recoverability { latest, gaps, windows, newest_segment, wanted, .. } =
             self.recoverability;
         let assessment = Assessment {
@@ -106,14 +103,14 @@ impl<'a> ArchiveCase<'a> {
             newest_segment,
             findings,
             strays: Strays::of(self.inventory),
-            cluster: self.cluster,
+            cluster,
             ..Assessment::of_nothing(self.subject, self.expected, self.now)
         };
         (assessment, wanted)
     }
 
     fn silence(&self) -> Option<&Silence> {
-        self.cluster.as_ref()?.silence.as_ref()
+        self.cluster.as_ref()?.0.silence.as_ref()
     }
 }
 

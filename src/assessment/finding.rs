@@ -30,7 +30,7 @@ pub struct Finding {
     pub problem: Problem,
 }
 
-/// How bad a problem is: how soon to act, and the best verdict that it leaves.
+/// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Weight {
     /// The newest state cannot be reached because of this.
@@ -70,20 +70,16 @@ impl Severity {
 }
 
 impl Weight {
-    pub const fn severity(self) -> Severity {
+    /// How soon to act, and the best verdict that is left.
+    const fn meaning(self) -> (Severity, Verdict) {
         match self {
-            Self::Fatal | Self::Urgent | Self::Unknown => Severity::Critical,
-            Self::Unprotected | Self::OutOfSight | Self::Risk => Severity::Warning,
-            Self::Notice => Severity::Info,
-        }
-    }
-
-    const fn verdict(self) -> Verdict {
-        match self {
-            Self::Fatal | Self::Unprotected => Verdict::Unrecoverable,
-            Self::Unknown | Self::OutOfSight => Verdict::Unknown,
-            Self::Urgent | Self::Risk => Verdict::AtRisk,
-            Self::Notice => Verdict::Recoverable,
+            Self::Fatal => (Severity::Critical, Verdict::Unrecoverable),
+            Self::Urgent => (Severity::Critical, Verdict::AtRisk),
+            Self::Unknown => (Severity::Critical, Verdict::Unknown),
+            Self::Unprotected => (Severity::Warning, Verdict::Unrecoverable),
+            Self::OutOfSight => (Severity::Warning, Verdict::Unknown),
+            Self::Risk => (Severity::Warning, Verdict::AtRisk),
+            Self::Notice => (Severity::Info, Verdict::Recoverable),
         }
     }
 }
@@ -103,12 +99,12 @@ impl Finding {
     }
 
     pub const fn severity(&self) -> Severity {
-        self.weight.severity()
+        self.weight.meaning().0
     }
 
     /// The best verdict that the problem leaves.
     pub const fn verdict(&self) -> Verdict {
-        self.weight.verdict()
+        self.weight.meaning().1
     }
 
     pub fn code(&self) -> FindingCode {

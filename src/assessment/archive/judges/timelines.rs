@@ -18,22 +18,18 @@ use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
-    let Recoverability { timelines, candidates, latest, .. } = &case.recoverability;
-    let weight = match latest {
+    let weight = match case.recoverability.latest {
         Latest::Reached => Weight::Risk,
         Latest::NotReached | Latest::Unknown => Weight::Fatal,
     };
-    let mut findings = missing(timelines, candidates, weight);
-    findings.extend(damaged(timelines, candidates, weight));
+    let mut findings = missing(&case.recoverability, weight);
+    findings.extend(damaged(&case.recoverability, weight));
     findings
 }
 
 /// Timelines that left segments or descendants but no history file.
-fn missing(
-    timelines: &Timelines<'_>,
-    candidates: &[Candidate<'_>],
-    weight: Weight,
-) -> Vec<Finding> {
+fn missing(recoverability: &Recoverability<'_>, weight: Weight) -> Vec<Finding> {
+    let Recoverability { timelines, candidates, .. } = recoverability;
     let mut missed: BTreeSet<TimelineId> = timelines.with_wal().collect();
     // A listed history of a later timeline implies the ones between, since PostgreSQL counts up;
     // the first that is missing is where it stops looking.
@@ -59,11 +55,8 @@ fn missing(
         .collect()
 }
 
-fn damaged(
-    timelines: &Timelines<'_>,
-    candidates: &[Candidate<'_>],
-    weight: Weight,
-) -> Vec<Finding> {
+fn damaged(recoverability: &Recoverability<'_>, weight: Weight) -> Vec<Finding> {
+    let Recoverability { timelines, candidates, .. } = recoverability;
     let refused: BTreeSet<TimelineId> = candidates
         .iter()
         .filter_map(|candidate| match candidate.route {
