@@ -34,32 +34,24 @@ pub enum LastCheck {
 
 impl Standing {
     /// Whether what is told of the archive may have changed since without being seen.
-    pub const fn is_old(&self) -> bool {
-        match self.last_check {
-            LastCheck::Read => false,
-            LastCheck::Unread | LastCheck::Stale { .. } => true,
-        }
+    pub fn is_old(&self) -> bool {
+        self.last_check != LastCheck::Read
     }
 
     pub const fn is_stale(&self) -> bool {
-        match self.last_check {
-            LastCheck::Read | LastCheck::Unread => false,
-            LastCheck::Stale { .. } => true,
-        }
+        matches!(self.last_check, LastCheck::Stale { .. })
     }
 }
 
 impl Assessment {
     pub fn standing(&self, now: DateTime<Utc>) -> Standing {
+        let verdict = self.verdict;
         if self.stale_after().is_some_and(|at| at < now) {
-            return Standing {
-                verdict: self.verdict.max(Verdict::Unknown),
-                last_check: LastCheck::Stale { was: self.verdict, at: self.checked_at },
-            };
+            let last_check = LastCheck::Stale { was: verdict, at: self.checked_at };
+            return Standing { verdict: verdict.max(Verdict::Unknown), last_check };
         }
-        let is_read = self.unreadable.is_none();
-        let last_check = if is_read { LastCheck::Read } else { LastCheck::Unread };
-        Standing { verdict: self.verdict, last_check }
+        let last_check = self.unreadable.map_or(LastCheck::Read, |_| LastCheck::Unread);
+        Standing { verdict, last_check }
     }
 
     /// The last moment at which the verdict stands as it was given; `None` if it always does.

@@ -17,11 +17,11 @@ pub(super) struct Exposition<'a> {
 
 /// Takes the samples of one family and one archive.
 pub(super) struct Samples<'a> {
-    text: &'a mut String,
-    name: &'static str,
-    labels: &'static [&'static str],
+    pub(super) text: &'a mut String,
+    pub(super) name: &'static str,
+    pub(super) labels: &'static [&'static str],
     /// The labels of the archive; empty for a family that belongs to none.
-    block: &'a str,
+    pub(super) block: &'a str,
 }
 
 pub(super) enum Value {
@@ -53,16 +53,7 @@ pub(super) fn write_label(text: &mut String, opening: char, label: &str, value: 
     text.push('"');
 }
 
-impl<'a> Samples<'a> {
-    pub(super) const fn new(
-        text: &'a mut String,
-        name: &'static str,
-        labels: &'static [&'static str],
-        block: &'a str,
-    ) -> Self {
-        Self { text, name, labels, block }
-    }
-
+impl Samples<'_> {
     /// The archive's only sample of this family.
     pub(super) fn one(&mut self, value: impl Into<Value>) {
         self.labelled(&[], value);

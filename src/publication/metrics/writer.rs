@@ -63,7 +63,7 @@ pub(super) fn write_family(
     let (name, family_labels) = (family.name, family.labels);
     match family.source {
         Source::Whole(write) => {
-            let mut samples = Samples::new(text, name, family_labels, "");
+            let mut samples = Samples { text, name, labels: family_labels, block: "" };
             write(&Exposition { view, build }, &mut samples);
         }
         Source::Archive(write) => {
@@ -72,7 +72,7 @@ pub(super) fn write_family(
                 let block = labels.text.get(range.clone());
                 if let (Some(archive), Some(block)) = (archive, block) {
                     let text = &mut *text;
-                    let mut samples = Samples::new(text, name, family_labels, block);
+                    let mut samples = Samples { text, name, labels: family_labels, block };
                     write(archive, &mut samples);
                 }
             }

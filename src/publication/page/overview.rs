@@ -61,18 +61,11 @@ pub fn overview(context: &Context<'_>, fields: &FormFields) -> Page {
         }
     };
     let many = count(entries.len(), "archive");
-    let title = if entries.is_empty() {
-        "UNKNOWN".to_owned()
-    } else {
-        title(context.view.verdict).to_owned()
-    };
-    let title = format!("{title} · {many}");
+    let verdict = context.view.verdict;
+    let title = format!("{} · {many}", title(verdict));
     let suitable = if is_in_full { Refresh::Rarely } else { Refresh::Often };
     let refresh = Refresh::of(fields, suitable);
-    let html = write(
-        context,
-        &Sheet { title: &title, verdict: Some(context.view.verdict), refresh, main },
-    );
+    let html = write(context, &Sheet { title: &title, verdict: Some(verdict), refresh, main });
     Page { html, is_refusal: !is_in_full && !refusals.is_empty() }
 }
 
