@@ -1,5 +1,7 @@
 //! The part of `decode` that is fed bytes.
 
+#[path = "../../src/sources/decode/bzip2.rs"]
+mod bzip2;
 #[path = "../../src/sources/decode/decoder.rs"]
 pub mod decoder;
 #[path = "../../src/sources/decode/gzip.rs"]

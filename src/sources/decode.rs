@@ -1,5 +1,6 @@
 //! From what is stored to the content in it, in pieces.
 
+mod bzip2;
 pub mod decoder;
 mod gzip;
 mod lz4;

@@ -9,7 +9,6 @@ use std::io;
 use std::io::BufRead;
 use std::io::Read;
 
-use bzip2::bufread::MultiBzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::CONCATENATED;
 use liblzma::stream::Stream;
@@ -17,6 +16,7 @@ use mibz2::BzReader;
 use snap::read::FrameDecoder as SnappyDecoder;
 
 use crate::domain::codec::Codec;
+use crate::sources::decode::bzip2::Streams;
 use crate::sources::decode::gzip::Members;
 use crate::sources::decode::lz4::Frames;
 use crate::sources::limits::XZ_MEMORY_BYTES_MAX;
@@ -62,7 +62,7 @@ pub fn decode(
         (Codec::None, _) => read(stored, bytes_max, add),
         (Codec::Gzip, _) => read(Members::of(stored), bytes_max, add),
         (Codec::Bzip2, Bzip2::Fast) => read(BzReader::new(stored), bytes_max, add),
-        (Codec::Bzip2, Bzip2::Reference) => read(MultiBzDecoder::new(stored), bytes_max, add),
+        (Codec::Bzip2, Bzip2::Reference) => read(Streams::of(stored), bytes_max, add),
         (Codec::Xz, _) => {
             let stream = Stream::new_stream_decoder(XZ_MEMORY_BYTES_MAX, CONCATENATED);
             let stream = stream.map_err(|error| of(error.into()))?;
