@@ -8,6 +8,7 @@ use chrono::Utc;
 
 use crate::domain::backup::BackupStatus;
 use crate::domain::lsn::Lsn;
+use crate::domain::moment::in_calendar;
 use crate::domain::python_literal::PythonLiteral;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentNumber;
@@ -239,7 +240,8 @@ fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim_matches(['\'', '"']);
     let zoned = WITH_OFFSET.iter().find_map(|it| DateTime::parse_from_str(text, it).ok());
     let naive = || NAIVE.iter().find_map(|it| NaiveDateTime::parse_from_str(text, it).ok());
-    zoned.map(|time| time.to_utc()).or_else(|| naive().map(|time| time.and_utc()))
+    let time = zoned.map(|time| time.to_utc()).or_else(|| naive().map(|time| time.and_utc()));
+    time.and_then(in_calendar)
 }
 
 /// `[('name', 16384, '/location')]`

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod destination;
 pub mod format;
 pub mod lsn;
+pub mod moment;
 pub mod object_key;
 pub mod object_version;
 mod python_literal;

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::domain::lsn::Lsn;
+use crate::domain::moment::in_calendar;
 use crate::wal::fields::LittleEndian;
 use crate::wal::record::Record;
 
@@ -56,6 +57,7 @@ fn time(microseconds: i64) -> Option<DateTime<Utc>> {
     const POSTGRES_EPOCH_SECONDS: i64 = 946_684_800;
     DateTime::from_timestamp(POSTGRES_EPOCH_SECONDS, 0)?
         .checked_add_signed(TimeDelta::microseconds(microseconds))
+        .and_then(in_calendar)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use kube::client::Body;
 use kube::client::ConfigExt;
 use tokio::time::timeout;
 
+use crate::domain::moment::in_calendar;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
@@ -202,7 +203,8 @@ fn whole(value: f64) -> Option<u64> {
 /// Seconds since 1970; -1 is never.
 fn moment(seconds: f64) -> Option<DateTime<Utc>> {
     let milliseconds = format!("{:.0}", seconds * 1000.0).parse().ok()?;
-    DateTime::from_timestamp_millis(milliseconds).filter(|_| 0.0 < seconds)
+    let at = DateTime::from_timestamp_millis(milliseconds).filter(|_| 0.0 < seconds);
+    at.and_then(in_calendar)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use futures::stream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::domain::moment::in_calendar;
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
 use crate::sources::limits;
@@ -195,7 +196,9 @@ fn listed(key: &str, metadata: &fs::Metadata) -> ListedObject {
     ListedObject {
         key: key.to_owned(),
         version: version(metadata),
-        uploaded_at: DateTime::from_timestamp(metadata.mtime(), nanoseconds).unwrap_or_default(),
+        uploaded_at: DateTime::from_timestamp(metadata.mtime(), nanoseconds)
+            .and_then(in_calendar)
+            .unwrap_or_default(),
     }
 }
 

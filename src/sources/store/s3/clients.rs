@@ -26,6 +26,7 @@ use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
+use crate::domain::moment::in_calendar;
 use crate::sources::limits;
 use crate::sources::limits::Patience;
 use crate::sources::store::requests::Requests;
@@ -186,8 +187,9 @@ impl Endpoint {
 
     /// Takes the time of an answer from its `Date`, which counts whole seconds.
     pub(super) fn note_date(&self, date: &str) {
-        if let Ok(date) = DateTime::parse_from_rfc2822(date) {
-            let ahead = date.with_timezone(&Utc) - (self.now)();
+        let date = DateTime::parse_from_rfc2822(date).ok().map(|date| date.to_utc());
+        if let Some(date) = date.and_then(in_calendar) {
+            let ahead = date - (self.now)();
             self.clock_ahead.store(ahead.num_milliseconds(), Ordering::Relaxed);
         }
     }
@@ -201,5 +203,28 @@ impl Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_date_at_the_end_of_the_calendar_is_not_believed() {
+        let requests = Requests::register(&Registry::new()).unwrap();
+        let now = || DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let clients = S3Clients::new(now, requests);
+        let store =
+            clients.store("a", Some("http://127.0.0.1:9"), "", &CredentialSource::DefaultChain);
+        // Chrono reads it; with a grace added to it, its arithmetic panics.
+        let absurd = "31 Dec 262142 23:59:59 +0000";
+        assert!(DateTime::parse_from_rfc2822(absurd).is_ok());
+        store.endpoint.note_date(absurd);
+        assert_eq!(store.endpoint.clock_ahead(), None);
+        store.endpoint.note_date("Tue, 14 Nov 2023 22:13:25 GMT");
+        assert_eq!(store.endpoint.clock_ahead(), Some(TimeDelta::seconds(5)));
     }
 }

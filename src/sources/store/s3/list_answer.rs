@@ -10,6 +10,7 @@ use chrono::DateTime;
 use chrono::Utc;
 use percent_encoding::percent_decode_str;
 
+use crate::domain::moment::in_calendar;
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
 use crate::sources::store::error::StoreError;
@@ -72,7 +73,7 @@ fn decode_url(text: String) -> String {
 }
 
 pub(super) fn time(time: &SdkDateTime) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(time.secs(), time.subsec_nanos())
+    DateTime::from_timestamp(time.secs(), time.subsec_nanos()).and_then(in_calendar)
 }
 
 fn malformed(detail: &str) -> StoreError {
