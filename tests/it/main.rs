@@ -9,6 +9,7 @@
 mod alerts;
 mod api;
 mod architecture;
+mod bad_answers;
 mod bad_input;
 mod cli;
 mod dashboards;

@@ -11,6 +11,7 @@ use futures::stream;
 use crate::domain::backup::BackupId;
 use crate::domain::backup::Keep;
 use crate::domain::backup_info::BackupInfo;
+use crate::domain::backup_info::BackupInfoError;
 use crate::domain::object_key::BackupFile;
 use crate::domain::object_version::VersionDigest;
 use crate::domain::unreadable::Unreadable;
@@ -25,7 +26,7 @@ use crate::sources::archive::cache::KnownBackup;
 use crate::sources::archive::cache::is_same;
 use crate::sources::limits;
 use crate::sources::store::listing::list_all;
-use crate::sources::store::object_store::read_whole;
+use crate::sources::store::object_store::read_listed;
 
 /// What a listing shows of one backup.
 #[derive(Default)]
@@ -111,14 +112,28 @@ impl Collector {
         if let Some(known) = self.cache.backup(id)
             && is_same(known.info, &object.version)
             && let Ok(Some(info)) = &known.backup.info
+            && info.content.is_ok()
         {
             return Ok(info.clone());
         }
-        let read =
-            read_whole(self.store.as_ref(), &object.key, limits::BACKUP_INFO_BYTES_MAX).await;
+        let mut content = self.parse_info(id, object).await?;
+        if content.is_err() {
+            // A bad answer is no bad backup: it is read again before it accuses, and at each look.
+            content = self.parse_info(id, object).await?;
+        }
+        Ok(ObservedInfo { uploaded_at: object.uploaded_at, content })
+    }
+
+    async fn parse_info(
+        &self,
+        id: &BackupId,
+        object: &ListedObject,
+    ) -> Reading<Result<BackupInfo, BackupInfoError>> {
+        let (store, bytes_max) = (self.store.as_ref(), limits::BACKUP_INFO_BYTES_MAX);
+        let read = read_listed(store, &object.key, &object.version, bytes_max).await;
         let bytes =
             read.map_err(|error| error.unreadable(&format!("read backup.info of backup {id}")))?;
-        Ok(ObservedInfo { uploaded_at: object.uploaded_at, content: BackupInfo::parse(&bytes) })
+        Ok(BackupInfo::parse(&bytes))
     }
 
     async fn read_keep(&self, id: &BackupId, object: &ListedObject) -> Reading<Option<Keep>> {
@@ -129,8 +144,8 @@ impl Collector {
             return Ok(Some(keep));
         }
         let what = format!("read the keep annotation of backup {id}");
-        let read =
-            read_whole(self.store.as_ref(), &object.key, limits::KEEP_ANNOTATION_BYTES_MAX).await;
+        let (store, bytes_max) = (self.store.as_ref(), limits::KEEP_ANNOTATION_BYTES_MAX);
+        let read = read_listed(store, &object.key, &object.version, bytes_max).await;
         let bytes = read.map_err(|error| error.unreadable(&what))?;
         match bytes.trim_ascii() {
             b"full" => Ok(Some(Keep::Full)),

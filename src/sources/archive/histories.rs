@@ -17,7 +17,7 @@ use crate::sources::archive::cache::KnownHistory;
 use crate::sources::archive::cache::is_same;
 use crate::sources::decode::decoder::decompress;
 use crate::sources::limits;
-use crate::sources::store::object_store::read_whole;
+use crate::sources::store::object_store::read_listed;
 
 impl Collector {
     pub(super) async fn read_histories(
@@ -47,7 +47,8 @@ impl Collector {
             return Ok(known.content.clone());
         }
         let key = self.folder.history(timeline, object.codec);
-        let read = read_whole(self.store.as_ref(), &key, limits::HISTORY_BYTES_MAX).await;
+        let (store, bytes_max) = (self.store.as_ref(), limits::HISTORY_BYTES_MAX);
+        let read = read_listed(store, &key, &object.version, bytes_max).await;
         let bytes = read.map_err(|error| {
             error.unreadable(&format!("read the history file of timeline {timeline}"))
         })?;

@@ -9,6 +9,7 @@ use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
 use crate::sources::store::body::Body;
 use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 
 /// Read-only access to one bucket or directory.
 ///
@@ -62,13 +63,35 @@ pub struct ListPage {
     pub continuation: Option<String>,
 }
 
+/// A whole object of at most `bytes_max` bytes, as a listing showed it.
+///
+/// An answer of another length under the same entity tag is none: a proxy cut or emptied it.
+pub async fn read_listed<S: ObjectStore + ?Sized>(
+    store: &S,
+    key: &str,
+    listed: &ObjectVersion,
+    bytes_max: u64,
+) -> Result<Bytes, StoreError> {
+    let body = store.open(key, 0, None).await?;
+    let ObjectVersion { etag, size } = body.version();
+    if *etag == listed.etag && *size != listed.size {
+        let detail = format!("`{key}` came with {size} bytes and was listed with {}", listed.size);
+        return Err(StoreError::new(StoreErrorKind::Malformed, detail));
+    }
+    whole(body, bytes_max).await
+}
+
 /// A whole object of at most `bytes_max` bytes.
 pub async fn read_whole<S: ObjectStore + ?Sized>(
     store: &S,
     key: &str,
     bytes_max: u64,
 ) -> Result<Bytes, StoreError> {
-    let mut body = store.open(key, 0, None).await?.at_most(bytes_max)?;
+    whole(store.open(key, 0, None).await?, bytes_max).await
+}
+
+async fn whole(body: Body, bytes_max: u64) -> Result<Bytes, StoreError> {
+    let mut body = body.at_most(bytes_max)?;
     let mut whole = BytesMut::new();
     while let Some(chunk) = body.next().await? {
         whole.extend_from_slice(&chunk);

@@ -1,0 +1,104 @@
+//! A store that answers well, and not with what it holds: a proxy in between emptied, halved or
+//! zeroed it.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::TimeDelta;
+use cnpg_backup_verifier::assessment::verdict::Verdict;
+use cnpg_backup_verifier::domain::object_version::ObjectVersion;
+use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::sources::store::body::Body;
+use cnpg_backup_verifier::sources::store::error::StoreError;
+use cnpg_backup_verifier::sources::store::memory::MemoryStore;
+use cnpg_backup_verifier::sources::store::object_store::ListPage;
+use cnpg_backup_verifier::sources::store::object_store::ListRequest;
+use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
+use futures::stream;
+
+use crate::made_archive::MadeArchive;
+use crate::scene::codes;
+use crate::scene::look;
+use crate::scene::look_at_everything;
+use crate::scene::watch_store;
+
+/// What becomes of the bytes of a `backup.info` on their way.
+type Distort = fn(&[u8]) -> Bytes;
+
+struct Lying {
+    inner: MemoryStore,
+    /// For so many more answers.
+    lies: Mutex<(usize, Distort)>,
+}
+
+#[async_trait]
+impl ObjectStore for Lying {
+    async fn list_page(&self, request: ListRequest<'_>) -> Result<ListPage, StoreError> {
+        self.inner.list_page(request).await
+    }
+
+    async fn open(
+        &self,
+        key: &str,
+        from: u64,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<Body, StoreError> {
+        let mut body = self.inner.open(key, from, expected).await?;
+        let distort = {
+            let mut lies = self.lies.lock().unwrap();
+            if !key.ends_with("backup.info") || lies.0 == 0 {
+                return Ok(body);
+            }
+            lies.0 -= 1;
+            lies.1
+        };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.next().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        let bytes = distort(&bytes);
+        let size = u64::try_from(bytes.len()).unwrap();
+        let version = ObjectVersion::new(body.version().etag.clone(), size);
+        Body::new(key, 0, None, version, stream::iter([Ok(bytes)]))
+    }
+
+    async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
+        self.inner.head(key).await
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.inner.clock_ahead()
+    }
+}
+
+const EMPTIED: Distort = |_| Bytes::new();
+const HALVED: Distort = |bytes| Bytes::copy_from_slice(&bytes[..bytes.len() / 2]);
+const ZEROED: Distort = |bytes| vec![0; bytes.len()].into();
+
+#[tokio::test]
+async fn a_bad_answer_for_a_backup_info_is_forgotten_with_the_next_good_one() {
+    for (distort, accuses) in [(EMPTIED, false), (HALVED, false), (ZEROED, true)] {
+        let archive = MadeArchive::healthy(20);
+        let lies = Mutex::new((usize::MAX, distort));
+        let store = Arc::new(Lying { inner: archive.in_memory(), lies });
+        let mut watched = watch_store(archive.config(None), store.clone());
+        let bad = look_at_everything(&mut watched).await;
+        assert_ne!(bad.verdict, Verdict::Recoverable, "{bad:#?}");
+        // Of another length than was listed, it tells of the answer and not of the backup.
+        assert_eq!(codes(&bad).contains(&"backup_info_unreadable"), accuses, "{bad:#?}");
+        store.lies.lock().unwrap().0 = 0;
+        let good = look(&mut watched).await;
+        assert_eq!((good.verdict, codes(&good)), (Verdict::Recoverable, vec![]), "{good:#?}");
+    }
+}
+
+#[tokio::test]
+async fn one_bad_answer_accuses_nobody() {
+    let archive = MadeArchive::healthy(20);
+    let store = Arc::new(Lying { inner: archive.in_memory(), lies: Mutex::new((1, ZEROED)) });
+    let mut watched = watch_store(archive.config(None), store);
+    let read = look_at_everything(&mut watched).await;
+    assert_eq!((read.verdict, codes(&read)), (Verdict::Recoverable, vec![]), "{read:#?}");
+}
