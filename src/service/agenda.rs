@@ -72,35 +72,31 @@ impl Pace {
     }
 
     const fn of(polling: Polling) -> Self {
-        let (looks_every, complete_every) = (Duration::MAX, polling.full_listing_interval());
+        let list = Self {
+            looks_every: Duration::MAX,
+            complete_every: polling.full_listing_interval(),
+            wals_every: Duration::ZERO,
+            backups_every: TEN_MINUTES,
+            running_backup_every: Duration::ZERO,
+            helpful_backup_every: None,
+            // The complete listings are closer together than this would be worth.
+            folders_every: Duration::MAX,
+        };
+        let head = Self {
+            wals_every: TEN_MINUTES,
+            running_backup_every: TEN_MINUTES,
+            helpful_backup_every: Some(TEN_MINUTES),
+            folders_every: Duration::from_hours(1),
+            ..list
+        };
         match polling {
-            Polling::List => Self {
-                looks_every,
-                complete_every,
-                wals_every: Duration::ZERO,
-                backups_every: TEN_MINUTES,
-                running_backup_every: Duration::ZERO,
-                helpful_backup_every: None,
-                // The complete listings are closer together than this would be worth.
-                folders_every: Duration::MAX,
-            },
-            Polling::Head => Self {
-                looks_every,
-                complete_every,
-                wals_every: TEN_MINUTES,
-                backups_every: TEN_MINUTES,
-                running_backup_every: TEN_MINUTES,
-                helpful_backup_every: Some(TEN_MINUTES),
-                folders_every: Duration::from_hours(1),
-            },
+            Polling::List => list,
+            Polling::Head => head,
             Polling::Frugal => Self {
-                looks_every,
-                complete_every,
                 wals_every: Duration::from_hours(1),
                 backups_every: Duration::from_hours(1),
-                running_backup_every: TEN_MINUTES,
-                helpful_backup_every: Some(TEN_MINUTES),
                 folders_every: Duration::from_hours(6),
+                ..head
             },
         }
     }

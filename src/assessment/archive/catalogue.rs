@@ -39,7 +39,7 @@ pub(super) type BackupState = Result<BackupWal, UnusableReason>;
 
 /// What is common to all backups of an archive.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(super) struct BackupPace {
     now: DateTime<Utc>,
     /// What was uploaded is as old as the store says.
     store: Clock,
@@ -48,7 +48,7 @@ pub(super) struct Pace {
     newest_success_began_at: Option<DateTime<Utc>>,
 }
 
-impl Pace {
+impl BackupPace {
     pub(super) fn of(backups: &[ObservedBackup], now: DateTime<Utc>, store: Clock) -> Self {
         let finished = || {
             backups
@@ -73,7 +73,7 @@ impl Pace {
 
 impl<'a> Catalogue<'a> {
     pub(super) fn of(backups: &'a [ObservedBackup], now: DateTime<Utc>, store: Clock) -> Self {
-        let pace = Pace::of(backups, now, store);
+        let pace = BackupPace::of(backups, now, store);
         let judged = backups.iter().map(|backup| (backup, state_of(backup, &pace)));
         Self { backups: judged.collect(), owners: Owners::of(backups) }
     }
@@ -90,7 +90,7 @@ impl<'a> Catalogue<'a> {
     }
 }
 
-fn state_of(backup: &ObservedBackup, pace: &Pace) -> BackupState {
+fn state_of(backup: &ObservedBackup, pace: &BackupPace) -> BackupState {
     let info = match &backup.info {
         Err(unread) => return Err(UnusableReason::Unread(unread.clone())),
         Ok(None) => return Err(without_info(backup, pace)),
@@ -116,7 +116,7 @@ fn state_of(backup: &ObservedBackup, pace: &Pace) -> BackupState {
 
 /// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none. The
 /// data directory's tar is the last one it uploads, moments before.
-fn without_info(backup: &ObservedBackup, pace: &Pace) -> UnusableReason {
+fn without_info(backup: &ObservedBackup, pace: &BackupPace) -> UnusableReason {
     let age = pace.store.now - backup.last_uploaded_at;
     let began_at = backup.id.began_at().unwrap_or(backup.last_uploaded_at);
     let has_data = backup.tars.iter().any(|tar| tar.contents == TarContents::DataDirectory);
@@ -131,7 +131,7 @@ fn without_info(backup: &ObservedBackup, pace: &Pace) -> UnusableReason {
 fn unfinished(
     backup: &ObservedBackup,
     began_at: Option<DateTime<Utc>>,
-    pace: &Pace,
+    pace: &BackupPace,
 ) -> UnusableReason {
     let since = began_at.or_else(|| backup.id.began_at()).unwrap_or(backup.last_uploaded_at);
     let is_superseded = pace.is_superseded(since);
