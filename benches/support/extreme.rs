@@ -132,7 +132,7 @@ fn observation(
         backups: Ok(backups),
         archive: Ok(inventory),
         histories: histories.into_iter().map(|it| (it.timeline, Ok(Ok(it)))).collect(),
-        probes: Probes::new(),
+        probes: Probes::default(),
         cluster: None,
     }
 }

@@ -143,7 +143,7 @@ impl Synthetic {
             backups: Ok((0..BACKUPS).map(|it| self.backup(it)).collect()),
             archive: Ok(inventory),
             histories: [].into(),
-            probes: Probes::new(),
+            probes: Probes::default(),
             cluster: None,
         }
     }

@@ -14,7 +14,6 @@ use cnpg_backup_verifier::wal::RecordReader;
 use cnpg_backup_verifier::wal::SegmentHeader;
 use cnpg_backup_verifier::wal::SegmentIdentity;
 use cnpg_backup_verifier::wal::Step;
-use cnpg_backup_verifier::wal::Survey;
 use cnpg_backup_verifier::wal::Surveyor;
 use libfuzzer_sys::fuzz_target;
 
@@ -31,7 +30,9 @@ fuzz_target!(|bytes: &[u8]| {
     let zeros = vec![0; gap];
     let whole = [before, &zeros, after].concat();
 
-    let survey = Survey::of(&whole, identity);
+    let mut surveyor = Surveyor::new(identity);
+    surveyor.feed(&whole);
+    let survey = surveyor.survey();
     let (records, end) = read(identity, [&whole[..]]);
     check_records(&records);
     assert_eq!(survey.records, records.len() as u64);

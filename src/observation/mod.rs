@@ -64,7 +64,7 @@ impl Observation {
             backups: Err(unreadable.clone()),
             archive: Err(unreadable),
             histories: BTreeMap::new(),
-            probes: Probes::new(),
+            probes: Probes::default(),
             cluster: None,
         }
     }
@@ -79,8 +79,7 @@ impl Observation {
         let backups = self.backups.as_ref();
         let infos = backups.into_iter().flatten().filter_map(ObservedBackup::unread);
         let histories = self.histories.values().filter_map(|history| history.as_ref().err());
-        let probes = self.probes.values().filter_map(|probe| probe.as_ref().err());
         let lists = backups.err().into_iter().chain(self.archive.as_ref().err());
-        lists.chain(infos).chain(histories).chain(probes)
+        lists.chain(infos).chain(histories).chain(self.probes.unread())
     }
 }

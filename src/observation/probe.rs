@@ -1,4 +1,4 @@
-//! What opening one segment showed.
+//! What opening segments showed.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,11 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::domain::segment::SegmentNumber;
-use crate::domain::segment::SegmentSize;
+use crate::domain::segment::SegmentRange;
+use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Reading;
+use crate::observation::Unreadable;
 
 /// A segment of one timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,9 +19,7 @@ pub struct SegmentId {
     pub number: SegmentNumber,
 }
 
-/// The segments that were opened in this look or an earlier one.
-pub type Probes = BTreeMap<SegmentId, Reading<SegmentProbe>>;
-
+/// What opening one segment showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmentProbe {
     Read(SegmentContent),
@@ -27,10 +27,9 @@ pub enum SegmentProbe {
 }
 
 /// What the WAL inside says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentContent {
     pub system_identifier: u64,
-    pub segment_size: SegmentSize,
     /// The newest commit or abort that is complete in this segment.
     pub newest_commit_at: Option<DateTime<Utc>>,
 }
@@ -52,6 +51,23 @@ pub enum SegmentDamageKind {
     BadCrc,
 }
 
+/// The segments that were opened in this look or an earlier one.
+#[derive(Clone, Debug, Default)]
+pub struct Probes {
+    timelines: BTreeMap<TimelineId, TimelineProbes>,
+}
+
+/// Those of one timeline. Memory grows with the holes between them, and with what is worth a word of
+/// its own: damage, times of commits.
+#[derive(Clone, Debug, Default)]
+pub struct TimelineProbes {
+    /// Whole segments, by the system identifier in them.
+    written: BTreeMap<u64, SegmentSet>,
+    commits: BTreeMap<SegmentNumber, DateTime<Utc>>,
+    damaged: BTreeMap<SegmentNumber, SegmentDamage>,
+    unread: BTreeMap<SegmentNumber, Unreadable>,
+}
+
 impl SegmentDamageKind {
     pub const fn code(self) -> &'static str {
         match self {
@@ -62,5 +78,178 @@ impl SegmentDamageKind {
             Self::WrongAddress => "wrong_address",
             Self::BadCrc => "bad_crc",
         }
+    }
+}
+
+impl Probes {
+    /// Takes the place of what was known of the segment.
+    pub fn insert(&mut self, id: SegmentId, probe: Reading<SegmentProbe>) {
+        self.timelines.entry(id.timeline).or_default().insert(id.number, probe);
+    }
+
+    pub fn timeline(&self, timeline: TimelineId) -> Option<&TimelineProbes> {
+        self.timelines.get(&timeline)
+    }
+
+    /// Whether it was opened, with success or without.
+    pub fn has(&self, id: SegmentId) -> bool {
+        self.timeline(id.timeline).is_some_and(|probes| probes.has(id.number))
+    }
+
+    pub fn count(&self) -> usize {
+        self.timelines.values().map(TimelineProbes::count).sum()
+    }
+
+    pub fn unread(&self) -> impl Iterator<Item = &Unreadable> {
+        self.timelines.values().flat_map(|probes| probes.unread.values())
+    }
+
+    /// The newest segment that another server wrote, with its system identifier.
+    pub fn newest_foreign(&self, ours: u64) -> Option<(SegmentId, u64)> {
+        let everything = SegmentRange { first: SegmentNumber::new(0), last: SegmentNumber::LAST };
+        self.timelines.iter().rev().find_map(|(&timeline, probes)| {
+            let newest = |(writer, set): (u64, &SegmentSet)| {
+                Some((SegmentId { timeline, number: set.newest_within(everything)? }, writer))
+            };
+            probes.written_by(|writer| writer != ours).filter_map(newest).max()
+        })
+    }
+}
+
+impl TimelineProbes {
+    fn insert(&mut self, number: SegmentNumber, probe: Reading<SegmentProbe>) {
+        self.written.values_mut().for_each(|set| set.remove(number));
+        self.commits.remove(&number);
+        self.damaged.remove(&number);
+        self.unread.remove(&number);
+        match probe {
+            Ok(SegmentProbe::Read(content)) => {
+                self.written.entry(content.system_identifier).or_default().insert(number);
+                self.commits.extend(content.newest_commit_at.map(|at| (number, at)));
+            }
+            Ok(SegmentProbe::Damaged(damage)) => drop(self.damaged.insert(number, damage)),
+            Err(unreadable) => drop(self.unread.insert(number, unreadable)),
+        }
+    }
+
+    /// Whether it was opened, with success or without.
+    pub fn has(&self, number: SegmentNumber) -> bool {
+        self.is_whole(number)
+            || self.damaged.contains_key(&number)
+            || self.unread.contains_key(&number)
+    }
+
+    /// Whether it was read, and nothing is wrong with it.
+    pub fn is_whole(&self, number: SegmentNumber) -> bool {
+        self.written.values().any(|set| set.contains(number))
+    }
+
+    /// Of a whole segment, the newest commit or abort that is complete in it.
+    pub fn newest_commit_at(&self, number: SegmentNumber) -> Option<DateTime<Utc>> {
+        self.commits.get(&number).copied()
+    }
+
+    pub fn damaged(
+        &self,
+        within: SegmentRange,
+    ) -> impl Iterator<Item = (SegmentNumber, &SegmentDamage)> {
+        self.damaged.range(within.first..=within.last).map(|(number, damage)| (*number, damage))
+    }
+
+    /// The first whole segment by such a writer, and which it is.
+    pub fn first_written(
+        &self,
+        within: SegmentRange,
+        is_meant: impl Fn(u64) -> bool,
+    ) -> Option<(SegmentNumber, u64)> {
+        let first = |(writer, set): (u64, &SegmentSet)| {
+            Some((set.overlapping(within).next()?.first.max(within.first), writer))
+        };
+        self.written_by(is_meant).filter_map(first).min()
+    }
+
+    pub fn last_written(&self, within: SegmentRange, writer: u64) -> Option<SegmentNumber> {
+        self.written.get(&writer)?.newest_within(within)
+    }
+
+    fn written_by(
+        &self,
+        is_meant: impl Fn(u64) -> bool,
+    ) -> impl Iterator<Item = (u64, &SegmentSet)> {
+        self.written.iter().map(|(writer, set)| (*writer, set)).filter(move |it| is_meant(it.0))
+    }
+
+    fn count(&self) -> usize {
+        let whole = usize::try_from(self.written.values().map(SegmentSet::count).sum::<u64>());
+        whole.unwrap_or(usize::MAX).saturating_add(self.damaged.len() + self.unread.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::unreadable::UnreadableReason;
+
+    use super::*;
+
+    const EVERYTHING: SegmentRange =
+        SegmentRange { first: SegmentNumber::new(0), last: SegmentNumber::LAST };
+
+    fn id(timeline: u32, number: u64) -> SegmentId {
+        let timeline = TimelineId::new(timeline).unwrap();
+        SegmentId { timeline, number: SegmentNumber::new(number) }
+    }
+
+    fn whole(system_identifier: u64) -> Reading<SegmentProbe> {
+        let newest_commit_at = Some(DateTime::UNIX_EPOCH);
+        Ok(SegmentProbe::Read(SegmentContent { system_identifier, newest_commit_at }))
+    }
+
+    fn damaged() -> Reading<SegmentProbe> {
+        let damage = SegmentDamage { kind: SegmentDamageKind::BadCrc, detail: String::new() };
+        Ok(SegmentProbe::Damaged(damage))
+    }
+
+    #[test]
+    fn what_is_found_last_is_what_is_known() {
+        let unread = Unreadable {
+            what: "read".to_owned(),
+            why: "no".to_owned(),
+            reason: UnreadableReason::Timeout,
+        };
+        let mut probes = Probes::default();
+        for probe in [Err(unread), whole(7), damaged(), whole(8)] {
+            probes.insert(id(1, 5), probe);
+            assert!(probes.has(id(1, 5)));
+            assert_eq!(probes.count(), 1);
+        }
+        let timeline = probes.timeline(TimelineId::FIRST).unwrap();
+        assert!(timeline.is_whole(SegmentNumber::new(5)));
+        assert_eq!(timeline.damaged(EVERYTHING).count() + probes.unread().count(), 0);
+        assert_eq!(timeline.first_written(EVERYTHING, |it| it == 7), None);
+        let found = timeline.first_written(EVERYTHING, |_| true);
+        assert_eq!(found, Some((SegmentNumber::new(5), 8)));
+    }
+
+    #[test]
+    fn whole_segments_of_one_writer_are_one_range() {
+        let mut probes = Probes::default();
+        (0..10_000).for_each(|number| probes.insert(id(1, number), whole(7)));
+        assert_eq!(probes.timelines[&TimelineId::FIRST].written[&7].ranges().len(), 1);
+    }
+
+    #[test]
+    fn the_border_between_two_writers_is_found_within_a_range() {
+        let mut probes = Probes::default();
+        for (number, writer) in [(1, 7), (2, 7), (5, 8), (9, 9), (12, 7)] {
+            probes.insert(id(1, number), whole(writer));
+        }
+        probes.insert(id(2, 3), whole(7));
+        let timeline = probes.timeline(TimelineId::FIRST).unwrap();
+        let within = SegmentRange { first: SegmentNumber::new(2), last: SegmentNumber::new(11) };
+        assert_eq!(timeline.last_written(within, 7), Some(SegmentNumber::new(2)));
+        let foreign = timeline.first_written(within, |it| it != 7);
+        assert_eq!(foreign, Some((SegmentNumber::new(5), 8)));
+        assert_eq!(probes.newest_foreign(7), Some((id(1, 9), 9)));
+        assert_eq!(probes.newest_foreign(8), Some((id(2, 3), 7)));
     }
 }

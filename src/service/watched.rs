@@ -138,7 +138,7 @@ impl Watched {
         let mut rounds = 0..PROBE_ROUNDS_MAX;
         loop {
             let (assessment, mut wanted) = assess_and_ask(&subject, &seen, expected, now);
-            wanted.retain(|id| !seen.probes.contains_key(id));
+            wanted.retain(|id| !seen.probes.has(*id));
             if wanted.is_empty()
                 || rounds.next().is_none()
                 || collector.probe(&mut seen, &wanted).await == 0

@@ -21,7 +21,6 @@ use crate::observation::Observation;
 use crate::observation::Reading;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
-use crate::observation::probe::Probes;
 use crate::observation::probe::SegmentId;
 use crate::sources::archive::cache::Cache;
 use crate::sources::archive::wals::Many;
@@ -121,7 +120,7 @@ impl Collector {
             backups,
             archive,
             histories,
-            probes: self.known_probes(),
+            probes: self.cache.probes.clone(),
             cluster: None,
         }
     }
@@ -132,13 +131,12 @@ impl Collector {
     pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) -> usize {
         let Ok(inventory) = &seen.archive else { return 0 };
         let room = limits::PROBES_PER_LOOK_MAX.saturating_sub(self.opened);
-        let mut found = Probes::new();
+        let mut count = 0;
         for &id in wanted.iter().take(room) {
-            found.insert(id, self.open_segment(inventory, id).await);
+            seen.probes.insert(id, self.open_segment(inventory, id).await);
+            count += 1;
         }
-        self.opened += found.len();
-        let count = found.len();
-        seen.probes.extend(found);
+        self.opened += count;
         count
     }
 

@@ -58,15 +58,6 @@ pub struct Surveyor {
     backup_ends: Vec<BackupEnd>,
 }
 
-impl Survey {
-    /// Surveys one segment, or what there is of it.
-    pub fn of(segment: &[u8], identity: SegmentIdentity) -> Self {
-        let mut surveyor = Surveyor::new(identity);
-        surveyor.feed(segment);
-        surveyor.survey()
-    }
-}
-
 impl Surveyor {
     pub fn new(identity: SegmentIdentity) -> Self {
         Self {
@@ -138,7 +129,9 @@ mod tests {
     }
 
     fn survey(bytes: &[u8]) -> Survey {
-        Survey::of(bytes, SegmentIdentity::default())
+        let mut surveyor = Surveyor::new(SegmentIdentity::default());
+        surveyor.feed(bytes);
+        surveyor.survey()
     }
 
     #[test]

@@ -127,6 +127,12 @@ fn of_timeline(id: u32) -> SegmentIdentity {
     SegmentIdentity { timeline: TimelineId::new(id), ..SegmentIdentity::default() }
 }
 
+fn survey_of(bytes: &[u8], identity: SegmentIdentity) -> Survey {
+    let mut surveyor = Surveyor::new(identity);
+    surveyor.feed(bytes);
+    surveyor.survey()
+}
+
 fn survey_in_a_row(timeline: u32, paths: &[&str]) -> Survey {
     let mut surveyor = Surveyor::new(of_timeline(timeline));
     for path in paths {
@@ -148,7 +154,7 @@ fn record_starts(bytes: &[u8]) -> Vec<Lsn> {
 #[test]
 fn each_segment_holds_what_pg_waldump_finds() {
     for expected in &FIXTURES {
-        let survey = Survey::of(&segment(expected.path), SegmentIdentity::default());
+        let survey = survey_of(&segment(expected.path), SegmentIdentity::default());
         assert_eq!(survey.records, expected.records, "{}", expected.path);
         assert_eq!(survey.ending, expected.ending, "{}", expected.path);
         let newest = survey.newest_transaction_end.map(|end| {
@@ -194,8 +200,8 @@ fn a_missing_segment_breaks_the_row() {
 
 #[test]
 fn segments_read_alone_link_to_each_other() {
-    let before = Survey::of(&segment("load/00000001000000000000000C"), of_timeline(1));
-    let after = Survey::of(&segment("load/00000001000000000000000D"), of_timeline(1));
+    let before = survey_of(&segment("load/00000001000000000000000C"), of_timeline(1));
+    let after = survey_of(&segment("load/00000001000000000000000D"), of_timeline(1));
     let link = FirstRecord { start: lsn("0/D00028"), previous: lsn("0/C46468") };
     assert_eq!(after.first_record, Some(link));
     // The switch is the last record before.
@@ -205,10 +211,10 @@ fn segments_read_alone_link_to_each_other() {
 #[test]
 fn the_first_segment_of_a_timeline_begins_with_pages_of_its_parent() {
     let first = segment("promotion/00000002000000000000000A");
-    let survey = Survey::of(&first, of_timeline(2));
+    let survey = survey_of(&first, of_timeline(2));
     assert_eq!(survey.header.unwrap().timeline, TimelineId::FIRST);
     assert_eq!(survey.last_timeline, TimelineId::new(2));
-    let survey = Survey::of(&first, of_timeline(1));
+    let survey = survey_of(&first, of_timeline(1));
     assert!(matches!(survey.ending, Ending::Damaged(_)), "{:?}", survey.ending);
 }
 
@@ -271,7 +277,7 @@ proptest! {
                 break;
             }
         }
-        prop_assert_eq!(surveyor.survey(), Survey::of(bytes, SegmentIdentity::default()));
+        prop_assert_eq!(surveyor.survey(), survey_of(bytes, SegmentIdentity::default()));
     }
 
     #[test]

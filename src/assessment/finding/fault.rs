@@ -19,8 +19,6 @@ pub enum SegmentFault {
     Misfit(SegmentSize),
     /// Another server wrote it.
     ForeignSystem { found: u64, expected: u64 },
-    /// Its header contradicts the backups.
-    OtherSegmentSize { found: SegmentSize, expected: SegmentSize },
     /// Opening it showed.
     Damaged(SegmentDamage),
 }
@@ -48,7 +46,7 @@ impl SegmentFault {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Empty => "empty",
-            Self::Misfit(_) | Self::OtherSegmentSize { .. } => "wrong_size",
+            Self::Misfit(_) => "wrong_size",
             Self::ForeignSystem { .. } => "foreign_system",
             Self::Damaged(damage) => damage.kind.code(),
         }
@@ -71,12 +69,6 @@ impl fmt::Display for SegmentFault {
             Self::ForeignSystem { found, expected } => write!(
                 f,
                 "it was written by the server with system identifier {found}, not by {expected}"
-            ),
-            Self::OtherSegmentSize { found, expected } => write!(
-                f,
-                "it says that segments have {} bytes, and the backups say {}",
-                found.bytes(),
-                expected.bytes()
             ),
             Self::Damaged(damage) => f.write_str(&damage.detail),
         }

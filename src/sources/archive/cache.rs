@@ -11,8 +11,7 @@ use crate::domain::timeline::TimelineId;
 use crate::observation::HistoryDamage;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
-use crate::observation::probe::SegmentId;
-use crate::observation::probe::SegmentProbe;
+use crate::observation::probe::Probes;
 
 #[derive(Debug, Default)]
 pub(super) struct Cache {
@@ -28,7 +27,7 @@ pub(super) struct Cache {
     /// Whether these are all, and nothing of them was left unread.
     pub(super) has_all_backups: bool,
     pub(super) histories: BTreeMap<TimelineId, KnownHistory>,
-    pub(super) probes: BTreeMap<SegmentId, SegmentProbe>,
+    pub(super) probes: Probes,
 }
 
 #[derive(Debug)]

@@ -40,13 +40,9 @@ impl Fed for Surveyor {
 }
 
 impl Collector {
-    pub(super) fn known_probes(&self) -> Probes {
-        self.cache.probes.iter().map(|(id, probe)| (*id, Ok(probe.clone()))).collect()
-    }
-
     /// Forgets what was opened, as an object may have been replaced since.
     pub fn forget_probes(&mut self) {
-        self.cache.probes.clear();
+        self.cache.probes = Probes::default();
     }
 
     pub(super) async fn open_segment(
@@ -72,10 +68,10 @@ impl Collector {
             Err(error) => undecodable(&error),
         };
         let backups = self.cache.backups.len();
-        if limits::probes_remembered_max(backups) <= self.cache.probes.len() {
-            self.cache.probes.clear();
+        if limits::probes_remembered_max(backups) <= self.cache.probes.count() {
+            self.cache.probes = Probes::default();
         }
-        self.cache.probes.insert(id, probe.clone());
+        self.cache.probes.insert(id, Ok(probe.clone()));
         Ok(probe)
     }
 
@@ -182,7 +178,6 @@ fn probe(survey: &Survey, length: u64, size: SegmentSize) -> SegmentProbe {
     };
     SegmentProbe::Read(SegmentContent {
         system_identifier: header.system_identifier,
-        segment_size: header.segment_size,
         newest_commit_at: survey.newest_transaction_end.map(|end| end.ended_at),
     })
 }

@@ -25,6 +25,7 @@ use cnpg_backup_verifier::observation::inventory::Fold;
 use cnpg_backup_verifier::observation::inventory::HistoryObject;
 use cnpg_backup_verifier::observation::inventory::Inventory;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::observation::probe::Probes;
 use cnpg_backup_verifier::observation::probe::SegmentContent;
 use cnpg_backup_verifier::observation::probe::SegmentDamage;
 use cnpg_backup_verifier::observation::probe::SegmentDamageKind;
@@ -227,16 +228,18 @@ impl Scenario {
             backups,
             archive: failed("archive").map_or(Ok(inventory), Err),
             histories,
-            probes: self
-                .probes
-                .iter()
-                .map(|(timeline, number, words)| {
-                    let id = SegmentId { timeline: *timeline, number: *number };
-                    (id, Ok(self.probe(words)))
-                })
-                .collect(),
+            probes: self.probes(),
             cluster: None,
         }
+    }
+
+    fn probes(&self) -> Probes {
+        let mut probes = Probes::default();
+        for (timeline, number, words) in &self.probes {
+            let id = SegmentId { timeline: *timeline, number: *number };
+            probes.insert(id, Ok(probe(words)));
+        }
+        probes
     }
 
     fn inventory(&self) -> Inventory {
@@ -263,28 +266,25 @@ impl Scenario {
         }
         inventory
     }
+}
 
-    fn probe(&self, words: &[String]) -> SegmentProbe {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let read = |newest_commit_at, system_identifier| {
-            let segment_size = self.size;
-            SegmentProbe::Read(SegmentContent { system_identifier, segment_size, newest_commit_at })
-        };
-        match words.as_slice() {
-            ["commit", date, time] => read(Some(parse_time(date, time)), OUR_SYSTEM),
-            ["no", "commit"] => read(None, OUR_SYSTEM),
-            ["system", system] => read(None, system.parse().unwrap()),
-            ["segments", "of", size] => SegmentProbe::Read(SegmentContent {
-                system_identifier: OUR_SYSTEM,
-                segment_size: SegmentSize::new(size.parse::<u64>().unwrap() << 20).unwrap(),
-                newest_commit_at: None,
-            }),
-            ["bad_crc"] => SegmentProbe::Damaged(SegmentDamage {
-                kind: SegmentDamageKind::BadCrc,
-                detail: "a record's checksum is wrong".to_owned(),
-            }),
-            other => panic!("probe {other:?}"),
+fn probe(words: &[String]) -> SegmentProbe {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let read = |newest_commit_at, system_identifier| {
+        SegmentProbe::Read(SegmentContent { system_identifier, newest_commit_at })
+    };
+    let damaged = |kind, detail: &str| {
+        SegmentProbe::Damaged(SegmentDamage { kind, detail: detail.to_owned() })
+    };
+    match words.as_slice() {
+        ["commit", date, time] => read(Some(parse_time(date, time)), OUR_SYSTEM),
+        ["no", "commit"] => read(None, OUR_SYSTEM),
+        ["system", system] => read(None, system.parse().unwrap()),
+        ["segments", "of", size] => {
+            damaged(SegmentDamageKind::WrongSize, &format!("its segments have {size} MiB"))
         }
+        ["bad_crc"] => damaged(SegmentDamageKind::BadCrc, "a record's checksum is wrong"),
+        other => panic!("probe {other:?}"),
     }
 }
 

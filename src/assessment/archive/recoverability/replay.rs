@@ -12,12 +12,11 @@ use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::SegmentFault;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
+use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Observation;
-use crate::observation::Reading;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
-use crate::observation::probe::SegmentProbe;
 use crate::observation::timeline_archive::TimelineArchive;
 
 /// The archive as recovery meets it, with what is needed to tell a gap from a late upload.
@@ -181,18 +180,21 @@ impl<'a> Replay<'a> {
 
     /// The first segment known to be a predecessor's, from which on the route is not ours.
     fn first_leftover(&self, route: &Route) -> Option<SegmentNumber> {
-        let is_leftover = |probe: &Reading<SegmentProbe>| match probe {
-            Ok(SegmentProbe::Read(content)) => {
-                self.predecessors.contains(&content.system_identifier)
-            }
-            Ok(SegmentProbe::Damaged(_)) | Err(_) => false,
-        };
-        let leftovers = self.seen.probes.iter().filter(|(_, probe)| is_leftover(probe));
-        let own_until = self.own_until;
-        leftovers
-            .filter(|(id, _)| route.passes(**id) && own_until.is_none_or(|own| own < id.number))
-            .map(|(id, _)| id.number)
-            .min()
+        let from = self.own_until.map_or(SegmentNumber::new(0), SegmentNumber::next);
+        self.first_written(route, from, |writer| self.predecessors.contains(&writer))
+    }
+
+    /// The first opened segment of a route by such a writer.
+    fn first_written(
+        &self,
+        route: &Route,
+        from: SegmentNumber,
+        is_meant: impl Fn(u64) -> bool,
+    ) -> Option<SegmentNumber> {
+        route.stretches(from, SegmentNumber::LAST).find_map(|stretch| {
+            let probes = self.seen.probes.timeline(stretch.timeline)?;
+            Some(probes.first_written(stretch.segments, &is_meant)?.0)
+        })
     }
 
     /// The segment to open next to find where another server's WAL begins on a route: halfway
@@ -202,26 +204,19 @@ impl<'a> Replay<'a> {
     pub(crate) fn wanted_border(&self, route: &Route) -> Option<SegmentId> {
         let (ours, floor) = (self.system_identifier?, self.own_until?);
         let newest = route.newest(SegmentNumber::LAST, self.inventory)?;
-        let (mut own, mut foreign) = (floor, None);
-        for (id, probe) in &self.seen.probes {
-            let Ok(SegmentProbe::Read(content)) = probe else { continue };
-            if !route.passes(*id) || id.number < floor {
-                continue;
-            }
-            if content.system_identifier == ours {
-                own = own.max(id.number);
-            } else if floor < id.number && foreign.is_none_or(|known| id.number < known) {
-                foreign = Some(id.number);
-            }
-        }
-        let Some(foreign) = foreign else {
-            let is_opened = self.seen.probes.contains_key(&newest);
+        let Some(foreign) = self.first_written(route, floor.next(), |writer| writer != ours) else {
+            let is_opened = self.seen.probes.has(newest);
             return (!self.predecessors.is_empty() && !is_opened).then_some(newest);
         };
+        let own = route.stretches(floor, SegmentNumber::LAST).filter_map(|stretch| {
+            let probes = self.seen.probes.timeline(stretch.timeline)?;
+            probes.last_written(stretch.segments, ours)
+        });
+        let own = own.max().unwrap_or(floor);
         let between = foreign.value().checked_sub(own.value())? / 2;
         let middle = SegmentNumber::new(own.value() + between);
         let wanted = route.newest(middle, self.inventory).filter(|id| own < id.number)?;
-        (!self.seen.probes.contains_key(&wanted)).then_some(wanted)
+        (!self.seen.probes.has(wanted)).then_some(wanted)
     }
 
     /// The last segment before the hole nearest to `tip`, if that hole may still be filled.
@@ -290,42 +285,27 @@ impl<'a> Replay<'a> {
     fn first_present_obstacle(&self, stretch: Stretch) -> Option<Obstacle> {
         let Stretch { timeline, segments } = stretch;
         let archive = self.inventory.timeline(timeline)?;
-        let id = |number| SegmentId { timeline, number };
-        let first_of = |set: &crate::domain::segment_set::SegmentSet| {
+        let obstacle = |number, kind| Obstacle { at: SegmentId { timeline, number }, kind };
+        let first_of = |set: &SegmentSet| {
             set.overlapping(segments).next().map(|range| range.first.max(segments.first))
         };
-        let shadowed = first_of(archive.shadowed())
-            .map(|number| Obstacle { at: id(number), kind: ObstacleKind::Shadowed });
-        let damaged =
-            |number, fault| Obstacle { at: id(number), kind: ObstacleKind::Damaged(fault) };
+        let faulty = |number, fault| obstacle(number, ObstacleKind::Damaged(fault));
+        let shadowed = first_of(archive.shadowed()).map(|it| obstacle(it, ObstacleKind::Shadowed));
+        let empty = first_of(archive.empty()).map(|it| faulty(it, SegmentFault::Empty));
         let size = self.inventory.segment_size;
-        let empty = first_of(archive.empty()).map(|number| damaged(number, SegmentFault::Empty));
-        let misfit =
-            first_of(archive.misfits()).map(|number| damaged(number, SegmentFault::Misfit(size)));
-        let probed = self
-            .seen
-            .probes
-            .range(id(segments.first)..=id(segments.last))
-            .filter(|(id, _)| archive.segments().contains(id.number))
-            .find_map(|(id, probe)| Some(damaged(id.number, self.fault_of(probe.as_ref().ok()?)?)));
-        [shadowed, empty, misfit, probed].into_iter().flatten().min_by_key(|obstacle| obstacle.at)
-    }
-
-    fn fault_of(&self, probe: &SegmentProbe) -> Option<SegmentFault> {
-        let content = match probe {
-            SegmentProbe::Damaged(damage) => return Some(SegmentFault::Damaged(damage.clone())),
-            SegmentProbe::Read(content) => content,
-        };
-        let (found, size) = (content.system_identifier, self.inventory.segment_size);
-        match self.system_identifier {
-            Some(expected) if expected != found => {
-                Some(SegmentFault::ForeignSystem { found, expected })
-            }
-            _ if content.segment_size != size => {
-                Some(SegmentFault::OtherSegmentSize { found: content.segment_size, expected: size })
-            }
-            _ => None,
-        }
+        let misfit = first_of(archive.misfits()).map(|it| faulty(it, SegmentFault::Misfit(size)));
+        let probes = self.seen.probes.timeline(timeline);
+        let damaged = probes.and_then(|probes| {
+            let mut damaged = probes.damaged(segments);
+            let (number, damage) = damaged.find(|it| archive.segments().contains(it.0))?;
+            Some(faulty(number, SegmentFault::Damaged(damage.clone())))
+        });
+        let foreign = probes.zip(self.system_identifier).and_then(|(probes, ours)| {
+            let (number, found) = probes.first_written(segments, |writer| writer != ours)?;
+            Some(faulty(number, SegmentFault::ForeignSystem { found, expected: ours }))
+        });
+        let found = [shadowed, empty, misfit, damaged, foreign];
+        found.into_iter().flatten().min_by_key(|obstacle| obstacle.at)
     }
 }
 

@@ -16,7 +16,6 @@ use crate::assessment::archive::recoverability::route::Timelines;
 use crate::domain::segment::SegmentNumber;
 use crate::observation::Observation;
 use crate::observation::probe::SegmentId;
-use crate::observation::probe::SegmentProbe;
 
 /// The windows, and the segments to open so that their ends can be told more exactly.
 pub(crate) struct Windows {
@@ -113,14 +112,13 @@ fn newest_commit(
 ) -> CommitSearch {
     let mut id = last;
     for _ in 0..SEGMENTS_WITHOUT_COMMIT_MAX {
-        match seen.probes.get(&id) {
-            None => return CommitSearch::Wanted(id),
-            Some(Err(_) | Ok(SegmentProbe::Damaged(_))) => return CommitSearch::NotFound,
-            Some(Ok(SegmentProbe::Read(content))) => {
-                if let Some(at) = content.newest_commit_at {
-                    return CommitSearch::Found(at);
-                }
-            }
+        let probes = seen.probes.timeline(id.timeline).filter(|it| it.has(id.number));
+        let Some(probes) = probes else { return CommitSearch::Wanted(id) };
+        if let Some(at) = probes.newest_commit_at(id.number) {
+            return CommitSearch::Found(at);
+        }
+        if !probes.is_whole(id.number) {
+            return CommitSearch::NotFound;
         }
         let previous = id.number.previous().filter(|number| floor <= *number);
         let Some(number) = previous else { break };
