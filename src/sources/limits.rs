@@ -141,20 +141,20 @@ pub const fn probes_remembered_max(backups: usize) -> usize {
 pub const PROBES_PER_LOOK_MAX: usize = 64;
 
 /// What answers of all stores may take in memory at once: eight listings of sixteen pages each, or
-/// five segments that are decoded.
+/// two segments that are decoded.
 pub const BYTES_IN_FLIGHT_MAX: usize = 64 << 20;
 
-/// Segments of one store that are read at once: each takes a thread, and two of them leave more than
-/// half of the bytes in flight to other stores.
+/// Segments of one store that are read at once: each takes a thread, and two of them leave a
+/// quarter of the bytes in flight to other stores.
 pub const SEGMENTS_OPEN_AT_A_STORE: usize = 2;
 
 /// Chunks between a store and a decoder: enough that neither waits for the other, and up to a
 /// megabyte, as an answer of S3 comes in at most 400 KiB at a time.
 pub const CHUNKS_WAITING_MAX: usize = 2;
 
-/// What decoding an object takes, whatever its size: most with bzip2, which is held in blocks of
-/// 900 kB as they are stored, sorted and decoded.
-pub const DECODER_BYTES: u64 = 12 << 20;
+/// What decoding an object takes, whatever its size: 24 MB with bzip2, which holds blocks of 900 kB
+/// as they are stored, sorted and decoded, and the most of what Barman writes.
+pub const DECODER_BYTES: u64 = 24 << 20;
 
 /// Threads of the event loop, however many cores the node has.
 ///
