@@ -62,7 +62,7 @@ pub enum DeclaredStore {
 pub struct StoreFacts {
     /// Empty for an in-tree one.
     pub name: String,
-    /// As [`ArchiveAddress::destination_path`].
+    /// As `ArchiveAddress::destination_path` writes it.
     pub destination_path: String,
     /// Whether `retentionPolicy` is set; without it nothing is ever deleted.
     pub has_retention_policy: bool,
