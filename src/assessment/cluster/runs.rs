@@ -42,7 +42,8 @@ pub(super) fn active(cluster: &ObservedCluster) -> impl Iterator<Item = &Observe
 }
 
 pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
-    let resources = ours(case).unwrap_or_default();
+    // That they could not be read is a finding by itself.
+    let Some(resources) = ours(case) else { return Vec::new() };
     resources.iter().filter_map(|resource| judge_one(resource, &resources, case)).collect()
 }
 
