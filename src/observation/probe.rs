@@ -11,6 +11,9 @@ use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Reading;
 use crate::observation::Unreadable;
+use crate::wal::Damage;
+use crate::wal::DamageKind;
+use crate::wal::HeaderDamage;
 
 /// A segment of one timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,20 +38,21 @@ pub struct SegmentContent {
 }
 
 /// Why the stored bytes are not the segment they claim to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SegmentDamage {
-    pub kind: SegmentDamageKind,
-    pub detail: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SegmentDamageKind {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SegmentDamage {
+    #[error("the content ends too early")]
     Truncated,
-    Undecodable,
-    WrongSize,
-    BadPageHeader,
-    WrongAddress,
-    BadCrc,
+    /// In the decoder's words.
+    #[error("{0}")]
+    Undecodable(String),
+    #[error("the content is larger than {bytes_max} bytes")]
+    TooLarge { bytes_max: u64 },
+    #[error("it has {found} bytes, expected {expected}")]
+    Length { found: u64, expected: u64 },
+    #[error("it does not begin with a page header")]
+    NoHeader,
+    #[error(transparent)]
+    Log(#[from] Damage),
 }
 
 /// The segments that were opened in this look or an earlier one.
@@ -68,15 +72,20 @@ pub struct TimelineProbes {
     unread: BTreeMap<SegmentNumber, Unreadable>,
 }
 
-impl SegmentDamageKind {
-    pub const fn code(self) -> &'static str {
+impl SegmentDamage {
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::Truncated => "truncated",
-            Self::Undecodable => "undecodable",
-            Self::WrongSize => "wrong_size",
-            Self::BadPageHeader => "bad_page_header",
-            Self::WrongAddress => "wrong_address",
-            Self::BadCrc => "bad_crc",
+            Self::Length { found, expected } if *found < *expected => "truncated",
+            Self::Undecodable(_) => "undecodable",
+            Self::TooLarge { .. } | Self::Length { .. } => "wrong_size",
+            Self::NoHeader => "bad_page_header",
+            Self::Log(damage) => match damage.kind {
+                DamageKind::Header(HeaderDamage::OtherSegmentSize { .. }) => "wrong_size",
+                DamageKind::Header(HeaderDamage::OtherAddress { .. }) => "wrong_address",
+                DamageKind::Header(_) => "bad_page_header",
+                DamageKind::Record(_) => "bad_crc",
+            },
         }
     }
 }
@@ -205,8 +214,7 @@ mod tests {
     }
 
     fn damaged() -> Reading<SegmentProbe> {
-        let damage = SegmentDamage { kind: SegmentDamageKind::BadCrc, detail: String::new() };
-        Ok(SegmentProbe::Damaged(damage))
+        Ok(SegmentProbe::Damaged(SegmentDamage::NoHeader))
     }
 
     #[test]

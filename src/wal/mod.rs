@@ -29,7 +29,6 @@ pub use reader::RecordReader;
 pub use reader::Step;
 pub use record::Record;
 pub use record::RecordHeader;
-pub use survey::BackupEnd;
 pub use survey::FirstRecord;
 pub use survey::Survey;
 pub use survey::Surveyor;

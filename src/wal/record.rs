@@ -37,9 +37,8 @@ const LENGTH_MAX: u32 = (1 << 30) - 1;
 
 /// `RM_XLOG_ID` in `rmgrlist.h`.
 const RM_XLOG: u8 = 0;
-/// `XLOG_SWITCH`, `XLOG_BACKUP_END` and `XLOG_OVERWRITE_CONTRECORD` in `pg_control.h`.
+/// `XLOG_SWITCH` and `XLOG_OVERWRITE_CONTRECORD` in `pg_control.h`.
 const SWITCH: u8 = 0x40;
-const BACKUP_END: u8 = 0x50;
 const OVERWRITE_CONTRECORD: u8 = 0xD0;
 /// `XLR_RMGR_INFO_MASK` in `xlogrecord.h`.
 const RESOURCE_MANAGER_FLAGS: u8 = 0xF0;
@@ -71,10 +70,6 @@ impl RecordHeader {
     #[inline]
     pub fn is_switch(&self) -> bool {
         self.is_log_record(SWITCH)
-    }
-
-    pub fn is_backup_end(&self) -> bool {
-        self.is_log_record(BACKUP_END)
     }
 
     /// A record written over the missing rest of one that a crash cut off.

@@ -1,15 +1,13 @@
-//! Walks through segments and keeps what is worth knowing about them: how far the log reaches,
-//! when its last transactions ended, which backups it completes.
+//! Walks through segments and keeps what is worth knowing about them: how far the log reaches
+//! and when its last transactions ended.
 
 use crate::domain::lsn::Lsn;
 use crate::domain::timeline::TimelineId;
-use crate::wal::fields::LittleEndian;
 use crate::wal::page::SegmentHeader;
 use crate::wal::page_rules::SegmentIdentity;
 use crate::wal::reader::Ending;
 use crate::wal::reader::RecordReader;
 use crate::wal::reader::Step;
-use crate::wal::record::Record;
 use crate::wal::transaction::TransactionEnd;
 
 /// What one or several consecutive segments hold.
@@ -26,8 +24,6 @@ pub struct Survey {
     pub valid_end: Option<Lsn>,
     /// Of the transactions whose end is completely here, the one with the latest time.
     pub newest_transaction_end: Option<TransactionEnd>,
-    /// In the order of the log.
-    pub backup_ends: Vec<BackupEnd>,
     pub ending: Ending,
 }
 
@@ -38,15 +34,6 @@ pub struct FirstRecord {
     pub previous: Lsn,
 }
 
-/// The record that recovery must reach for a backup to become consistent (`XLOG_BACKUP_END`;
-/// a backup taken from a standby has none).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BackupEnd {
-    pub lsn: Lsn,
-    /// The begin LSN of the backup.
-    pub begin: Lsn,
-}
-
 /// Makes a [`Survey`] from bytes as they come in.
 #[derive(Clone, Debug)]
 pub struct Surveyor {
@@ -55,7 +42,6 @@ pub struct Surveyor {
     first_record: Option<FirstRecord>,
     valid_end: Option<Lsn>,
     newest_transaction_end: Option<TransactionEnd>,
-    backup_ends: Vec<BackupEnd>,
 }
 
 impl Surveyor {
@@ -66,7 +52,6 @@ impl Surveyor {
             first_record: None,
             valid_end: None,
             newest_transaction_end: None,
-            backup_ends: Vec::new(),
         }
     }
 
@@ -90,7 +75,6 @@ impl Surveyor {
                     *newest = end;
                 }
             }
-            self.backup_ends.extend(BackupEnd::of(&record));
         }
     }
 
@@ -103,19 +87,8 @@ impl Surveyor {
             first_record: self.first_record,
             valid_end: self.valid_end,
             newest_transaction_end: self.newest_transaction_end,
-            backup_ends: self.backup_ends.clone(),
             ending: self.reader.ending(),
         }
-    }
-}
-
-impl BackupEnd {
-    fn of(record: &Record<'_>) -> Option<Self> {
-        if !record.header.is_backup_end() {
-            return None;
-        }
-        let begin = Lsn::new(LittleEndian(record.main_data()?).u64()?);
-        Some(Self { lsn: record.start, begin })
     }
 }
 
@@ -163,14 +136,6 @@ mod tests {
         surveyor.feed(&bytes[SEGMENT..]);
         assert_eq!(surveyor.survey().newest_transaction_end.map(|end| end.lsn), Some(late));
         assert_eq!(survey(&bytes[SEGMENT..]).newest_transaction_end, None);
-    }
-
-    #[test]
-    fn backup_ends_name_the_begin_of_their_backup() {
-        let mut log = Generator::new();
-        let begin = log.filler(10);
-        let lsn = log.record(0, 0x50, &begin.value().to_le_bytes());
-        assert_eq!(survey(&log.finish()).backup_ends, [BackupEnd { lsn, begin }]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ enum Effects {
 const LAYERS: &[Layer] = &[
     Layer { name: "domain", may_use: &[], effects: Effects::None },
     Layer { name: "wal", may_use: &["domain"], effects: Effects::None },
-    Layer { name: "observation", may_use: &["domain"], effects: Effects::None },
+    Layer { name: "observation", may_use: &["domain", "wal"], effects: Effects::None },
     Layer { name: "assessment", may_use: &["domain", "observation"], effects: Effects::None },
     Layer { name: "publication", may_use: &["domain", "assessment"], effects: Effects::None },
     Layer { name: "config", may_use: &["domain"], effects: Effects::Allowed },

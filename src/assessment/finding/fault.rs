@@ -48,7 +48,7 @@ impl SegmentFault {
             Self::Empty => "empty",
             Self::Misfit(_) => "wrong_size",
             Self::ForeignSystem { .. } => "foreign_system",
-            Self::Damaged(damage) => damage.kind.code(),
+            Self::Damaged(damage) => damage.code(),
         }
     }
 }
@@ -70,7 +70,7 @@ impl fmt::Display for SegmentFault {
                 f,
                 "it was written by the server with system identifier {found}, not by {expected}"
             ),
-            Self::Damaged(damage) => f.write_str(&damage.detail),
+            Self::Damaged(damage) => damage.fmt(f),
         }
     }
 }

@@ -8,7 +8,6 @@ use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 use crate::observation::probe::SegmentContent;
 use crate::observation::probe::SegmentDamage;
-use crate::observation::probe::SegmentDamageKind;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 use crate::sources::archive::Collector;
@@ -22,9 +21,7 @@ use crate::sources::limits;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::listing::list_all;
-use crate::wal::DamageKind;
 use crate::wal::Ending;
-use crate::wal::HeaderDamage;
 use crate::wal::SegmentHeader;
 use crate::wal::SegmentIdentity;
 use crate::wal::Survey;
@@ -63,10 +60,9 @@ impl Collector {
         let bytes_max = limits::segment_content_bytes_max(size.bytes());
         let decoded = self.decode_segment(inventory, id, bytes_max, surveyor);
         let (surveyor, end) = decoded.await.map_err(|error| error.unreadable(&what))?;
-        let probe = match end {
-            Ok(length) => probe(&surveyor.survey(), length, size),
-            Err(error) => undecodable(&error),
-        };
+        let content =
+            end.map_err(undecodable).and_then(|length| content(&surveyor.survey(), length, size));
+        let probe = content.map_or_else(SegmentProbe::Damaged, SegmentProbe::Read);
         let backups = self.cache.backups.len();
         if limits::probes_remembered_max(backups) <= self.cache.probes.count() {
             self.cache.probes = Probes::default();
@@ -140,43 +136,28 @@ impl Collector {
     }
 }
 
-fn undecodable(error: &DecompressError) -> SegmentProbe {
-    let kind = match error {
-        DecompressError::Truncated => SegmentDamageKind::Truncated,
-        DecompressError::Undecodable(_) => SegmentDamageKind::Undecodable,
-        DecompressError::TooLarge { .. } => SegmentDamageKind::WrongSize,
-    };
-    SegmentProbe::Damaged(SegmentDamage { kind, detail: error.to_string() })
+fn undecodable(error: DecompressError) -> SegmentDamage {
+    match error {
+        DecompressError::Truncated => SegmentDamage::Truncated,
+        DecompressError::Undecodable(why) => SegmentDamage::Undecodable(why),
+        DecompressError::TooLarge { bytes_max } => SegmentDamage::TooLarge { bytes_max },
+    }
 }
 
-fn probe(survey: &Survey, length: u64, size: SegmentSize) -> SegmentProbe {
-    let damaged = |kind, detail| SegmentProbe::Damaged(SegmentDamage { kind, detail });
-    if let Ending::Damaged(damage) = &survey.ending {
-        let kind = match &damage.kind {
-            DamageKind::Header(HeaderDamage::OtherSegmentSize { .. }) => {
-                SegmentDamageKind::WrongSize
-            }
-            DamageKind::Header(HeaderDamage::OtherAddress { .. }) => {
-                SegmentDamageKind::WrongAddress
-            }
-            DamageKind::Header(_) => SegmentDamageKind::BadPageHeader,
-            DamageKind::Record(_) => SegmentDamageKind::BadCrc,
-        };
-        return damaged(kind, damage.to_string());
+fn content(
+    survey: &Survey,
+    found: u64,
+    size: SegmentSize,
+) -> Result<SegmentContent, SegmentDamage> {
+    if let Ending::Damaged(damage) = survey.ending {
+        return Err(damage.into());
     }
-    if length != size.bytes() {
-        let kind = if length < size.bytes() {
-            SegmentDamageKind::Truncated
-        } else {
-            SegmentDamageKind::WrongSize
-        };
-        return damaged(kind, format!("it has {length} bytes, expected {}", size.bytes()));
+    let expected = size.bytes();
+    if found != expected {
+        return Err(SegmentDamage::Length { found, expected });
     }
-    let Some(header) = survey.header else {
-        let detail = "it does not begin with a page header".to_owned();
-        return damaged(SegmentDamageKind::BadPageHeader, detail);
-    };
-    SegmentProbe::Read(SegmentContent {
+    let header = survey.header.ok_or(SegmentDamage::NoHeader)?;
+    Ok(SegmentContent {
         system_identifier: header.system_identifier,
         newest_commit_at: survey.newest_transaction_end.map(|end| end.ended_at),
     })

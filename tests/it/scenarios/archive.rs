@@ -7,6 +7,7 @@ use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::backup::Keep;
 use cnpg_backup_verifier::domain::backup_info::BackupInfo;
 use cnpg_backup_verifier::domain::codec::Codec;
+use cnpg_backup_verifier::domain::lsn::Lsn;
 use cnpg_backup_verifier::domain::object_key::BackupFile;
 use cnpg_backup_verifier::domain::object_key::ServerFolder;
 use cnpg_backup_verifier::domain::object_version::ObjectVersion;
@@ -28,9 +29,12 @@ use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::observation::probe::Probes;
 use cnpg_backup_verifier::observation::probe::SegmentContent;
 use cnpg_backup_verifier::observation::probe::SegmentDamage;
-use cnpg_backup_verifier::observation::probe::SegmentDamageKind;
 use cnpg_backup_verifier::observation::probe::SegmentId;
 use cnpg_backup_verifier::observation::probe::SegmentProbe;
+use cnpg_backup_verifier::wal::Damage;
+use cnpg_backup_verifier::wal::DamageKind;
+use cnpg_backup_verifier::wal::HeaderDamage;
+use cnpg_backup_verifier::wal::RecordDamage;
 
 use crate::scenarios::file::Scenario;
 use crate::scenarios::file::parse_number;
@@ -273,17 +277,18 @@ fn probe(words: &[String]) -> SegmentProbe {
     let read = |newest_commit_at, system_identifier| {
         SegmentProbe::Read(SegmentContent { system_identifier, newest_commit_at })
     };
-    let damaged = |kind, detail: &str| {
-        SegmentProbe::Damaged(SegmentDamage { kind, detail: detail.to_owned() })
+    let damaged = |kind: DamageKind| {
+        SegmentProbe::Damaged(SegmentDamage::Log(Damage { at: Lsn::new(0), kind }))
     };
     match words.as_slice() {
         ["commit", date, time] => read(Some(parse_time(date, time)), OUR_SYSTEM),
         ["no", "commit"] => read(None, OUR_SYSTEM),
         ["system", system] => read(None, system.parse().unwrap()),
         ["segments", "of", size] => {
-            damaged(SegmentDamageKind::WrongSize, &format!("its segments have {size} MiB"))
+            let found = size.parse::<u64>().unwrap() << 20;
+            damaged(HeaderDamage::OtherSegmentSize { found, expected: 16 << 20 }.into())
         }
-        ["bad_crc"] => damaged(SegmentDamageKind::BadCrc, "a record's checksum is wrong"),
+        ["bad_crc"] => damaged(RecordDamage::Checksum { computed: 1, stored: 2 }.into()),
         other => panic!("probe {other:?}"),
     }
 }
