@@ -23,6 +23,7 @@ use cnpg_backup_verifier::observation::inventory::Fold;
 use cnpg_backup_verifier::observation::inventory::Inventory;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::observation::probe::Probes;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 
 use crate::synthetic::Synthetic;
 
@@ -128,7 +129,7 @@ fn observation(
 ) -> Observation {
     Observation {
         began_at: now(),
-        store_clock_ahead: TimeDelta::zero(),
+        store_clock: StoreClock::default(),
         backups: Ok(backups),
         archive: Ok(inventory),
         histories: histories.into_iter().map(|it| (it.timeline, Ok(Ok(it)))).collect(),

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::TimeDelta;
 use cnpg_backup_verifier::domain::codec::Codec;
 use cnpg_backup_verifier::domain::object_key::ServerFolder;
 use cnpg_backup_verifier::domain::object_version::ObjectVersion;
@@ -13,6 +12,7 @@ use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 use cnpg_backup_verifier::sources::store::body::Body;
 use cnpg_backup_verifier::sources::store::error::StoreError;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
@@ -228,7 +228,7 @@ impl ObjectStore for SyntheticStore {
         Ok(self.listed(key.to_owned(), number))
     }
 
-    fn clock_ahead(&self) -> Option<TimeDelta> {
-        None
+    fn clock(&self) -> StoreClock {
+        StoreClock::default()
     }
 }

@@ -25,6 +25,7 @@ use cnpg_backup_verifier::observation::inventory::Fold;
 use cnpg_backup_verifier::observation::inventory::Inventory;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::observation::probe::Probes;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 
 pub(crate) const SEGMENTS: u64 = 1_000_000;
 
@@ -139,7 +140,7 @@ impl Synthetic {
     pub(crate) fn observation(self, inventory: Inventory) -> Observation {
         Observation {
             began_at: self.now(),
-            store_clock_ahead: TimeDelta::zero(),
+            store_clock: StoreClock::default(),
             backups: Ok((0..BACKUPS).map(|it| self.backup(it)).collect()),
             archive: Ok(inventory),
             histories: [].into(),

@@ -31,6 +31,7 @@ use crate::assessment::expectations::Expectations;
 use crate::assessment::finding;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::archive::store::ClockDoubt;
 use crate::assessment::verdict::Verdict;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
@@ -43,6 +44,9 @@ pub(super) struct ArchiveCase<'a> {
     inventory: &'a Inventory,
     expected: &'a Expectations,
     now: DateTime<Utc>,
+    clock: Clock,
+    /// Why nothing can be said of how old uploads are.
+    doubt: Option<ClockDoubt>,
     catalogue: Catalogue<'a>,
     recoverability: Recoverability<'a>,
     backups: Vec<AssessedBackup>,
@@ -77,6 +81,8 @@ impl<'a> ArchiveCase<'a> {
             inventory,
             expected,
             now,
+            clock,
+            doubt: clock.doubt(seen, expected),
             catalogue,
             recoverability,
             backups,

@@ -21,6 +21,7 @@ use chrono::Utc;
 
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::Finding;
+use crate::assessment::finding::FindingCode;
 use crate::assessment::shared::Shared;
 use crate::assessment::unusable::UnusableReason;
 use crate::assessment::verdict::Verdict;
@@ -266,6 +267,13 @@ impl TimeSource {
 }
 
 impl Assessment {
+    /// When the newest segment was uploaded; `None` where the clock that says so is not believed.
+    pub fn wal_uploaded_at(&self) -> Option<DateTime<Utc>> {
+        let is_doubtful = |finding: &Finding| finding.code() == FindingCode::ClockUnreliable;
+        let newest = self.newest_segment.filter(|_| !self.findings.iter().any(is_doubtful));
+        newest.map(|newest| newest.uploaded_at)
+    }
+
     /// The archive's address in words.
     pub fn place(&self) -> String {
         self.address.as_ref().map_or_else(|| "no archive".to_owned(), ToString::to_string)

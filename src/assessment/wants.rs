@@ -14,6 +14,7 @@ use crate::domain::segment::SegmentRange;
 use crate::observation::Observation;
 use crate::observation::cluster::ObservedCluster;
 use crate::observation::inventory::OVERLAP_SEGMENTS;
+use crate::observation::store_clock::CLOCK_TOLERANCE;
 use crate::observation::timeline_archive::TimelineArchive;
 
 /// By our clock.
@@ -52,7 +53,9 @@ impl Wants {
         let newest = inventory.newest_segment(backups);
         let tail =
             newest.and_then(|newest| Some((inventory.timeline(newest.timeline)?, newest.number)));
-        let ours = |at: DateTime<Utc>| at.checked_sub_signed(seen.store_clock_ahead);
+        // What is stamped in the future is awaited at no time: it would be for ever.
+        let soon = judged.checked_at.checked_add_signed(CLOCK_TOLERANCE)?;
+        let ours = |at| Some(seen.store_clock.ours(at)).filter(|at| *at <= soon);
         Some(Self {
             late_wal: tail.zip(expected.wal_age_max).and_then(|((archive, newest), age_max)| {
                 let uploaded_at = ours(archive.uploaded_at(newest)?)?;

@@ -43,7 +43,6 @@ pub struct Inventory {
     pub object_count: u64,
     pub size_bytes: u64,
     pub oldest_upload_at: Option<DateTime<Utc>>,
-    pub newest_upload_at: Option<DateTime<Utc>>,
 }
 
 /// A history file, not opened yet.
@@ -100,12 +99,16 @@ impl Inventory {
             object_count: 0,
             size_bytes: 0,
             oldest_upload_at: None,
-            newest_upload_at: None,
         }
     }
 
     pub fn timeline(&self, timeline: TimelineId) -> Option<&TimelineArchive> {
         self.timelines.get(&timeline)
+    }
+
+    /// The latest time that a segment was stamped with, as far as is known: at the ends of ranges.
+    pub fn latest_upload(&self) -> Option<DateTime<Utc>> {
+        self.timelines.values().filter_map(TimelineArchive::latest_upload).max()
     }
 
     /// Joins the parts of one listing, in the order of their keys.
@@ -122,7 +125,6 @@ impl Inventory {
             whole.size_bytes = whole.size_bytes.saturating_add(part.size_bytes);
             let oldest = [whole.oldest_upload_at, part.oldest_upload_at];
             whole.oldest_upload_at = oldest.into_iter().flatten().min();
-            whole.newest_upload_at = whole.newest_upload_at.max(part.newest_upload_at);
             whole
         })
     }
@@ -202,7 +204,6 @@ impl<'a> Fold<'a> {
         inventory.oldest_upload_at = Some(
             inventory.oldest_upload_at.map_or(object.uploaded_at, |at| at.min(object.uploaded_at)),
         );
-        inventory.newest_upload_at = inventory.newest_upload_at.max(Some(object.uploaded_at));
         let Some(file) = self.folder.archive_file(&object.key) else {
             return self.add_stray(object);
         };

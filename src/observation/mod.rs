@@ -6,13 +6,13 @@ pub mod cluster;
 mod edge_uploads;
 pub mod inventory;
 pub mod probe;
+pub mod store_clock;
 pub mod timeline_archive;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::DateTime;
-use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::domain::timeline::HistoryError;
@@ -23,6 +23,7 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::cluster::ObservedCluster;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
+use crate::observation::store_clock::StoreClock;
 
 /// A fact, or why it could not be read.
 pub type Reading<T> = Result<T, Unreadable>;
@@ -31,8 +32,7 @@ pub type Reading<T> = Result<T, Unreadable>;
 #[derive(Clone, Debug)]
 pub struct Observation {
     pub began_at: DateTime<Utc>,
-    /// How far the object store's clock is ahead of ours, where it told.
-    pub store_clock_ahead: TimeDelta,
+    pub store_clock: StoreClock,
     pub backups: Reading<Vec<ObservedBackup>>,
     pub archive: Reading<Inventory>,
     /// One entry for every history file that the archive lists.
@@ -60,7 +60,7 @@ impl Observation {
     pub fn unread_archive(began_at: DateTime<Utc>, unreadable: Unreadable) -> Self {
         Self {
             began_at,
-            store_clock_ahead: TimeDelta::zero(),
+            store_clock: StoreClock::default(),
             backups: Err(unreadable.clone()),
             archive: Err(unreadable),
             histories: BTreeMap::new(),

@@ -94,6 +94,11 @@ impl TimelineArchive {
         self.edge_uploads.get(number)
     }
 
+    /// The latest upload among the ends of ranges.
+    pub(super) fn latest_upload(&self) -> Option<DateTime<Utc>> {
+        self.edge_uploads.iter().map(|(_, uploaded_at)| uploaded_at).max()
+    }
+
     /// Takes over what a listing shows of one segment; repeating it changes nothing. Tells
     /// whether the segment was not there before.
     pub(super) fn store(&mut self, stored: StoredSegment) -> bool {

@@ -103,10 +103,9 @@ fn measures(assessment: &Assessment, now: DateTime<Utc>) -> Vec<String> {
     let usable = assessment.backups.iter().filter(|backup| backup.is_usable());
     let newest_backup = usable.filter_map(|backup| backup.ended_at).max();
     let span = newest_span(&assessment.windows);
-    let newest_segment = assessment.newest_segment;
     measure_age("newest_restorable_age", span.map(|span| span.last.at), None);
     measure_age("base_backup_age", newest_backup, promises.base_backup_age_max);
-    measure_age("wal_age", newest_segment.map(|segment| segment.uploaded_at), promises.wal_age_max);
+    measure_age("wal_age", assessment.wal_uploaded_at(), promises.wal_age_max);
     if let Some(span) = span {
         let seconds = (span.last.at - span.first_at).num_seconds();
         let retention = promises.retention;

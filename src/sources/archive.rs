@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::DateTime;
-use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::domain::object_key::ServerFolder;
@@ -116,7 +115,7 @@ impl Collector {
         };
         Observation {
             began_at: now,
-            store_clock_ahead: self.store.clock_ahead().unwrap_or_else(TimeDelta::zero),
+            store_clock: self.store.clock(),
             backups,
             archive,
             histories,

@@ -7,9 +7,12 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
+use chrono::TimeZone;
+use chrono::Utc;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 use cnpg_backup_verifier::sources::store::body::Body;
 use cnpg_backup_verifier::sources::store::error::StoreError;
 use cnpg_backup_verifier::sources::store::memory::MemoryStore;
@@ -17,8 +20,10 @@ use cnpg_backup_verifier::sources::store::object_store::ListPage;
 use cnpg_backup_verifier::sources::store::object_store::ListRequest;
 use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
 use futures::stream;
+use test_servers::s3::S3Server;
 
 use crate::made_archive::MadeArchive;
+use crate::scene::Scene;
 use crate::scene::codes;
 use crate::scene::look;
 use crate::scene::look_at_everything;
@@ -68,8 +73,8 @@ impl ObjectStore for Lying {
         self.inner.head(key).await
     }
 
-    fn clock_ahead(&self) -> Option<TimeDelta> {
-        self.inner.clock_ahead()
+    fn clock(&self) -> StoreClock {
+        self.inner.clock()
     }
 }
 
@@ -101,4 +106,70 @@ async fn one_bad_answer_accuses_nobody() {
     let mut watched = watch_store(archive.config(None), store);
     let read = look_at_everything(&mut watched).await;
     assert_eq!((read.verdict, codes(&read)), (Verdict::Recoverable, vec![]), "{read:#?}");
+}
+
+/// The WAL is 80 minutes old, by uploads that are stamped right, and may be 15.
+#[tokio::test]
+async fn a_date_that_lags_behind_the_uploads_makes_no_old_wal_fresh() {
+    let mut archive = MadeArchive::empty();
+    archive.now -= TimeDelta::minutes(80);
+    archive.add_healthy(20);
+    for (ahead, expected) in [
+        (TimeDelta::zero(), "wal_stale"),
+        (TimeDelta::minutes(-86), "clock_unreliable"),
+        (TimeDelta::days(-1), "clock_unreliable"),
+    ] {
+        let store = archive.in_memory();
+        store.set_clock(StoreClock { ahead: Some(ahead), ..StoreClock::default() });
+        let mut watched = watch_store(archive.config(None), Arc::new(store));
+        for seen in [look_at_everything(&mut watched).await, look(&mut watched).await] {
+            assert_eq!((seen.verdict, codes(&seen)), (Verdict::AtRisk, vec![expected]), "{ahead}");
+        }
+    }
+}
+
+/// A store that refuses what is signed a quarter of an hour off cannot lag more.
+#[tokio::test]
+async fn a_date_that_lags_behind_the_uploads_is_told() {
+    let server = S3Server::start().await.unwrap();
+    let archive = MadeArchive::healthy(20);
+    archive.put_into(&server);
+    server.set_clock_offset(TimeDelta::minutes(-12));
+    let config = archive.config(Some(server.endpoint_url()));
+    let mut scene = Scene::watching(server, config);
+    for seen in [scene.look().await, scene.poll().await] {
+        let found = (seen.verdict, codes(&seen));
+        assert_eq!(found, (Verdict::AtRisk, vec!["clock_unreliable"]), "{seen:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_date_that_jumps_between_two_answers_is_not_believed() {
+    let mut scene = Scene::of(&MadeArchive::healthy(20)).await;
+    assert_eq!(scene.look().await.verdict, Verdict::Recoverable);
+    scene.server.set_clock_offset(TimeDelta::seconds(630));
+    let jumped = scene.poll().await;
+    let found = (jumped.verdict, codes(&jumped));
+    assert_eq!(found, (Verdict::AtRisk, vec!["clock_unreliable"]), "{jumped:#?}");
+    let said = jumped.findings[0].to_string();
+    assert!(
+        said.contains("moved 10 min") && said.contains("forward") && said.ends_with("or ours"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn an_upload_from_a_far_future_is_told_at_every_look() {
+    for year in [2036, 9999] {
+        let archive = MadeArchive::healthy(20);
+        let store = archive.in_memory();
+        let newest = archive.segment_key(1, 20);
+        let uploaded_at = Utc.with_ymd_and_hms(year, 1, 2, 3, 4, 5).unwrap();
+        store.put_at(&newest, archive.objects[&newest].0.clone(), uploaded_at);
+        let mut watched = watch_store(archive.config(None), Arc::new(store));
+        for seen in [look_at_everything(&mut watched).await, look(&mut watched).await] {
+            let found = (seen.verdict, codes(&seen));
+            assert_eq!(found, (Verdict::AtRisk, vec!["clock_unreliable"]), "{seen:#?}");
+        }
+    }
 }

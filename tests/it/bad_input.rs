@@ -8,6 +8,8 @@ use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::GapEffect;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
+use cnpg_backup_verifier::observation::store_clock::ClockMove;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 use cnpg_backup_verifier::service::clock;
 use test_servers::s3::Fault;
 use test_servers::s3::Operation;
@@ -430,7 +432,7 @@ async fn a_deleted_segment_is_noticed_by_the_next_complete_listing_although_it_i
 
 /// Stores refuse requests that are a quarter of an hour off, so theirs cannot be more.
 #[tokio::test]
-async fn a_clock_of_the_store_that_is_minutes_off_changes_nothing() {
+async fn a_clock_of_the_store_that_is_minutes_off_is_told_and_changes_nothing() {
     for offset in [TimeDelta::minutes(12), TimeDelta::minutes(-12)] {
         let server = S3Server::start().await.unwrap();
         server.set_clock_offset(offset);
@@ -441,7 +443,8 @@ async fn a_clock_of_the_store_that_is_minutes_off_changes_nothing() {
         let mut scene = Scene::watching(server, config);
         for assessment in [scene.look().await, scene.poll().await] {
             let found = (assessment.verdict, codes(&assessment));
-            assert_eq!(found, (Verdict::Recoverable, vec![]), "{offset}: {assessment:#?}");
+            let expected = (Verdict::Recoverable, vec!["clock_skew"]);
+            assert_eq!(found, expected, "{offset}: {assessment:#?}");
         }
     }
 }
@@ -460,38 +463,50 @@ async fn a_store_that_refuses_our_clock_is_unknown_until_the_clocks_agree() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_an_hour_off_changes_nothing() {
+async fn a_clock_that_is_an_hour_off_is_told_and_changes_nothing() {
     for offset in [TimeDelta::hours(1), TimeDelta::hours(-1)] {
         let archive = shifted(offset).without_segment(19);
         let store = archive.in_memory();
-        store.set_clock_ahead(Some(offset));
+        store.set_clock(StoreClock { ahead: Some(offset), ..StoreClock::default() });
         let mut watched = watch_store(archive.config(None), Arc::new(store));
         let assessment = look(&mut watched).await;
         let found = (assessment.verdict, codes(&assessment));
-        assert_eq!(found, (Verdict::Recoverable, vec![]), "{offset}: {assessment:#?}");
+        let expected = (Verdict::Recoverable, vec!["clock_skew"]);
+        assert_eq!(found, expected, "{offset}: {assessment:#?}");
     }
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_loses_nothing_and_the_next_upload_settles_it() {
+async fn a_clock_that_jumps_loses_nothing_and_is_not_believed_for_a_while() {
     for offset in [TimeDelta::hours(1), TimeDelta::hours(-1)] {
-        let mut archive = MadeArchive::healthy(20);
+        let archive = MadeArchive::healthy(20);
         let store = Arc::new(archive.in_memory());
         let mut watched = watch_store(archive.config(None), store.clone());
         let good = look(&mut watched).await;
-        store.set_clock_ahead(Some(offset));
+        let jumped_ago = |minutes| {
+            let moved = Some(ClockMove { by: offset, ago: TimeDelta::minutes(minutes) });
+            store.set_clock(StoreClock { ahead: Some(offset), shown: None, moved });
+        };
+        jumped_ago(1);
         for jumped in [look(&mut watched).await, look_at_everything(&mut watched).await] {
-            // By a clock an hour ahead, the newest WAL is an hour old.
-            let expected = if TimeDelta::zero() < offset { vec!["wal_stale"] } else { vec![] };
-            assert_eq!(codes(&jumped), expected, "{offset}: {jumped:#?}");
+            let found = (jumped.verdict, codes(&jumped));
+            assert_eq!(found, (Verdict::AtRisk, vec!["clock_unreliable"]), "{offset}");
             assert_eq!((&jumped.windows, &jumped.gaps), (&good.windows, &good.gaps));
+            assert_eq!(jumped.wal_uploaded_at(), None);
         }
-        let uploaded_at = clock::now() + offset;
-        let key = archive.add_segment(21, uploaded_at);
-        store.put_at(key.clone(), archive.objects[&key].0.clone(), uploaded_at);
-        let settled = look(&mut watched).await;
-        let found = (settled.verdict, codes(&settled));
-        assert_eq!(found, (Verdict::Recoverable, vec![]), "{offset}: {settled:#?}");
+        if TimeDelta::zero() < offset {
+            jumped_ago(16);
+            // By a clock an hour ahead, the newest WAL is an hour old, until the next comes.
+            let stale = look(&mut watched).await;
+            assert_eq!(codes(&stale), ["wal_stale", "clock_skew"]);
+            let uploaded_at = clock::now() + offset;
+            let mut archive = archive.clone();
+            let key = archive.add_segment(21, uploaded_at);
+            store.put_at(key.clone(), archive.objects[&key].0.clone(), uploaded_at);
+            let settled = look(&mut watched).await;
+            assert_eq!(settled.verdict, Verdict::Recoverable, "{settled:#?}");
+            assert_eq!(codes(&settled), ["clock_skew"]);
+        }
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::watched::Watched;
 use cnpg_backup_verifier::sources::store::body::Body;
@@ -139,7 +139,7 @@ impl ObjectStore for Noting {
         self.inner.head(key).await
     }
 
-    fn clock_ahead(&self) -> Option<TimeDelta> {
-        self.inner.clock_ahead()
+    fn clock(&self) -> StoreClock {
+        self.inner.clock()
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::ArchiveConfig;
 use cnpg_backup_verifier::config::ExpectationConfig;
@@ -14,6 +13,7 @@ use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
 use cnpg_backup_verifier::domain::archive_id::StoreAddress;
 use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
 use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
 use cnpg_backup_verifier::publication::view::View;
@@ -60,8 +60,8 @@ impl ObjectStore for Hanging {
         std::future::pending().await
     }
 
-    fn clock_ahead(&self) -> Option<TimeDelta> {
-        None
+    fn clock(&self) -> StoreClock {
+        StoreClock::default()
     }
 }
 

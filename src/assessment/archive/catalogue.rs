@@ -117,11 +117,15 @@ fn state_of(backup: &ObservedBackup, pace: &BackupPace) -> BackupState {
 /// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none. The
 /// data directory's tar is the last one it uploads, moments before.
 fn without_info(backup: &ObservedBackup, pace: &BackupPace) -> UnusableReason {
-    let age = pace.store.now - backup.last_uploaded_at;
     let began_at = backup.id.began_at().unwrap_or(backup.last_uploaded_at);
     let has_data = backup.tars.iter().any(|tar| tar.contents == TarContents::DataDirectory);
-    let age_max = if has_data { pace.store.grace } else { pace.running_max };
-    if age < age_max && !pace.is_superseded(began_at) {
+    let is_young = match pace.store.age(backup.last_uploaded_at) {
+        Some(_) if has_data => pace.store.is_within_grace(Some(backup.last_uploaded_at)),
+        Some(age) => age < pace.running_max,
+        // Its name tells when it began, by the clock of the pod.
+        None => backup.id.began_at().is_some_and(|it| pace.now - it < pace.running_max),
+    };
+    if is_young && !pace.is_superseded(began_at) {
         return UnusableReason::Running;
     }
     let missing = Missing::Objects(vec!["backup.info".to_owned()]);

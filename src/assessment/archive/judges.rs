@@ -1,6 +1,7 @@
 //! The judges of an archive, one question per file.
 
 pub(super) mod backups;
+mod clock;
 mod duplicates;
 mod freshness;
 mod gaps;
@@ -16,6 +17,7 @@ use crate::assessment::finding::Finding;
 /// Each looks at all that is known and at nothing that another one says.
 pub(super) const JUDGES: &[fn(&ArchiveCase<'_>) -> Vec<Finding>] = &[
     store::judge,
+    clock::judge,
     gaps::judge,
     obstacles::judge,
     duplicates::judge,

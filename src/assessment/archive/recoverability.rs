@@ -63,8 +63,10 @@ impl<'a> Recoverability<'a> {
         let is_reached = |tip| {
             candidates.iter().any(|it| it.reach().is_some_and(|reach| reach.last == Some(tip)))
         };
+        let is_certain = !timelines.has_undated()
+            && newest_route.as_ref().is_none_or(|it| replay.is_tip_certain(&it.route));
         let latest = if tip.is_some_and(is_reached) {
-            Latest::Reached
+            if is_certain { Latest::Reached } else { Latest::Unknown }
         } else if is_in_doubt(seen, catalogue, &candidates) {
             Latest::Unknown
         } else {

@@ -62,4 +62,6 @@ finding_codes! {
     WalNotStored => "wal_not_stored",
     AnnotationInvalid => "annotation_invalid",
     KubernetesUnreadable => "kubernetes_unreadable",
+    ClockSkew => "clock_skew",
+    ClockUnreliable => "clock_unreliable",
 }

@@ -128,7 +128,7 @@ pub(super) fn last_failed_backup(archive: &ArchiveView<'_>, samples: &mut Sample
 }
 
 pub(super) fn last_wal(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
-    samples.maybe(archive.assessment.newest_segment.map(|segment| segment.uploaded_at));
+    samples.maybe(archive.assessment.wal_uploaded_at());
 }
 
 fn is_listed(assessment: &Assessment) -> bool {

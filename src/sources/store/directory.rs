@@ -20,7 +20,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::DateTime;
-use chrono::TimeDelta;
 use futures::stream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -28,6 +27,7 @@ use tokio::time::timeout;
 use crate::domain::moment::in_calendar;
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
+use crate::observation::store_clock::StoreClock;
 use crate::sources::limits;
 use crate::sources::store::body::Body;
 use crate::sources::store::directory::walk::Walk;
@@ -106,8 +106,8 @@ impl ObjectStore for DirectoryStore {
     }
 
     /// A mounted directory has the clock of another machine, but no way to ask for it.
-    fn clock_ahead(&self) -> Option<TimeDelta> {
-        None
+    fn clock(&self) -> StoreClock {
+        StoreClock::default()
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
+use crate::observation::store_clock::StoreClock;
 use crate::sources::store::body::Body;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::object_store::ListPage;
@@ -117,8 +117,8 @@ impl<S: ObjectStore> ObjectStore for Failing<S> {
         self.inner.head(key).await
     }
 
-    fn clock_ahead(&self) -> Option<TimeDelta> {
-        self.inner.clock_ahead()
+    fn clock(&self) -> StoreClock {
+        self.inner.clock()
     }
 }
 

@@ -181,9 +181,9 @@ fn cut(folders: &[&String]) -> Vec<String> {
 mod tests {
     use async_trait::async_trait;
     use chrono::DateTime;
-    use chrono::TimeDelta;
 
     use crate::domain::object_version::ObjectVersion;
+    use crate::observation::store_clock::StoreClock;
     use crate::sources::store::body::Body;
 
     use super::*;
@@ -218,8 +218,8 @@ mod tests {
             Err(StoreError::new(StoreErrorKind::NoSuchKey, key))
         }
 
-        fn clock_ahead(&self) -> Option<TimeDelta> {
-            None
+        fn clock(&self) -> StoreClock {
+            StoreClock::default()
         }
     }
 

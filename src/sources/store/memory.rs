@@ -9,12 +9,12 @@ use std::sync::PoisonError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::DateTime;
-use chrono::TimeDelta;
 use chrono::Utc;
 use futures::stream;
 
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
+use crate::observation::store_clock::StoreClock;
 use crate::sources::limits::BODY_CHUNK_BYTES;
 use crate::sources::store::body::Body;
 use crate::sources::store::error::StoreError;
@@ -35,7 +35,7 @@ struct Contents {
     objects: BTreeMap<String, Stored>,
     /// Makes a new `ETag` for every write.
     writes: u64,
-    clock_ahead: Option<TimeDelta>,
+    clock: StoreClock,
 }
 
 #[derive(Clone, Debug)]
@@ -72,9 +72,9 @@ impl MemoryStore {
         self.contents().objects.keys().cloned().collect()
     }
 
-    /// What [`ObjectStore::clock_ahead`] answers from now on.
-    pub fn set_clock_ahead(&self, ahead: Option<TimeDelta>) {
-        self.contents().clock_ahead = ahead;
+    /// What [`ObjectStore::clock`] answers from now on.
+    pub fn set_clock(&self, clock: StoreClock) {
+        self.contents().clock = clock;
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
@@ -136,7 +136,7 @@ impl ObjectStore for MemoryStore {
         Ok(self.find(key)?.listed(key))
     }
 
-    fn clock_ahead(&self) -> Option<TimeDelta> {
-        self.contents().clock_ahead
+    fn clock(&self) -> StoreClock {
+        self.contents().clock
     }
 }

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use bytes::BytesMut;
-use chrono::TimeDelta;
 
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
+use crate::observation::store_clock::StoreClock;
 use crate::sources::store::body::Body;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
@@ -36,8 +36,8 @@ pub trait ObjectStore: Send + Sync {
     /// A missing bucket looks like a missing object here, because answers to HEAD have no body.
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError>;
 
-    /// How far the store's clock was ahead of ours at its last answer, where it tells.
-    fn clock_ahead(&self) -> Option<TimeDelta>;
+    /// What its answers told of its clock so far.
+    fn clock(&self) -> StoreClock;
 }
 
 /// Which page of a listing is wanted.

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod clients;
+mod clock;
 mod credentials;
 mod download;
 mod failure;
@@ -17,11 +18,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::types::EncodingType;
-use chrono::TimeDelta;
 use futures::stream;
 
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
+use crate::observation::store_clock::StoreClock;
 use crate::sources::store::body::Body;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
@@ -108,8 +109,8 @@ impl ObjectStore for S3Store {
         Ok(ListedObject { key: key.to_owned(), version, uploaded_at })
     }
 
-    fn clock_ahead(&self) -> Option<TimeDelta> {
-        self.endpoint.clock_ahead()
+    fn clock(&self) -> StoreClock {
+        self.endpoint.clock()
     }
 }
 

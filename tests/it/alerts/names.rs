@@ -39,7 +39,8 @@ const TOLD_BY: [(&str, &str); 8] = [
 ];
 
 /// Good to know and never a reason to act.
-const NOT_TOLD: [&str; 5] = [
+const NOT_TOLD: [&str; 6] = [
+    "clock_skew",
     "segment_twice",
     "legacy_in_tree_backup",
     "empty_archive_check_skipped",

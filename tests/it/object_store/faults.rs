@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::sources::store::error::StoreError;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
@@ -275,11 +276,11 @@ async fn store_get(server: &S3Server) {
 async fn an_answer_tells_how_far_the_clocks_are_apart() {
     let server = filled().await;
     let store = open(&server);
-    assert_eq!(store.clock_ahead(), None);
+    assert_eq!(store.clock(), StoreClock::default());
     for offset in [TimeDelta::zero(), TimeDelta::minutes(3), TimeDelta::minutes(-2)] {
         server.set_clock_offset(offset);
         store.head(KEY).await.unwrap();
-        let found = store.clock_ahead().unwrap() - offset;
+        let found = store.clock().ahead.unwrap() - offset;
         assert!(found.abs() < TimeDelta::seconds(3), "{offset}: {found}");
     }
 }
@@ -292,7 +293,7 @@ async fn stores_of_one_endpoint_share_a_client_and_its_clock() {
     let open = |bucket| clients.store(bucket, Some(&url), "auto", &keys(&server));
     let (one, other) = (open(BUCKET), open("other"));
     one.head(KEY).await.unwrap();
-    assert!(other.clock_ahead().is_some());
+    assert!(other.clock().ahead.is_some());
 }
 
 #[tokio::test]

@@ -228,7 +228,7 @@ impl Scenario {
             .collect();
         Observation {
             began_at: self.now,
-            store_clock_ahead: self.store_clock_ahead,
+            store_clock: self.store_clock,
             backups,
             archive: failed("archive").map_or(Ok(inventory), Err),
             histories,

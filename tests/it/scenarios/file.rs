@@ -16,6 +16,8 @@ use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
+use cnpg_backup_verifier::observation::store_clock::ClockMove;
+use cnpg_backup_verifier::observation::store_clock::StoreClock;
 
 use crate::scenarios::archive::GivenBackup;
 use crate::scenarios::archive::GivenObject;
@@ -33,7 +35,7 @@ pub(crate) struct Scenario {
     pub(crate) probes: Vec<(TimelineId, SegmentNumber, Vec<String>)>,
     pub(crate) vanished: Vec<(TimelineId, SegmentNumber)>,
     pub(crate) unreadable: Vec<(String, UnreadableReason)>,
-    pub(crate) store_clock_ahead: TimeDelta,
+    pub(crate) store_clock: StoreClock,
 }
 
 impl Scenario {
@@ -79,7 +81,7 @@ impl Scenario {
             probes: Vec::new(),
             vanished: Vec::new(),
             unreadable: Vec::new(),
-            store_clock_ahead: TimeDelta::zero(),
+            store_clock: StoreClock::default(),
         }
     }
 
@@ -108,10 +110,11 @@ impl Scenario {
                 self.expectations.acknowledge_gap_before = Some(parse_time(date, time));
             }
             ("store_clock_ahead", [duration]) => {
-                self.store_clock_ahead = match duration.strip_prefix('-') {
-                    Some(duration) => -parse_duration(duration),
-                    None => parse_duration(duration),
-                };
+                self.store_clock.ahead = Some(parse_signed(duration));
+            }
+            ("store_clock_moved", [duration, "since", ago]) => {
+                let (by, ago) = (parse_signed(duration), parse_duration(ago));
+                self.store_clock.moved = Some(ClockMove { by, ago });
             }
             ("timeline", [timeline, "wal", ranges @ ..]) => self.add_segments(timeline, ranges),
             ("object", [path, rest @ ..]) => self.objects.push(GivenObject::parse(path, rest)),
@@ -205,6 +208,10 @@ pub(crate) fn parse_number(hex: &str) -> SegmentNumber {
 
 pub(crate) fn parse_timeline(text: &str) -> TimelineId {
     TimelineId::new(text.parse().unwrap()).unwrap()
+}
+
+fn parse_signed(text: &str) -> TimeDelta {
+    text.strip_prefix('-').map_or_else(|| parse_duration(text), |text| -parse_duration(text))
 }
 
 fn parse_duration(text: &str) -> TimeDelta {

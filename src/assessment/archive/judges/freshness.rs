@@ -1,5 +1,9 @@
 //! Did every due backup arrive, and does WAL keep coming? Judged only where somebody expects it.
 
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
@@ -32,7 +36,7 @@ fn judge_backups(case: &ArchiveCase<'_>) -> Option<Finding> {
         return Some(Finding::new(weight, BrokenPromise::BackupOverdue { newest, age, age_max }));
     }
     // A new cluster archives WAL before its first backup is due.
-    let waited = now - case.inventory.oldest_upload_at?;
+    let waited = age(case, case.inventory.oldest_upload_at?)?;
     (case.backups.is_empty() && age_max < waited)
         .then(|| Finding::new(Weight::Risk, BrokenPromise::BackupNeverRan { waited, age_max }))
 }
@@ -43,9 +47,14 @@ fn judge_wal(case: &ArchiveCase<'_>) -> Option<Finding> {
     }
     let age_max = case.expected.wal_age_max?;
     let newest = case.recoverability.newest_segment?;
-    // By the clock that stamped the upload.
-    let age = case.now + case.seen.store_clock_ahead - newest.uploaded_at;
+    let age = age(case, newest.uploaded_at)?;
     (age_max < age).then(|| {
         Finding::new(Weight::Risk, BrokenPromise::WalStale { newest: newest.name, age, age_max })
     })
+}
+
+/// By the clock that stamped the upload. Where that is not believed nothing is stale, and nothing
+/// fresh: the judge of the clock says so.
+fn age(case: &ArchiveCase<'_>, uploaded_at: DateTime<Utc>) -> Option<TimeDelta> {
+    case.clock.age(uploaded_at).filter(|_| case.doubt.is_none())
 }

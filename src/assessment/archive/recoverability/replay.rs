@@ -34,9 +34,18 @@ pub(crate) struct Replay<'a> {
     /// backup ends only when its last segment is archived.
     confirmed: Vec<SegmentId>,
     /// For each route that was asked for, by its target.
-    tips: RefCell<BTreeMap<TimelineId, Option<SegmentId>>>,
+    tips: RefCell<BTreeMap<TimelineId, Option<Tip>>>,
     /// The same, the first obstacle of each timeline on it, in the order of the route.
     obstacles: RefCell<BTreeMap<TimelineId, Rc<[Obstacle]>>>,
+}
+
+/// The newest segment of a route, without a tail that is still being uploaded.
+#[derive(Clone, Copy, Debug)]
+struct Tip {
+    at: SegmentId,
+    /// Whether it is known that what lies behind came just now. Stamped in the future, it may have
+    /// come at any time, and the hole before it may be a gap.
+    is_certain: bool,
 }
 
 /// A segment that recovery cannot pass.
@@ -157,6 +166,15 @@ impl<'a> Replay<'a> {
     /// The newest segment on a route, without a tail that is still being uploaded: segments after
     /// a hole that is too young to be a gap.
     pub(crate) fn settled_tip(&self, route: &Route) -> Option<SegmentId> {
+        self.tip(route).map(|tip| tip.at)
+    }
+
+    /// Whether that is all there is, as far as can be told.
+    pub(crate) fn is_tip_certain(&self, route: &Route) -> bool {
+        self.tip(route).is_none_or(|tip| tip.is_certain)
+    }
+
+    fn tip(&self, route: &Route) -> Option<Tip> {
         if let Some(known) = self.tips.borrow().get(&route.target) {
             return *known;
         }
@@ -165,15 +183,15 @@ impl<'a> Replay<'a> {
         tip
     }
 
-    fn find_tip(&self, route: &Route) -> Option<SegmentId> {
+    fn find_tip(&self, route: &Route) -> Option<Tip> {
         let mut newest = route.newest(SegmentNumber::LAST, self.inventory)?;
         if let Some(leftover) = self.first_leftover(route) {
             newest = route.newest(leftover.previous()?, self.inventory)?;
         }
-        let mut tip = newest;
+        let mut tip = Tip { at: newest, is_certain: true };
         for _ in 0..UPLOADING_HOLES_MAX {
-            let Some(before) = self.before_uploading_hole(route, tip, newest) else { break };
-            tip = before;
+            let Some(before) = self.before_uploading_hole(route, tip.at, newest) else { break };
+            tip = Tip { is_certain: tip.is_certain && before.is_certain, ..before };
         }
         Some(tip)
     }
@@ -225,16 +243,18 @@ impl<'a> Replay<'a> {
         route: &Route,
         tip: SegmentId,
         newest: SegmentId,
-    ) -> Option<SegmentId> {
+    ) -> Option<Tip> {
         let (archive, range, before) = self.before_range(route, tip)?;
         let hole_last = range.first.previous()?;
         let hole = SegmentRange::new(before.number.next(), hole_last)?;
-        let is_young = self.clock.is_within_grace(archive.uploaded_at(range.first));
+        let uploaded_at = archive.uploaded_at(range.first);
+        let is_certain = !self.clock.is_undated(uploaded_at);
+        let is_young = !is_certain || self.clock.is_within_grace(uploaded_at);
         let later = newest.number.value() - hole_last.value();
         let timeline = route.timeline_at(hole.first)?;
         let is_small = hole.count() <= UPLOADING_SEGMENTS_MAX && later < LATER_SEGMENTS_OF_A_GAP;
         let is_late_only = is_young && is_small && !self.is_confirmed(timeline, hole);
-        is_late_only.then_some(before)
+        is_late_only.then_some(Tip { at: before, is_certain })
     }
 
     /// The range after the hole nearest to `tip`, with its timeline, and the segment before the

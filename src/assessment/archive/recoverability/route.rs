@@ -193,7 +193,10 @@ impl<'a> Timelines<'a> {
         let is_young = || {
             let mut edges = edges(archive).peekable();
             edges.peek().is_some()
-                && edges.all(|edge| self.clock.is_within_grace(archive.uploaded_at(edge)))
+                && edges.all(|edge| {
+                    let at = archive.uploaded_at(edge);
+                    self.clock.is_within_grace(at) || self.clock.is_undated(at)
+                })
         };
         let has_backup = || {
             let infos = self.seen.backups.iter().flatten().filter_map(ObservedBackup::parsed_info);
@@ -204,6 +207,14 @@ impl<'a> Timelines<'a> {
             && !self.inventory.histories.contains_key(&timeline)
             && is_young()
             && !has_backup()
+    }
+
+    /// Whether a timeline was left out as new that may be old: nobody knows when it came.
+    pub(crate) fn has_undated(&self) -> bool {
+        self.inventory.timelines.iter().any(|(timeline, archive)| {
+            let mut uploads = edges(archive).map(|edge| archive.uploaded_at(edge));
+            uploads.any(|at| self.clock.is_undated(at)) && self.is_new(*timeline, archive)
+        })
     }
 
     /// The timelines whose history file is listed, oldest first.

@@ -2,10 +2,16 @@
 
 use std::fmt;
 
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::topic::Topic;
+use crate::assessment::finding::words::duration;
+use crate::assessment::finding::words::time;
 use crate::domain::unreadable::Unreadable;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +22,20 @@ pub enum StoreDefect {
     },
     Unreachable(Unreadable),
     Denied(Unreadable),
+    /// How far its clock is ahead of ours; ages are told by it all the same.
+    ClockSkew(TimeDelta),
+    /// No age can be told by its clock.
+    ClockUnreliable(ClockDoubt),
+}
+
+/// Why the store's clock is not believed. Ours is as much in question: the two disagree with
+/// themselves or with each other, and nothing here tells which is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockDoubt {
+    /// Something is stamped so much later than the store's own time.
+    FutureUpload { uploaded_at: DateTime<Utc>, by: TimeDelta },
+    /// Between two answers its clock went on so much more than ours; negative is less.
+    Moved { by: TimeDelta },
 }
 
 impl Family for StoreDefect {
@@ -24,6 +44,8 @@ impl Family for StoreDefect {
             Self::Empty { .. } => (FindingCode::ArchiveEmpty, Topic::Whole),
             Self::Unreachable(unread) => (FindingCode::StoreUnreachable, Topic::Read(&unread.what)),
             Self::Denied(unread) => (FindingCode::StoreDenied, Topic::Read(&unread.what)),
+            Self::ClockSkew(_) => (FindingCode::ClockSkew, Topic::Whole),
+            Self::ClockUnreliable(_) => (FindingCode::ClockUnreliable, Topic::Whole),
         }
     }
 
@@ -39,6 +61,14 @@ impl Family for StoreDefect {
             Self::Denied(_) => {
                 "check that the token exists, is not expired and may list and read this bucket"
             }
+            Self::ClockSkew(_) => {
+                "see whether the clock of this machine is set, then that of the store; WAL is \
+                 judged by the store's, base backups by ours"
+            }
+            Self::ClockUnreliable(_) => {
+                "see whether the clock of this machine is set, then that of the store and of \
+                 whatever answers in its place; until then look at pg_stat_archiver yourself"
+            }
         }
     }
 
@@ -47,6 +77,15 @@ impl Family for StoreDefect {
             Self::Empty { address } => vec![("address", address.clone())],
             Self::Unreachable(unread) | Self::Denied(unread) => {
                 vec![("reason", unread.reason.code().to_owned())]
+            }
+            Self::ClockSkew(ahead) => vec![("ahead_seconds", seconds(*ahead))],
+            Self::ClockUnreliable(ClockDoubt::FutureUpload { uploaded_at, by }) => vec![
+                ("kind", "future_upload".to_owned()),
+                ("uploaded_at", time(*uploaded_at)),
+                ("ahead_seconds", seconds(*by)),
+            ],
+            Self::ClockUnreliable(ClockDoubt::Moved { by }) => {
+                vec![("kind", "moved".to_owned()), ("moved_seconds", seconds(*by))]
             }
         }
     }
@@ -57,6 +96,38 @@ impl fmt::Display for StoreDefect {
         match self {
             Self::Empty { address } => write!(f, "nothing is stored under {address}"),
             Self::Unreachable(unread) | Self::Denied(unread) => unread.fmt(f),
+            Self::ClockSkew(ahead) => {
+                write!(f, "the clock of the store is {} of ours", apart(*ahead, "ahead", "behind"))
+            }
+            Self::ClockUnreliable(doubt) => write!(
+                f,
+                "nobody can tell how old the newest WAL is: {doubt}; the clock of the store is \
+                 wrong, or ours"
+            ),
         }
     }
+}
+
+impl fmt::Display for ClockDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FutureUpload { uploaded_at, by } => {
+                let (uploaded_at, by) = (time(*uploaded_at), duration(*by));
+                write!(f, "an upload is of {uploaded_at}, {by} from now by the store's own time")
+            }
+            Self::Moved { by } => {
+                let apart = apart(*by, "forward", "back");
+                write!(f, "between two answers the store's time moved {apart} against ours")
+            }
+        }
+    }
+}
+
+fn apart(by: TimeDelta, forward: &str, back: &str) -> String {
+    let direction = if by < TimeDelta::zero() { back } else { forward };
+    format!("{} {direction}", duration(by.abs()))
+}
+
+fn seconds(duration: TimeDelta) -> String {
+    duration.num_seconds().to_string()
 }

@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::Weak;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::Config;
@@ -23,14 +21,15 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::retry::RetryPartition;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use chrono::DateTime;
-use chrono::TimeDelta;
 use chrono::Utc;
+use tokio::time::Instant;
 
-use crate::domain::moment::in_calendar;
+use crate::observation::store_clock::StoreClock;
 use crate::sources::limits;
 use crate::sources::limits::Patience;
 use crate::sources::store::requests::Requests;
 use crate::sources::store::s3::S3Store;
+use crate::sources::store::s3::clock::ServerClock;
 use crate::sources::store::s3::credentials::CredentialSource;
 use crate::sources::store::s3::throttling::RetryThrottled;
 
@@ -61,11 +60,8 @@ pub(super) struct Endpoint {
     patience: Patience,
     requests: Requests,
     now: fn() -> DateTime<Utc>,
-    /// Milliseconds, or [`CLOCK_UNKNOWN`].
-    clock_ahead: AtomicI64,
+    clock: ServerClock,
 }
-
-const CLOCK_UNKNOWN: i64 = i64::MIN;
 
 /// R2's only region; other servers ignore it or compare it with their own.
 const REGION_AUTO: &str = "auto";
@@ -119,7 +115,7 @@ impl S3Clients {
             patience: self.patience,
             requests: self.requests.clone(),
             now: self.now,
-            clock_ahead: AtomicI64::new(CLOCK_UNKNOWN),
+            clock: ServerClock::default(),
         });
         endpoints.insert(id, Arc::downgrade(&endpoint));
         endpoint
@@ -185,46 +181,18 @@ impl Endpoint {
         self.credentials.note_refusal();
     }
 
-    /// Takes the time of an answer from its `Date`, which counts whole seconds.
+    /// Takes the time of an answer from its `Date`.
     pub(super) fn note_date(&self, date: &str) {
-        let date = DateTime::parse_from_rfc2822(date).ok().map(|date| date.to_utc());
-        if let Some(date) = date.and_then(in_calendar) {
-            let ahead = date - (self.now)();
-            self.clock_ahead.store(ahead.num_milliseconds(), Ordering::Relaxed);
-        }
+        self.clock.note(date, (self.now)(), Instant::now());
     }
 
-    pub(super) fn clock_ahead(&self) -> Option<TimeDelta> {
-        let milliseconds = self.clock_ahead.load(Ordering::Relaxed);
-        if milliseconds == CLOCK_UNKNOWN { None } else { TimeDelta::try_milliseconds(milliseconds) }
+    pub(super) fn clock(&self) -> StoreClock {
+        self.clock.read(Instant::now())
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("region", &self.region).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use prometheus::Registry;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_date_at_the_end_of_the_calendar_is_not_believed() {
-        let requests = Requests::register(&Registry::new()).unwrap();
-        let now = || DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        let clients = S3Clients::new(now, requests);
-        let store =
-            clients.store("a", Some("http://127.0.0.1:9"), "", &CredentialSource::DefaultChain);
-        // Chrono reads it; with a grace added to it, its arithmetic panics.
-        let absurd = "31 Dec 262142 23:59:59 +0000";
-        assert!(DateTime::parse_from_rfc2822(absurd).is_ok());
-        store.endpoint.note_date(absurd);
-        assert_eq!(store.endpoint.clock_ahead(), None);
-        store.endpoint.note_date("Tue, 14 Nov 2023 22:13:25 GMT");
-        assert_eq!(store.endpoint.clock_ahead(), Some(TimeDelta::seconds(5)));
     }
 }
