@@ -27,6 +27,7 @@ use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::cluster::Silence;
+use crate::assessment::cluster::StoredSegment;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding;
 use crate::assessment::finding::Finding;
@@ -69,8 +70,13 @@ impl<'a> ArchiveCase<'a> {
         let recoverability =
             Recoverability::of(seen, inventory, &catalogue, clock, accepted_before);
         let backups = describe(&catalogue, &recoverability.candidates);
+        let doubt = clock.doubt(seen, expected);
         let cluster = seen.cluster.as_deref().map(|cluster| {
-            let (backups, newest) = (Some(&*backups), recoverability.newest_segment);
+            let backups = Some(&*backups);
+            let newest = recoverability.newest_segment.map(|newest| StoredSegment {
+                name: newest.name,
+                stored_at: doubt.is_none().then(|| seen.store_clock.ours(newest.uploaded_at)),
+            });
             let segment_size = inventory.segment_size;
             let address = subject.address.as_ref();
             ClusterCase { cluster, address, backups, newest, segment_size, expected, now }.judge()
@@ -82,7 +88,7 @@ impl<'a> ArchiveCase<'a> {
             expected,
             now,
             clock,
-            doubt: clock.doubt(seen, expected),
+            doubt,
             catalogue,
             recoverability,
             backups,

@@ -9,7 +9,6 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::assessment::AssessedBackup;
-use crate::assessment::NewestSegment;
 use crate::assessment::Subject;
 use crate::assessment::cluster::archiving::silence;
 use crate::assessment::expectations::Expectations;
@@ -17,6 +16,7 @@ use crate::assessment::finding::Finding;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::RestoreDrill;
+use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
 use crate::observation::cluster::DeclaredStore;
 use crate::observation::cluster::ObservedCluster;
@@ -67,13 +67,21 @@ pub struct ScheduledBackups {
     pub missed: u64,
 }
 
+/// The newest segment of the archive.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StoredSegment {
+    pub(super) name: SegmentName,
+    /// By our clock, as Kubernetes' times are; `None` where nobody can tell.
+    pub(super) stored_at: Option<DateTime<Utc>>,
+}
+
 /// A cluster and what its archive was found to hold.
 pub(super) struct ClusterCase<'a> {
     pub(super) cluster: &'a ObservedCluster,
     pub(super) address: Option<&'a ArchiveAddress>,
     /// `None` while the archive could not be listed.
     pub(super) backups: Option<&'a [AssessedBackup]>,
-    pub(super) newest: Option<NewestSegment>,
+    pub(super) newest: Option<StoredSegment>,
     pub(super) segment_size: SegmentSize,
     pub(super) expected: &'a Expectations,
     pub(super) now: DateTime<Utc>,

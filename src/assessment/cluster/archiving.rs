@@ -36,7 +36,7 @@ const BUSY_MAX: TimeDelta = TimeDelta::hours(1);
 
 pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
     let patience = case.expected.wal_age_max.unwrap_or(PATIENCE);
-    let stored_since = |at| case.newest.is_some_and(|newest| at < newest.uploaded_at);
+    let stored_since = |at| case.newest.and_then(|it| it.stored_at).is_some_and(|it| at < it);
     let fails = case
         .cluster
         .activity
@@ -56,7 +56,7 @@ fn lag(told: &WalArchiving, case: &ClusterCase<'_>, patience: TimeDelta) -> Opti
     let ready_segments = told.ready_segments.filter(|ready| 0 < *ready)?;
     let is_recent = |at| case.now - at <= patience;
     let moves = told.last_archived_at.is_some_and(is_recent)
-        || case.newest.is_some_and(|newest| is_recent(newest.uploaded_at));
+        || case.newest.and_then(|newest| newest.stored_at).is_some_and(is_recent);
     let is_young = case.cluster.created_at.is_some_and(is_recent);
     (!moves && !is_young).then(|| Duty::ArchiverLags {
         pod: told.pod.clone(),
@@ -122,7 +122,8 @@ fn busy(activity: &Activity) -> Option<&str> {
 
 fn is_busy_for_short(case: &ClusterCase<'_>) -> bool {
     let patience = case.expected.wal_age_max.unwrap_or(PATIENCE) + BUSY_MAX;
-    case.newest.is_none_or(|newest| case.now - newest.uploaded_at < patience)
+    let stored_at = case.newest.and_then(|newest| newest.stored_at);
+    stored_at.is_none_or(|stored_at| case.now - stored_at < patience)
 }
 
 /// PostgreSQL has archived everything that it finished, and the last of it is stored.

@@ -98,7 +98,7 @@ fn address(bucket: &str) -> ArchiveAddress {
 struct Example {
     cluster: ObservedCluster,
     backups: Option<Vec<AssessedBackup>>,
-    newest: Option<NewestSegment>,
+    newest: Option<StoredSegment>,
     address: Option<ArchiveAddress>,
 }
 
@@ -131,7 +131,7 @@ impl Example {
             bad_annotations: Vec::new(),
         };
         let name = SegmentName::parse("0000000100000001000000A0").unwrap();
-        let newest = NewestSegment { name, uploaded_at: now() - TimeDelta::minutes(2) };
+        let newest = StoredSegment { name, stored_at: Some(now() - TimeDelta::minutes(2)) };
         let backups = Some((1..=10).map(stored).collect());
         let address = address("cnpg");
         Self { cluster, backups, newest: Some(newest), address: Some(address) }
@@ -459,18 +459,21 @@ fn silence_is_explained() {
     // A switchover that lasts for hours explains nothing.
     let mut example = Example::healthy();
     example.cluster.activity.phase = Some("Switchover in progress".to_owned());
-    example.newest.as_mut().unwrap().uploaded_at = now() - TimeDelta::hours(2);
+    example.newest.as_mut().unwrap().stored_at = Some(now() - TimeDelta::hours(2));
     assert_eq!(example.judge().0.silence, None);
 }
 
 #[test]
 fn a_backlog_that_does_not_move_is_urgent() {
     let mut example = Example::healthy();
-    example.newest.as_mut().unwrap().uploaded_at = now() - TimeDelta::minutes(40);
+    example.newest.as_mut().unwrap().stored_at = Some(now() - TimeDelta::minutes(40));
     example.cluster.wal_archiving = Some(Ok(archiving(7, 0x1_0000_00A0, 40)));
     let (_, findings) = example.judge();
     assert_eq!(findings[0].code(), FindingCode::ArchiverStuck);
     assert_eq!(findings[0].severity(), Severity::Critical);
+    // That the archive cannot tell when its newest segment came excuses nothing.
+    example.newest.as_mut().unwrap().stored_at = None;
+    assert_eq!(example.codes(), [FindingCode::ArchiverStuck]);
     example.cluster.wal_archiving = Some(Ok(archiving(7, 0x1_0000_00A0, 1)));
     assert_eq!(example.codes(), []);
 }
@@ -482,7 +485,7 @@ fn failing_archiving_is_told_by_the_condition_alone() {
     example.cluster.activity.archiving_fails = Some((since, "exit status 1".to_owned()));
     // A segment came since.
     assert_eq!(example.codes(), []);
-    example.newest.as_mut().unwrap().uploaded_at = since - TimeDelta::minutes(1);
+    example.newest.as_mut().unwrap().stored_at = Some(since - TimeDelta::minutes(1));
     assert_eq!(example.codes(), [FindingCode::ArchiverStuck]);
 }
 
