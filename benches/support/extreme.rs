@@ -130,6 +130,7 @@ fn observation(
     Observation {
         began_at: now(),
         store_clock: StoreClock::default(),
+        head_trouble: None,
         backups: Ok(backups),
         archive: Ok(inventory),
         histories: histories.into_iter().map(|it| (it.timeline, Ok(Ok(it)))).collect(),

@@ -12,7 +12,7 @@ use crate::domain::format::Format;
 /// poll. Each tier asks for one thing at each poll, so none sends more than one LIST of a page, and
 /// after a poll that failed it reads both lists. Whatever the tier, the end of `wals/` is listed as
 /// soon as no segment came for half of `wal_max_age`, and again each quarter of it, before WAL can
-/// be stale.
+/// be stale. HEADs are believed as long as lists show the same; else lists take their place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Polling {
     /// A LIST of the end of `wals/` at every poll, and every ten minutes one of `base/` in its

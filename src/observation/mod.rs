@@ -33,6 +33,8 @@ pub type Reading<T> = Result<T, Unreadable>;
 pub struct Observation {
     pub began_at: DateTime<Utc>,
     pub store_clock: StoreClock,
+    /// Why the store is asked for lists alone.
+    pub head_trouble: Option<HeadTrouble>,
     pub backups: Reading<Vec<ObservedBackup>>,
     pub archive: Reading<Inventory>,
     /// One entry for every history file that the archive lists.
@@ -40,6 +42,14 @@ pub struct Observation {
     pub probes: Probes,
     /// `None` for an archive that only the configuration names.
     pub cluster: Option<Arc<ObservedCluster>>,
+}
+
+/// What is wrong with a store's answers to HEAD, where its lists are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadTrouble {
+    Refused,
+    /// It says of something that it is there, and no list shows it.
+    Invents,
 }
 
 /// What opening one history file showed.
@@ -61,6 +71,7 @@ impl Observation {
         Self {
             began_at,
             store_clock: StoreClock::default(),
+            head_trouble: None,
             backups: Err(unreadable.clone()),
             archive: Err(unreadable),
             histories: BTreeMap::new(),

@@ -3,6 +3,7 @@
 mod backups;
 mod cache;
 mod folders;
+mod heads;
 mod histories;
 mod probes;
 mod wals;
@@ -116,6 +117,7 @@ impl Collector {
         Observation {
             began_at: now,
             store_clock: self.store.clock(),
+            head_trouble: self.cache.heads.trouble(),
             backups,
             archive,
             histories,

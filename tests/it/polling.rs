@@ -9,11 +9,15 @@ use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::sources::store::error::StoreError;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::requests::Operation as Counted;
+use test_servers::s3::Fault;
 use test_servers::s3::Operation;
+use test_servers::s3::Trigger;
 
 use crate::made_archive::MadeArchive;
+use crate::polled::HeadAnswer;
 use crate::polled::Polled;
 use crate::scene::Scene;
+use crate::scene::codes;
 
 const TIERS: [Polling; 2] = [Polling::Head, Polling::Frugal];
 
@@ -47,9 +51,12 @@ async fn a_look_at_the_backups_sees_new_segments_and_leaves_most_of_many_to_the_
     let mut polled = Polled::start(MadeArchive::healthy(40), Polling::List).await;
     polled.play(9).await;
     polled.upload(41);
+    // Until a LIST has shown what a HEAD did, it does not count.
+    assert_eq!(polled.poll_newest().await, "000000010000000000000028");
+    assert_eq!(polled.asked(), "Bhh");
     assert_eq!(polled.poll_newest().await, "000000010000000000000029");
-    assert_eq!(polled.asked(), "Bhhg");
-    polled.play(9).await;
+    assert_eq!(polled.asked(), "Wg");
+    polled.play(8).await;
     (42..=101).for_each(|number| polled.upload(number));
     assert_eq!(polled.poll_newest().await, "000000010000000000000035");
     assert_eq!(polled.asked(), "Bhhhhhhhhhhhhg");
@@ -146,6 +153,10 @@ async fn a_new_segment_is_seen_at_the_next_poll() {
         let mut polled = Polled::start(MadeArchive::healthy(40), polling).await;
         polled.upload(41);
         assert_eq!(polled.poll_newest().await, "000000010000000000000029");
+        // The first that a HEAD shows is looked for in a LIST, and so it is trusted.
+        assert_eq!(polled.asked(), "hhWg");
+        polled.upload(42);
+        assert_eq!(polled.poll_newest().await, "00000001000000000000002A");
         assert_eq!(polled.asked(), "hhg");
     }
 }
@@ -225,12 +236,138 @@ async fn a_backup_is_seen_within_the_beat_of_its_tier() {
 #[tokio::test(start_paused = true)]
 async fn after_a_failure_everything_that_is_cheap_is_read() {
     let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Frugal).await;
-    polled.store.inner.fail_nth(Counted::Head, 1, denied());
+    polled.store.inner.fail_always(None, denied());
     assert_eq!(polled.poll().await.verdict, Verdict::Unknown);
+    polled.store.inner.heal();
     polled.asked();
     assert_eq!(polled.poll().await.verdict, Verdict::Recoverable);
     assert_eq!(polled.asked(), "BW");
     assert_eq!(polled.play(2).await, "h h");
+}
+
+const NEWEST: &str = "000000010000000000000028";
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_says_yes_to_every_head_invents_no_segment() {
+    for answer in [HeadAnswer::Yes, HeadAnswer::YesTo("000000010000000000000029")] {
+        let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+        polled.store.answer_head_with(answer);
+        for _ in 0..3 {
+            let polled = polled.poll().await;
+            assert_eq!(polled.newest_segment.unwrap().name.to_string(), NEWEST);
+            assert_eq!(
+                (polled.verdict, codes(&polled)),
+                (Verdict::Recoverable, vec!["head_unusable"])
+            );
+        }
+        let asked = polled.asked();
+        assert!(asked.ends_with("hWWW"), "{asked}");
+        // For good, although the store has come to its senses.
+        polled.store.answer_head_with(HeadAnswer::Truth);
+        assert_eq!(polled.play(3).await, "W W W");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_comes_to_say_yes_to_every_head_invents_no_segment_either() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+    polled.upload(41);
+    polled.poll().await;
+    polled.asked();
+    polled.store.answer_head_with(HeadAnswer::Yes);
+    for _ in 0..2 {
+        assert_eq!(polled.poll_newest().await, "000000010000000000000029");
+    }
+    assert_eq!(polled.asked(), "hhhhhhhhhhhhWW");
+}
+
+/// Beside the LIST of `base/` there is no room for another.
+#[tokio::test(start_paused = true)]
+async fn what_a_head_invents_while_the_backups_are_listed_is_never_seen() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::List).await;
+    polled.play(9).await;
+    polled.store.answer_head_with(HeadAnswer::Yes);
+    for _ in 0..12 {
+        assert_eq!(polled.poll_newest().await, NEWEST);
+    }
+    assert_eq!(polled.asked(), "BhhhhhhhhhhhhWWWWWWWWWBW");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_that_no_later_list_shows_is_taken_back() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+    polled.upload(41);
+    polled.poll().await;
+    // One of its answers is wrong; trusted once, it counts until the next LIST.
+    polled.store.answer_head_with(HeadAnswer::YesTo("00000001000000000000002A"));
+    assert_eq!(polled.poll_newest().await, "00000001000000000000002A");
+    polled.store.answer_head_with(HeadAnswer::Truth);
+    let listed = polled.list_everything().await;
+    assert_eq!(listed.newest_segment.unwrap().name.to_string(), "000000010000000000000029");
+    // What was never listed has not vanished.
+    assert_eq!(listed.verdict, Verdict::Recoverable);
+    assert_eq!(codes(&listed), ["head_unusable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_head_flips_no_verdict_and_is_not_sent_again() {
+    for (kind, asked) in [
+        (StoreErrorKind::Denied, "hW W W W W"),
+        (StoreErrorKind::Malformed, "hW W W W W"),
+        // Three in a row are no hiccup.
+        (StoreErrorKind::Unavailable, "hW hW hW W W"),
+    ] {
+        let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+        polled.store.answer_head_with(HeadAnswer::Refusal(kind));
+        let mut played = Vec::new();
+        for _ in 0..5 {
+            assert_eq!(polled.poll().await.verdict, Verdict::Recoverable);
+            played.push(polled.asked());
+        }
+        assert_eq!(played.join(" "), asked);
+        let last = polled.poll().await;
+        assert_eq!(codes(&last), ["head_unusable"], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_lets_no_head_pass_flips_no_verdict() {
+    for fault in [Fault::AccessDenied, Fault::Gateway { status: 405 }] {
+        let archive = MadeArchive::healthy(40);
+        let mut scene = Scene::of(&archive).await;
+        let config = archive.config(Some(scene.server.endpoint_url()));
+        scene.restart_polling(config, Polling::Head);
+        scene.poll().await;
+        scene.server.inject(Trigger::always(Operation::Head), fault.clone());
+        for _ in 0..3 {
+            let polled = scene.poll().await;
+            let found = (polled.verdict, polled.observed_at == Some(polled.checked_at));
+            assert_eq!(found, (Verdict::Recoverable, true), "{fault:?}");
+        }
+        assert_eq!(scene.server.requests().of(Operation::Head), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_slow_to_a_head_is_not_asked_for_more() {
+    for kind in [StoreErrorKind::TimedOut, StoreErrorKind::Throttled] {
+        let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+        polled.store.answer_head_with(HeadAnswer::Refusal(kind));
+        assert_eq!(polled.poll().await.verdict, Verdict::Unknown);
+        assert_eq!(polled.asked(), "h");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_segment_is_not_vouched_for_by_a_head_that_says_yes_to_everything() {
+    let mut polled = Polled::start(MadeArchive::healthy(40), Polling::Head).await;
+    assert!(polled.memory().remove(&polled.archive.segment_key(1, 2)));
+    polled.store.answer_head_with(HeadAnswer::Yes);
+    let mut polls = 1;
+    while polled.poll().await.verdict == Verdict::Recoverable {
+        polls += 1;
+    }
+    assert!(polls <= 62, "{polls}");
 }
 
 fn denied() -> StoreError {

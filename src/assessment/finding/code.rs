@@ -64,4 +64,5 @@ finding_codes! {
     KubernetesUnreadable => "kubernetes_unreadable",
     ClockSkew => "clock_skew",
     ClockUnreliable => "clock_unreliable",
+    HeadUnusable => "head_unusable",
 }

@@ -12,11 +12,13 @@ use crate::observation::HistoryDamage;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
+use crate::sources::archive::heads::Heads;
 
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     pub(super) inventory: Option<Inventory>,
     pub(super) segment_size: Option<SegmentSize>,
+    pub(super) heads: Heads,
     /// How far the newest segment went on at the last look.
     pub(super) arrived: u64,
     /// Whether the folders lacked something that a backup needs.

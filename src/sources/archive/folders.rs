@@ -50,12 +50,16 @@ impl Collector {
             return Ok(false);
         }
         let name = id.number.name(id.timeline, known.segment_size);
-        // Mostly it is compressed like the newest one, and a HEAD costs less than a LIST.
-        if let Some(codec) = archive.newest_codec() {
+        // Mostly it is compressed like the newest one, and a HEAD costs less than a LIST, if its
+        // answer means something.
+        if self.cache.heads.can_say_no()
+            && let Some(codec) = archive.newest_codec()
+        {
             match self.store.head(&self.folder.segment(name, codec)).await {
                 Ok(_) => return Ok(false),
                 Err(error) if error.kind == StoreErrorKind::NoSuchKey => {}
-                Err(error) => return Err(error.unreadable(FIND)),
+                Err(error) if error.kind.is_of_any_request() => return Err(error.unreadable(FIND)),
+                Err(_) => {}
             }
         }
         let prefix = self.folder.segment(name, Codec::None);

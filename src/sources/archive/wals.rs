@@ -8,6 +8,7 @@ use crate::observation::inventory::Fold;
 use crate::observation::inventory::Inventory;
 use crate::observation::inventory::OVERLAP_SEGMENTS;
 use crate::sources::archive::Collector;
+use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::listing::list_all;
 use crate::sources::store::listing::list_in_ranges;
@@ -27,10 +28,19 @@ const HEADS_FOR_A_LIST: u64 = 12;
 const LIST: &str = "list the archive";
 const NEXT: &str = "look for the next WAL segment";
 
+/// What HEADs of the segments to come showed.
+enum Asked {
+    Nothing,
+    /// These are new, and the one after them is not there.
+    These(Inventory),
+    /// No end was seen; these are new, if any.
+    More(Option<Inventory>),
+}
+
 impl Collector {
     /// Lists everything, several ranges at once where it is long.
     pub(super) async fn list_all_wal(
-        &self,
+        &mut self,
         size: SegmentSize,
         known: Option<Inventory>,
     ) -> Reading<Inventory> {
@@ -47,14 +57,19 @@ impl Collector {
         let parts = folds.into_iter().map(Fold::finish);
         let mut inventory = Inventory::join(parts).unwrap_or_else(|| Inventory::empty(size));
         if let Some(known) = known {
-            inventory.note_vanished(&known);
+            // What no listing has shown cannot have vanished.
+            inventory.note_vanished(self.cache.heads.listed().unwrap_or(&known));
+            self.note_listed(&inventory);
+        } else {
+            self.cache.heads.forget_claim();
         }
         Ok(inventory)
     }
 
     /// Lists what lies after the newest segment and shortly before it. Older timelines are left
-    /// to the next complete listing.
-    pub(super) async fn list_new_wal(&self, known: Inventory) -> Reading<Inventory> {
+    /// to the next complete listing. What only HEADs have shown is left out unless it is listed.
+    pub(super) async fn list_new_wal(&mut self, known: Inventory) -> Reading<Inventory> {
+        let known = self.cache.heads.listed().cloned().unwrap_or(known);
         let start_after = self.newest_segment(&known).map(|newest| {
             let first = newest.number.value().saturating_sub(OVERLAP_SEGMENTS);
             let name = SegmentNumber::new(first).name(newest.timeline, known.segment_size);
@@ -66,32 +81,91 @@ impl Collector {
             fold.add(&object);
         });
         listed.await.map_err(|error| error.unreadable(LIST))?;
-        Ok(fold.finish())
+        let inventory = fold.finish();
+        self.note_listed(&inventory);
+        Ok(inventory)
     }
 
     /// Asks for the segment after the newest one, under the same compression, until there is
     /// none. Where many come, listing them costs less.
+    ///
+    /// A store that says yes to everything would invent segments. So what is found counts only
+    /// once a listing has shown what was found before, and each listing is held against it: the
+    /// first find after the start costs one LIST, and all later ones none, since the tier lists
+    /// anyway.
     pub(super) async fn find_next_wal(
-        &self,
-        mut known: Inventory,
+        &mut self,
+        known: Inventory,
         many: Many,
     ) -> Reading<Inventory> {
-        if many == Many::Leave || self.cache.arrived < HEADS_FOR_A_LIST {
-            for _ in 0..HEADS_FOR_A_LIST {
-                let Some(key) = self.key_of_next(&known) else { break };
-                let object = match self.store.head(&key).await {
-                    Ok(object) => object,
-                    Err(error) if error.kind == StoreErrorKind::NoSuchKey => return Ok(known),
-                    Err(error) => return Err(error.unreadable(NEXT)),
-                };
-                let mut fold = Fold::onto(known, &self.folder);
-                fold.add(&object);
-                known = fold.finish();
-            }
+        let is_asked = self.cache.heads.trouble().is_none()
+            && (many == Many::Leave || self.cache.arrived < HEADS_FOR_A_LIST);
+        let asked = if is_asked { self.ask_for_next(&known).await } else { Ok(Asked::More(None)) };
+        let (found, is_all) = match asked {
+            Ok(Asked::Nothing) => (None, true),
+            Ok(Asked::These(found)) => (Some(found), true),
+            Ok(Asked::More(found)) => (found, false),
+            Err(error) => return self.list_instead(known, &error).await,
+        };
+        if is_all {
+            self.cache.heads.note_no();
         }
-        match many {
-            Many::List => self.list_new_wal(known).await,
-            Many::Leave => Ok(known),
+        if let Some(newest) = found.as_ref().and_then(|found| self.newest_segment(found)) {
+            self.cache.heads.claim(newest, &known);
+        }
+        let is_proven = self.cache.heads.is_proven();
+        match (found, many) {
+            (None, _) if is_all => Ok(known),
+            (Some(found), Many::List) if is_all && is_proven => Ok(found),
+            (Some(found), Many::Leave) if is_proven => Ok(found),
+            (None | Some(_), Many::List) => self.list_new_wal(known).await,
+            (None | Some(_), Many::Leave) => Ok(known),
+        }
+    }
+
+    async fn ask_for_next(&self, known: &Inventory) -> Result<Asked, StoreError> {
+        let mut found: Option<Inventory> = None;
+        for _ in 0..HEADS_FOR_A_LIST {
+            let Some(key) = self.key_of_next(found.as_ref().unwrap_or(known)) else { break };
+            let object = match self.store.head(&key).await {
+                Ok(object) => object,
+                Err(error) if error.kind == StoreErrorKind::NoSuchKey => {
+                    return Ok(found.map_or(Asked::Nothing, Asked::These));
+                }
+                Err(error) => return Err(error),
+            };
+            let mut fold = Fold::onto(found.unwrap_or_else(|| known.clone()), &self.folder);
+            fold.add(&object);
+            found = Some(fold.finish());
+        }
+        Ok(Asked::More(found))
+    }
+
+    /// Lists what was to be found by HEADs. Where that works and they do not, they are given up
+    /// rather than tried in vain at every other look. A store that is slow or throttles is left
+    /// alone: it would treat a LIST the same way.
+    async fn list_instead(&mut self, known: Inventory, error: &StoreError) -> Reading<Inventory> {
+        if error.kind.is_of_any_request() {
+            return Err(error.unreadable(NEXT));
+        }
+        let listed = self.list_new_wal(known).await?;
+        if self.cache.heads.note_failure(error.kind) {
+            let archive = self.folder.as_str();
+            tracing::warn!(
+                archive,
+                "HEAD is refused where LIST works, and not asked again: {error}"
+            );
+        }
+        Ok(listed)
+    }
+
+    fn note_listed(&mut self, listed: &Inventory) {
+        if self.cache.heads.settle(listed) {
+            let archive = self.folder.as_str();
+            tracing::warn!(
+                archive,
+                "HEAD shows segments that no LIST shows, and is not asked again"
+            );
         }
     }
 

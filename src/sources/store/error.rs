@@ -75,6 +75,11 @@ impl StoreErrorKind {
         }
     }
 
+    /// Whether another request, of another kind, would meet the same.
+    pub const fn is_of_any_request(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Throttled)
+    }
+
     /// The label of the request error metric.
     pub const fn code(self) -> &'static str {
         match self {

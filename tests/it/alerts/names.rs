@@ -39,8 +39,9 @@ const TOLD_BY: [(&str, &str); 8] = [
 ];
 
 /// Good to know and never a reason to act.
-const NOT_TOLD: [&str; 6] = [
+const NOT_TOLD: [&str; 7] = [
     "clock_skew",
+    "head_unusable",
     "segment_twice",
     "legacy_in_tree_backup",
     "empty_archive_check_skipped",

@@ -16,6 +16,7 @@ use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
+use cnpg_backup_verifier::observation::HeadTrouble;
 use cnpg_backup_verifier::observation::store_clock::ClockMove;
 use cnpg_backup_verifier::observation::store_clock::StoreClock;
 
@@ -36,6 +37,7 @@ pub(crate) struct Scenario {
     pub(crate) vanished: Vec<(TimelineId, SegmentNumber)>,
     pub(crate) unreadable: Vec<(String, UnreadableReason)>,
     pub(crate) store_clock: StoreClock,
+    pub(crate) head_trouble: Option<HeadTrouble>,
 }
 
 impl Scenario {
@@ -82,6 +84,7 @@ impl Scenario {
             vanished: Vec::new(),
             unreadable: Vec::new(),
             store_clock: StoreClock::default(),
+            head_trouble: None,
         }
     }
 
@@ -116,6 +119,8 @@ impl Scenario {
                 let (by, ago) = (parse_signed(duration), parse_duration(ago));
                 self.store_clock.moved = Some(ClockMove { by, ago });
             }
+            ("head", ["refused"]) => self.head_trouble = Some(HeadTrouble::Refused),
+            ("head", ["invents"]) => self.head_trouble = Some(HeadTrouble::Invents),
             ("timeline", [timeline, "wal", ranges @ ..]) => self.add_segments(timeline, ranges),
             ("object", [path, rest @ ..]) => self.objects.push(GivenObject::parse(path, rest)),
             ("history", [timeline, rest @ ..]) => {

@@ -1,4 +1,4 @@
-//! What could not be read.
+//! What could not be read, or only in a dearer way.
 
 use crate::assessment::Assessment;
 use crate::assessment::archive::ArchiveCase;
@@ -9,7 +9,10 @@ use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
-    judge_reads(case.seen, Weight::Risk)
+    let mut found = judge_reads(case.seen, Weight::Risk);
+    let trouble = case.seen.head_trouble.map(StoreDefect::HeadUnusable);
+    found.extend(trouble.map(|problem| Finding::new(Weight::Notice, problem)));
+    found
 }
 
 /// One finding for each reason: a store that is down fails every read the same way.

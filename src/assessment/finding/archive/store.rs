@@ -13,6 +13,7 @@ use crate::assessment::finding::topic::Topic;
 use crate::assessment::finding::words::duration;
 use crate::assessment::finding::words::time;
 use crate::domain::unreadable::Unreadable;
+use crate::observation::HeadTrouble;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreDefect {
@@ -26,6 +27,8 @@ pub enum StoreDefect {
     ClockSkew(TimeDelta),
     /// No age can be told by its clock.
     ClockUnreliable(ClockDoubt),
+    /// Lists are read instead.
+    HeadUnusable(HeadTrouble),
 }
 
 /// Why the store's clock is not believed. Ours is as much in question: the two disagree with
@@ -46,6 +49,7 @@ impl Family for StoreDefect {
             Self::Denied(unread) => (FindingCode::StoreDenied, Topic::Read(&unread.what)),
             Self::ClockSkew(_) => (FindingCode::ClockSkew, Topic::Whole),
             Self::ClockUnreliable(_) => (FindingCode::ClockUnreliable, Topic::Whole),
+            Self::HeadUnusable(_) => (FindingCode::HeadUnusable, Topic::Whole),
         }
     }
 
@@ -65,6 +69,14 @@ impl Family for StoreDefect {
                 "see whether the clock of this machine is set, then that of the store; WAL is \
                  judged by the store's, base backups by ours"
             }
+            Self::HeadUnusable(HeadTrouble::Refused) => {
+                "let the token read objects, or set polling: list; HEAD is asked again after a \
+                 restart"
+            }
+            Self::HeadUnusable(HeadTrouble::Invents) => {
+                "find out what answers in the store's place, or set polling: list; HEAD is asked \
+                 again after a restart"
+            }
             Self::ClockUnreliable(_) => {
                 "see whether the clock of this machine is set, then that of the store and of \
                  whatever answers in its place; until then look at pg_stat_archiver yourself"
@@ -78,6 +90,8 @@ impl Family for StoreDefect {
             Self::Unreachable(unread) | Self::Denied(unread) => {
                 vec![("reason", unread.reason.code().to_owned())]
             }
+            Self::HeadUnusable(HeadTrouble::Refused) => vec![("kind", "refused".to_owned())],
+            Self::HeadUnusable(HeadTrouble::Invents) => vec![("kind", "invents".to_owned())],
             Self::ClockSkew(ahead) => vec![("ahead_seconds", seconds(*ahead))],
             Self::ClockUnreliable(ClockDoubt::FutureUpload { uploaded_at, by }) => vec![
                 ("kind", "future_upload".to_owned()),
@@ -99,6 +113,13 @@ impl fmt::Display for StoreDefect {
             Self::ClockSkew(ahead) => {
                 write!(f, "the clock of the store is {} of ours", apart(*ahead, "ahead", "behind"))
             }
+            Self::HeadUnusable(HeadTrouble::Refused) => f.write_str(
+                "the store refuses HEAD and answers LIST, so each look sends the dearer LIST",
+            ),
+            Self::HeadUnusable(HeadTrouble::Invents) => f.write_str(
+                "to HEAD the store shows segments that it does not list, so each look sends the \
+                 dearer LIST",
+            ),
             Self::ClockUnreliable(doubt) => write!(
                 f,
                 "nobody can tell how old the newest WAL is: {doubt}; the clock of the store is \
