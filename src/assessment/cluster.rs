@@ -6,6 +6,7 @@ mod runs;
 mod setup;
 
 use chrono::DateTime;
+use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::AssessedBackup;
@@ -119,6 +120,11 @@ impl<'a> ClusterCase<'a> {
             drills: drills::last_of_each_kind(&cluster.drills),
         };
         (state, findings)
+    }
+
+    /// How long ago something was, by our clock.
+    fn age(&self, at: DateTime<Utc>) -> TimeDelta {
+        self.now.signed_duration_since(at)
     }
 
     fn object_store(&self) -> Option<&str> {

@@ -1,4 +1,5 @@
 //! Judges an observation. Cannot fail, reads no clock, does no I/O.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod archive;

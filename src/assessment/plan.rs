@@ -9,6 +9,7 @@ use crate::assessment::Latest;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
 use crate::domain::backup::BackupId;
+use crate::domain::moment::before;
 use crate::domain::timeline::TimelineId;
 
 /// What the operator wants back.
@@ -65,7 +66,7 @@ impl RecoveryWindow {
     /// The last moment that recovery can be told to stop at: it needs a later transaction to know
     /// that the moment has passed (`recoveryStopsBefore` in `xlogrecovery.c`).
     fn last_target(&self) -> DateTime<Utc> {
-        (self.last.at - MOMENT).max(self.first.at)
+        before(self.last.at, MOMENT).max(self.first.at)
     }
 
     fn contains(&self, at: DateTime<Utc>) -> bool {

@@ -9,6 +9,7 @@ use crate::assessment::BackupKind;
 use crate::assessment::Latest;
 use crate::assessment::expectations::Expectations;
 use crate::domain::cluster::BackupPhase;
+use crate::domain::moment::together;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::observation::Observation;
@@ -59,12 +60,13 @@ impl Wants {
         Some(Self {
             late_wal: tail.zip(expected.wal_age_max).and_then(|((archive, newest), age_max)| {
                 let uploaded_at = ours(archive.uploaded_at(newest)?)?;
-                let from = uploaded_at.checked_add_signed(age_max / 2)?;
-                Some(LateWal { from, every: age_max / 4 })
+                let from = uploaded_at.checked_add_signed(age_max.checked_div(2)?)?;
+                Some(LateWal { from, every: age_max.checked_div(4)? })
             }),
             segment_until: tail.and_then(|(archive, newest)| {
                 let overtaken_at = ours(newest_overtaking(archive, newest)?)?;
-                overtaken_at.checked_add_signed(expected.uploading_grace + AWAITED_BEYOND_GRACE)
+                let awaited = together(expected.uploading_grace, AWAITED_BEYOND_GRACE);
+                overtaken_at.checked_add_signed(awaited)
             }),
             is_backup_running: judged.backups.iter().any(|it| it.kind == BackupKind::Running),
             backup_from: backup_from(judged, expected.base_backup_age_max),
@@ -83,7 +85,9 @@ fn newest_overtaking(archive: &TimelineArchive, newest: SegmentNumber) -> Option
 fn backup_from(judged: &Assessment, age_max: Option<TimeDelta>) -> Option<DateTime<Utc>> {
     let usable = judged.backups.iter().filter(|backup| backup.is_usable());
     match (judged.latest, usable.filter_map(|backup| backup.ended_at).max()) {
-        (Latest::Reached, Some(newest)) => newest.checked_add_signed(age_max? - OVERDUE_SOON),
+        (Latest::Reached, Some(newest)) => {
+            newest.checked_add_signed(age_max?.checked_sub(&OVERDUE_SOON)?)
+        }
         (Latest::Reached, None) if age_max.is_none() => None,
         _ => Some(judged.checked_at),
     }

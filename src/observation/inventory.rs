@@ -118,10 +118,10 @@ impl Inventory {
                 whole.timelines.entry(timeline).or_default().absorb(archive);
             }
             whole.histories.extend(part.histories);
-            whole.strays.count += part.strays.count;
+            whole.strays.count = whole.strays.count.saturating_add(part.strays.count);
             let room = STRAY_SAMPLES_MAX.saturating_sub(whole.strays.samples.len());
             whole.strays.samples.extend(part.strays.samples.into_iter().take(room));
-            whole.object_count += part.object_count;
+            whole.object_count = whole.object_count.saturating_add(part.object_count);
             whole.size_bytes = whole.size_bytes.saturating_add(part.size_bytes);
             let oldest = [whole.oldest_upload_at, part.oldest_upload_at];
             whole.oldest_upload_at = oldest.into_iter().flatten().min();
@@ -165,7 +165,8 @@ impl Inventory {
         let mut below: Option<TimelineId> = None;
         for timeline in traces {
             let is_near = below.is_none_or(|below| {
-                timeline.value() - below.value() <= TRACELESS_TIMELINES_MAX.saturating_add(1)
+                timeline.value().saturating_sub(below.value())
+                    <= TRACELESS_TIMELINES_MAX.saturating_add(1)
             });
             if is_near || claimed.contains(&timeline) {
                 below = Some(timeline);
@@ -243,11 +244,11 @@ impl<'a> Fold<'a> {
             objects: 0,
             size_bytes: 0,
         });
-        open.objects += 1;
+        open.objects = open.objects.saturating_add(1);
         open.size_bytes = open.size_bytes.saturating_add(object.version.size);
         match (whole, &mut open.stored.whole) {
             (None, _) => open.stored.has_partial = true,
-            (Some(_), Some(whole)) => whole.objects += 1,
+            (Some(_), Some(whole)) => whole.objects = whole.objects.saturating_add(1),
             (Some(codec), none) => {
                 let (size, uploaded_at) = (object.version.size, object.uploaded_at);
                 let is_plain = codec == Codec::None && size != 0;
@@ -287,7 +288,7 @@ impl<'a> Fold<'a> {
             return;
         }
         let strays = &mut self.inventory.strays;
-        strays.count += 1;
+        strays.count = strays.count.saturating_add(1);
         if strays.samples.len() < STRAY_SAMPLES_MAX {
             strays.samples.push(object.key.clone());
         }
@@ -295,7 +296,7 @@ impl<'a> Fold<'a> {
     }
 
     const fn count(&mut self, objects: u64, bytes: u64) {
-        self.inventory.object_count += objects;
+        self.inventory.object_count = self.inventory.object_count.saturating_add(objects);
         self.inventory.size_bytes = self.inventory.size_bytes.saturating_add(bytes);
     }
 }

@@ -1,4 +1,5 @@
 //! What was seen of one archive, once. Says nothing of good or bad.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod backup;

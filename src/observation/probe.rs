@@ -190,7 +190,10 @@ impl TimelineProbes {
 
     fn count(&self) -> usize {
         let whole = usize::try_from(self.written.values().map(SegmentSet::count).sum::<u64>());
-        whole.unwrap_or(usize::MAX).saturating_add(self.damaged.len() + self.unread.len())
+        whole
+            .unwrap_or(usize::MAX)
+            .saturating_add(self.damaged.len())
+            .saturating_add(self.unread.len())
     }
 }
 

@@ -132,12 +132,12 @@ impl Collector {
     pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) -> usize {
         let Ok(inventory) = &seen.archive else { return 0 };
         let room = limits::PROBES_PER_LOOK_MAX.saturating_sub(self.opened);
-        let mut count = 0;
+        let mut count = 0_usize;
         for &id in wanted.iter().take(room) {
             seen.probes.insert(id, self.open_segment(inventory, id).await);
-            count += 1;
+            count = count.saturating_add(1);
         }
-        self.opened += count;
+        self.opened = self.opened.saturating_add(count);
         count
     }
 

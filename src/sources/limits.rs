@@ -99,8 +99,10 @@ pub const PATIENCE: Patience = Patience {
 impl Patience {
     /// How long the body of an object of this size may take.
     pub const fn body(&self, bytes: u64) -> Duration {
-        let seconds =
-            bytes / if self.bytes_per_second_min == 0 { 1 } else { self.bytes_per_second_min };
+        let seconds = match bytes.checked_div(self.bytes_per_second_min) {
+            Some(seconds) => seconds,
+            None => bytes,
+        };
         self.first_byte.saturating_add(Duration::from_secs(seconds))
     }
 }
@@ -109,12 +111,12 @@ impl Patience {
 ///
 /// No codec of Barman's lets incompressible data grow by more than bzip2's 1 % and 600 bytes.
 pub const fn segment_object_bytes_max(segment_bytes: u64) -> u64 {
-    segment_bytes + segment_bytes / 64 + (4 << 10)
+    segment_bytes.saturating_add(segment_bytes / 64).saturating_add(4 << 10)
 }
 
 /// One byte more than a segment has, so that an overlong one is told from a whole one.
 pub const fn segment_content_bytes_max(segment_bytes: u64) -> u64 {
-    segment_bytes + 1
+    segment_bytes.saturating_add(1)
 }
 
 /// Small objects read at the same time: enough to hide the latency of a month of `backup.info`

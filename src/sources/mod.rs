@@ -1,4 +1,5 @@
 //! The only readers of the outside world.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod archive;
 pub mod decode;

@@ -60,7 +60,8 @@ impl BackupPace {
             now,
             store,
             running_max: run_max(
-                finished().filter_map(|info| Some(info.ended_at? - info.began_at?)),
+                finished()
+                    .filter_map(|info| Some(info.ended_at?.signed_duration_since(info.began_at?))),
             ),
             newest_success_began_at: finished().filter_map(|info| info.began_at).max(),
         }
@@ -123,7 +124,10 @@ fn without_info(backup: &ObservedBackup, pace: &BackupPace) -> UnusableReason {
         Some(_) if has_data => pace.store.is_within_grace(Some(backup.last_uploaded_at)),
         Some(age) => age < pace.running_max,
         // Its name tells when it began, by the clock of the pod.
-        None => backup.id.began_at().is_some_and(|it| pace.now - it < pace.running_max),
+        None => backup
+            .id
+            .began_at()
+            .is_some_and(|it| pace.now.signed_duration_since(it) < pace.running_max),
     };
     if is_young && !pace.is_superseded(began_at) {
         return UnusableReason::Running;
@@ -139,7 +143,7 @@ fn unfinished(
 ) -> UnusableReason {
     let since = began_at.or_else(|| backup.id.began_at()).unwrap_or(backup.last_uploaded_at);
     let is_superseded = pace.is_superseded(since);
-    if pace.now - since < pace.running_max && !is_superseded {
+    if pace.now.signed_duration_since(since) < pace.running_max && !is_superseded {
         return UnusableReason::Running;
     }
     BackupDefect::Stuck { backup: backup.id.clone(), since, is_superseded }.into()

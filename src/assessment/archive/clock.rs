@@ -68,7 +68,7 @@ impl Clock {
 /// be older is so by then anyway.
 fn is_in_effect(moved: ClockMove, expected: &Expectations) -> bool {
     let age_max = expected.wal_age_max.unwrap_or_default().max(expected.uploading_grace);
-    let back = (TimeDelta::zero() - moved.by).max(TimeDelta::zero());
+    let back = moved.by.min(TimeDelta::zero()).abs();
     let ends = back.checked_add(&age_max.max(STEADY));
     ends.is_none_or(|ends| moved.ago <= ends)
 }

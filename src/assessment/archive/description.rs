@@ -63,8 +63,8 @@ impl Totals {
         let backups = || catalogue.backups.iter().map(|(backup, _)| *backup);
         let newest = backups().filter_map(ObservedBackup::parsed_info).max_by_key(|it| it.began_at);
         let objects = |backup: &ObservedBackup| {
-            u64::try_from(backup.tars.len()).unwrap_or(u64::MAX)
-                + u64::from(!matches!(backup.info, Ok(None)))
+            let tars = u64::try_from(backup.tars.len()).unwrap_or(u64::MAX);
+            tars.saturating_add(u64::from(!matches!(backup.info, Ok(None))))
         };
         Self {
             base_objects: backups().map(objects).sum(),

@@ -7,8 +7,10 @@ use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::duty::Duty;
+use crate::domain::moment::together;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentSize;
+use crate::domain::timeline::TimelineId;
 use crate::observation::cluster::Activity;
 use crate::observation::cluster::WalArchiving;
 
@@ -42,7 +44,7 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
         .activity
         .archiving_fails
         .as_ref()
-        .filter(|(since, _)| patience < case.now - *since && !stored_since(*since));
+        .filter(|(since, _)| patience < case.age(*since) && !stored_since(*since));
     let fails = fails
         .map(|(since, message)| Duty::ArchiverFails { since: *since, message: message.clone() });
     let told = case.cluster.wal_archiving.as_ref().and_then(|reading| reading.as_ref().ok());
@@ -54,7 +56,7 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
 
 fn lag(told: &WalArchiving, case: &ClusterCase<'_>, patience: TimeDelta) -> Option<Duty> {
     let ready_segments = told.ready_segments.filter(|ready| 0 < *ready)?;
-    let is_recent = |at| case.now - at <= patience;
+    let is_recent = |at| case.age(at) <= patience;
     let moves = told.last_archived_at.is_some_and(is_recent)
         || case.newest.and_then(|newest| newest.stored_at).is_some_and(is_recent);
     let is_young = case.cluster.created_at.is_some_and(is_recent);
@@ -75,7 +77,7 @@ fn not_stored(told: &WalArchiving, case: &ClusterCase<'_>) -> Option<Duty> {
     let grace = case.expected.uploading_grace.max(PATIENCE);
     // An archive that could not be listed proves nothing.
     let is_listed = case.backups.is_some();
-    (is_listed && !is_stored && grace < case.now - archived_at).then(|| Duty::WalNotStored {
+    (is_listed && !is_stored && grace < case.age(archived_at)).then(|| Duty::WalNotStored {
         pod: told.pod.clone(),
         archived: file_name_end(archived, case.segment_size),
         archived_at,
@@ -89,14 +91,14 @@ fn archived_segment(told: &WalArchiving, size: SegmentSize) -> Option<SegmentNum
     let raw = told.last_archived?;
     let (log, segment) = (raw >> 32, raw & 0xFFFF_FFFF);
     let is_segment = 0 < segment && segment < size.segments_per_log();
-    is_segment.then(|| SegmentNumber::new(log * size.segments_per_log() + segment))
+    let before = log.checked_mul(size.segments_per_log())?;
+    is_segment.then_some(SegmentNumber::new(before.checked_add(segment)?))
 }
 
 /// A segment's name without its timeline, which the metric does not tell.
 fn file_name_end(number: SegmentNumber, size: SegmentSize) -> String {
-    let (log, segment) =
-        (number.value() / size.segments_per_log(), number.value() % size.segments_per_log());
-    format!("{log:08X}{segment:08X}")
+    let name = number.name(TimelineId::FIRST, size).to_string();
+    name.get(8..).unwrap_or_default().to_owned()
 }
 
 pub(super) fn silence(case: &ClusterCase<'_>) -> Option<Silence> {
@@ -121,9 +123,9 @@ fn busy(activity: &Activity) -> Option<&str> {
 }
 
 fn is_busy_for_short(case: &ClusterCase<'_>) -> bool {
-    let patience = case.expected.wal_age_max.unwrap_or(PATIENCE) + BUSY_MAX;
+    let patience = together(case.expected.wal_age_max.unwrap_or(PATIENCE), BUSY_MAX);
     let stored_at = case.newest.and_then(|newest| newest.stored_at);
-    stored_at.is_none_or(|stored_at| case.now - stored_at < patience)
+    stored_at.is_none_or(|stored_at| case.age(stored_at) < patience)
 }
 
 /// PostgreSQL has archived everything that it finished, and the last of it is stored.

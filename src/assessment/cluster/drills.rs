@@ -18,7 +18,7 @@ pub const fn age_max(kind: DrillKind) -> TimeDelta {
 
 pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
     let judged = last_of_each_kind(&case.cluster.drills).into_iter().filter_map(|drill| {
-        let (kind, age, age_max) = (drill.kind, case.now - drill.at, age_max(drill.kind));
+        let (kind, age, age_max) = (drill.kind, case.age(drill.at), age_max(drill.kind));
         if !drill.is_success {
             Some(Duty::DrillFailed { kind, at: drill.at })
         } else if age_max < age {

@@ -21,6 +21,7 @@ use crate::assessment::finding::Weight;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::backup::BackupId;
 use crate::domain::cluster::BackupPhase;
+use crate::domain::moment::before;
 use crate::domain::schedule::Schedule;
 use crate::observation::cluster::BackupResource;
 use crate::observation::cluster::ObservedCluster;
@@ -62,13 +63,13 @@ fn judge_one(
     let began_at = resource.started_at.or(resource.created_at)?;
     let stored = resource.backup_id.as_ref().and_then(|id| case.stored(id));
     let is_superseded = newest_success(all, case).is_some_and(|newest| began_at < newest);
-    let is_old = case.window() < case.now - began_at;
+    let is_old = case.window() < case.age(began_at);
     let name = || resource.name.clone();
     let duty = match resource.phase {
         BackupPhase::Completed => {
             let backup = resource.backup_id.clone()?;
             let stopped_at = resource.stopped_at.unwrap_or(began_at);
-            let is_settled = CATALOGUE_GRACE < case.now - stopped_at;
+            let is_settled = CATALOGUE_GRACE < case.age(stopped_at);
             let is_absent = case.backups.is_some() && stored.is_none();
             if !is_absent || !is_settled || is_old {
                 return None;
@@ -91,7 +92,7 @@ fn judge_one(
         | BackupPhase::WalArchivingFailing
         | BackupPhase::Invalid
         | BackupPhase::Other(_) => {
-            if case.now - began_at <= run_max_of(all) {
+            if case.age(began_at) <= run_max_of(all) {
                 return None;
             }
             let blocks = resource.schedule.clone();
@@ -122,7 +123,7 @@ fn newest_success(all: &[&BackupResource], case: &ClusterCase<'_>) -> Option<Dat
 /// One that is due is awaited as long as one may run.
 fn run_max_of(all: &[&BackupResource]) -> TimeDelta {
     let completed = all.iter().filter(|it| it.phase == BackupPhase::Completed);
-    run_max(completed.filter_map(|it| Some(it.stopped_at? - it.started_at?)))
+    run_max(completed.filter_map(|it| Some(it.stopped_at?.signed_duration_since(it.started_at?))))
 }
 
 pub(super) fn count(case: &ClusterCase<'_>) -> Option<ScheduledBackups> {
@@ -137,16 +138,17 @@ pub(super) fn count(case: &ClusterCase<'_>) -> Option<ScheduledBackups> {
         let mine: BTreeMap<DateTime<Utc>, &BackupResource> =
             mine.filter_map(|it| Some((slot_of(it, &observed.name)?, *it))).collect();
         let runs = Runs { case, stored, mine, run_max: run_max_of(&resources) };
-        let start = case.now - case.window();
+        let start = before(case.now, case.window());
         let start = observed.created_at.map_or(start, |created_at| created_at.max(start));
         for (slot, next) in slots(schedule, start, case.now) {
-            match runs.outcome(slot, next) {
-                None => continue,
-                Some(Outcome::Completed) => total.completed += 1,
-                Some(Outcome::Failed) => total.failed += 1,
-                Some(Outcome::Missed) => total.missed += 1,
-            }
-            total.expected += 1;
+            let Some(outcome) = runs.outcome(slot, next) else { continue };
+            let count = match outcome {
+                Outcome::Completed => &mut total.completed,
+                Outcome::Failed => &mut total.failed,
+                Outcome::Missed => &mut total.missed,
+            };
+            *count = count.saturating_add(1);
+            total.expected = total.expected.saturating_add(1);
         }
     }
     total
@@ -202,7 +204,7 @@ impl Runs<'_> {
         if stored.iter().any(|it| it.status.is_none() && it.kind != BackupKind::Failed) {
             return None;
         }
-        let is_young = self.case.now - slot < self.run_max;
+        let is_young = self.case.age(slot) < self.run_max;
         let is_open =
             |it: &&BackupResource| !it.phase.is_final() || it.phase == BackupPhase::Completed;
         // The last WAL of a finished one may still come.

@@ -10,16 +10,17 @@ use crate::domain::segment::SegmentName;
 
 /// A duration for people: its two largest units.
 pub fn duration(duration: TimeDelta) -> String {
-    let seconds = duration.num_seconds().max(0);
+    let seconds = u64::try_from(duration.num_seconds()).unwrap_or_default();
     let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    let start = units.iter().position(|(size, _)| *size <= seconds).unwrap_or(units.len() - 1);
+    let is_too_large = |(size, _): &&(u64, &str)| *size != 1 && seconds < *size;
     let mut rest = seconds;
     let mut parts = Vec::new();
-    for (size, unit) in units.iter().skip(start).take(2) {
-        if 0 < rest / size || parts.is_empty() {
-            parts.push(format!("{} {unit}", rest / size));
+    for (size, unit) in units.iter().skip_while(is_too_large).take(2) {
+        let count = rest.checked_div(*size).unwrap_or_default();
+        if 0 < count || parts.is_empty() {
+            parts.push(format!("{count} {unit}"));
         }
-        rest %= size;
+        rest = rest.checked_rem(*size).unwrap_or_default();
     }
     parts.join(" ")
 }

@@ -91,9 +91,11 @@ fn folders_since(known: &Inventory, first: SegmentId) -> BTreeSet<String> {
     for (timeline, archive) in timelines {
         for range in archive.segments().overlapping(since) {
             let begins = range.first.max(first.number);
-            for log in begins.value() / per_log..=range.last.value() / per_log {
-                let name = SegmentNumber::new(log * per_log).name(*timeline, known.segment_size);
-                folders.insert(name.folder());
+            let logs = [begins, range.last].map(|it| it.value().checked_div(per_log));
+            let [Some(first), Some(last)] = logs else { continue };
+            for log in first..=last {
+                let number = SegmentNumber::new(log.saturating_mul(per_log));
+                folders.insert(number.name(*timeline, known.segment_size).folder());
             }
         }
     }

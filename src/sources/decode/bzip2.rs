@@ -31,7 +31,7 @@ impl<R: BufRead> Read for Streams<R> {
                 self.has_content = true;
                 return Ok(count);
             }
-            self.empty += u32::from(!self.has_content);
+            self.empty = self.empty.saturating_add(u32::from(!self.has_content));
             if EMPTY_STREAMS_MAX < self.empty {
                 return Err(io::Error::other("too many bzip2 streams without content"));
             }

@@ -78,7 +78,7 @@ impl Secrets {
         if let Some(last) = last.as_ref() {
             let is_refused = entry.is_refused.load(Ordering::Relaxed);
             let fresh = if is_refused { limits::SECRET_AGAIN } else { limits::SECRET_FRESH };
-            if now < last.read_at + fresh {
+            if now.saturating_duration_since(last.read_at) < fresh {
                 return last.secret.clone();
             }
         }

@@ -221,7 +221,8 @@ impl<K: Kind> Watch<K> {
     fn fail(&mut self, error: &watcher::Error) -> Duration {
         let now = Instant::now();
         self.listed = None;
-        let trouble = self.trouble.take().filter(|it| now < it.last_at + CALM);
+        let trouble =
+            self.trouble.take().filter(|it| now.saturating_duration_since(it.last_at) < CALM);
         let mut trouble =
             trouble.unwrap_or(Trouble { last_at: now, pause: PAUSE_FIRST, told: None });
         let status = failure::status(error);
@@ -238,7 +239,7 @@ impl<K: Kind> Watch<K> {
         let wanted = status.and_then(|status| status.details.as_ref());
         let wanted = Duration::from_secs(wanted.map_or(0, |it| u64::from(it.retry_after_seconds)));
         let pause = trouble.pause.max(wanted).min(PAUSE_MAX);
-        trouble.pause = (trouble.pause * 2).min(PAUSE_MAX);
+        trouble.pause = trouble.pause.saturating_mul(2).min(PAUSE_MAX);
         trouble.last_at = now;
         self.trouble = Some(trouble);
         self.tell();

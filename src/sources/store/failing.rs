@@ -74,14 +74,14 @@ impl<S> Failing<S> {
 
     fn admit(&self, operation: Operation) -> Result<(), StoreError> {
         let mut state = self.state();
-        state.calls += 1;
+        state.calls = state.calls.saturating_add(1);
         let mut fitting = state
             .plan
             .iter_mut()
             .filter(|failure| failure.operation.is_none_or(|wanted| wanted == operation));
         let failed = fitting.find_map(|failure| {
-            if failure.skip > 0 {
-                failure.skip -= 1;
+            if let Some(skip) = failure.skip.checked_sub(1) {
+                failure.skip = skip;
                 return None;
             }
             failure.times = failure.times.checked_sub(1)?;

@@ -172,7 +172,7 @@ pub async fn outline<S: ObjectStore + ?Sized>(
 /// A cut leaves the slash off, so that the folder's first key comes after it.
 fn cut(folders: &[&String]) -> Vec<String> {
     let ranges = (folders.len() / RANGE_FOLDERS_MIN).clamp(1, LISTS_AT_ONCE);
-    let at = |range: usize| folders.get(range * folders.len() / ranges);
+    let at = |range: usize| folders.get(range.checked_mul(folders.len())?.checked_div(ranges)?);
     let cuts = (1..ranges).filter_map(at);
     cuts.map(|folder| folder.trim_end_matches('/').to_owned()).collect()
 }

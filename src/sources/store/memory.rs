@@ -58,7 +58,7 @@ impl MemoryStore {
         uploaded_at: DateTime<Utc>,
     ) {
         let mut contents = self.contents();
-        contents.writes += 1;
+        contents.writes = contents.writes.saturating_add(1);
         let stored = Stored { bytes: bytes.into(), uploaded_at, write: contents.writes };
         contents.objects.insert(key.into(), stored);
     }

@@ -77,7 +77,8 @@ impl<'a> Pager<'a> {
             return None;
         }
         let rest = key.strip_prefix(self.request.prefix)?;
-        let end = self.request.prefix.len() + rest.find('/')? + 1;
+        let (first, _) = rest.split_once('/')?;
+        let end = self.request.prefix.len().checked_add(first.len())?.checked_add(1)?;
         key.get(..end)
     }
 
@@ -123,7 +124,7 @@ impl<'a> Pager<'a> {
     }
 
     const fn is_full(&self) -> bool {
-        self.page.objects.len() + self.page.folders.len() >= self.keys_max
+        self.page.objects.len().saturating_add(self.page.folders.len()) >= self.keys_max
     }
 
     fn close(&mut self) -> ControlFlow<()> {

@@ -9,6 +9,7 @@ use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::archive::promise::BrokenPromise;
+use crate::domain::moment::together;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     judge_backups(case).into_iter().chain(judge_wal(case)).collect()
@@ -24,14 +25,14 @@ fn judge_backups(case: &ArchiveCase<'_>) -> Option<Finding> {
     let usable = case.backups.iter().filter(|backup| backup.is_usable());
     let newest = usable.filter_map(|backup| Some((backup.ended_at?, &backup.id))).max();
     if let Some((ended_at, id)) = newest {
-        let age = now - ended_at;
+        let age = now.signed_duration_since(ended_at);
         let newest = id.clone();
         if age <= age_max {
             return None;
         }
         // One run that failed is for the day; after two in a row nobody should wait for it.
         let interval = expected.schedule.as_ref().and_then(|it| it.interval_max(now));
-        let is_second = interval.is_some_and(|interval| age_max + interval < age);
+        let is_second = interval.is_some_and(|interval| together(age_max, interval) < age);
         let weight = if is_second { Weight::Urgent } else { Weight::Risk };
         return Some(Finding::new(weight, BrokenPromise::BackupOverdue { newest, age, age_max }));
     }

@@ -14,6 +14,8 @@ use crate::assessment::finding::Weight;
 use crate::assessment::finding::archive::promise::BrokenPromise;
 use crate::domain::backup::BackupId;
 use crate::domain::backup::Keep;
+use crate::domain::moment::before;
+use crate::domain::moment::together;
 use crate::observation::Reading;
 
 /// An archive is as old as its first WAL, but its window begins with its first backup. This much
@@ -29,11 +31,12 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
 
 fn judge_window(case: &ArchiveCase<'_>) -> Option<Finding> {
     let retention = case.expected.retention?;
-    let reaches_back = case.now - oldest_moment(case)?;
+    let reaches_back = case.now.signed_duration_since(oldest_moment(case)?);
     let oldest_backup = case.backups.iter().filter_map(|backup| backup.began_at).min();
     let archive_age = [case.inventory.oldest_upload_at, oldest_backup].into_iter().flatten().min();
+    let young_max = together(retention, FIRST_BACKUP_MAX);
     let is_young =
-        archive_age.is_none_or(|oldest| case.now - oldest < retention + FIRST_BACKUP_MAX);
+        archive_age.is_none_or(|oldest| case.now.signed_duration_since(oldest) < young_max);
     (reaches_back < retention && !is_young)
         .then(|| Finding::new(Weight::Risk, BrokenPromise::WindowShort { reaches_back, retention }))
 }
@@ -61,7 +64,7 @@ fn kept<'a>(
 /// restored from it; barman deletes those before it (`barman/retention_policies.py`).
 fn judge_deletion(case: &ArchiveCase<'_>) -> Option<Finding> {
     let retention = case.expected.retention?;
-    let deadline = case.now - retention - DELETION_GRACE;
+    let deadline = before(case.now, together(retention, DELETION_GRACE));
     let kept = kept(case, |keep| matches!(keep, Ok(Some(Keep::Full | Keep::Standalone)) | Err(_)));
     let finished = |backup: &&AssessedBackup| {
         matches!(backup.kind, BackupKind::Usable | BackupKind::Unusable)

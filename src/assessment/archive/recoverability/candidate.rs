@@ -108,7 +108,7 @@ impl Complete<'_> {
             };
             for gap in gaps {
                 last = SegmentId { timeline: stretch.timeline, number: gap.last };
-                count += gap.count();
+                count = gap.count().saturating_add(count);
             }
         }
         let name = |id: SegmentId| id.number.name(id.timeline, self.wal.segment_size);

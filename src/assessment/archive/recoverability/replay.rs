@@ -232,7 +232,7 @@ impl<'a> Replay<'a> {
         });
         let own = own.max().unwrap_or(floor);
         let between = foreign.value().checked_sub(own.value())? / 2;
-        let middle = SegmentNumber::new(own.value() + between);
+        let middle = SegmentNumber::new(own.value().saturating_add(between));
         let wanted = route.newest(middle, self.inventory).filter(|id| own < id.number)?;
         (!self.seen.probes.has(wanted)).then_some(wanted)
     }
@@ -250,7 +250,7 @@ impl<'a> Replay<'a> {
         let uploaded_at = archive.uploaded_at(range.first);
         let is_certain = !self.clock.is_undated(uploaded_at);
         let is_young = !is_certain || self.clock.is_within_grace(uploaded_at);
-        let later = newest.number.value() - hole_last.value();
+        let later = newest.number.value().saturating_sub(hole_last.value());
         let timeline = route.timeline_at(hole.first)?;
         let is_small = hole.count() <= UPLOADING_SEGMENTS_MAX && later < LATER_SEGMENTS_OF_A_GAP;
         let is_late_only = is_young && is_small && !self.is_confirmed(timeline, hole);

@@ -53,7 +53,7 @@ impl Download {
     /// brought nothing, or the time for all of it is up.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         let patience = *self.store.endpoint.patience();
-        let mut attempts = 0;
+        let mut attempts = 0_u32;
         loop {
             let error = match self.wait(patience.next_byte).await {
                 Ok(None) if self.at < self.version.size => self.breaks_off("the answer ends"),
@@ -65,7 +65,7 @@ impl Download {
                 Err(error) => error,
             };
             self.store.endpoint.requests().count_error(operation(self.at), error.kind);
-            attempts += 1;
+            attempts = attempts.saturating_add(1);
             if patience.attempts_max <= attempts || self.left.is_zero() {
                 return Err(error);
             }

@@ -27,7 +27,7 @@ pub(super) fn page(answer: ListObjectsV2Output) -> Result<ListPage, StoreError> 
     let is_truncated = answer
         .is_truncated()
         .ok_or_else(|| malformed("the listing does not say if it is whole"))?;
-    let shown = answer.contents().len() + answer.common_prefixes().len();
+    let shown = answer.contents().len().saturating_add(answer.common_prefixes().len());
     // Older servers do not count folders, so only fewer than announced is wrong.
     if answer.key_count().is_some_and(|count| usize::try_from(count).is_ok_and(|it| shown < it)) {
         return Err(malformed("the listing shows fewer keys than it counts"));
