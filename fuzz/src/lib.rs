@@ -2,6 +2,8 @@
 
 #[path = "../../src/domain/mod.rs"]
 pub mod domain;
+#[path = "../../src/observation/mod.rs"]
+pub mod observation;
 pub mod sources;
 #[path = "../../src/wal/mod.rs"]
 pub mod wal;

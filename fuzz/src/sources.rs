@@ -4,3 +4,5 @@
 pub mod decode;
 #[path = "../../src/sources/limits.rs"]
 pub mod limits;
+#[path = "store.rs"]
+pub mod store;

@@ -51,8 +51,8 @@ impl StoreError {
 }
 
 impl StoreErrorKind {
-    /// What a request can meet. Too large is only what a good answer may be to who asked.
-    pub const OF_REQUESTS: [Self; 8] = [
+    /// What a request can meet.
+    pub const OF_REQUESTS: [Self; 9] = [
         Self::NoSuchKey,
         Self::NoSuchBucket,
         Self::Denied,
@@ -60,6 +60,7 @@ impl StoreErrorKind {
         Self::TimedOut,
         Self::Malformed,
         Self::Changed,
+        Self::TooLarge,
         Self::Unavailable,
     ];
 

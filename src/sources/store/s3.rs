@@ -4,25 +4,32 @@
 //! the one for a body that breaks off.
 
 mod attempt;
+mod bounded;
 mod clients;
 mod clock;
 mod credentials;
 mod download;
 mod failure;
 mod list_answer;
-mod throttling;
+mod retries;
+mod xml;
 
 use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::primitives::DateTime as SdkDateTime;
 use aws_sdk_s3::types::EncodingType;
+use chrono::DateTime;
+use chrono::Utc;
 use futures::stream;
 
+use crate::domain::moment::in_calendar;
 use crate::domain::object_version::ObjectVersion;
 use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
+use crate::sources::limits::LIST_KEYS_PER_PAGE;
 use crate::sources::store::body::Body;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
@@ -69,14 +76,13 @@ impl ObjectStore for S3Store {
             .set_delimiter(request.is_outline.then(|| "/".to_owned()))
             .set_start_after(start_after.map(str::to_owned))
             .set_continuation_token(request.continuation.map(str::to_owned))
-            .set_max_keys(request.keys_max.map(i32::from))
+            .max_keys(i32::from(request.keys_max.unwrap_or(LIST_KEYS_PER_PAGE)))
             .customize()
             .interceptor(attempts.clone())
             .send()
             .await;
-        let answer = sent.map_err(|error| last_error(&attempts, &error))?;
-        let page = attempts.check_end_of_listing().and_then(|()| list_answer::page(answer));
-        page.map_err(|error| attempts.refuse(error))
+        sent.map_err(|error| last_error(&attempts, &error))?;
+        list_answer::page(&attempts.take_listing()).map_err(|error| attempts.refuse(error))
     }
 
     async fn open(
@@ -100,7 +106,7 @@ impl ObjectStore for S3Store {
         let object = sent.map_err(|error| last_error(&attempts, &error))?;
         check_source(object.e_tag(), object.content_type()).map_err(|it| attempts.refuse(it))?;
         let size = content_length(object.content_length());
-        let uploaded_at = object.last_modified().and_then(list_answer::time);
+        let uploaded_at = object.last_modified().and_then(time);
         let (Some(size), Some(uploaded_at)) = (size, uploaded_at) else {
             let detail = format!("the answer has no size or no time of `{key}`");
             return Err(attempts.refuse(StoreError::new(StoreErrorKind::Malformed, detail)));
@@ -136,6 +142,10 @@ fn check_source(etag: Option<&str>, content_type: Option<&str>) -> Result<(), St
         return Ok(());
     }
     Err(StoreError::new(StoreErrorKind::Malformed, "the content is not an object of S3"))
+}
+
+fn time(time: &SdkDateTime) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(time.secs(), time.subsec_nanos()).and_then(in_calendar)
 }
 
 fn content_length(length: Option<i64>) -> Option<u64> {

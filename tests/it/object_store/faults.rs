@@ -15,6 +15,7 @@ use cnpg_backup_verifier::sources::store::error::StoreErrorKind::NoSuchBucket;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::NoSuchKey;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::Throttled;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::TimedOut;
+use cnpg_backup_verifier::sources::store::error::StoreErrorKind::TooLarge;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::Unavailable;
 use cnpg_backup_verifier::sources::store::object_store::ListRequest;
 use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
@@ -91,6 +92,19 @@ async fn every_fault_is_a_typed_error() {
     check(Fault::Gateway { status: 403 }, [Denied; 4]).await;
     // HEAD has no body that could tell a proxy from a store.
     check(Fault::Gateway { status: 404 }, [Malformed, Malformed, Malformed, NoSuchKey]).await;
+    // An answer to HEAD has no body.
+    check(
+        Fault::LargeBody { status: 403, bytes: 300 << 20 },
+        [TooLarge, TooLarge, TooLarge, Denied],
+    )
+    .await;
+    check(
+        Fault::LargeBody { status: 200, bytes: 1 << 30 },
+        [TooLarge, Malformed, Malformed, Malformed],
+    )
+    .await;
+    check(Fault::Drip { status: 403 }, [TimedOut, TimedOut, TimedOut, Denied]).await;
+    check(Fault::Drip { status: 200 }, [TimedOut, Malformed, Malformed, Malformed]).await;
     check(Fault::Slow(Duration::from_secs(3)), [TimedOut; 4]).await;
     check(Fault::Reset, [Unavailable; 4]).await;
 }
@@ -266,6 +280,33 @@ async fn what_no_retry_can_mend_is_asked_once() {
         store_get(&server).await;
         assert_eq!(server.requests().total(), 1, "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_asked_for_once_and_counted() {
+    for status in [200, 403, 503] {
+        let server = filled().await;
+        let registry = Registry::new();
+        let (store, requests) = counted(&server, &registry);
+        server.inject(Trigger::always(None), Fault::LargeBody { status, bytes: 100 << 20 });
+        let error = store.list_page(ListRequest::default()).await.unwrap_err();
+        let most = if status == 200 { 4 << 20 } else { 64 << 10 };
+        let expected = format!("HTTP {status}, the answer has over {most} bytes");
+        assert_eq!(error, StoreError::new(TooLarge, expected));
+        assert_eq!(requests.sent(Operation::List), 1, "{status}");
+        assert_eq!(requests.errors(Operation::List, TooLarge), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_a_good_answer_is_the_error_that_it_says() {
+    let server = filled().await;
+    let registry = Registry::new();
+    let (store, requests) = counted(&server, &registry);
+    server.inject(Trigger::nth(Sent::List, 1), Fault::LateError);
+    assert_eq!(store.list_page(ListRequest::default()).await.unwrap().objects.len(), 2);
+    assert_eq!(requests.errors(Operation::List, Unavailable), 1);
+    assert_eq!(requests.sent(Operation::List), 2);
 }
 
 async fn store_get(server: &S3Server) {

@@ -3,6 +3,7 @@
 //! The SDK retries; this is where each attempt can be seen.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -12,7 +13,7 @@ use aws_sdk_s3::config::ConfigBag;
 use aws_sdk_s3::config::Intercept;
 use aws_sdk_s3::config::RuntimeComponents;
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
@@ -20,11 +21,14 @@ use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
+use aws_sdk_s3::primitives::SdkBody;
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::requests::Operation;
+use crate::sources::store::s3::bounded;
 use crate::sources::store::s3::clients::Endpoint;
 use crate::sources::store::s3::failure;
 use crate::sources::store::s3::failure::Refusal;
@@ -41,8 +45,8 @@ pub(super) struct Attempts {
 struct State {
     sent_at: Option<Instant>,
     error: Option<StoreError>,
-    /// Whether the answer's XML goes on to the end of its root element.
-    has_end_of_listing: bool,
+    /// What the store answered to a LIST.
+    listing: Bytes,
 }
 
 impl Attempts {
@@ -55,12 +59,9 @@ impl Attempts {
         self.state().error.clone()
     }
 
-    /// The SDK takes XML that ends early for whole.
-    pub(super) fn check_end_of_listing(&self) -> Result<(), StoreError> {
-        if self.state().has_end_of_listing {
-            return Ok(());
-        }
-        Err(StoreError::new(StoreErrorKind::Malformed, "the listing breaks off"))
+    /// The answer to a LIST that went well.
+    pub(super) fn take_listing(&self) -> Bytes {
+        mem::take(&mut self.state().listing)
     }
 
     /// Counts an error that shows only in what the SDK takes for a good answer.
@@ -105,6 +106,9 @@ impl Attempts {
             || error.as_connector_error().is_some_and(|error| error.is_timeout())
         {
             StoreErrorKind::TimedOut
+        } else if let Some(too_large) = failure::too_large(error) {
+            let status = context.response().map_or(0, |response| response.status().as_u16());
+            return Some(failure::larger_than_allowed(status, too_large));
         } else if let Some(error) = failure::without_credentials(error) {
             return Some(error);
         } else {
@@ -145,6 +149,29 @@ impl Intercept for Attempts {
         Ok(())
     }
 
+    /// The SDK takes into memory whatever is not the body of an object.
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response_mut();
+        let is_success = response.status().is_success();
+        let body = mem::replace(response.body_mut(), SdkBody::taken());
+        *response.body_mut() = match self.operation {
+            Operation::Get | Operation::GetRange if is_success => body,
+            Operation::List if is_success => {
+                let state = Arc::clone(&self.state);
+                bounded::listing(body, self.endpoint.large_listings(), move |listing| {
+                    state.lock().unwrap_or_else(PoisonError::into_inner).listing = listing;
+                })
+            }
+            _ => bounded::error(body),
+        };
+        Ok(())
+    }
+
     fn read_before_deserialization(
         &self,
         context: &BeforeDeserializationInterceptorContextRef<'_>,
@@ -154,18 +181,6 @@ impl Intercept for Attempts {
         if let Some(date) = context.response().headers().get("date") {
             self.endpoint.note_date(date);
         }
-        Ok(())
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        // The body of an object is not in memory here, and not asked for.
-        let body = context.response().body().bytes().unwrap_or_default();
-        self.state().has_end_of_listing = body.trim_ascii_end().ends_with(b"ListBucketResult>");
         Ok(())
     }
 

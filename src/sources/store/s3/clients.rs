@@ -23,6 +23,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use chrono::DateTime;
 use chrono::Utc;
 use tokio::time::Instant;
+use tokio::sync::Semaphore;
 
 use crate::observation::store_clock::StoreClock;
 use crate::sources::limits;
@@ -31,7 +32,8 @@ use crate::sources::store::requests::Requests;
 use crate::sources::store::s3::S3Store;
 use crate::sources::store::s3::clock::ServerClock;
 use crate::sources::store::s3::credentials::CredentialSource;
-use crate::sources::store::s3::throttling::RetryThrottled;
+use crate::sources::store::s3::retries::RefuseTooLarge;
+use crate::sources::store::s3::retries::RetryThrottled;
 
 /// Opens buckets.
 #[derive(Debug)]
@@ -59,6 +61,7 @@ pub(super) struct Endpoint {
     region: String,
     patience: Patience,
     requests: Requests,
+    large_listings: Arc<Semaphore>,
     now: fn() -> DateTime<Utc>,
     clock: ServerClock,
 }
@@ -114,6 +117,7 @@ impl S3Clients {
             region: id.region.clone(),
             patience: self.patience,
             requests: self.requests.clone(),
+            large_listings: Arc::new(Semaphore::new(limits::LARGE_LISTINGS_AT_A_STORE)),
             now: self.now,
             clock: ServerClock::default(),
         });
@@ -147,6 +151,7 @@ impl S3Clients {
             .retry_config(retries)
             .retry_partition(RetryPartition::new(partition))
             .retry_classifier(RetryThrottled)
+            .retry_classifier(RefuseTooLarge)
             // R2 refuses some of the checksums that the SDK adds by default.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
@@ -174,6 +179,11 @@ impl Endpoint {
 
     pub(super) const fn requests(&self) -> &Requests {
         &self.requests
+    }
+
+    /// Turns to read a LIST answer that is larger than usual.
+    pub(super) fn large_listings(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.large_listings)
     }
 
     /// The store refused the request.

@@ -8,6 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::requests::Operation;
+use crate::sources::store::s3::bounded::TooLarge;
 
 /// An answer that is not what was asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +65,7 @@ impl Refusal<'_> {
 
     const fn explanation(&self) -> Option<&'static str> {
         match (self.status, self.code) {
-            (200..=299, _) => Some("the content is not an answer of S3"),
+            (200..=299, None) => Some("the content is not an answer of S3"),
             (300..=399, None) => Some("a redirect, as to the page of a proxy or a login"),
             (401 | 403, None) => None,
             (_, None) => Some("no S3 error code"),
@@ -101,9 +102,20 @@ fn kind_of_code(code: &str) -> Option<StoreErrorKind> {
         | "TooManyRequests" => StoreErrorKind::Throttled,
         "InvalidRange" | "PreconditionFailed" => StoreErrorKind::Changed,
         "RequestTimeout" => StoreErrorKind::TimedOut,
+        // Also in the body of a 200, as Amazon answers once it has begun to.
+        "InternalError" | "ServiceUnavailable" => StoreErrorKind::Unavailable,
         _ => return None,
     };
     Some(kind)
+}
+
+/// The limit that a body went over.
+pub(super) fn too_large(error: &(dyn Error + 'static)) -> Option<TooLarge> {
+    chain(error).find_map(|it| it.downcast_ref::<TooLarge>()).copied()
+}
+
+pub(super) fn larger_than_allowed(status: u16, limit: TooLarge) -> StoreError {
+    StoreError::new(StoreErrorKind::TooLarge, format!("HTTP {status}, {limit}"))
 }
 
 /// A request that could not be signed, because there is nothing to sign it with.
@@ -163,6 +175,7 @@ mod tests {
         check(Operation::Get, 503, None, StoreErrorKind::Unavailable);
         check(Operation::Head, 503, None, StoreErrorKind::Throttled);
         check(Operation::Get, 429, None, StoreErrorKind::Throttled);
+        check(Operation::List, 200, Some("InternalError"), StoreErrorKind::Unavailable);
         check(Operation::Get, 502, None, StoreErrorKind::Unavailable);
         check(Operation::Get, 412, Some("PreconditionFailed"), StoreErrorKind::Changed);
         check(Operation::GetRange, 416, None, StoreErrorKind::Changed);

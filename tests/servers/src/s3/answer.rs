@@ -4,8 +4,11 @@
 //! where only R2 has them, and of common proxies.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures::Stream;
+use futures::StreamExt;
 use futures::stream;
 use http::Method;
 use http::Response;
@@ -24,6 +27,9 @@ use crate::s3::fault::Fault;
 /// Served without a signature, so that a client which follows the redirect gets a page.
 pub(super) const LOGIN_PATH: &str = "/login.html";
 
+/// Of a body that is larger than any should be.
+const PIECE: &[u8] = &[b' '; 64 << 10];
+
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
 /// The answer that replaces the right one; `None` for faults that change or delay it.
@@ -34,6 +40,7 @@ pub(super) fn canned(fault: &Fault) -> Option<Response<Body>> {
         Fault::InternalError => {
             error(500, "InternalError", "We encountered an internal error. Please try again.")
         }
+        Fault::LateError => error(200, "InternalError", "Please try again."),
         Fault::Unauthorized => error(401, "Unauthorized", "Unauthorized"),
         Fault::AccessDenied => error(403, "AccessDenied", "Access Denied"),
         Fault::RequestTimeTooSkewed => error(
@@ -51,6 +58,8 @@ pub(super) fn canned(fault: &Fault) -> Option<Response<Body>> {
         }
         Fault::HtmlPage => html(StatusCode::OK),
         Fault::EmptyBody => Response::new(Body::empty()),
+        Fault::LargeBody { status, bytes } => large(*status, *bytes),
+        Fault::Drip { status } => drip(*status),
         Fault::Gateway { status } => html(StatusCode::from_u16(*status).unwrap()),
         Fault::CutBody | Fault::CutBodyAt(_) | Fault::Slow(_) | Fault::Reset => return None,
         Fault::XmlCutAtStart | Fault::XmlCutInTag | Fault::XmlCutBetweenElements => return None,
@@ -114,6 +123,27 @@ fn error_with(status: u16, code: &str, message: &str, more: &str) -> Response<Bo
     response
 }
 
+fn large(status: u16, bytes: u64) -> Response<Body> {
+    let pieces = (0..bytes.div_ceil(PIECE.len() as u64)).map(|_| Bytes::from_static(PIECE));
+    streamed(status, stream::iter(pieces))
+}
+
+fn drip(status: u16) -> Response<Body> {
+    let drops = stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Bytes::from_static(b" "), ()))
+    });
+    streamed(status, drops)
+}
+
+fn streamed(status: u16, pieces: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
+    let frames = pieces.map(|piece| Ok::<_, io::Error>(Frame::data(piece)));
+    let mut response = Response::new(Body::http_body_unsync(StreamBody::new(frames)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response.headers_mut().insert(CONTENT_TYPE, "application/xml".parse().unwrap());
+    response
+}
+
 fn permanent_redirect(region: &str) -> Response<Body> {
     let message = "The bucket you are attempting to access must be addressed using the specified \
                    endpoint. Please send all future requests to this endpoint.";
@@ -151,7 +181,7 @@ async fn cut_body(response: Response<Body>, at: Option<usize>) -> Response<Body>
 }
 
 async fn collect(body: Body) -> Bytes {
-    body.collect().await.expect("an answer from memory").to_bytes()
+    BodyExt::collect(body).await.expect("an answer from memory").to_bytes()
 }
 
 fn half(bytes: &[u8]) -> &[u8] {

@@ -16,6 +16,8 @@ pub enum Fault {
     TooManyRequests,
     /// 500 `InternalError`.
     InternalError,
+    /// 200 with the XML of `InternalError`, as Amazon answers when it began to answer too early.
+    LateError,
     /// 401 `Unauthorized`: R2's answer to a deleted token.
     Unauthorized,
     /// 403 `AccessDenied`.
@@ -46,6 +48,10 @@ pub enum Fault {
     XmlCutInTag,
     /// 200 and XML that ends after a whole `</Contents>`, with a fitting `Content-Length`.
     XmlCutBetweenElements,
+    /// This status with a body of so many bytes of space, whose length is not announced.
+    LargeBody { status: u16, bytes: u64 },
+    /// This status with a body that comes byte by byte and never ends.
+    Drip { status: u16 },
     /// The right answer, but late.
     Slow(Duration),
     /// The connection is reset instead of an answer.
