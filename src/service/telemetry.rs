@@ -39,9 +39,12 @@ pub fn start(filter: Targets, format: LogFormat) {
     }
 }
 
-/// The AWS SDK logs whole requests at its lower levels, signatures included.
+/// Whatever is asked for, the AWS SDK tells nothing but errors. It logs whole requests at its lower
+/// levels, signatures included, the access key id of a profile file as information, and lines of
+/// such a file that it does not understand as warnings. Why there are no credentials stands in the
+/// reading that lacks them.
 fn tells_no_secret(metadata: &Metadata<'_>) -> bool {
-    !metadata.target().starts_with("aws_") || *metadata.level() <= Level::INFO
+    !metadata.target().starts_with("aws_") || *metadata.level() <= Level::ERROR
 }
 
 /// What is logged unless somebody asks for something else.

@@ -32,6 +32,12 @@ pub const LARGE_LISTINGS_AT_A_STORE: usize = 4;
 /// nest many more.
 pub const LIST_ANSWER_DEPTH_MAX: usize = 16;
 
+/// S3's own messages are a sentence or two; what goes on longer is for nobody to read.
+pub const STORE_TEXT_CHARS_MAX: usize = 200;
+
+/// A sentence about one key, which has up to 1,024 bytes.
+pub const ERROR_CHARS_MAX: usize = 1_200;
+
 /// Errors of S3 are XML of less than 2 KiB, and most pages that a proxy puts in their place fit as
 /// well.
 pub const ERROR_ANSWER_BYTES_MAX: u64 = 64 << 10;

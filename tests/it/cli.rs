@@ -4,6 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use test_servers::s3::S3Server;
+
 /// Exit code, stdout and stderr of the program, which sees no other variables than these.
 fn execute(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_cnpg-backup-verifier"))
@@ -35,6 +37,38 @@ fn wrong_usage_is_64_and_explained_on_stderr() {
         assert_eq!(code, Some(64), "{arguments:?}: {stderr}");
         assert_eq!(stdout, "", "{arguments:?}");
         assert!(stderr.contains(word), "{arguments:?}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn no_level_of_the_log_shows_a_key_of_a_profile_file() {
+    let server = S3Server::start().await.unwrap();
+    server.create_bucket("cnpg");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("credentials");
+    let (id, secret) = (server.access_key().to_owned(), server.secret_key().to_owned());
+    let profile =
+        format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+    fs::write(&path, profile).unwrap();
+    let (path, url) = (path.to_str().unwrap().to_owned(), server.endpoint_url());
+    let checked = tokio::task::spawn_blocking(move || {
+        let archive = ["check", "--archive", "s3://cnpg/pg", "--endpoint-url", url.as_str()];
+        let variables = [
+            ("CNPG_BACKUP_VERIFIER_KUBERNETES_ENABLED", "false"),
+            ("AWS_SHARED_CREDENTIALS_FILE", path.as_str()),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ];
+        ["info", "trace", "aws_config=trace,aws_runtime=trace,aws_sdk_s3=info"]
+            .map(|level| execute(&[&archive[..], &["--log-level", level]].concat(), &variables))
+    });
+    let levels = checked.await.unwrap();
+    // Signed with the keys of the file.
+    assert!(levels.len() as u64 <= server.requests().total());
+    for (code, stdout, stderr) in levels {
+        assert!(stdout.contains("archive_empty"), "{code:?}: {stdout}{stderr}");
+        for text in [stdout, stderr] {
+            assert!(!text.contains(&id) && !text.contains(&secret), "{text}");
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
+use crate::sources::limits::ERROR_CHARS_MAX;
 
 /// A call that the store did not answer as it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {detail}")]
 pub struct StoreError {
     pub kind: StoreErrorKind,
-    /// Without credentials or signed addresses.
+    /// One line, without credentials or signed addresses.
     pub detail: String,
 }
 
@@ -37,7 +38,7 @@ pub enum StoreErrorKind {
 
 impl StoreError {
     pub fn new(kind: StoreErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: printable(&detail.into(), ERROR_CHARS_MAX) }
     }
 
     pub fn changed(key: &str) -> Self {
@@ -94,5 +95,31 @@ impl StoreErrorKind {
             Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
         }
+    }
+}
+
+/// The beginning of a text, in one line and without what moves a cursor or turns letters around.
+pub fn printable(text: &str, chars_max: usize) -> String {
+    let seen = text.chars().filter(|it| !is_invisible(*it)).take(chars_max);
+    seen.map(|it| if it.is_control() { ' ' } else { it }).collect()
+}
+
+/// Marks that turn text around, separate lines or have no width (Unicode, UAX 9 and `Cf`).
+const fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_store_shows_an_error_is_one_line_of_bounded_length() {
+        let key = "a\r\n\u{1b}[31m\u{202e}\u{2028}\u{feff}b";
+        let error = StoreError::new(StoreErrorKind::Malformed, format!("no time of `{key}`"));
+        assert_eq!(error.to_string(), "unexpected answer: no time of `a   [31mb`");
+        let long = StoreError::new(StoreErrorKind::Malformed, "\u{e9}".repeat(10_000));
+        assert_eq!(long.detail, "\u{e9}".repeat(ERROR_CHARS_MAX));
     }
 }

@@ -9,6 +9,7 @@ mod clients;
 mod clock;
 mod credentials;
 mod download;
+mod echo;
 mod failure;
 mod list_answer;
 mod retries;

@@ -30,6 +30,7 @@ use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::requests::Operation;
 use crate::sources::store::s3::bounded;
 use crate::sources::store::s3::clients::Endpoint;
+use crate::sources::store::s3::echo::Sent;
 use crate::sources::store::s3::failure;
 use crate::sources::store::s3::failure::Refusal;
 
@@ -44,6 +45,7 @@ pub(super) struct Attempts {
 #[derive(Debug, Default)]
 struct State {
     sent_at: Option<Instant>,
+    sent: Sent,
     error: Option<StoreError>,
     /// What the store answered to a LIST.
     listing: Bytes,
@@ -92,7 +94,9 @@ impl Attempts {
         let region = response.headers().get("x-amz-bucket-region");
         let is_refused = matches!(status, 301 | 307 | 400);
         let other_region = region.filter(|region| is_refused && *region != self.endpoint.region());
-        Refusal { status, code, message, other_region }.error(self.operation)
+        let sent = self.state().sent.clone();
+        let sent = Some(&sent);
+        Refusal { status, code, message, other_region, sent }.error(self.operation)
     }
 
     fn failure(&self, context: &FinalizerInterceptorContextRef<'_>) -> Option<StoreError> {
@@ -140,12 +144,14 @@ impl Intercept for Attempts {
 
     fn read_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         self.endpoint.requests().count_sent(self.operation);
-        self.state().sent_at = Some(Instant::now());
+        let mut state = self.state();
+        state.sent_at = Some(Instant::now());
+        state.sent = Sent::in_request(context.request());
         Ok(())
     }
 

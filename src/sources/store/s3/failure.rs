@@ -5,10 +5,13 @@ use std::fmt::Write;
 
 use aws_credential_types::provider::error::CredentialsError;
 
+use crate::sources::limits::STORE_TEXT_CHARS_MAX;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
+use crate::sources::store::error::printable;
 use crate::sources::store::requests::Operation;
 use crate::sources::store::s3::bounded::TooLarge;
+use crate::sources::store::s3::echo::Sent;
 
 /// An answer that is not what was asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,27 +22,37 @@ pub(super) struct Refusal<'a> {
     pub(super) message: Option<&'a str>,
     /// Where the bucket is, if the answer says so and the request was signed for elsewhere.
     pub(super) other_region: Option<&'a str>,
+    /// What the answer must not repeat.
+    pub(super) sent: Option<&'a Sent>,
 }
 
-/// A message says no more than this that a person would read.
-const TEXT_CHARS_MAX: usize = 300;
+/// Twice the longest that Amazon's reference lists.
+const CODE_BYTES_MAX: usize = 64;
 
 impl Refusal<'_> {
     pub(super) fn error(&self, operation: Operation) -> StoreError {
         let kind = self.kind(operation);
         let mut detail = format!("HTTP {}", self.status);
-        // Where access is denied, some servers repeat the access key in the message.
+        // Where access is denied, a message explains nothing that the code does not say, and is the
+        // likeliest to repeat what was sent.
         let message = self.message.filter(|_| kind != StoreErrorKind::Denied);
-        let parts = [self.code, message, self.explanation()];
-        for part in parts.into_iter().flatten().filter(|part| !part.is_empty()) {
-            // Writing to a string does not fail.
-            let _: std::fmt::Result = write!(detail, ", {}", printable(part));
+        let code = self.code.filter(|code| is_code(code));
+        let told = [code, message].map(|text| text.filter(|text| !self.is_echo(text)));
+        for part in told.into_iter().chain([self.explanation()]).flatten() {
+            if !part.is_empty() {
+                // Writing to a string does not fail.
+                let _: std::fmt::Result = write!(detail, ", {}", told_by_store(part));
+            }
         }
-        if let Some(region) = self.other_region {
-            let _: std::fmt::Result =
-                write!(detail, ", the bucket is in the region `{}`", printable(region));
+        if let Some(region) = self.other_region.filter(|region| !self.is_echo(region)) {
+            let region = told_by_store(region);
+            let _: std::fmt::Result = write!(detail, ", the bucket is in the region `{region}`");
         }
         StoreError::new(kind, detail)
+    }
+
+    fn is_echo(&self, text: &str) -> bool {
+        self.sent.is_some_and(|sent| sent.is_in(text))
     }
 
     fn kind(&self, operation: Operation) -> StoreErrorKind {
@@ -133,7 +146,7 @@ pub(super) fn without_credentials(error: &(dyn Error + 'static)) -> Option<Store
 pub(super) fn text(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in chain(error) {
-        let cause = printable(&cause.to_string());
+        let cause = told_by_store(&cause.to_string());
         if !text.contains(&cause) {
             if !text.is_empty() {
                 text.push_str(": ");
@@ -149,9 +162,13 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 }
 
 /// One line of bounded length, whatever the server sent.
-fn printable(text: &str) -> String {
-    let one_line = text.chars().map(|it| if it.is_control() { ' ' } else { it });
-    one_line.take(TEXT_CHARS_MAX).collect()
+fn told_by_store(text: &str) -> String {
+    printable(text, STORE_TEXT_CHARS_MAX)
+}
+
+/// All codes of S3 are words such as `NoSuchKey`, with a dot between two of them at most.
+fn is_code(text: &str) -> bool {
+    text.len() <= CODE_BYTES_MAX && text.chars().all(|it| it.is_ascii_alphanumeric() || it == '.')
 }
 
 #[cfg(test)]
@@ -191,6 +208,7 @@ mod tests {
             code: Some("AuthorizationHeaderMalformed"),
             message: Some("the Credential AKIDEXAMPLE is malformed"),
             other_region: Some("eu-west-1"),
+            sent: None,
         };
         assert_eq!(
             refusal.error(Operation::List).to_string(),
@@ -216,10 +234,29 @@ mod tests {
 
     #[test]
     fn what_a_server_says_stays_on_one_line() {
-        let long = "x\n".repeat(TEXT_CHARS_MAX);
+        let long = "\u{e9}\n".repeat(STORE_TEXT_CHARS_MAX);
         let refusal =
-            Refusal { status: 400, code: Some("Odd"), message: Some(&long), other_region: None };
-        let detail = refusal.error(Operation::Get).detail;
-        assert!(detail.chars().count() < TEXT_CHARS_MAX + 20 && !detail.contains('\n'));
+            Refusal { status: 400, code: Some("Odd"), message: Some(&long), ..Refusal::default() };
+        let expected = format!("HTTP 400, Odd, {}", "\u{e9} ".repeat(STORE_TEXT_CHARS_MAX / 2));
+        assert_eq!(refusal.error(Operation::Get).detail, expected);
+    }
+
+    #[test]
+    fn of_an_answer_that_may_repeat_the_request_only_the_code_is_shown() {
+        let sent = Sent::in_authorization("Credential=AKIDEXAMPLE/20260110, Signature=5d672d79");
+        let check = |code, message, expected: &str| {
+            let (code, message) = (Some(code), Some(message));
+            let refusal =
+                Refusal { status: 400, code, message, sent: Some(&sent), ..Refusal::default() };
+            assert_eq!(refusal.error(Operation::Get).detail, expected);
+        };
+        check("InvalidArgument", "max-keys", "HTTP 400, InvalidArgument, max-keys");
+        check("InvalidArgument", "you are AKIDEXAMPLE", "HTTP 400, InvalidArgument");
+        check("InvalidArgument", "\u{7}5D672D79", "HTTP 400, InvalidArgument");
+        check("InvalidArgument", "?X-Amz-Credential=x", "HTTP 400, InvalidArgument");
+        check("AKIDEXAMPLE", "a", "HTTP 400, a");
+        check("<script>alert(1)</script>", "a", "HTTP 400, a");
+        check("A\u{202e}B", "a\u{202e}b\u{1b}[2Jc", "HTTP 400, ab [2Jc");
+        check(&"A".repeat(65), "a", "HTTP 400, a");
     }
 }
