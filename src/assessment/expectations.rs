@@ -21,4 +21,6 @@ pub struct Expectations {
     pub check_interval: Option<TimeDelta>,
     /// Gaps before this moment are known and accepted.
     pub acknowledge_gap_before: Option<DateTime<Utc>>,
+    /// Somebody named the endpoints that may be asked, and means it where one of them is plain http.
+    pub accepts_plain_http: bool,
 }

@@ -19,6 +19,7 @@ use crate::config::expectations::BASE_BACKUP_AGE_MAX_EXACTLY;
 use crate::config::expectations::ExpectationConfig;
 use crate::config::format;
 use crate::config::kubernetes::KubernetesConfig;
+use crate::config::object_stores::ObjectStoresConfig;
 use crate::config::problem::ConfigError;
 use crate::config::problem::ConfigProblem;
 use crate::config::read_file;
@@ -53,6 +54,7 @@ pub struct ChosenArchives {
     /// Never asked for an archive named by its address.
     pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
+    pub object_stores: ObjectStoresConfig,
     /// The defaults for archives that Kubernetes shows, without the flags.
     pub expectations: ExpectationConfig,
     /// Applied to `archives` already; wins over annotations too.
@@ -158,6 +160,7 @@ impl Chosen<'_> {
             cluster,
             kubernetes,
             credentials: config.credentials,
+            object_stores: config.object_stores,
             expectations: config.expectations,
             flags,
         }

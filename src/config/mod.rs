@@ -12,6 +12,7 @@ mod expectations;
 mod format;
 mod key_file;
 mod kubernetes;
+mod object_stores;
 mod polling;
 mod problem;
 mod reader;
@@ -43,6 +44,7 @@ pub use crate::config::expectations::ExpectationConfig;
 pub use crate::config::key_file::open_key_file;
 pub use crate::config::kubernetes::KubernetesConfig;
 pub use crate::config::kubernetes::KubernetesEnabled;
+pub use crate::config::object_stores::ObjectStoresConfig;
 pub use crate::config::polling::Polling;
 pub use crate::config::problem::ConfigError;
 pub use crate::config::problem::ConfigProblem;
@@ -60,6 +62,7 @@ pub struct Config {
     pub full_listing_interval: Duration,
     pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
+    pub object_stores: ObjectStoresConfig,
     /// Empty only where Kubernetes may name others.
     pub archives: Vec<ArchiveConfig>,
     /// For archives that say nothing else; those in `archives` have them filled in.
@@ -101,6 +104,7 @@ impl Config {
                 kubernetes.read_from_credentials(section);
                 credentials::read_files(section)
             });
+            let object_stores = section.section("object_stores", ObjectStoresConfig::read);
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
             Self {
@@ -110,6 +114,7 @@ impl Config {
                 full_listing_interval,
                 kubernetes,
                 credentials,
+                object_stores,
                 archives,
                 expectations,
             }

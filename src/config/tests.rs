@@ -97,6 +97,7 @@ fn everything_has_a_default() {
             reads_secrets: false,
         },
         credentials: Credentials::DefaultChain,
+        object_stores: ObjectStoresConfig::default(),
         archives: vec![archive],
         expectations: ExpectationConfig::DEFAULT,
     };
@@ -184,6 +185,21 @@ fn an_archive_takes_from_the_defaults_what_it_does_not_say() {
 }
 
 #[test]
+fn endpoints_that_may_be_asked_are_servers_and_not_link_local() {
+    let named = |config: Config| {
+        config.object_stores.allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    let text = "object_stores: {allowed: [https://s3.example.com/, http://minio:9000]}";
+    let config = read(&format!("{ARCHIVE}{text}\n")).unwrap();
+    assert_snapshot!(named(config), @"http://minio:9000 https://s3.example.com");
+    let variable = ("OBJECT_STORES_ALLOWED", "https://a.example, https://b.example:8443");
+    let config = read_with(ARCHIVE, &[variable], None).unwrap();
+    assert_snapshot!(named(config), @"https://a.example https://b.example:8443");
+    let text = "object_stores: {allowed: [s3.example.com, http://0xA9FEA9FE, https://a/b]}";
+    assert_eq!(problems(&format!("{ARCHIVE}{text}\n")).lines().count(), 3);
+}
+
+#[test]
 fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let text = format!("listen: 127.0.0.1:1\nexpectations: {{wal_max_age: 1h}}\n{ARCHIVE}");
     let variables = [("LISTEN", "127.0.0.1:2"), ("EXPECTATIONS_WAL_MAX_AGE", "2h")];
@@ -251,9 +267,9 @@ content: {wal: true}
     archives[3].server_name: expected the name of one folder, found ".."
     archives[3].region: expected nothing, since the archive is a directory, found a value
     archives[4]: expected a mapping, found a text
-    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, expectations, archives, found an unknown key
+    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, expectations, archives, found an unknown key
     full_listing_interval: expected this key once, found it again
-    content: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, expectations, archives, found a key of content verification, which is not built yet
+    content: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, expectations, archives, found a key of content verification, which is not built yet
     "#);
 }
 

@@ -10,6 +10,7 @@ pub mod backup_info;
 pub mod cluster;
 pub mod codec;
 pub mod destination;
+pub mod endpoint;
 pub mod format;
 pub mod lsn;
 pub mod moment;

@@ -21,13 +21,22 @@ pub enum UnreadableReason {
     Throttled,
     /// The answer is not what the protocol promises.
     Parse,
+    /// The store may not be asked.
+    NotAllowed,
     /// Everything else, such as no route to the store.
     Internal,
 }
 
 impl UnreadableReason {
-    pub const ALL: [Self; 6] =
-        [Self::Auth, Self::NotFound, Self::Timeout, Self::Throttled, Self::Parse, Self::Internal];
+    pub const ALL: [Self; 7] = [
+        Self::Auth,
+        Self::NotFound,
+        Self::Timeout,
+        Self::Throttled,
+        Self::Parse,
+        Self::NotAllowed,
+        Self::Internal,
+    ];
 
     pub const fn code(self) -> &'static str {
         match self {
@@ -36,6 +45,7 @@ impl UnreadableReason {
             Self::Timeout => "timeout",
             Self::Throttled => "throttled",
             Self::Parse => "parse",
+            Self::NotAllowed => "not_allowed",
             Self::Internal => "internal",
         }
     }

@@ -156,6 +156,7 @@ impl ArchiveSpec {
             schedule,
             check_interval: TimeDelta::from_std(looks_every).ok(),
             acknowledge_gap_before: config.acknowledge_gap_before,
+            accepts_plain_http: false,
         }
     }
 }

@@ -138,6 +138,7 @@ mod tests {
     use crate::assessment::finding::FindingCode;
     use crate::assessment::verdict::Verdict;
     use crate::config::Credentials;
+    use crate::config::ObjectStoresConfig;
     use crate::domain::archive_id::ArchiveAddress;
     use crate::domain::archive_id::StoreAddress;
     use crate::domain::cluster::Archiver;
@@ -205,7 +206,8 @@ mod tests {
     async fn look(spec: &Arc<ArchiveSpec>) -> Arc<Assessment> {
         let metrics = OwnMetrics::register().unwrap();
         let clients = S3Clients::new(clock::now, metrics.requests);
-        let stores = Stores::new(clients, &Credentials::DefaultChain);
+        let stores =
+            Stores::new(clients, &Credentials::DefaultChain, ObjectStoresConfig::default());
         Watched::new(Arc::clone(spec), &stores, Pace::once()).look().await.assessment
     }
 

@@ -38,7 +38,7 @@ pub async fn run_until(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr().context("tell the address listened on")?;
-    let world = World::open(&config.credentials, &config.kubernetes).await?;
+    let world = World::open(&config.credentials, config.object_stores, &config.kubernetes).await?;
     if world.kubernetes.is_none() && config.archives.is_empty() {
         return Err(ConfigError::without_archives().into());
     }

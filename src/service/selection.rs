@@ -30,7 +30,8 @@ const FIRST_LOOK_MAX: Duration = Duration::from_secs(10);
 impl Selection {
     /// Asks Kubernetes where that is wanted. An error if there is nothing to look at.
     pub(super) async fn of(chosen: ChosenArchives) -> anyhow::Result<Self> {
-        let world = World::open(&chosen.credentials, &chosen.kubernetes).await?;
+        let world =
+            World::open(&chosen.credentials, chosen.object_stores, &chosen.kubernetes).await?;
         let mut fleet = Fleet::new(chosen.archives, chosen.expectations, chosen.flags);
         if let Some(kubernetes) = &world.kubernetes {
             kubernetes.first_look(FIRST_LOOK_MAX).await;

@@ -36,6 +36,7 @@ pub struct Watched {
     agenda: Agenda,
     /// `None` for a cluster that has no archive.
     collector: Option<Collector>,
+    accepts_plain_http: bool,
     known: Known,
 }
 
@@ -61,7 +62,8 @@ impl Watched {
             Collector::new(store, stores.turns(address), address.folder())
         });
         let agenda = Agenda::new(pace, spec.address.as_ref());
-        Self { spec, agenda, collector, known: Known::default() }
+        let accepts_plain_http = stores.names_endpoints();
+        Self { spec, agenda, collector, accepts_plain_http, known: Known::default() }
     }
 
     /// What was kept of the looks before.
@@ -166,6 +168,7 @@ impl Watched {
     }
 
     fn expectations(&self, now: DateTime<Utc>) -> Expectations {
-        self.spec.expectations(self.agenda.looks_every(), now)
+        let expected = self.spec.expectations(self.agenda.looks_every(), now);
+        Expectations { accepts_plain_http: self.accepts_plain_http, ..expected }
     }
 }

@@ -4,6 +4,7 @@ use anyhow::Context;
 
 use crate::config::Credentials;
 use crate::config::KubernetesConfig;
+use crate::config::ObjectStoresConfig;
 use crate::service::clock;
 use crate::service::own_metrics::OwnMetrics;
 use crate::sources::kubernetes::Kubernetes;
@@ -20,11 +21,12 @@ pub struct World {
 impl World {
     pub async fn open(
         credentials: &Credentials,
+        object_stores: ObjectStoresConfig,
         kubernetes: &KubernetesConfig,
     ) -> anyhow::Result<Self> {
         let metrics = OwnMetrics::register().context("register metrics")?;
         let clients = S3Clients::new(clock::now, metrics.requests.clone());
-        let stores = Stores::new(clients, credentials);
+        let stores = Stores::new(clients, credentials, object_stores);
         let kubernetes = Kubernetes::start(kubernetes).await.context("reach Kubernetes")?;
         Ok(Self { stores, kubernetes, metrics })
     }

@@ -9,5 +9,6 @@ pub mod memory;
 pub mod object_store;
 pub mod opening;
 mod paging;
+mod refused;
 pub mod requests;
 pub mod s3;

@@ -72,6 +72,37 @@ async fn no_level_of_the_log_shows_a_key_of_a_profile_file() {
     }
 }
 
+#[tokio::test]
+async fn a_store_that_may_not_be_asked_is_unknown_and_hears_nothing() {
+    let server = S3Server::start().await.unwrap();
+    server.create_bucket("cnpg");
+    let (url, keys) = (server.endpoint_url(), (server.access_key(), server.secret_key()));
+    let check = async |url: &str, allowed: &'static str| {
+        let url = url.to_owned();
+        let checked = tokio::task::spawn_blocking(move || {
+            let variables = [
+                ("CNPG_BACKUP_VERIFIER_KUBERNETES_ENABLED", "false"),
+                ("CNPG_BACKUP_VERIFIER_OBJECT_STORES_ALLOWED", allowed),
+                ("AWS_ACCESS_KEY_ID", keys.0),
+                ("AWS_SECRET_ACCESS_KEY", keys.1),
+            ];
+            execute(&["check", "--archive", "s3://cnpg/pg", "--endpoint-url", &url], &variables)
+        });
+        checked.await.unwrap()
+    };
+    for (endpoint, allowed, why) in [
+        (url.as_str(), "https://s3.example.com", "is not in object_stores.allowed"),
+        ("http://0xA9FEA9FE", "", "http://169.254.169.254 is link-local"),
+    ] {
+        let (code, stdout, stderr) = check(endpoint, allowed).await;
+        assert_eq!(code, Some(3), "{stdout}{stderr}");
+        assert!(stdout.contains("endpoint_not_allowed") && stdout.contains(why), "{stdout}");
+    }
+    assert_eq!(server.requests().total(), 0);
+    let (code, stdout, stderr) = check(&url, "").await;
+    assert!(0 < server.requests().total(), "{code:?}: {stdout}{stderr}");
+}
+
 #[test]
 fn all_problems_of_the_configuration_are_told_once() {
     let directory = tempfile::tempdir().unwrap();

@@ -165,7 +165,8 @@ fn assert_not_better(failed: &Assessment, whole: &Assessment, what: &str) {
     let is_certain = failed.verdict == Verdict::Unrecoverable;
     assert!(!is_certain || whole.verdict == failed.verdict, "{what}: {failed:#?}");
     let said = codes(failed);
-    let is_said = said.contains(&"store_unreachable") || said.contains(&"store_denied");
+    let codes_of_stores = ["store_unreachable", "store_denied", "endpoint_not_allowed"];
+    let is_said = codes_of_stores.iter().any(|code| said.contains(code));
     assert!(is_said, "{what}: {failed:#?}");
 }
 

@@ -8,6 +8,7 @@ use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
+use cnpg_backup_verifier::config::ObjectStoresConfig;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::run::run_until;
@@ -106,6 +107,7 @@ async fn the_daemon_counts_what_it_sends_and_sends_one_list_a_poll() {
             ..KubernetesConfig::default()
         },
         credentials: keys.config(),
+        object_stores: ObjectStoresConfig::default(),
         archives: vec![archive.config(Some(server.endpoint_url()))],
         expectations: ExpectationConfig {
             uploading_grace: Some(TimeDelta::minutes(10)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::config::ArchiveConfig;
 use cnpg_backup_verifier::config::Credentials;
+use cnpg_backup_verifier::config::ObjectStoresConfig;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::service::agenda::Pace;
 use cnpg_backup_verifier::service::archive_spec::ArchiveSpec;
@@ -95,7 +96,7 @@ fn watch(
     requests: &Requests,
 ) -> Watched {
     let clients = S3Clients::new(clock::now, requests.clone()).with_patience(IMPATIENCE);
-    let stores = Stores::new(clients, &credentials.config());
+    let stores = Stores::new(clients, &credentials.config(), ObjectStoresConfig::default());
     Watched::new(ArchiveSpec::from(config), &stores, pace(polling, Duration::MAX))
 }
 

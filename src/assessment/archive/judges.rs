@@ -10,6 +10,7 @@ mod obstacles;
 mod retention;
 pub(super) mod store;
 mod timelines;
+mod transport;
 
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::finding::Finding;
@@ -26,4 +27,5 @@ pub(super) const JUDGES: &[fn(&ArchiveCase<'_>) -> Vec<Finding>] = &[
     backups::judge,
     freshness::judge,
     retention::judge,
+    transport::judge,
 ];

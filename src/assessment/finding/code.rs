@@ -65,4 +65,6 @@ finding_codes! {
     ClockSkew => "clock_skew",
     ClockUnreliable => "clock_unreliable",
     HeadUnusable => "head_unusable",
+    EndpointNotAllowed => "endpoint_not_allowed",
+    EndpointUnencrypted => "endpoint_unencrypted",
 }

@@ -93,7 +93,10 @@ impl Heads {
 /// Whether the next one will be answered in the same way.
 const fn is_refusal(kind: StoreErrorKind) -> bool {
     match kind {
-        StoreErrorKind::Denied | StoreErrorKind::Malformed | StoreErrorKind::NoSuchBucket => true,
+        StoreErrorKind::Denied
+        | StoreErrorKind::Malformed
+        | StoreErrorKind::NoSuchBucket
+        | StoreErrorKind::NotAllowed => true,
         StoreErrorKind::NoSuchKey
         | StoreErrorKind::Changed
         | StoreErrorKind::TooLarge

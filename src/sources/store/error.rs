@@ -32,6 +32,9 @@ pub enum StoreErrorKind {
     Changed,
     #[error("larger than allowed")]
     TooLarge,
+    /// By the configuration, or by us: the store was not asked.
+    #[error("not allowed")]
+    NotAllowed,
     #[error("unavailable")]
     Unavailable,
 }
@@ -53,7 +56,7 @@ impl StoreError {
 
 impl StoreErrorKind {
     /// What a request can meet.
-    pub const OF_REQUESTS: [Self; 9] = [
+    pub const OF_REQUESTS: [Self; 10] = [
         Self::NoSuchKey,
         Self::NoSuchBucket,
         Self::Denied,
@@ -62,6 +65,7 @@ impl StoreErrorKind {
         Self::Malformed,
         Self::Changed,
         Self::TooLarge,
+        Self::NotAllowed,
         Self::Unavailable,
     ];
 
@@ -73,6 +77,7 @@ impl StoreErrorKind {
             Self::Throttled => UnreadableReason::Throttled,
             Self::TimedOut => UnreadableReason::Timeout,
             Self::Malformed | Self::TooLarge => UnreadableReason::Parse,
+            Self::NotAllowed => UnreadableReason::NotAllowed,
             Self::Unavailable => UnreadableReason::Internal,
         }
     }
@@ -93,6 +98,7 @@ impl StoreErrorKind {
             Self::Malformed => "malformed",
             Self::Changed => "changed",
             Self::TooLarge => "too_large",
+            Self::NotAllowed => "not_allowed",
             Self::Unavailable => "unavailable",
         }
     }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::config::Credentials;
+use crate::config::ObjectStoresConfig;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
 use crate::sources::store::directory::DirectoryStore;
 use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::refused::RefusedStore;
 use crate::sources::store::s3::CredentialSource;
 use crate::sources::store::s3::S3Clients;
 use crate::sources::workshop::Turns;
@@ -19,11 +21,17 @@ type Open =
 pub struct Stores {
     open: Box<Open>,
     workshop: Workshop,
+    names_endpoints: bool,
 }
 
 impl Stores {
-    /// Those at one endpoint share their connections.
-    pub fn new(clients: S3Clients, credentials: &Credentials) -> Self {
+    /// Those at one endpoint share their connections. One that may not be asked opens as a store
+    /// that only says so.
+    pub fn new(
+        clients: S3Clients,
+        credentials: &Credentials,
+        object_stores: ObjectStoresConfig,
+    ) -> Self {
         let configured = match credentials {
             Credentials::DefaultChain => CredentialSource::DefaultChain,
             Credentials::Files { access_key_id, secret_access_key } => CredentialSource::Files {
@@ -31,17 +39,24 @@ impl Stores {
                 secret_access_key: secret_access_key.clone(),
             },
         };
-        Self::opened_by(move |address, credentials| match &address.store {
-            StoreAddress::S3 { bucket, endpoint_url, region } => {
-                let credentials = credentials.unwrap_or(&configured);
-                Arc::new(clients.store(bucket, endpoint_url.as_deref(), region, credentials))
+        let names_endpoints = object_stores.names_endpoints();
+        let stores = Self::opened_by(move |address, credentials| {
+            if let Some(why) = object_stores.refusal(&address.store) {
+                return Arc::new(RefusedStore::new(&why));
             }
-            StoreAddress::Directory(root) => {
-                // A bucket exists or not; a directory also may lack just this server's folder,
-                // which is more likely a wrong path than a server that never archived.
-                Arc::new(DirectoryStore::new(root).demanding(address.folder().as_str()))
+            match &address.store {
+                StoreAddress::S3 { bucket, endpoint_url, region } => {
+                    let credentials = credentials.unwrap_or(&configured);
+                    Arc::new(clients.store(bucket, endpoint_url.as_deref(), region, credentials))
+                }
+                StoreAddress::Directory(root) => {
+                    // A bucket exists or not; a directory also may lack just this server's folder,
+                    // which is more likely a wrong path than a server that never archived.
+                    Arc::new(DirectoryStore::new(root).demanding(address.folder().as_str()))
+                }
             }
-        })
+        });
+        Self { names_endpoints, ..stores }
     }
 
     /// Opens them in another way.
@@ -51,7 +66,7 @@ impl Stores {
         + Sync
         + 'static,
     ) -> Self {
-        Self { open: Box::new(open), workshop: Workshop::default() }
+        Self { open: Box::new(open), workshop: Workshop::default(), names_endpoints: false }
     }
 
     /// Opens with these credentials, or with those of the configuration. Asks the store for nothing
@@ -62,6 +77,11 @@ impl Stores {
         credentials: Option<&CredentialSource>,
     ) -> Arc<dyn ObjectStore> {
         (self.open)(address, credentials)
+    }
+
+    /// Whether somebody named the endpoints that may be asked, and plain http among them.
+    pub const fn names_endpoints(&self) -> bool {
+        self.names_endpoints
     }
 
     /// The turns of all archives at the same store.

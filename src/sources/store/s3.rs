@@ -7,6 +7,7 @@ mod attempt;
 mod bounded;
 mod clients;
 mod clock;
+mod connecting;
 mod credentials;
 mod download;
 mod echo;

@@ -39,7 +39,7 @@ const TOLD_BY: [(&str, &str); 8] = [
 ];
 
 /// Good to know and never a reason to act.
-const NOT_TOLD: [&str; 7] = [
+const NOT_TOLD: [&str; 8] = [
     "clock_skew",
     "head_unusable",
     "segment_twice",
@@ -47,6 +47,7 @@ const NOT_TOLD: [&str; 7] = [
     "empty_archive_check_skipped",
     "no_retention_policy",
     "r2_checksum_env_missing",
+    "endpoint_unencrypted",
 ];
 
 #[test]

@@ -8,6 +8,7 @@ use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
+use cnpg_backup_verifier::config::ObjectStoresConfig;
 use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::domain::format::BaseBackupAgeMax;
 use cnpg_backup_verifier::domain::retention_policy::RetentionPolicy;
@@ -139,6 +140,7 @@ fn watching(archive: ArchiveConfig, keys: &KeyFiles) -> Config {
         full_listing_interval: Duration::from_secs(3600),
         kubernetes: KubernetesConfig { enabled: KubernetesEnabled::Never, ..Default::default() },
         credentials: keys.config(),
+        object_stores: ObjectStoresConfig::default(),
         archives: vec![archive],
         expectations: ExpectationConfig {
             uploading_grace: Some(TimeDelta::minutes(10)),

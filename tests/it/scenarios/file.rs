@@ -94,6 +94,7 @@ impl Scenario {
             ("segments", ["of", size]) => {
                 self.size = SegmentSize::new(size.parse::<u64>().unwrap() << 20).unwrap();
             }
+            ("endpoint", [url]) => self.set_endpoint(url),
             ("codec", [codec]) => self.codec = (*codec).to_owned(),
             ("codec", []) => self.codec = String::new(),
             ("grace", [duration]) => self.expectations.uploading_grace = parse_duration(duration),
@@ -142,6 +143,15 @@ impl Scenario {
             _ => return false,
         }
         true
+    }
+
+    fn set_endpoint(&mut self, url: &str) {
+        let store = StoreAddress::S3 {
+            bucket: "backups".to_owned(),
+            endpoint_url: Some(url.to_owned()),
+            region: "auto".to_owned(),
+        };
+        self.subject.address.iter_mut().for_each(|address| address.store = store.clone());
     }
 
     /// `timeline 1 wal 0A..2F 34 [uploaded DATE TIME]`

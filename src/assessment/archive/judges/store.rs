@@ -27,13 +27,15 @@ pub(in crate::assessment::archive) fn judge_reads(
             continue;
         }
         known.push(unreadable.reason);
-        let problem = match unreadable.reason {
-            UnreadableReason::Auth => StoreDefect::Denied(unreadable.clone()),
+        let unread = unreadable.clone();
+        let (weight, problem) = match unreadable.reason {
+            UnreadableReason::Auth => (weight, StoreDefect::Denied(unread)),
+            UnreadableReason::NotAllowed => (Weight::OutOfSight, StoreDefect::NotAllowed(unread)),
             UnreadableReason::NotFound
             | UnreadableReason::Timeout
             | UnreadableReason::Throttled
             | UnreadableReason::Parse
-            | UnreadableReason::Internal => StoreDefect::Unreachable(unreadable.clone()),
+            | UnreadableReason::Internal => (weight, StoreDefect::Unreachable(unread)),
         };
         findings.push(Finding::new(weight, problem));
     }
@@ -41,10 +43,14 @@ pub(in crate::assessment::archive) fn judge_reads(
 }
 
 impl Assessment {
-    /// Whether the store answered when it was asked last, be it with a refusal.
+    /// Whether the store answered when it was asked last, be it with a refusal. One that may not be
+    /// asked has not failed to.
     pub const fn is_store_up(&self) -> bool {
         match self.unreadable {
-            None | Some(UnreadableReason::Auth | UnreadableReason::NotFound) => true,
+            None
+            | Some(
+                UnreadableReason::Auth | UnreadableReason::NotFound | UnreadableReason::NotAllowed,
+            ) => true,
             Some(
                 UnreadableReason::Timeout
                 | UnreadableReason::Throttled

@@ -29,6 +29,12 @@ pub enum StoreDefect {
     ClockUnreliable(ClockDoubt),
     /// Lists are read instead.
     HeadUnusable(HeadTrouble),
+    /// We do not ask it.
+    NotAllowed(Unreadable),
+    /// Everything goes over a public network as it is.
+    Unencrypted {
+        endpoint: String,
+    },
 }
 
 /// Why the store's clock is not believed. Ours is as much in question: the two disagree with
@@ -50,6 +56,10 @@ impl Family for StoreDefect {
             Self::ClockSkew(_) => (FindingCode::ClockSkew, Topic::Whole),
             Self::ClockUnreliable(_) => (FindingCode::ClockUnreliable, Topic::Whole),
             Self::HeadUnusable(_) => (FindingCode::HeadUnusable, Topic::Whole),
+            Self::NotAllowed(unread) => {
+                (FindingCode::EndpointNotAllowed, Topic::Read(&unread.what))
+            }
+            Self::Unencrypted { .. } => (FindingCode::EndpointUnencrypted, Topic::Whole),
         }
     }
 
@@ -81,13 +91,21 @@ impl Family for StoreDefect {
                 "see whether the clock of this machine is set, then that of the store and of \
                  whatever answers in its place; until then look at pg_stat_archiver yourself"
             }
+            Self::NotAllowed(_) => {
+                "correct the endpoint of the archive, or add it to object_stores.allowed of this \
+                 program"
+            }
+            Self::Unencrypted { .. } => {
+                "use https, or name the endpoint in object_stores.allowed if this is meant"
+            }
         }
     }
 
     fn evidence(&self) -> Evidence {
         match self {
             Self::Empty { address } => vec![("address", address.clone())],
-            Self::Unreachable(unread) | Self::Denied(unread) => {
+            Self::Unencrypted { endpoint } => vec![("endpoint", endpoint.clone())],
+            Self::Unreachable(unread) | Self::Denied(unread) | Self::NotAllowed(unread) => {
                 vec![("reason", unread.reason.code().to_owned())]
             }
             Self::HeadUnusable(HeadTrouble::Refused) => vec![("kind", "refused".to_owned())],
@@ -109,7 +127,6 @@ impl fmt::Display for StoreDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty { address } => write!(f, "nothing is stored under {address}"),
-            Self::Unreachable(unread) | Self::Denied(unread) => unread.fmt(f),
             Self::ClockSkew(ahead) => {
                 write!(f, "the clock of the store is {} of ours", apart(*ahead, "ahead", "behind"))
             }
@@ -125,6 +142,12 @@ impl fmt::Display for StoreDefect {
                 "nobody can tell how old the newest WAL is: {doubt}; the clock of the store is \
                  wrong, or ours"
             ),
+            Self::Unreachable(unread) | Self::Denied(unread) | Self::NotAllowed(unread) => {
+                unread.fmt(f)
+            }
+            Self::Unencrypted { endpoint } => {
+                write!(f, "{endpoint} is asked over a public network without encryption")
+            }
         }
     }
 }

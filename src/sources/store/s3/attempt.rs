@@ -113,7 +113,9 @@ impl Attempts {
         } else if let Some(too_large) = failure::too_large(error) {
             let status = context.response().map_or(0, |response| response.status().as_u16());
             return Some(failure::larger_than_allowed(status, too_large));
-        } else if let Some(error) = failure::without_credentials(error) {
+        } else if let Some(error) =
+            failure::refused(error).or_else(|| failure::without_credentials(error))
+        {
             return Some(error);
         } else {
             StoreErrorKind::Unavailable

@@ -16,6 +16,7 @@ use aws_sdk_s3::config::BehaviorVersion;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::config::ResponseChecksumValidation;
+use aws_sdk_s3::config::SharedHttpClient;
 use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::retry::RetryPartition;
@@ -24,6 +25,7 @@ use chrono::DateTime;
 use chrono::Utc;
 use tokio::time::Instant;
 use tokio::sync::Semaphore;
+use url::Url;
 
 use crate::observation::store_clock::StoreClock;
 use crate::sources::limits;
@@ -31,8 +33,9 @@ use crate::sources::limits::Patience;
 use crate::sources::store::requests::Requests;
 use crate::sources::store::s3::S3Store;
 use crate::sources::store::s3::clock::ServerClock;
+use crate::sources::store::s3::connecting;
 use crate::sources::store::s3::credentials::CredentialSource;
-use crate::sources::store::s3::retries::RefuseTooLarge;
+use crate::sources::store::s3::retries::AskOnce;
 use crate::sources::store::s3::retries::RetryThrottled;
 
 /// Opens buckets.
@@ -41,6 +44,7 @@ pub struct S3Clients {
     now: fn() -> DateTime<Utc>,
     requests: Requests,
     patience: Patience,
+    http_client: SharedHttpClient,
     /// Weak, so that rotated credentials leave nothing behind.
     endpoints: Mutex<HashMap<EndpointId, Weak<Endpoint>>>,
 }
@@ -74,7 +78,8 @@ const REGION_OF_AWS: &str = "us-east-1";
 
 impl S3Clients {
     pub fn new(now: fn() -> DateTime<Utc>, requests: Requests) -> Self {
-        Self { now, requests, patience: limits::PATIENCE, endpoints: Mutex::default() }
+        let (http_client, patience) = (connecting::http_client(), limits::PATIENCE);
+        Self { now, requests, patience, http_client, endpoints: Mutex::default() }
     }
 
     #[must_use]
@@ -147,21 +152,27 @@ impl S3Clients {
             .identity_cache(id.credentials.cache())
             .region(region)
             .force_path_style(true)
+            .http_client(self.http_client.clone())
             .timeout_config(timeouts)
             .retry_config(retries)
             .retry_partition(RetryPartition::new(partition))
             .retry_classifier(RetryThrottled)
-            .retry_classifier(RefuseTooLarge)
+            .retry_classifier(AskOnce)
             // R2 refuses some of the checksums that the SDK adds by default.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             // Reading a body has a limit of its own (`Patience::next_byte`), with a typed error.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         match &id.url {
-            Some(url) => builder.endpoint_url(url).build(),
+            Some(url) => builder.endpoint_url(as_judged(url)).build(),
             None => builder.build(),
         }
     }
+}
+
+/// An address in the form in which it was found to be allowed, so that no other reading of it counts.
+fn as_judged(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), String::from)
 }
 
 impl Endpoint {
@@ -204,5 +215,52 @@ impl Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::dns::DnsFuture;
+    use aws_smithy_runtime_api::client::dns::ResolveDns;
+    use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::sources::store::error::StoreErrorKind;
+    use crate::sources::store::object_store::ListRequest;
+    use crate::sources::store::object_store::ObjectStore;
+    use crate::sources::store::requests::Operation;
+
+    /// Takes every name for one of instance metadata.
+    #[derive(Clone, Debug)]
+    struct Rebound;
+
+    impl ResolveDns for Rebound {
+        fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+            let found =
+                connecting::admitted(name, ["169.254.169.254".parse().unwrap()].into_iter());
+            DnsFuture::ready(found.map_err(ResolveDnsError::new))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_instance_metadata_is_refused_and_not_tried_again() {
+        let requests = Requests::register(&Registry::new()).unwrap();
+        let now = || DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let clients = S3Clients {
+            http_client: connecting::http_client_by(Rebound),
+            ..S3Clients::new(now, requests.clone())
+        };
+        let credentials = CredentialSource::Keys {
+            access_key_id: "a".to_owned(),
+            secret_access_key: "b".to_owned(),
+            session_token: None,
+        };
+        let store = clients.store("a", Some("http://store.example"), "", &credentials);
+        let error = store.list_page(ListRequest::default()).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::NotAllowed, "{error}");
+        assert!(error.detail.starts_with("`store.example` leads to 169.254.169.254"), "{error}");
+        assert_eq!(requests.sent(Operation::List), 1);
+        assert_eq!(requests.errors(Operation::List, StoreErrorKind::NotAllowed), 1);
     }
 }

@@ -11,6 +11,7 @@ use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::error::printable;
 use crate::sources::store::requests::Operation;
 use crate::sources::store::s3::bounded::TooLarge;
+use crate::sources::store::s3::connecting::RefusedAddress;
 use crate::sources::store::s3::echo::Sent;
 
 /// An answer that is not what was asked for.
@@ -125,6 +126,12 @@ fn kind_of_code(code: &str) -> Option<StoreErrorKind> {
 /// The limit that a body went over.
 pub(super) fn too_large(error: &(dyn Error + 'static)) -> Option<TooLarge> {
     chain(error).find_map(|it| it.downcast_ref::<TooLarge>()).copied()
+}
+
+/// The name that leads to where no store is.
+pub(super) fn refused(error: &(dyn Error + 'static)) -> Option<StoreError> {
+    let refused = chain(error).find_map(|it| it.downcast_ref::<RefusedAddress>())?;
+    Some(StoreError::new(StoreErrorKind::NotAllowed, refused.to_string()))
 }
 
 pub(super) fn larger_than_allowed(status: u16, limit: TooLarge) -> StoreError {

@@ -1,5 +1,7 @@
 //! Tells the SDK which requests are worth another attempt, where it would decide otherwise.
 
+use std::error::Error;
+
 use aws_sdk_s3::config::interceptors::InterceptorContext;
 use aws_sdk_s3::config::retry::ClassifyRetry;
 use aws_sdk_s3::config::retry::RetryAction;
@@ -12,11 +14,11 @@ use crate::sources::store::s3::failure;
 #[derive(Debug)]
 pub(super) struct RetryThrottled;
 
-/// Does not ask again for an answer that was too large: it would come again.
+/// Does not ask again for an answer that was too large, nor look for a store again where none is.
 ///
 /// The SDK takes every body that it could not read for one that was cut off.
 #[derive(Debug)]
-pub(super) struct RefuseTooLarge;
+pub(super) struct AskOnce;
 
 impl ClassifyRetry for RetryThrottled {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
@@ -33,10 +35,13 @@ impl ClassifyRetry for RetryThrottled {
     }
 }
 
-impl ClassifyRetry for RefuseTooLarge {
+impl ClassifyRetry for AskOnce {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let error = context.output_or_error().and_then(|answer| answer.err());
-        if error.is_some_and(|error| failure::too_large(error).is_some()) {
+        let is_final = |error: &(dyn Error + 'static)| {
+            failure::too_large(error).is_some() || failure::refused(error).is_some()
+        };
+        if error.is_some_and(|error| is_final(error)) {
             RetryAction::RetryForbidden
         } else {
             RetryAction::NoActionIndicated
@@ -44,6 +49,6 @@ impl ClassifyRetry for RefuseTooLarge {
     }
 
     fn name(&self) -> &'static str {
-        "RefuseTooLarge"
+        "AskOnce"
     }
 }
