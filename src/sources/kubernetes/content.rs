@@ -18,7 +18,9 @@ use crate::sources::kubernetes::resources::ScheduledBackup;
 use crate::sources::kubernetes::resources::SecretKey;
 
 /// The objects of one kind; an object that does not parse has the reason in its place.
-pub(super) type Objects<K> = BTreeMap<ObjectName, Result<Kept<K>, String>>;
+///
+/// Shared, as a change makes another map while somebody still reads the one before.
+pub(super) type Objects<K> = BTreeMap<ObjectName, Result<Arc<Kept<K>>, String>>;
 
 /// What one watch holds.
 #[derive(Clone, Debug)]

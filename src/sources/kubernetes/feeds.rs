@@ -1,5 +1,7 @@
 //! All watches together.
 
+use std::sync::Arc;
+
 use kube::Client;
 use tokio::sync::watch;
 use tokio::sync::watch::Receiver;
@@ -115,7 +117,7 @@ impl Feeds {
         });
         let primary = primaries.next().map(|(name, pod)| Primary {
             name: name.name.clone(),
-            pod: pod.clone(),
+            pod: Arc::clone(pod),
             is_tls: self.is_tls(cluster, now),
         });
         Some(primary.ok_or_else(|| Unreadable {

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::string::FromUtf8Error;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -43,7 +44,7 @@ const METRICS_PORT_NAME: &str = "metrics";
 /// The primary of a cluster.
 pub(super) struct Primary {
     pub(super) name: String,
-    pub(super) pod: Kept<Pod>,
+    pub(super) pod: Arc<Kept<Pod>>,
     /// `spec.monitoring.tls.enabled` of its cluster.
     pub(super) is_tls: bool,
 }

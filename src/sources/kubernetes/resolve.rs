@@ -141,7 +141,7 @@ pub(super) fn named_secrets(content: &Content) -> BTreeSet<ObjectName> {
 /// All clusters that parse, as they were last seen.
 fn clusters(content: &Content) -> impl Iterator<Item = (&ObjectName, &Kept<Cluster>)> {
     let objects = content.clusters.iter().filter_map(|scope| scope.last.as_deref()).flatten();
-    objects.filter_map(|(name, cluster)| Some((name, cluster.as_ref().ok()?)))
+    objects.filter_map(|(name, cluster)| Some((name, cluster.as_deref().ok()?)))
 }
 
 fn unparsable_objects(content: &Content) -> Vec<UnparsableObject> {

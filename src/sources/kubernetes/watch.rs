@@ -261,9 +261,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// After this long without a failure, the next one is a new one.
 const CALM: Duration = Duration::from_mins(2);
 
-fn keep<K: Kind>(object: Guarded<K>) -> (ObjectName, Result<Kept<K>, String>) {
+fn keep<K: Kind>(object: Guarded<K>) -> (ObjectName, Result<Arc<Kept<K>>, String>) {
     let name = ObjectName::of(object.meta());
-    let kept = object.0.map(Object::keep).map_err(|invalid| invalid.error);
+    let kept = object.0.map(|object| Arc::new(object.keep())).map_err(|invalid| invalid.error);
     if let Err(why) = &kept {
         tracing::warn!(kind = K::KIND, object = %name, "{why}; skipped until it changes");
     }

@@ -73,7 +73,7 @@ async fn served(answer: &'static str) -> Reading<WalArchiving> {
         connection.shutdown().await.unwrap();
         String::from_utf8(request[..length].to_vec()).unwrap()
     });
-    let primary = Primary { name: "postgres-1".to_owned(), pod: pod(port), is_tls: false };
+    let primary = Primary { name: "postgres-1".to_owned(), pod: pod(port).into(), is_tls: false };
     let read = Instances::new().unwrap().read(&primary).await;
     let request = server.await.unwrap().to_ascii_lowercase();
     assert!(request.starts_with("get /metrics "), "{request}");

@@ -50,7 +50,8 @@ fn scope<K: Kind>(items: &[Value]) -> Scope<K> {
             let guard: DeserializeGuard<Object<K>> = serde_json::from_value(item).unwrap();
             let meta: &ObjectMeta = guard.meta();
             let name = ObjectName::of(meta);
-            (name, guard.0.map(Object::keep).map_err(|invalid| invalid.error))
+            let kept = guard.0.map(|object| Arc::new(object.keep()));
+            (name, kept.map_err(|invalid| invalid.error))
         })
         .collect();
     Scope { namespace: None, last: Some(Arc::new(objects)), unread: None }
