@@ -10,6 +10,7 @@ use cnpg_backup_verifier::cli::Command;
 use cnpg_backup_verifier::config::CheckConfig;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::RestorePlanConfig;
+use cnpg_backup_verifier::service::allocator;
 use cnpg_backup_verifier::service::check::check;
 use cnpg_backup_verifier::service::restore_plan::restore_plan;
 use cnpg_backup_verifier::service::run::run;
@@ -18,6 +19,7 @@ use cnpg_backup_verifier::sources::limits;
 use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
+    allocator::tune();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return cli::explain_usage(&usage),

@@ -209,7 +209,7 @@ impl ObjectStore for SyntheticStore {
     ) -> Result<Body, StoreError> {
         self.note(Operation::Get);
         let bytes = if let Some(number) = self.number(key) {
-            segment(1, number, self.archive.uploaded_at(number))
+            segment(1, number, self.archive.size, self.archive.uploaded_at(number))
         } else {
             let info_of = |it: &u64| key.contains(self.archive.backup_id(*it).as_str());
             let backup = (0..BACKUPS).find(info_of);

@@ -1,6 +1,7 @@
 //! The long-running shell: starts and stops everything, and watches each archive on its own clock.
 
 pub mod agenda;
+pub mod allocator;
 pub mod archive_spec;
 pub mod board;
 pub mod build;

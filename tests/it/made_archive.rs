@@ -1,6 +1,6 @@
 //! Archives that are made up: the objects that barman would have stored, with WAL that can be read.
 //!
-//! Segments have 1 MiB, so that opening one costs little.
+//! Segments have 1 MiB unless it is said otherwise, so that opening one costs little.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -28,7 +28,7 @@ use test_servers::s3::S3Server;
 pub(crate) const BUCKET: &str = "backups";
 pub(crate) const SERVER_NAME: &str = "pg";
 const SYSTEM_IDENTIFIER: u64 = 7_000_000_000_000_000_001;
-const SEGMENT_BYTES: usize = 1 << 20;
+const MEGABYTE: usize = 1 << 20;
 
 /// What is stored under one server name, by key.
 #[derive(Clone, Debug)]
@@ -37,6 +37,9 @@ pub(crate) struct MadeArchive {
     /// When the newest segment was uploaded, unless it is said otherwise.
     pub(crate) now: DateTime<Utc>,
     pub(crate) objects: BTreeMap<String, (Bytes, DateTime<Utc>)>,
+    size: SegmentSize,
+    /// What is stored behind the first megabyte of each segment.
+    rest: Bytes,
 }
 
 impl MadeArchive {
@@ -46,14 +49,41 @@ impl MadeArchive {
 
     pub(crate) fn under(prefix: &str) -> Self {
         let now = clock::now() - TimeDelta::seconds(5);
-        Self { prefix: prefix.to_owned(), now, objects: BTreeMap::new() }
+        let size = SegmentSize::new(MEGABYTE as u64).unwrap();
+        let (prefix, objects, rest) = (prefix.to_owned(), BTreeMap::new(), Bytes::new());
+        Self { prefix, now, objects, size, rest }
+    }
+
+    /// Segments of this size from now on, with nothing behind their one commit.
+    pub(crate) fn with_segments_of(self, megabytes: usize) -> Self {
+        self.filled_with(megabytes, &[0; MEGABYTE])
+    }
+
+    /// Segments of this size from now on, that compress badly.
+    pub(crate) fn with_noisy_segments_of(self, megabytes: usize) -> Self {
+        let mut state = 1_u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_le_bytes()[3]
+        };
+        let noise: Vec<u8> = (0..MEGABYTE).map(|_| byte()).collect();
+        self.filled_with(megabytes, &noise)
+    }
+
+    fn filled_with(mut self, megabytes: usize, megabyte: &[u8]) -> Self {
+        self.size = SegmentSize::new((megabytes * MEGABYTE) as u64).unwrap();
+        self.rest = compressed(megabyte).repeat(megabytes - 1).into();
+        self
     }
 
     /// Two good backups and every segment, one a minute, from the first to this one.
     pub(crate) fn healthy(newest: u64) -> Self {
-        let mut archive = Self::empty();
-        archive.add_healthy(newest);
-        archive
+        Self::empty().with_healthy(newest)
+    }
+
+    pub(crate) fn with_healthy(mut self, newest: u64) -> Self {
+        self.add_healthy(newest);
+        self
     }
 
     pub(crate) fn add_healthy(&mut self, newest: u64) {
@@ -71,22 +101,27 @@ impl MadeArchive {
     /// A segment of the first timeline, with a commit two seconds before its upload.
     pub(crate) fn add_segment(&mut self, number: u64, uploaded_at: DateTime<Utc>) -> String {
         let key = self.segment_key(1, number);
-        let content = compressed(&segment(1, number, uploaded_at - TimeDelta::seconds(2)));
+        let content = self.stored_segment(1, number, uploaded_at - TimeDelta::seconds(2));
         self.objects.insert(key.clone(), (content, uploaded_at));
         key
     }
 
     pub(crate) fn add_segment_of(&mut self, timeline: u32, number: u64) {
         let key = self.segment_key(timeline, number);
-        let content = compressed(&segment(timeline, number, self.now));
+        let content = self.stored_segment(timeline, number, self.now);
         self.objects.insert(key, (content, self.now));
+    }
+
+    fn stored_segment(&self, timeline: u32, number: u64, committed_at: DateTime<Utc>) -> Bytes {
+        let head = segment(timeline, number, self.size, committed_at);
+        [compressed(&head), self.rest.clone()].concat().into()
     }
 
     /// A timeline that forked from the first one, in this segment.
     pub(crate) fn add_history(&mut self, timeline: u32, fork: u64) {
         let id = TimelineId::new(timeline).unwrap();
         let key = self.folder().history(id, Codec::None);
-        let at = SegmentNumber::new(fork).start(size()).saturating_add(0x100);
+        let at = SegmentNumber::new(fork).start(self.size).saturating_add(0x100);
         let text = format!("1\t{at}\tno recovery target specified\n");
         self.objects.insert(key, (text.into(), self.now));
     }
@@ -95,10 +130,36 @@ impl MadeArchive {
     pub(crate) fn add_backup(&mut self, ended_at: DateTime<Utc>, first: u64, last: u64) -> String {
         let began_at = ended_at - TimeDelta::seconds(30);
         let id = began_at.format("%Y%m%dT%H%M%S").to_string();
-        let info = backup_info(began_at, ended_at, first, last);
+        let info = self.backup_info(began_at, ended_at, first, last);
         self.add(&format!("base/{id}/backup.info"), info, ended_at);
         self.add(&format!("base/{id}/data.tar.bz2"), "a tar, for whoever lists it", ended_at);
         id
+    }
+
+    fn backup_info(
+        &self,
+        began_at: DateTime<Utc>,
+        ended_at: DateTime<Utc>,
+        first: u64,
+        last: u64,
+    ) -> String {
+        let name = |number| SegmentNumber::new(number).name(TimelineId::FIRST, self.size);
+        let lsn =
+            |number, offset| SegmentNumber::new(number).start(self.size).saturating_add(offset);
+        format!(
+            "backup_label='START WAL LOCATION: 0/0 (file 0)\\nBACKUP FROM: primary\\n'\n\
+             begin_offset=40\nbegin_time={}\nbegin_wal={}\nbegin_xlog={}\ncompression=None\n\
+             end_offset=312\nend_time={}\nend_wal={}\nend_xlog={}\nerror=None\nserver_name=cloud\n\
+             status=DONE\nsystemid={SYSTEM_IDENTIFIER}\ntablespaces=None\ntimeline=1\n\
+             version=150020\nxlog_segment_size={}\n",
+            began_at.format("%Y-%m-%d %H:%M:%S%.6f%:z"),
+            name(first),
+            lsn(first, 40),
+            ended_at.format("%Y-%m-%d %H:%M:%S%.6f%:z"),
+            name(last),
+            lsn(last, 312),
+            self.size.bytes(),
+        )
     }
 
     /// Any object, by its path below the server's folder.
@@ -119,7 +180,7 @@ impl MadeArchive {
 
     pub(crate) fn segment_key(&self, timeline: u32, number: u64) -> String {
         let timeline = TimelineId::new(timeline).unwrap();
-        let name = SegmentNumber::new(number).name(timeline, size());
+        let name = SegmentNumber::new(number).name(timeline, self.size);
         self.folder().segment(name, Codec::Bzip2)
     }
 
@@ -177,39 +238,22 @@ impl MadeArchive {
     }
 }
 
-fn size() -> SegmentSize {
-    SegmentSize::new(SEGMENT_BYTES as u64).unwrap()
-}
-
-fn backup_info(began_at: DateTime<Utc>, ended_at: DateTime<Utc>, first: u64, last: u64) -> String {
-    let name = |number| SegmentNumber::new(number).name(TimelineId::FIRST, size());
-    let lsn = |number, offset| SegmentNumber::new(number).start(size()).saturating_add(offset);
-    format!(
-        "backup_label='START WAL LOCATION: 0/0 (file 0)\\nBACKUP FROM: primary\\n'\n\
-         begin_offset=40\nbegin_time={}\nbegin_wal={}\nbegin_xlog={}\ncompression=None\n\
-         end_offset=312\nend_time={}\nend_wal={}\nend_xlog={}\nerror=None\nserver_name=cloud\n\
-         status=DONE\nsystemid={SYSTEM_IDENTIFIER}\ntablespaces=None\ntimeline=1\n\
-         version=150020\nxlog_segment_size={SEGMENT_BYTES}\n",
-        began_at.format("%Y-%m-%d %H:%M:%S%.6f%:z"),
-        name(first),
-        lsn(first, 40),
-        ended_at.format("%Y-%m-%d %H:%M:%S%.6f%:z"),
-        name(last),
-        lsn(last, 312),
-    )
-}
-
-/// A segment with one commit, after which the server switched to the next.
-pub(crate) fn segment(timeline: u32, number: u64, committed_at: DateTime<Utc>) -> Vec<u8> {
-    let start = number * SEGMENT_BYTES as u64;
-    let mut bytes = Vec::with_capacity(SEGMENT_BYTES);
+/// The first megabyte of a segment with one commit, after which the server switched to the next.
+pub(crate) fn segment(
+    timeline: u32,
+    number: u64,
+    size: SegmentSize,
+    committed_at: DateTime<Utc>,
+) -> Vec<u8> {
+    let start = SegmentNumber::new(number).start(size).value();
+    let mut bytes = Vec::with_capacity(MEGABYTE);
     bytes.extend(0xD110_u16.to_le_bytes());
     bytes.extend(2_u16.to_le_bytes());
     bytes.extend(timeline.to_le_bytes());
     bytes.extend(start.to_le_bytes());
     bytes.extend([0; 8]);
     bytes.extend(SYSTEM_IDENTIFIER.to_le_bytes());
-    bytes.extend(u32::try_from(SEGMENT_BYTES).unwrap().to_le_bytes());
+    bytes.extend(u32::try_from(size.bytes()).unwrap().to_le_bytes());
     bytes.extend(8192_u32.to_le_bytes());
     let commit = start + bytes.len() as u64;
     let since_2000 = committed_at.timestamp_micros() - 946_684_800_000_000;
@@ -217,7 +261,7 @@ pub(crate) fn segment(timeline: u32, number: u64, committed_at: DateTime<Utc>) -
     bytes.extend(record(start - 0x100, 1, 0, &body));
     bytes.resize(bytes.len().next_multiple_of(8), 0);
     bytes.extend(record(commit, 0, 0x40, &[]));
-    bytes.resize(SEGMENT_BYTES, 0);
+    bytes.resize(MEGABYTE, 0);
     bytes
 }
 

@@ -23,6 +23,7 @@ mod kubernetes;
 mod laws;
 mod links;
 mod made_archive;
+mod memory;
 mod metrics;
 mod object_store;
 mod page;

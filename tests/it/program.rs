@@ -62,6 +62,16 @@ impl Daemon {
         kubeconfig: Option<&Path>,
         directory: TempDir,
     ) -> Self {
+        Self::confined(config, kubeconfig, directory, |command| command).await
+    }
+
+    /// The same by the command that this makes of the daemon's.
+    pub(crate) async fn confined(
+        config: &str,
+        kubeconfig: Option<&Path>,
+        directory: TempDir,
+        confine: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let file = |name: &str| directory.path().join(name);
         let address = format!("127.0.0.1:{}", free_port());
         fs::write(file("config.yaml"), format!("listen: {address}\n{config}")).unwrap();
@@ -70,7 +80,7 @@ impl Daemon {
         if let Some(kubeconfig) = kubeconfig {
             command.env("KUBECONFIG", kubeconfig);
         }
-        let mut process = Server::start("the daemon", command, &file("log"));
+        let mut process = Server::start("the daemon", confine(command), &file("log"));
         process.answers(&format!("http://{address}/livez"), LIMIT).await;
         Self { process, address, directory }
     }
@@ -105,6 +115,15 @@ impl Daemon {
         fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
+    /// The most memory it had at any time.
+    pub(crate) fn peak_resident_bytes(&self) -> u64 {
+        self.process.peak_resident_bytes()
+    }
+
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.pid())).unwrap().count()
+    }
+
     /// Asks it to end as Kubernetes does, and returns its exit code.
     pub(crate) async fn terminate(&mut self, within: Duration) -> Option<i32> {
         self.process.stop(Signal::TERM, within).await.code()
@@ -123,12 +142,18 @@ pub(crate) async fn restore_plan(archive: &Barman, arguments: &[&str]) -> Finish
 
 fn of_archive(subcommand: &str, archive: &Barman, arguments: &[&str]) -> Command {
     let Barman { endpoint, destination_path, server_name } = archive;
+    let url = format!("{}/{server_name}", destination_path.trim_end_matches('/'));
+    let mut command = at_endpoint(subcommand, &url, endpoint);
+    command.args(arguments);
+    command
+}
+
+/// `command` on an archive by its URL.
+pub(crate) fn at_endpoint(subcommand: &str, archive: &str, endpoint: &Endpoint) -> Command {
     let mut command = program();
     command.env("AWS_ACCESS_KEY_ID", &endpoint.access_key_id);
     command.env("AWS_SECRET_ACCESS_KEY", &endpoint.secret_access_key);
-    command.args([subcommand, "--endpoint-url", &endpoint.url, "--archive"]);
-    command.arg(format!("{}/{server_name}", destination_path.trim_end_matches('/')));
-    command.args(arguments);
+    command.args([subcommand, "--endpoint-url", &endpoint.url, "--archive", archive]);
     command
 }
 

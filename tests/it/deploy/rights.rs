@@ -88,7 +88,7 @@ async fn every_container_is_locked_in() {
             });
             assert_eq!(container["securityContext"], expected);
             let resources = json!({
-                "requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "128Mi"},
+                "requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "192Mi"},
             });
             assert_eq!(container["resources"], resources);
             containers += 1;

@@ -55,6 +55,18 @@ impl Server {
         self.child.id()
     }
 
+    /// The most memory it had resident at any time, without its children.
+    #[must_use]
+    pub fn peak_resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| {
+            panic!("{path}: {error}: {} has ended:\n{}", self.name, self.log_tail())
+        });
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|it| it.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak.unwrap_or_else(|| panic!("no VmHWM in {path}:\n{status}")) * 1024
+    }
+
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
