@@ -1,10 +1,12 @@
 # Every command of this repository. CI runs the same ones: .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build test test-kube lint fuzz bench demo demo-break demo-repair
+.PHONY: help tools build test test-kube soak lint fuzz bench demo demo-break demo-repair
 
 tools := $(shell scripts/install-tools --where)
 FUZZ_SECONDS ?= 15
+SOAK_SECONDS ?= 600
+SOAK_SEED ?= 1
 shell_scripts := .ci/run $(filter-out %.txt %/lib,$(wildcard scripts/*)) $(wildcard scripts/lib/*)
 
 help: ## Lists the commands.
@@ -24,6 +26,10 @@ test-kube: ## Tests against the API server of KUBECONFIG, as its administrator: 
 	@test -n "$(KUBECONFIG)" || { echo "make test-kube KUBECONFIG=FILE" >&2; exit 2; }
 	BACKUP_VERIFIER_KUBECONFIG="$(abspath $(KUBECONFIG))" cargo test --locked --test it -- \
 		kubernetes:: --skip kubernetes::faults:: --test-threads=1
+
+soak: ## Lets storms pass over thirty archives, seed after seed, for SOAK_SECONDS (600), from SOAK_SEED on (1).
+	BACKUP_VERIFIER_SOAK_SECONDS=$(SOAK_SECONDS) BACKUP_VERIFIER_SOAK_SEED=$(SOAK_SEED) \
+		cargo test --workspace --locked --test it -- storm:: --nocapture
 
 lint: ## Checks format, code, documentation, dependencies, scripts and the Dockerfile.
 	scripts/install-tools lint

@@ -39,5 +39,6 @@ mod samples;
 mod scenarios;
 mod scene;
 mod signals;
+mod storm;
 mod wal;
 mod watching;

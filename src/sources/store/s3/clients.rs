@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::Weak;
+use std::time::SystemTime;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::Config;
 use aws_sdk_s3::config::BehaviorVersion;
+use aws_sdk_s3::config::HttpClient;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::config::ResponseChecksumValidation;
@@ -21,10 +23,11 @@ use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::retry::RetryPartition;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_smithy_async::time::TimeSource;
 use chrono::DateTime;
 use chrono::Utc;
-use tokio::time::Instant;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::observation::store_clock::StoreClock;
@@ -70,6 +73,16 @@ pub(super) struct Endpoint {
     clock: ServerClock,
 }
 
+/// The clock that all of the program reads, for signatures and for the pace after throttling.
+#[derive(Clone, Copy, Debug)]
+struct Now(fn() -> DateTime<Utc>);
+
+impl TimeSource for Now {
+    fn now(&self) -> SystemTime {
+        self.0().into()
+    }
+}
+
 /// R2's only region; other servers ignore it or compare it with their own.
 const REGION_AUTO: &str = "auto";
 
@@ -80,6 +93,12 @@ impl S3Clients {
     pub fn new(now: fn() -> DateTime<Utc>, requests: Requests) -> Self {
         let (http_client, patience) = (connecting::http_client(), limits::PATIENCE);
         Self { now, requests, patience, http_client, endpoints: Mutex::default() }
+    }
+
+    /// Over connections of another kind than sockets.
+    #[must_use]
+    pub fn over(self, http_client: impl HttpClient + 'static) -> Self {
+        Self { http_client: SharedHttpClient::new(http_client), ..self }
     }
 
     #[must_use]
@@ -156,6 +175,7 @@ impl S3Clients {
             .timeout_config(timeouts)
             .retry_config(retries)
             .retry_partition(RetryPartition::new(partition))
+            .time_source(Now(self.now))
             .retry_classifier(RetryThrottled)
             .retry_classifier(AskOnce)
             // R2 refuses some of the checksums that the SDK adds by default.

@@ -62,6 +62,7 @@ pub(super) fn canned(fault: &Fault) -> Option<Response<Body>> {
         Fault::Drip { status } => drip(*status),
         Fault::Gateway { status } => html(StatusCode::from_u16(*status).unwrap()),
         Fault::CutBody | Fault::CutBodyAt(_) | Fault::Slow(_) | Fault::Reset => return None,
+        Fault::Hang | Fault::HalfBody | Fault::StaleList => return None,
         Fault::XmlCutAtStart | Fault::XmlCutInTag | Fault::XmlCutBetweenElements => return None,
     };
     Some(response)
@@ -72,6 +73,7 @@ pub(super) async fn spoil(fault: &Fault, response: Response<Body>) -> Response<B
     let cut: fn(&[u8]) -> usize = match fault {
         Fault::CutBody => return cut_body(response, None).await,
         Fault::CutBodyAt(at) => return cut_body(response, Some(*at)).await,
+        Fault::HalfBody => |body| body.len() / 2,
         Fault::XmlCutAtStart => |xml| end_of(b"</Name>", xml),
         Fault::XmlCutInTag => |xml| end_of(b"</", half(xml)),
         Fault::XmlCutBetweenElements => |xml| end_of(b"</Contents>", half(xml)),

@@ -16,6 +16,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::Body;
 use s3s::service::S3Service;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 
 use crate::double::ResetHere;
@@ -30,11 +33,33 @@ use crate::s3::store::Store;
 #[derive(Debug)]
 pub(super) struct Front {
     pub(super) service: S3Service,
+    /// Over what was remembered.
+    pub(super) stale_service: S3Service,
     pub(super) control: Arc<Control>,
     pub(super) store: Store,
 }
 
 pub(super) async fn serve(stream: TcpStream, front: Arc<Front>) {
+    if let (stream, Ending::Reset) = serve_until_it_ends(stream, front).await {
+        // Closing now sends RST instead of FIN.
+        stream.set_zero_linger().expect("an open socket");
+    }
+}
+
+/// Without a socket.
+pub(super) async fn serve_in_process(stream: DuplexStream, front: Arc<Front>) {
+    serve_until_it_ends(stream, front).await;
+}
+
+enum Ending {
+    Usual,
+    Reset,
+}
+
+async fn serve_until_it_ends<S>(stream: S, front: Arc<Front>) -> (S, Ending)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
         let front = Arc::clone(&front);
         Box::pin(async move { front.answer(request).await })
@@ -42,10 +67,9 @@ pub(super) async fn serve(stream: TcpStream, front: Arc<Front>) {
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     let stream = connection.into_parts().io.into_inner();
-    if ended.is_err_and(|error| error.source().is_some_and(|cause| cause.is::<ResetHere>())) {
-        // Closing now sends RST instead of FIN.
-        stream.set_zero_linger().expect("an open socket");
-    }
+    let is_reset =
+        ended.is_err_and(|error| error.source().is_some_and(|cause| cause.is::<ResetHere>()));
+    (stream, if is_reset { Ending::Reset } else { Ending::Usual })
 }
 
 impl Front {
@@ -62,6 +86,13 @@ impl Front {
         let response = match treatment.fault {
             None => self.pass_on(operation, request).await,
             Some(Fault::Reset) => return Err(ResetHere),
+            Some(Fault::Hang) => {
+                self.control.until_it_clears_up().await;
+                return Err(ResetHere);
+            }
+            Some(Fault::StaleList) if operation == Operation::List => {
+                answered(&self.stale_service, request).await
+            }
             Some(Fault::Slow(delay)) => {
                 tokio::time::sleep(delay).await;
                 self.pass_on(operation, request).await
@@ -83,13 +114,17 @@ impl Front {
     }
 
     async fn pass_on(&self, operation: Operation, request: Request<Incoming>) -> Response<Body> {
-        let answered = self.service.call(request.map(Body::from)).await;
-        let response = answered.expect("s3s turns every error into a response");
+        let response = answered(&self.service, request).await;
         if operation == Operation::List && response.status().is_success() {
             self.control.after_list_page(&self.store);
         }
         response
     }
+}
+
+async fn answered(service: &S3Service, request: Request<Incoming>) -> Response<Body> {
+    let answered = service.call(request.map(Body::from)).await;
+    answered.expect("s3s turns every error into a response")
 }
 
 /// Reads an upload to its end: closing with unread data would reset the connection.

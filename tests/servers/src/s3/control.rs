@@ -9,6 +9,7 @@ use std::time::Duration;
 use s3s::S3Result;
 use s3s::auth::S3Auth;
 use s3s::auth::SecretKey;
+use tokio::sync::Notify;
 
 use crate::double::Plan;
 use crate::s3::fault::Fault;
@@ -22,9 +23,12 @@ const LOGGED_REQUESTS: usize = 10_000;
 
 type Hook = Box<dyn FnOnce(&Store) + Send>;
 
+type Weather = Box<dyn FnMut(Operation) -> Option<Fault> + Send>;
+
 #[derive(Default)]
 pub(super) struct Control {
     state: Mutex<State>,
+    cleared_up: Notify,
 }
 
 #[derive(Default)]
@@ -36,6 +40,8 @@ pub(super) struct State {
     pub(super) log: VecDeque<String>,
     pub(super) latency: Duration,
     pub(super) denies_all: bool,
+    /// Draws a fault for each request that no planned one met.
+    weather: Option<Weather>,
     /// Each with the number of pages that remain until it runs.
     hooks: Vec<(u64, Hook)>,
 }
@@ -70,9 +76,26 @@ impl Control {
         let fault = if state.denies_all {
             Some(Fault::AccessDenied)
         } else {
-            state.plan.take(|trigger| trigger.fits(operation, key))
+            let planned = state.plan.take(|trigger| trigger.fits(operation, key));
+            planned.or_else(|| state.weather.as_mut()?(operation))
         };
         Treatment { latency: state.latency, fault, number: state.requests.total() }
+    }
+
+    /// `None` clears up, which also ends what hangs.
+    pub(super) fn set_weather(&self, weather: Option<Weather>) {
+        let clears_up = weather.is_none();
+        self.state().weather = weather;
+        if clears_up {
+            self.cleared_up.notify_waiters();
+        }
+    }
+
+    pub(super) async fn until_it_clears_up(&self) {
+        let cleared_up = self.cleared_up.notified();
+        if self.state().weather.is_some() {
+            cleared_up.await;
+        }
     }
 
     pub(super) fn add_hook(&self, page: u64, hook: Hook) {

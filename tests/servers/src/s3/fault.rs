@@ -56,6 +56,12 @@ pub enum Fault {
     Slow(Duration),
     /// The connection is reset instead of an answer.
     Reset,
+    /// No answer; when the weather clears up, the connection is reset.
+    Hang,
+    /// The right headers but for a `Content-Length` that fits half of the body, and that half.
+    HalfBody,
+    /// To a listing, the answer of the last `S3Server::remember`; else the right one.
+    StaleList,
 }
 
 /// Which requests meet a fault.

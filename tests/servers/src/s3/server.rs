@@ -7,7 +7,10 @@ use bytes::Bytes;
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
+use s3s::config::S3Config;
+use s3s::config::StaticConfigProvider;
 use s3s::service::S3ServiceBuilder;
+use tokio::io::DuplexStream;
 
 use crate::double::Door;
 use crate::s3::backend::Backend;
@@ -19,37 +22,59 @@ use crate::s3::control::Credentials;
 use crate::s3::fault::Fault;
 use crate::s3::fault::Trigger;
 use crate::s3::multipart::Uploads;
+use crate::s3::operation::Operation;
 use crate::s3::operation::Requests;
 use crate::s3::store::Store;
 
 const ACCESS_KEY: &str = "test-access-key";
 const SECRET_KEY: &str = "test-secret-key";
 
+/// As much as a socket on loopback takes before somebody reads.
+const DUPLEX_BYTES: usize = 256 << 10;
+
 /// A running S3 server on loopback; path style, any region.
 #[derive(Debug)]
 pub struct S3Server {
     door: Door,
+    front: Arc<Front>,
     store: Store,
+    former: Store,
     control: Arc<Control>,
 }
 
 impl S3Server {
     /// Starts an empty server on a free port of 127.0.0.1, in the current tokio runtime.
     pub async fn start() -> anyhow::Result<Self> {
-        let store = Store::default();
+        let (store, former) = (Store::default(), Store::default());
         let control = Arc::new(Control::default());
-        let backend = Backend { store: store.clone(), uploads: Uploads::default() };
-        let mut service = S3ServiceBuilder::new(backend);
-        service.set_auth(Auth(Arc::clone(&control)));
+        let service = |store: &Store| {
+            let backend = Backend { store: store.clone(), uploads: Uploads::default() };
+            let mut service = S3ServiceBuilder::new(backend);
+            service.set_auth(Auth(Arc::clone(&control)));
+            // It would be held against the clock of the machine, not against the one that is set.
+            let mut config = S3Config::default();
+            config.presigned_url_max_skew_time_secs = u32::MAX;
+            service.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+            service.build()
+        };
         let front = Arc::new(Front {
-            service: service.build(),
+            service: service(&store),
+            stale_service: service(&former),
             control: Arc::clone(&control),
             store: store.clone(),
         });
-        let door = Door::open(move |stream| connection::serve(stream, Arc::clone(&front))).await?;
-        let server = Self { door, store, control };
+        let behind = Arc::clone(&front);
+        let door = Door::open(move |stream| connection::serve(stream, Arc::clone(&behind))).await?;
+        let server = Self { door, front, store, former, control };
         server.set_credentials(ACCESS_KEY, SECRET_KEY);
         Ok(server)
+    }
+
+    /// A connection without a socket, for a test whose clock does not wait for one.
+    pub fn connect(&self) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(DUPLEX_BYTES);
+        tokio::spawn(connection::serve_in_process(far, Arc::clone(&self.front)));
+        near
     }
 
     pub fn endpoint_url(&self) -> String {
@@ -166,6 +191,21 @@ impl S3Server {
     /// Plans a fault. The first planned one that fits a request is used.
     pub fn inject(&self, trigger: Trigger, fault: Fault) {
         self.control.state().plan.add(trigger.turns, trigger, fault);
+    }
+
+    /// Draws a fault for each request that meets no planned one, until [`clear_up`](Self::clear_up).
+    pub fn storm(&self, weather: impl FnMut(Operation) -> Option<Fault> + Send + 'static) {
+        self.control.set_weather(Some(Box::new(weather)));
+    }
+
+    /// Ends a storm, and resets what hangs since.
+    pub fn clear_up(&self) {
+        self.control.set_weather(None);
+    }
+
+    /// What [`Fault::StaleList`] answers with from now on is what there is now.
+    pub fn remember(&self) {
+        self.former.become_like(&self.store);
     }
 
     pub fn clear_faults(&self) {

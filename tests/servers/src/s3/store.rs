@@ -124,6 +124,12 @@ impl Store {
         }
     }
 
+    /// Takes over the buckets of another store.
+    pub(super) fn become_like(&self, other: &Self) {
+        let buckets = other.lock().clone();
+        *self.lock() = buckets;
+    }
+
     pub(super) fn insert(&self, bucket: &str, key: String, object: Object) {
         self.lock().get_mut(bucket).expect("the bucket exists").insert(key, object);
     }
