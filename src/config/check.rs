@@ -26,6 +26,7 @@ use crate::config::read_file;
 use crate::config::reader::SettingReader;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::ClusterId;
+use crate::domain::codec::Bzip2;
 use crate::domain::destination::ARCHIVE;
 use crate::domain::destination::Access;
 use crate::domain::destination::ENDPOINT_URL;
@@ -55,6 +56,7 @@ pub struct ChosenArchives {
     pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
     pub object_stores: ObjectStoresConfig,
+    pub bzip2_decoder: Bzip2,
     /// The defaults for archives that Kubernetes shows, without the flags.
     pub expectations: ExpectationConfig,
     /// Applied to `archives` already; wins over annotations too.
@@ -161,6 +163,7 @@ impl Chosen<'_> {
             kubernetes,
             credentials: config.credentials,
             object_stores: config.object_stores,
+            bzip2_decoder: config.bzip2_decoder,
             expectations: config.expectations,
             flags,
         }

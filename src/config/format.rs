@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::config::key_file::open_key_file;
+use crate::domain::codec::Bzip2;
 use crate::domain::format::DAY;
 use crate::domain::format::Flaw;
 use crate::domain::format::Format;
@@ -41,6 +42,11 @@ pub(super) const FULL_LISTING_INTERVAL: Format<Duration> = Format {
 pub(super) const GRACE: Format<TimeDelta> = Format {
     expected: "a duration with its unit from 0s to 1d, such as 10m",
     parse: |text| delta(duration_between(text, Duration::ZERO, DAY)?),
+};
+
+pub(super) const BZIP2_DECODER: Format<Bzip2> = Format {
+    expected: "fast or reference",
+    parse: |text| Bzip2::ALL.into_iter().find(|it| it.code() == text).ok_or(Flaw::Mismatch),
 };
 
 pub(super) const RETENTION: Format<RetentionPolicy> = Format {

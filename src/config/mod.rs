@@ -50,6 +50,7 @@ pub use crate::config::problem::ConfigError;
 pub use crate::config::problem::ConfigProblem;
 use crate::config::reader::Section;
 use crate::config::reader::SettingReader;
+use crate::domain::codec::Bzip2;
 
 /// Everything the daemon is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub struct Config {
     pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
     pub object_stores: ObjectStoresConfig,
+    pub bzip2_decoder: Bzip2,
     /// Empty only where Kubernetes may name others.
     pub archives: Vec<ArchiveConfig>,
     /// For archives that say nothing else; those in `archives` have them filled in.
@@ -105,6 +107,7 @@ impl Config {
                 credentials::read_files(section)
             });
             let object_stores = section.section("object_stores", ObjectStoresConfig::read);
+            let bzip2_decoder = section.text("bzip2_decoder", &format::BZIP2_DECODER);
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
             Self {
@@ -115,6 +118,7 @@ impl Config {
                 kubernetes,
                 credentials,
                 object_stores,
+                bzip2_decoder: bzip2_decoder.unwrap_or_default(),
                 archives,
                 expectations,
             }

@@ -11,6 +11,7 @@ use crate::config::environment::ENVIRONMENT_PREFIX;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::codec::Bzip2;
 use crate::domain::destination;
 use crate::domain::format::BaseBackupAgeMax;
 use crate::domain::retention_policy::RetentionPolicy;
@@ -98,6 +99,7 @@ fn everything_has_a_default() {
         },
         credentials: Credentials::DefaultChain,
         object_stores: ObjectStoresConfig::default(),
+        bzip2_decoder: Bzip2::Fast,
         archives: vec![archive],
         expectations: ExpectationConfig::DEFAULT,
     };
@@ -200,6 +202,17 @@ fn endpoints_that_may_be_asked_are_servers_and_not_link_local() {
 }
 
 #[test]
+fn the_decoder_of_bzip2_is_the_fast_one_or_the_reference() {
+    let decoder = |text: &str| read(&format!("{ARCHIVE}{text}\n")).map(|it| it.bzip2_decoder);
+    assert_eq!(decoder("bzip2_decoder: fast"), Ok(Bzip2::Fast));
+    assert_eq!(decoder("bzip2_decoder: reference"), Ok(Bzip2::Reference));
+    let config = read_with(ARCHIVE, &[("BZIP2_DECODER", "reference")], None).unwrap();
+    assert_eq!(config.bzip2_decoder, Bzip2::Reference);
+    let problems = problems(&format!("{ARCHIVE}bzip2_decoder: slow\n"));
+    assert_snapshot!(problems, @r#"bzip2_decoder: expected fast or reference, found "slow""#);
+}
+
+#[test]
 fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let text = format!("listen: 127.0.0.1:1\nexpectations: {{wal_max_age: 1h}}\n{ARCHIVE}");
     let variables = [("LISTEN", "127.0.0.1:2"), ("EXPECTATIONS_WAL_MAX_AGE", "2h")];
@@ -267,9 +280,9 @@ content: {wal: true}
     archives[3].server_name: expected the name of one folder, found ".."
     archives[3].region: expected nothing, since the archive is a directory, found a value
     archives[4]: expected a mapping, found a text
-    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, expectations, archives, found an unknown key
+    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found an unknown key
     full_listing_interval: expected this key once, found it again
-    content: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, expectations, archives, found a key of content verification, which is not built yet
+    content: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found a key of content verification, which is not built yet
     "#);
 }
 

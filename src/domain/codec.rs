@@ -12,6 +12,28 @@ pub enum Codec {
     Lz4,
 }
 
+/// Which decoder reads bzip2: a fault of the fast one must never pass for a damaged backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bzip2 {
+    /// `mibz2`, which is young. What it refuses goes to the other one.
+    #[default]
+    Fast,
+    /// `libbz2-rs`, a port of bzip2's own library.
+    Reference,
+}
+
+impl Bzip2 {
+    pub const ALL: [Self; 2] = [Self::Fast, Self::Reference];
+
+    /// The word in the configuration.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Reference => "reference",
+        }
+    }
+}
+
 impl Codec {
     pub const ALL: [Self; 7] =
         [Self::None, Self::Gzip, Self::Bzip2, Self::Xz, Self::Snappy, Self::Zstd, Self::Lz4];

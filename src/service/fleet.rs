@@ -142,6 +142,7 @@ mod tests {
     use crate::domain::archive_id::ArchiveAddress;
     use crate::domain::archive_id::StoreAddress;
     use crate::domain::cluster::Archiver;
+    use crate::domain::codec::Bzip2;
     use crate::domain::retention_policy::RetentionPolicy;
     use crate::observation::cluster::Activity;
     use crate::observation::cluster::DeclaredStore;
@@ -206,8 +207,8 @@ mod tests {
     async fn look(spec: &Arc<ArchiveSpec>) -> Arc<Assessment> {
         let metrics = OwnMetrics::register().unwrap();
         let clients = S3Clients::new(clock::now, metrics.requests);
-        let stores =
-            Stores::new(clients, &Credentials::DefaultChain, ObjectStoresConfig::default());
+        let (credentials, allowed) = (Credentials::DefaultChain, ObjectStoresConfig::default());
+        let stores = Stores::new(clients, &credentials, allowed, Bzip2::default());
         Watched::new(Arc::clone(spec), &stores, Pace::once()).look().await.assessment
     }
 

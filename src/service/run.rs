@@ -38,7 +38,8 @@ pub async fn run_until(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr().context("tell the address listened on")?;
-    let world = World::open(&config.credentials, config.object_stores, &config.kubernetes).await?;
+    let (object_stores, bzip2) = (config.object_stores, config.bzip2_decoder);
+    let world = World::open(&config.credentials, object_stores, bzip2, &config.kubernetes).await?;
     if world.kubernetes.is_none() && config.archives.is_empty() {
         return Err(ConfigError::without_archives().into());
     }

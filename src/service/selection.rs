@@ -30,8 +30,9 @@ const FIRST_LOOK_MAX: Duration = Duration::from_secs(10);
 impl Selection {
     /// Asks Kubernetes where that is wanted. An error if there is nothing to look at.
     pub(super) async fn of(chosen: ChosenArchives) -> anyhow::Result<Self> {
-        let world =
-            World::open(&chosen.credentials, chosen.object_stores, &chosen.kubernetes).await?;
+        let (credentials, object_stores) = (&chosen.credentials, chosen.object_stores);
+        let (bzip2, kubernetes) = (chosen.bzip2_decoder, &chosen.kubernetes);
+        let world = World::open(credentials, object_stores, bzip2, kubernetes).await?;
         let mut fleet = Fleet::new(chosen.archives, chosen.expectations, chosen.flags);
         if let Some(kubernetes) = &world.kubernetes {
             kubernetes.first_look(FIRST_LOOK_MAX).await;

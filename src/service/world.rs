@@ -5,6 +5,7 @@ use anyhow::Context;
 use crate::config::Credentials;
 use crate::config::KubernetesConfig;
 use crate::config::ObjectStoresConfig;
+use crate::domain::codec::Bzip2;
 use crate::service::clock;
 use crate::service::own_metrics::OwnMetrics;
 use crate::sources::kubernetes::Kubernetes;
@@ -22,11 +23,12 @@ impl World {
     pub async fn open(
         credentials: &Credentials,
         object_stores: ObjectStoresConfig,
+        bzip2: Bzip2,
         kubernetes: &KubernetesConfig,
     ) -> anyhow::Result<Self> {
         let metrics = OwnMetrics::register().context("register metrics")?;
         let clients = S3Clients::new(clock::now, metrics.requests.clone());
-        let stores = Stores::new(clients, credentials, object_stores);
+        let stores = Stores::new(clients, credentials, object_stores, bzip2);
         let kubernetes = Kubernetes::start(kubernetes).await.context("reach Kubernetes")?;
         Ok(Self { stores, kubernetes, metrics })
     }

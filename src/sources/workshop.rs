@@ -1,5 +1,5 @@
-//! What all archives share while they are read: turns at each store, and one ceiling for what lies
-//! in memory.
+//! What all archives share while they are read: turns at each store, one ceiling for what lies in
+//! memory, and which decoder reads bzip2.
 //!
 //! A turn is at one store, so a store that hangs keeps only its own archives waiting. Bytes are
 //! claimed once the store has answered, so one that hangs claims none of what the others share.
@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::codec::Bzip2;
 use crate::sources::limits;
 
 /// One for the whole process. Clones share it.
@@ -22,6 +23,7 @@ pub struct Workshop {
     shared: Arc<Shared>,
     /// Those of stores that are in use.
     stores: Arc<Mutex<BTreeMap<StoreAddress, Weak<StoreTurns>>>>,
+    bzip2: Bzip2,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,7 @@ struct StoreTurns {
 pub struct Turns {
     store: Arc<StoreTurns>,
     shared: Arc<Shared>,
+    bzip2: Bzip2,
 }
 
 /// A turn, or bytes that were claimed, until it is dropped.
@@ -68,6 +71,11 @@ impl Default for StoreTurns {
 }
 
 impl Workshop {
+    /// Where bzip2 is read by this decoder.
+    pub fn decoding_by(bzip2: Bzip2) -> Self {
+        Self { bzip2, ..Self::default() }
+    }
+
     /// The turns at this store; the same for everybody who asks for it.
     pub fn at(&self, store: &StoreAddress) -> Turns {
         // Nothing panics while it is locked.
@@ -79,11 +87,16 @@ impl Workshop {
             stores.insert(store.clone(), Arc::downgrade(&turns));
             turns
         });
-        Turns { store: turns, shared: Arc::clone(&self.shared) }
+        Turns { store: turns, shared: Arc::clone(&self.shared), bzip2: self.bzip2 }
     }
 }
 
 impl Turns {
+    /// Which decoder reads bzip2 here.
+    pub const fn bzip2(&self) -> Bzip2 {
+        self.bzip2
+    }
+
     /// To look at one archive.
     pub async fn look(&self) -> Permit {
         Permit::of(&self.store.looks, 1).await

@@ -104,6 +104,28 @@ async fn a_store_that_may_not_be_asked_is_unknown_and_hears_nothing() {
 }
 
 #[test]
+fn the_setting_chooses_who_decodes_bzip2() {
+    let directory = tempfile::tempdir().unwrap();
+    let wals = directory.path().join("pg/wals");
+    fs::create_dir_all(wals.join("0000000200000000")).unwrap();
+    fs::write(wals.join("0000000200000000/000000020000000000000001"), "").unwrap();
+    // The fast decoder sees an empty file in streams of nothing; the other one gives up on so many.
+    let streams = b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0".repeat(1_001);
+    fs::write(wals.join("00000002.history.bz2"), streams).unwrap();
+    let archive = format!("file://{}/pg", directory.path().display());
+    for (decoder, expected) in
+        [("", "is empty"), ("fast", "is empty"), ("reference", "bzip2 streams")]
+    {
+        let variables = [
+            ("CNPG_BACKUP_VERIFIER_KUBERNETES_ENABLED", "false"),
+            ("CNPG_BACKUP_VERIFIER_BZIP2_DECODER", decoder),
+        ];
+        let (code, stdout, stderr) = execute(&["check", "--archive", &archive], &variables);
+        assert!(stdout.contains(expected), "{decoder} {code:?}: {stdout}{stderr}");
+    }
+}
+
+#[test]
 fn all_problems_of_the_configuration_are_told_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.yaml");

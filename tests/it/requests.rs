@@ -10,6 +10,7 @@ use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
 use cnpg_backup_verifier::config::ObjectStoresConfig;
 use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::domain::codec::Bzip2;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::run::run_until;
 use cnpg_backup_verifier::service::shutdown::Shutdown;
@@ -108,6 +109,7 @@ async fn the_daemon_counts_what_it_sends_and_sends_one_list_a_poll() {
         },
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
+        bzip2_decoder: Bzip2::Fast,
         archives: vec![archive.config(Some(server.endpoint_url()))],
         expectations: ExpectationConfig {
             uploading_grace: Some(TimeDelta::minutes(10)),

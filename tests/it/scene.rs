@@ -9,6 +9,7 @@ use cnpg_backup_verifier::config::ArchiveConfig;
 use cnpg_backup_verifier::config::Credentials;
 use cnpg_backup_verifier::config::ObjectStoresConfig;
 use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::domain::codec::Bzip2;
 use cnpg_backup_verifier::service::agenda::Pace;
 use cnpg_backup_verifier::service::archive_spec::ArchiveSpec;
 use cnpg_backup_verifier::service::clock;
@@ -96,7 +97,8 @@ fn watch(
     requests: &Requests,
 ) -> Watched {
     let clients = S3Clients::new(clock::now, requests.clone()).with_patience(IMPATIENCE);
-    let stores = Stores::new(clients, &credentials.config(), ObjectStoresConfig::default());
+    let (credentials, allowed) = (credentials.config(), ObjectStoresConfig::default());
+    let stores = Stores::new(clients, &credentials, allowed, Bzip2::default());
     Watched::new(ArchiveSpec::from(config), &stores, pace(polling, Duration::MAX))
 }
 

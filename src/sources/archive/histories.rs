@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::domain::codec::Bzip2;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::Unreadable;
@@ -52,7 +53,7 @@ impl Collector {
         let bytes = read.map_err(|error| {
             error.unreadable(&format!("read the history file of timeline {timeline}"))
         })?;
-        let content = parse(timeline, object, &bytes);
+        let content = parse(timeline, object, self.turns.bzip2(), &bytes);
         let known = KnownHistory { version: object.version.digest(), content: content.clone() };
         self.cache.histories.insert(timeline, known);
         Ok(content)
@@ -62,9 +63,10 @@ impl Collector {
 fn parse(
     timeline: TimelineId,
     object: &HistoryObject,
+    bzip2: Bzip2,
     bytes: &Bytes,
 ) -> Result<TimelineHistory, HistoryDamage> {
-    let text = decompress(object.codec, bytes, limits::HISTORY_BYTES_MAX)
+    let text = decompress(object.codec, bzip2, bytes, limits::HISTORY_BYTES_MAX)
         .map_err(|error| HistoryDamage::Undecodable(error.to_string()))?;
     Ok(TimelineHistory::parse(timeline, &text)?)
 }

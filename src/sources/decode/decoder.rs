@@ -15,19 +15,13 @@ use liblzma::stream::Stream;
 use mibz2::BzReader;
 use snap::read::FrameDecoder as SnappyDecoder;
 
+use crate::domain::codec::Bzip2;
 use crate::domain::codec::Codec;
 use crate::sources::decode::bzip2::Streams;
 use crate::sources::decode::gzip::Members;
 use crate::sources::decode::lz4::Frames;
 use crate::sources::limits::XZ_MEMORY_BYTES_MAX;
 use crate::sources::limits::ZSTD_WINDOW_LOG_MAX;
-
-/// Which decoder of bzip2: a fault of the fast one must never pass for a damaged backup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bzip2 {
-    Fast,
-    Reference,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecompressError {
@@ -78,22 +72,28 @@ pub fn decode(
     }
 }
 
-/// The whole content of an object that is small and in memory.
-pub fn decompress(codec: Codec, stored: &[u8], bytes_max: u64) -> Result<Vec<u8>, DecompressError> {
+/// The whole content of an object that is small and in memory. What the fast decoder of bzip2 cannot
+/// decode is left to the other one.
+pub fn decompress(
+    codec: Codec,
+    bzip2: Bzip2,
+    stored: &[u8],
+    bytes_max: u64,
+) -> Result<Vec<u8>, DecompressError> {
     let decompress = |bzip2| {
         let mut content = Vec::new();
         decode(codec, bzip2, stored, bytes_max, |piece| content.extend_from_slice(piece))
             .map(|_| content)
     };
-    decompress(Bzip2::Fast).or_else(|error| {
-        if error.needs_reference(codec) { decompress(Bzip2::Reference) } else { Err(error) }
+    decompress(bzip2).or_else(|error| {
+        if error.needs_reference(codec, bzip2) { decompress(Bzip2::Reference) } else { Err(error) }
     })
 }
 
 impl DecompressError {
-    /// Whether the fast decoder may be to blame.
-    pub fn needs_reference(&self, codec: Codec) -> bool {
-        codec == Codec::Bzip2
+    /// Whether the decoder may be to blame, which was the fast one.
+    pub fn needs_reference(&self, codec: Codec, bzip2: Bzip2) -> bool {
+        (codec, bzip2) == (Codec::Bzip2, Bzip2::Fast)
             && match self {
                 Self::Truncated | Self::Undecodable(_) => true,
                 Self::TooLarge { .. } => false,
@@ -147,6 +147,10 @@ mod tests {
     use super::*;
 
     const MEGABYTE: u64 = 1 << 20;
+
+    fn decompress(codec: Codec, stored: &[u8], bytes_max: u64) -> Result<Vec<u8>, DecompressError> {
+        super::decompress(codec, Bzip2::Fast, stored, bytes_max)
+    }
 
     fn compress(codec: Codec, content: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -208,7 +212,7 @@ mod tests {
             (shown, end)
         };
         let (shown, end) = begin(Bzip2::Fast);
-        let is_refused = end.as_ref().is_err_and(|error| error.needs_reference(codec));
+        let is_refused = end.as_ref().is_err_and(|error| error.needs_reference(codec, Bzip2::Fast));
         if is_refused { begin(Bzip2::Reference) } else { (shown, end) }
     }
 
@@ -256,7 +260,7 @@ mod tests {
     fn both_decoders_of_bzip2_see_the_same() {
         let stored = compress(Codec::Bzip2, &content(300_000));
         for end in [stored.len(), stored.len() / 2] {
-            let shown = [Bzip2::Fast, Bzip2::Reference].map(|bzip2| {
+            let shown = Bzip2::ALL.map(|bzip2| {
                 let mut shown = Vec::new();
                 let add = |piece: &[u8]| shown.extend_from_slice(piece);
                 let end = decode(Codec::Bzip2, bzip2, &stored[..end], MEGABYTE, add);

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use crate::domain::codec::Bzip2;
 use crate::domain::codec::Codec;
-use crate::sources::decode::decoder::Bzip2;
 use crate::sources::decode::decoder::DecompressError;
 use crate::sources::decode::decoder::decode;
 use crate::sources::limits;
@@ -57,8 +57,9 @@ pub async fn decode_object<F: Fed>(
     let body = store.open(content.key, 0, None).await?.at_most(content.stored_bytes_max)?;
     let version = body.version().clone();
     let _in_flight = turns.bytes(limits::DECODER_BYTES).await;
-    let decoded = decode_body(body, content, Bzip2::Fast, fed.clone()).await?;
-    if !decoded.1.as_ref().is_err_and(|error| error.needs_reference(content.codec)) {
+    let bzip2 = turns.bzip2();
+    let decoded = decode_body(body, content, bzip2, fed.clone()).await?;
+    if !decoded.1.as_ref().is_err_and(|error| error.needs_reference(content.codec, bzip2)) {
         return Ok(decoded);
     }
     let body = store.open(content.key, 0, Some(&version)).await?;
@@ -128,10 +129,12 @@ mod tests {
 
     use futures::stream;
 
+    use crate::domain::archive_id::StoreAddress;
     use crate::domain::object_version::ObjectVersion;
     use crate::sources::store::failing::Failing;
     use crate::sources::store::memory::MemoryStore;
     use crate::sources::store::requests::Operation;
+    use crate::sources::workshop::Workshop;
 
     use super::*;
 
@@ -163,9 +166,19 @@ mod tests {
         store: &dyn ObjectStore,
         codec: Codec,
     ) -> Result<Decoded<Vec<u8>>, StoreError> {
+        decode_by(Bzip2::Fast, store, codec).await
+    }
+
+    async fn decode_by(
+        bzip2: Bzip2,
+        store: &dyn ObjectStore,
+        codec: Codec,
+    ) -> Result<Decoded<Vec<u8>>, StoreError> {
         let content =
             StoredContent { key: KEY, codec, stored_bytes_max: 1 << 24, bytes_max: 1 << 24 };
-        decode_object(store, &Turns::default(), content, Vec::new()).await
+        let turns =
+            Workshop::decoding_by(bzip2).at(&StoreAddress::Directory("/archive".to_owned()));
+        decode_object(store, &turns, content, Vec::new()).await
     }
 
     #[tokio::test]
@@ -190,6 +203,21 @@ mod tests {
         store.fail_nth(Operation::Get, 2, StoreError::changed(KEY));
         let error = decode_all(&store, Codec::Bzip2).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Changed);
+    }
+
+    #[tokio::test]
+    async fn where_the_reference_decoder_is_chosen_no_other_is_asked() {
+        let content = content();
+        let (found, end) =
+            decode_by(Bzip2::Reference, &store(bzip2(&content)), Codec::Bzip2).await.unwrap();
+        assert_eq!(end, Ok(3_000_000));
+        assert!(found == content);
+        // The fast decoder sees nothing in these; the other one says what is wrong, and at once.
+        let empty = store(b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0".repeat(1_001));
+        assert_eq!(decode_by(Bzip2::Fast, &empty, Codec::Bzip2).await.unwrap().1, Ok(0));
+        let (_, end) = decode_by(Bzip2::Reference, &empty, Codec::Bzip2).await.unwrap();
+        assert!(matches!(end, Err(DecompressError::Undecodable(_))), "{end:?}");
+        assert_eq!(empty.calls(), 2);
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use crate::config::Credentials;
 use crate::config::ObjectStoresConfig;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::codec::Bzip2;
 use crate::sources::store::directory::DirectoryStore;
 use crate::sources::store::object_store::ObjectStore;
 use crate::sources::store::refused::RefusedStore;
@@ -31,6 +32,7 @@ impl Stores {
         clients: S3Clients,
         credentials: &Credentials,
         object_stores: ObjectStoresConfig,
+        bzip2: Bzip2,
     ) -> Self {
         let configured = match credentials {
             Credentials::DefaultChain => CredentialSource::DefaultChain,
@@ -56,7 +58,7 @@ impl Stores {
                 }
             }
         });
-        Self { names_endpoints, ..stores }
+        Self { workshop: Workshop::decoding_by(bzip2), names_endpoints, ..stores }
     }
 
     /// Opens them in another way.

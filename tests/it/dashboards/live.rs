@@ -10,6 +10,7 @@ use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
 use cnpg_backup_verifier::config::ObjectStoresConfig;
 use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::domain::codec::Bzip2;
 use cnpg_backup_verifier::domain::format::BaseBackupAgeMax;
 use cnpg_backup_verifier::domain::retention_policy::RetentionPolicy;
 use cnpg_backup_verifier::domain::schedule::Schedule;
@@ -141,6 +142,7 @@ fn watching(archive: ArchiveConfig, keys: &KeyFiles) -> Config {
         kubernetes: KubernetesConfig { enabled: KubernetesEnabled::Never, ..Default::default() },
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
+        bzip2_decoder: Bzip2::Fast,
         archives: vec![archive],
         expectations: ExpectationConfig {
             uploading_grace: Some(TimeDelta::minutes(10)),
