@@ -1,5 +1,7 @@
 //! What reads bytes in the daemon, without what fetches them.
 
+#[path = "../../src/assessment/mod.rs"]
+pub mod assessment;
 #[path = "../../src/domain/mod.rs"]
 pub mod domain;
 #[path = "../../src/observation/mod.rs"]
