@@ -2,6 +2,8 @@
 
 #[path = "../../src/assessment/mod.rs"]
 pub mod assessment;
+#[path = "../../src/config/mod.rs"]
+pub mod config;
 #[path = "../../src/domain/mod.rs"]
 pub mod domain;
 #[path = "../../src/observation/mod.rs"]

@@ -77,12 +77,20 @@ impl Config {
         Self::read_with(arguments, Overrides::from_environment())
     }
 
+    /// The same from the text of a file, without flags and environment.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let mut reader = SettingReader::new(Overrides::default());
+        let document = Node::parse(text, "the configuration");
+        let document = document.map_err(|problem| reader.note(problem)).ok();
+        let config = Self::read_document(&mut reader, document.as_ref(), WITHOUT_KUBERNETES);
+        reader.finish(Some(config))
+    }
+
     fn read_with(arguments: &RunArguments, overrides: Overrides) -> Result<Self, ConfigError> {
         let listen = arguments.listen.as_deref();
         let mut reader = SettingReader::new(overrides.with_flag("listen", "--listen", listen));
         let document = read_file(&mut reader, arguments.file.config.as_deref());
-        let needed = Archives::Needed("at least one archive, since kubernetes.enabled is false");
-        let config = Self::read_document(&mut reader, document.as_ref(), needed);
+        let config = Self::read_document(&mut reader, document.as_ref(), WITHOUT_KUBERNETES);
         reader.finish(Some(config))
     }
 
@@ -157,6 +165,9 @@ fn read_text(path: &Path) -> Result<String, String> {
     let bytes = read.map_err(|error| error.to_string())?;
     if FILE_BYTES_MAX < bytes as u64 { Err("a larger one".to_owned()) } else { Ok(text) }
 }
+
+const WITHOUT_KUBERNETES: Archives =
+    Archives::Needed("at least one archive, since kubernetes.enabled is false");
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 const POLL_INTERVAL: Duration = Duration::from_secs(60);

@@ -23,7 +23,18 @@ impl ConfigProblem {
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Self {
-        Self { key: key.into(), expected: expected.into(), found: found.into() }
+        Self { key: shown(key.into()), expected: expected.into(), found: shown(found.into()) }
+    }
+}
+
+/// A password in an address stands between a colon and an at sign. Such an address may be anywhere,
+/// even for a key, where somebody forgot the colon before it.
+fn shown(text: String) -> String {
+    let may_hold_password = text.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    if may_hold_password {
+        "something that may hold a password, not shown".to_owned()
+    } else {
+        text
     }
 }
 

@@ -107,6 +107,16 @@ fn everything_has_a_default() {
 }
 
 #[test]
+fn a_text_is_read_as_a_file_of_it() {
+    assert_eq!(Config::parse(ARCHIVE), read(ARCHIVE));
+    let told = |error: ConfigError| error.to_string().replace("the configuration", "config.yaml");
+    for wrong in ["listen: 1\npoll: {}", "kubernetes: {enabled: false}", "{", "- a"] {
+        let (text, file) = (Config::parse(wrong).unwrap_err(), read(wrong).unwrap_err());
+        assert_eq!(told(text), told(file));
+    }
+}
+
+#[test]
 fn the_example_of_the_documentation_is_read() {
     let directory = tempfile::tempdir().unwrap();
     let (access_key_id, secret_access_key) = credential_files(directory.path());
@@ -284,6 +294,23 @@ content: {wal: true}
     full_listing_interval: expected this key once, found it again
     content: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found a key of content verification, which is not built yet
     "#);
+}
+
+#[test]
+fn a_password_in_the_wrong_place_is_not_shown() {
+    let address = "https://key:hunter2@s3.example.com";
+    for text in [
+        format!("poll_interval: {address}"),
+        format!("kubernetes: {{namespaces: [\"{address}\"]}}"),
+        format!("archives: [{{namespace: a, cluster: \"b\", endpoint_url\"{address}\"}}]"),
+        format!("{address}: a"),
+        format!("listen: !!int \"{address}\""),
+        format!("\"{address}"),
+        format!("*{address} a"),
+    ] {
+        let problems = problems(&text);
+        assert!(!problems.contains("hunter2"), "{problems}");
+    }
 }
 
 #[test]
