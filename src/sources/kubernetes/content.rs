@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use kube::Resource;
+use kube::core::DeserializeGuard;
+
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
@@ -12,6 +15,7 @@ use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Deployment;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
+use crate::sources::kubernetes::resources::Object;
 use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::ObjectStoreResource;
 use crate::sources::kubernetes::resources::ScheduledBackup;
@@ -21,6 +25,16 @@ use crate::sources::kubernetes::resources::SecretKey;
 ///
 /// Shared, as a change makes another map while somebody still reads the one before.
 pub(super) type Objects<K> = BTreeMap<ObjectName, Result<Arc<Kept<K>>, String>>;
+
+/// An object in a list or a line of a watch: one of another shape spoils no other.
+pub(super) type Guarded<K> = DeserializeGuard<Object<K>>;
+
+/// What is kept of an object, under its name.
+pub(super) fn keep<K: Kind>(object: Guarded<K>) -> (ObjectName, Result<Arc<Kept<K>>, String>) {
+    let name = ObjectName::of(object.meta());
+    let kept = object.0.map(|object| Arc::new(object.keep()));
+    (name, kept.map_err(|invalid| invalid.error))
+}
 
 /// What one watch holds.
 #[derive(Clone, Debug)]

@@ -15,7 +15,6 @@ use futures::StreamExt;
 use kube::Api;
 use kube::Client;
 use kube::Resource;
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use kube::runtime::watcher::Event;
 use tokio::sync::watch;
@@ -25,12 +24,13 @@ use tokio::time::Instant;
 
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
+use crate::sources::kubernetes::content;
+use crate::sources::kubernetes::content::Guarded;
 use crate::sources::kubernetes::content::Objects;
 use crate::sources::kubernetes::content::Scope;
 use crate::sources::kubernetes::failure;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
-use crate::sources::kubernetes::resources::Object;
 use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::limits;
 
@@ -133,8 +133,6 @@ impl Wanted {
 fn is_unknown_kind(unread: &Unreadable) -> bool {
     unread.reason == UnreadableReason::NotFound
 }
-
-type Guarded<K> = DeserializeGuard<Object<K>>;
 
 /// The task behind a [`Feed`].
 struct Watch<K: Kind> {
@@ -262,8 +260,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const CALM: Duration = Duration::from_mins(2);
 
 fn keep<K: Kind>(object: Guarded<K>) -> (ObjectName, Result<Arc<Kept<K>>, String>) {
-    let name = ObjectName::of(object.meta());
-    let kept = object.0.map(|object| Arc::new(object.keep())).map_err(|invalid| invalid.error);
+    let (name, kept) = content::keep(object);
     if let Err(why) = &kept {
         tracing::warn!(kind = K::KIND, object = %name, "{why}; skipped until it changes");
     }

@@ -38,6 +38,7 @@ fn what_is_not_said_stays_unknown() {
         // 00000002.history
         "cnpg_pg_stat_archiver_last_archived_wal_start_lsn 8.589934592e+09\n",
         "cnpg_pg_stat_archiver_last_archived_time NaN\n",
+        "cnpg_pg_stat_archiver_last_failed_time 1e-5\n",
         "cnpg_collector_pg_wal_archive_status{value=\"ready\"} 1.5\n",
         "cnpg_collector_pg_wal_archive_status{value=\"ready\"\n",
         "{}\n \n<html>",

@@ -1,9 +1,6 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
-use kube::core::DeserializeGuard;
 use serde_json::Value;
 
 use super::*;
@@ -20,7 +17,7 @@ use crate::observation::cluster::PluginDeployment;
 use crate::observation::cluster::StoreFacts;
 use crate::sources::kubernetes::content::Objects;
 use crate::sources::kubernetes::content::Secret;
-use crate::sources::kubernetes::resources::Object;
+use crate::sources::kubernetes::content::keep;
 use crate::sources::kubernetes::resources::tests::from_yaml;
 
 /// Objects of all kinds, as they stand in one file of manifests.
@@ -47,11 +44,7 @@ fn scope<K: Kind>(items: &[Value]) -> Scope<K> {
             if item["metadata"]["namespace"].is_null() {
                 item["metadata"]["namespace"] = "databases".into();
             }
-            let guard: DeserializeGuard<Object<K>> = serde_json::from_value(item).unwrap();
-            let meta: &ObjectMeta = guard.meta();
-            let name = ObjectName::of(meta);
-            let kept = guard.0.map(|object| Arc::new(object.keep()));
-            (name, kept.map_err(|invalid| invalid.error))
+            keep(serde_json::from_value(item).unwrap())
         })
         .collect();
     Scope { namespace: None, last: Some(Arc::new(objects)), unread: None }
