@@ -8,6 +8,31 @@ pub mod config;
 pub mod domain;
 #[path = "../../src/observation/mod.rs"]
 pub mod observation;
+
+/// What reads the question of the page, without the page.
+#[path = "../../src/publication"]
+pub mod publication {
+    pub mod page {
+        #[expect(dead_code, reason = "the page has more to ask of it")]
+        mod question;
+
+        use std::collections::HashMap;
+
+        use crate::assessment::plan::Target;
+
+        pub type FormFields = HashMap<String, String>;
+
+        /// What one field of the form asks.
+        pub fn asked(field: &str, text: &str) -> Option<Target> {
+            let fields = FormFields::from([(field.to_owned(), text.to_owned())]);
+            match question::Asked::parse(&fields).question {
+                question::Question::Asked(target) => Some(target),
+                question::Question::None | question::Question::Refused(_) => None,
+            }
+        }
+    }
+}
+
 pub mod sources;
 #[path = "../../src/wal/mod.rs"]
 pub mod wal;

@@ -7,6 +7,8 @@ use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
+use crate::domain::moment::in_calendar;
+
 /// What a text must be to become a `T`.
 pub struct Format<T> {
     pub expected: &'static str,
@@ -45,7 +47,7 @@ pub const MOMENT: Format<DateTime<Utc>> = Format {
     expected: "a moment as in RFC 3339, such as 2026-01-10T12:00:00Z",
     parse: |text| {
         let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Flaw::Mismatch)?;
-        Ok(moment.with_timezone(&Utc))
+        in_calendar(moment.with_timezone(&Utc)).ok_or(Flaw::Mismatch)
     },
 };
 
@@ -93,3 +95,20 @@ pub(crate) fn name(
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const DAY: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_lies_in_a_year_of_four_digits() {
+        let reads = |text| (MOMENT.parse)(text).ok();
+        assert_eq!(reads("1970-01-01T01:00:00+01:00"), Some(DateTime::UNIX_EPOCH));
+        assert!(reads("0001-01-01T00:00:00Z").is_some());
+        for wrong in
+            ["0000-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:00:00-01:00"]
+        {
+            assert_eq!(reads(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -5,6 +5,8 @@ use chrono::NaiveDateTime;
 use chrono::Utc;
 
 use crate::assessment::plan::Target;
+use crate::domain::format::MOMENT;
+use crate::domain::moment::in_calendar;
 use crate::publication::page::FormFields;
 
 /// What was asked, if anything.
@@ -74,7 +76,7 @@ fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
     ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
         .into_iter()
         .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-        .map(|moment| moment.and_utc())
+        .and_then(|moment| in_calendar(moment.and_utc()))
 }
 
 /// RFC 3339, also as this page writes it (`2026-01-31 15:45:00 UTC`). A `+` that nobody escaped
@@ -84,7 +86,7 @@ fn parse_text(text: &str) -> Option<DateTime<Utc>> {
     let text = text.replacen("+", " ", 1);
     let (day, time) = text.split_once(['T', 't', ' '])?;
     let moment = format!("{day}T{}", time.replacen(' ', "+", 1));
-    Some(DateTime::parse_from_rfc3339(&moment).ok()?.to_utc())
+    (MOMENT.parse)(&moment).ok()
 }
 
 /// No moment is longer; more is not worth showing again.
@@ -154,7 +156,14 @@ mod tests {
         for text in ["", "yesterday", "2026-01-31", "2026-01-31T15:45:00", "2026-13-01T00:00:00Z"] {
             assert!(matches!(ask(&[("to", text)]), Question::Refused(_)), "{text}");
         }
-        for at in [&long, "2026-02-30T00:00", "\u{1f980}", "now"] {
+        for at in [
+            &long,
+            "2026-02-30T00:00",
+            "\u{1f980}",
+            "now",
+            "-0016-12-31T00:00",
+            "+10000-01-01T00:00",
+        ] {
             assert!(matches!(ask(&[("at", at)]), Question::Refused(_)), "{at}");
         }
     }

@@ -225,7 +225,7 @@ fn a_moment_that_cannot_be_reached_has_neighbours_that_can() {
 
 #[test]
 fn a_moment_at_the_end_of_all_time_is_answered_like_any_other() {
-    for at in ["+262142-12-31T23:59:59.999999999", "-262143-01-01T00:00:00", "0000-01-01T00:00"] {
+    for at in ["9999-12-31T23:59:59.999999999", "0001-01-01T00:00"] {
         let page = cluster(&samples::long_history(), &[("at", at)]);
         assert!(text_of(&page).contains("No: "), "{at}");
     }

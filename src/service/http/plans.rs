@@ -9,10 +9,9 @@ use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use chrono::DateTime;
-use chrono::Utc;
 
 use crate::assessment::plan::Target;
+use crate::domain::format::MOMENT;
 use crate::publication::restore_plan::PlanDocument;
 use crate::publication::view::View;
 use crate::service::clock;
@@ -52,9 +51,6 @@ pub(super) async fn restore_plan(
 fn parse_target(text: Option<&str>) -> Option<Target> {
     match text {
         None | Some("" | "latest") => Some(Target::Latest),
-        Some(moment) => {
-            let parsed = DateTime::parse_from_rfc3339(&moment.replace(' ', "+")).ok()?;
-            Some(Target::At(parsed.with_timezone(&Utc)))
-        }
+        Some(moment) => (MOMENT.parse)(&moment.replace(' ', "+")).ok().map(Target::At),
     }
 }

@@ -1,8 +1,6 @@
 //! Our annotations on a `Cluster`.
 
-use chrono::DateTime;
 use chrono::TimeDelta;
-use chrono::Utc;
 
 use crate::config::ExpectationConfig;
 use crate::domain::cluster::ANNOTATION_PREFIX;
@@ -80,7 +78,7 @@ fn another_key() -> String {
 
 fn drill(kind: DrillKind, text: &str) -> Option<RestoreDrill> {
     let mut words = text.split_whitespace();
-    let at = DateTime::parse_from_rfc3339(words.next()?).ok()?.with_timezone(&Utc);
+    let at = (MOMENT.parse)(words.next()?).ok()?;
     let is_success = match words.next()? {
         "success" => true,
         "failure" => false,
