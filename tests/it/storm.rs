@@ -23,6 +23,7 @@ use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::FlagExpectations;
 use cnpg_backup_verifier::config::ObjectStoresConfig;
 use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::domain::codec::Bzip2;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
 use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
@@ -234,7 +235,12 @@ impl Daemon {
         let requests = Requests::register(&Registry::new()).unwrap();
         let clients = S3Clients::new(clock::now, requests).over(servers.clone());
         let world = World {
-            stores: Stores::new(clients, &keys.config(), ObjectStoresConfig::default()),
+            stores: Stores::new(
+                clients,
+                &keys.config(),
+                ObjectStoresConfig::default(),
+                Bzip2::Fast,
+            ),
             kubernetes: None,
             metrics: OwnMetrics::register().unwrap(),
         };
