@@ -1,12 +1,14 @@
 # Every command of this repository. CI runs the same ones: .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build test test-kube soak lint fuzz bench demo demo-break demo-repair
+.PHONY: help tools build test test-kube soak oracle lint fuzz bench demo demo-break demo-repair
 
 tools := $(shell scripts/install-tools --where)
 FUZZ_SECONDS ?= 15
 SOAK_SECONDS ?= 600
 SOAK_SEED ?= 1
+ORACLE_ARCHIVES ?= 200000
+ORACLE_SEED ?= $(shell date +%s)000000
 shell_scripts := .ci/run $(filter-out %.txt %/lib,$(wildcard scripts/*)) $(wildcard scripts/lib/*)
 
 help: ## Lists the commands.
@@ -30,6 +32,10 @@ test-kube: ## Tests against the API server of KUBECONFIG, as its administrator: 
 soak: ## Lets storms pass over thirty archives, seed after seed, for SOAK_SECONDS (600), from SOAK_SEED on (1).
 	BACKUP_VERIFIER_SOAK_SECONDS=$(SOAK_SECONDS) BACKUP_VERIFIER_SOAK_SEED=$(SOAK_SEED) \
 		cargo test --workspace --locked --test it -- storm:: --nocapture
+
+oracle: ## Holds fresh random archives to a plain replay: ORACLE_ARCHIVES of them (200000), from ORACLE_SEED on.
+	BACKUP_VERIFIER_ORACLE_ARCHIVES=$(ORACLE_ARCHIVES) BACKUP_VERIFIER_ORACLE_SEED=$(ORACLE_SEED) \
+		cargo test --workspace --locked --test it -- oracle:: --nocapture
 
 lint: ## Checks format, code, documentation, dependencies, scripts and the Dockerfile.
 	scripts/install-tools lint

@@ -18,6 +18,7 @@ use crate::assessment::verdict::Verdict;
 
 pub use crate::assessment::finding::code::FindingCode;
 pub use crate::assessment::finding::fault::HistoryFault;
+pub use crate::assessment::finding::fault::LifeSign;
 pub use crate::assessment::finding::fault::SegmentFault;
 pub use crate::assessment::finding::problem::Problem;
 pub use crate::assessment::finding::topic::Topic;

@@ -107,6 +107,15 @@ impl TimelineHistory {
         self.ancestors.get(at.ok()?).map(|ancestor| ancestor.switched_at)
     }
 
+    /// Whether a position lies on the way to this timeline, on that part of it.
+    pub fn has(&self, timeline: TimelineId, lsn: Lsn) -> bool {
+        let at = self.ancestors.partition_point(|ancestor| ancestor.timeline < timeline);
+        let begin = at.checked_sub(1).and_then(|at| self.ancestors.get(at));
+        let is_begun = begin.is_none_or(|before| before.switched_at <= lsn);
+        let end = self.switched_at(timeline);
+        is_begun && (timeline == self.timeline || end.is_some_and(|end| lsn <= end))
+    }
+
     /// The first ancestor of both that they left at different points, as each says it.
     pub fn disagreement(&self, other: &Self) -> Option<(Ancestor, Ancestor)> {
         let pairs = self.ancestors.iter().zip(&other.ancestors);

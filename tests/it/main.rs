@@ -26,6 +26,7 @@ mod made_archive;
 mod memory;
 mod metrics;
 mod object_store;
+mod oracle;
 mod page;
 mod polled;
 mod polling;

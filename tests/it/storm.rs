@@ -6,7 +6,7 @@
 
 mod clock;
 mod connector;
-mod dice;
+pub(crate) mod dice;
 mod process;
 mod production;
 mod weather;

@@ -37,6 +37,10 @@ impl Clock {
         }
     }
 
+    pub(super) const fn grace(self) -> TimeDelta {
+        self.grace
+    }
+
     /// How long ago something was uploaded; `None` if it is from the future, which tells nothing.
     pub(super) fn age(self, uploaded_at: DateTime<Utc>) -> Option<TimeDelta> {
         (uploaded_at <= self.latest).then(|| self.now.signed_duration_since(uploaded_at))

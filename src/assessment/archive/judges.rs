@@ -3,6 +3,7 @@
 pub(super) mod backups;
 mod clock;
 mod duplicates;
+mod fork;
 mod freshness;
 mod gaps;
 mod identity;
@@ -23,6 +24,7 @@ pub(super) const JUDGES: &[fn(&ArchiveCase<'_>) -> Vec<Finding>] = &[
     obstacles::judge,
     duplicates::judge,
     timelines::judge,
+    fork::judge,
     identity::judge,
     backups::judge,
     freshness::judge,

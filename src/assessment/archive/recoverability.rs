@@ -2,6 +2,7 @@
 
 pub(super) mod candidate;
 pub(super) mod gaps;
+pub(super) mod living;
 pub(super) mod replay;
 pub(super) mod route;
 mod wanted;
@@ -19,6 +20,7 @@ use crate::assessment::archive::clock::Clock;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::gaps::NewestRoute;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::archive::recoverability::living::Living;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Timelines;
@@ -30,6 +32,8 @@ use crate::observation::probe::SegmentId;
 
 /// What follows from the WAL between and after the backups of a catalogue.
 pub(super) struct Recoverability<'a> {
+    /// Where the newest state is.
+    pub(super) living: Option<Living>,
     pub(super) timelines: Timelines<'a>,
     pub(super) replay: Replay<'a>,
     /// In the order of the catalogue.
@@ -55,9 +59,11 @@ impl<'a> Recoverability<'a> {
         let timelines = Timelines::new(seen, inventory, clock, owners.since);
         let complete = catalogue.complete(inventory.segment_size);
         let replay = Replay::new(seen, inventory, clock, owners, &complete);
-        let candidates = candidate::all(&complete, &timelines, &replay);
+        let living = living::living(&timelines);
+        let target = living.as_ref().map(|living| living.timeline);
+        let candidates = candidate::all(&complete, &timelines, target, &replay);
 
-        let newest = timelines.newest().map(|newest| timelines.route_to_newest(newest));
+        let newest = target.map(|living| timelines.route_to_newest(living));
         let newest_route = newest.map(|route| NewestRoute::new(route, &candidates));
         let tip = newest_route.as_ref().and_then(|it| tip(&it.route, &replay, &candidates));
         let is_reached = |tip| {
@@ -80,8 +86,11 @@ impl<'a> Recoverability<'a> {
         // What the verdict may depend on comes first, and then the newest moments: of many only
         // some are opened at once.
         let moments = windows.wanted.into_iter().rev();
-        let wanted = border.into_iter().chain(suspects).chain(duplicates).chain(moments).collect();
+        let contested = living.iter().flat_map(|living| living.wanted.iter().copied());
+        let wanted = contested.chain(border).chain(suspects).chain(duplicates).chain(moments);
+        let wanted = wanted.collect();
         Self {
+            living,
             newest_segment: tip.and_then(|tip| newest_segment(tip, inventory)),
             timelines,
             replay,

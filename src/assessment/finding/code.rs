@@ -67,4 +67,5 @@ finding_codes! {
     HeadUnusable => "head_unusable",
     EndpointNotAllowed => "endpoint_not_allowed",
     EndpointUnencrypted => "endpoint_unencrypted",
+    TimelineFork => "timeline_fork",
 }

@@ -42,6 +42,19 @@ pub enum HistoryFault {
     OtherSwitchPoint,
 }
 
+/// What shows that a server goes on with a timeline, since a newer one left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LifeSign {
+    /// Kubernetes says that the cluster is there.
+    Kubernetes,
+    /// A base backup was begun there.
+    Backup,
+    /// A transaction ended there.
+    Commit,
+    /// Segments came there when none came any more on the other.
+    Uploads,
+}
+
 impl SegmentFault {
     pub const fn code(&self) -> &'static str {
         match self {
@@ -50,6 +63,28 @@ impl SegmentFault {
             Self::ForeignSystem { .. } => "foreign_system",
             Self::Damaged(damage) => damage.code(),
         }
+    }
+}
+
+impl LifeSign {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Backup => "backup",
+            Self::Commit => "commit",
+            Self::Uploads => "uploads",
+        }
+    }
+}
+
+impl fmt::Display for LifeSign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kubernetes => "Kubernetes says that the cluster is there",
+            Self::Backup => "a base backup was begun there",
+            Self::Commit => "a transaction ended there",
+            Self::Uploads => "segments came there later",
+        })
     }
 }
 

@@ -214,11 +214,15 @@ impl Scenario {
             None => Ok(self.backups.iter().map(|backup| backup.observe(self.size)).collect()),
         };
         let mut inventory = self.inventory();
-        for (timeline, _) in &self.histories {
+        for (timeline, words) in &self.histories {
+            let uploaded_at = match words.as_slice() {
+                [.., uploaded, date, time] if uploaded == "uploaded" => parse_time(date, time),
+                _ => self.now,
+            };
             inventory.histories.entry(*timeline).or_insert_with(|| HistoryObject {
                 codec: Codec::Bzip2,
                 version: ObjectVersion::new("", 50),
-                uploaded_at: self.now,
+                uploaded_at,
             });
         }
         let histories = self
@@ -299,7 +303,11 @@ fn observe_history(
     words: &[String],
 ) -> ObservedHistory {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
+    let words = match words.as_slice() {
+        [words @ .., "uploaded", _, _] => words,
+        words => words,
+    };
+    match words {
         ["malformed"] => Ok(TimelineHistory::parse(timeline, b"garbage").map_err(Into::into)),
         ["undecodable"] => Ok(Err(HistoryDamage::Undecodable("bad magic".to_owned()))),
         ["unreadable"] => Err(unreadable("read a history file", UnreadableReason::Throttled)),

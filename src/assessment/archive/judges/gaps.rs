@@ -16,7 +16,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let mut stops: BTreeMap<SegmentId, Vec<BackupId>> = BTreeMap::new();
     for candidate in &recoverability.candidates {
         let stop = candidate.reach().and_then(|reach| reach.stopped_by.as_ref());
-        if let Some(obstacle) = stop {
+        for obstacle in stop.into_iter().chain(candidate.barred.as_ref().map(|it| &it.by)) {
             stops.entry(obstacle.at).or_default().push(candidate.backup.id.clone());
         }
     }

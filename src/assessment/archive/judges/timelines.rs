@@ -16,6 +16,7 @@ use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
+use crate::observation::HistoryDamage;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let weight = match case.recoverability.latest {
@@ -57,17 +58,31 @@ fn missing(recoverability: &Recoverability<'_>, weight: Weight) -> Vec<Finding> 
 
 fn damaged(recoverability: &Recoverability<'_>, weight: Weight) -> Vec<Finding> {
     let Recoverability { timelines, candidates, .. } = recoverability;
-    let refused: BTreeSet<TimelineId> = candidates
-        .iter()
-        .filter_map(|candidate| match candidate.route {
-            Err(NoRoute::Damaged(timeline)) => Some(timeline),
-            Ok(_) | Err(NoRoute::Unread(_) | NoRoute::NotAChild(_) | NoRoute::Untold(_)) => None,
+    // What a backup aims for by itself, and what leads it to the newest state.
+    let living = recoverability.living.as_ref().map(|living| living.timeline);
+    let aims = |candidate: &Candidate<'_>| {
+        let default = timelines.default_target(candidate.wal.end.timeline);
+        living.into_iter().chain([default]).collect::<BTreeSet<_>>()
+    };
+    let refusals = candidates.iter().flat_map(|candidate| {
+        aims(candidate).into_iter().filter_map(|aim| timelines.route_for(aim, &candidate.wal).err())
+    });
+    let refused: BTreeSet<TimelineId> = refusals
+        .filter_map(|no_route| match no_route {
+            NoRoute::Damaged(timeline) => Some(timeline),
+            NoRoute::Unread(_) | NoRoute::NotAChild(_) | NoRoute::Untold(_) => None,
         })
         .collect();
     let mut findings = Vec::new();
     for (&timeline, history) in &timelines.seen().histories {
+        // One that recovery never reads costs nothing.
+        let mut weight = weight;
         let fault = match history {
             Err(_) => continue,
+            Ok(Err(damage @ HistoryDamage::Malformed(_))) if !refused.contains(&timeline) => {
+                weight = Weight::Notice;
+                HistoryFault::Damaged(damage.clone())
+            }
             Ok(Err(damage)) => HistoryFault::Damaged(damage.clone()),
             Ok(Ok(history)) => match contradiction(timelines, history) {
                 Some(fault) => fault,

@@ -33,8 +33,16 @@ pub(crate) struct Candidate<'a> {
     pub(crate) route: Result<Rc<Route>, NoRoute>,
     /// How far recovery gets, if it gets to a consistent state.
     pub(crate) reach: Result<Reach, UnusableReason>,
+    /// The way to the newest state, where the backup can be restored by another one only.
+    pub(crate) barred: Option<Barred>,
     /// No complete backup of the archive is newer.
     is_newest: bool,
+}
+
+/// A way on which a backup never becomes consistent.
+pub(crate) struct Barred {
+    pub(crate) route: Rc<Route>,
+    pub(crate) by: Obstacle,
 }
 
 impl Candidate<'_> {
@@ -56,11 +64,11 @@ impl Candidate<'_> {
     }
 
     /// The last segment that the backup asks the archive to keep.
-    pub(crate) fn needs_until(&self, replay: &Replay<'_>) -> SegmentNumber {
+    fn needs_until(&self, route: &Route, replay: &Replay<'_>) -> SegmentNumber {
         if self.is_standalone() {
             return self.wal.last_required;
         }
-        let tip = self.route.as_ref().ok().and_then(|route| replay.settled_tip(route));
+        let tip = replay.settled_tip(route);
         tip.map_or(self.wal.last_required, |tip| tip.number)
     }
 }
@@ -126,20 +134,73 @@ impl Complete<'_> {
 pub(crate) fn all<'a>(
     complete: &[Complete<'a>],
     timelines: &Timelines<'_>,
+    living: Option<TimelineId>,
     replay: &Replay<'_>,
 ) -> Vec<Candidate<'a>> {
-    let newest = complete.iter().map(|it| &it.backup.id).max();
-    let judge = |complete: &Complete<'a>| {
-        let Complete { backup, info, wal } = *complete;
-        let route = timelines.route_of(&wal);
-        let reach = match &route {
-            Ok(route) => complete.reach(route, replay),
-            Err(no_route) => Err(UnusableReason::NoRoute(*no_route)),
-        };
-        let is_newest = Some(&backup.id) == newest;
-        Candidate { backup, info, wal, route, reach, is_newest }
+    let ended = |it: &Complete<'_>| (it.info.ended_at, it.backup.id.clone());
+    let newest = complete.iter().map(ended).max();
+    let judge = |it: &Complete<'a>| {
+        let is_newest = Some(ended(it)) == newest;
+        Candidate { is_newest, ..it.judge(timelines, living, replay) }
     };
     complete.iter().map(judge).collect()
+}
+
+impl<'a> Complete<'a> {
+    /// By the first of its targets that brings it back.
+    fn judge(
+        &self,
+        timelines: &Timelines<'_>,
+        living: Option<TimelineId>,
+        replay: &Replay<'_>,
+    ) -> Candidate<'a> {
+        let Self { backup, info, wal } = *self;
+        let (mut refusal, mut failure, mut barred) = (None, None, None);
+        let mut is_unread = None;
+        let mut found = None;
+        for target in timelines.targets(&wal, living) {
+            let route = match timelines.route_for(target, &wal) {
+                Ok(route) => route,
+                Err(NoRoute::Unread(timeline)) => {
+                    is_unread.get_or_insert(NoRoute::Unread(timeline));
+                    continue;
+                }
+                // The way to the newest state is no way of a backup that was left behind.
+                Err(NoRoute::NotAChild(_) | NoRoute::Untold(_)) if Some(target) == living => {
+                    continue;
+                }
+                Err(no_route) => {
+                    refusal.get_or_insert(no_route);
+                    continue;
+                }
+            };
+            match self.reach(&route, replay) {
+                Ok(reach) => {
+                    found = Some((route, reach));
+                    break;
+                }
+                Err(reason) => {
+                    let by = replay.reach(&route, wal.first_required, wal.last_required).stopped_by;
+                    if Some(target) == living {
+                        barred = by.map(|by| Barred { route: Rc::clone(&route), by });
+                    }
+                    failure.get_or_insert((route, reason));
+                }
+            }
+        }
+        let (route, reach) = match (found, is_unread, failure) {
+            (Some((route, reach)), ..) => (Ok(route), Ok(reach)),
+            (None, Some(unread), _) => (Err(unread), Err(UnusableReason::NoRoute(unread))),
+            (None, None, Some((route, reason))) => (Ok(route), Err(reason)),
+            (None, None, None) => {
+                let default = timelines.default_target(wal.end.timeline);
+                let no_route = refusal.unwrap_or(NoRoute::NotAChild(default));
+                (Err(no_route), Err(UnusableReason::NoRoute(no_route)))
+            }
+        };
+        let barred = barred.filter(|_| reach.is_ok());
+        Candidate { backup, info, wal, route, reach, barred, is_newest: false }
+    }
 }
 
 /// What backups ask the archive to keep: segments of a route. Backups with the same route and the
@@ -150,10 +211,13 @@ pub(crate) fn needs<'a>(
 ) -> Vec<(&'a Route, SegmentRange)> {
     let mut needs: BTreeMap<(TimelineId, SegmentNumber), (&Route, SegmentNumber)> = BTreeMap::new();
     for candidate in candidates {
-        let Ok(route) = &candidate.route else { continue };
-        let (first, until) = (candidate.wal.first_required, candidate.needs_until(replay));
-        let need = needs.entry((route.target, until)).or_insert((route, first));
-        need.1 = need.1.min(first);
+        let barred = candidate.barred.as_ref().map(|it| &it.route);
+        for route in candidate.route.iter().chain(barred) {
+            let (first, until) =
+                (candidate.wal.first_required, candidate.needs_until(route, replay));
+            let need = needs.entry((route.target, until)).or_insert((route, first));
+            need.1 = need.1.min(first);
+        }
     }
     needs
         .into_iter()

@@ -36,7 +36,7 @@ impl NewestRoute {
     pub(crate) fn new(route: Rc<Route>, candidates: &[Candidate<'_>]) -> Self {
         let newest_restart = candidates
             .iter()
-            .filter(|it| it.reach().is_some() && !it.is_confined())
+            .filter(|it| it.reach().is_some() && it.barred.is_none() && !it.is_confined())
             .filter(|it| {
                 let first = it.wal.first_required;
                 let own = it.route.as_ref().ok().and_then(|own| own.timeline_at(first));

@@ -119,11 +119,26 @@ impl Route {
         self.legs.get(..begun).unwrap_or_default()
     }
 
+    /// The first segment that the two take from different timelines.
+    fn parts_from(&self, other: &Self) -> Option<SegmentNumber> {
+        let mut begins: Vec<SegmentNumber> =
+            self.legs.iter().chain(&other.legs).map(|leg| leg.first).collect();
+        begins.sort_unstable();
+        begins.into_iter().find(|it| self.timeline_at(*it) != other.timeline_at(*it))
+    }
+
     /// The timeline before the one that begins in this segment.
     pub(crate) fn parent_at(&self, number: SegmentNumber) -> Option<TimelineId> {
         let at = self.legs.binary_search_by_key(&number, |leg| leg.first).ok()?;
         self.legs.get(at.checked_sub(1)?).map(|leg| leg.timeline)
     }
+}
+
+/// The first segment of each of two timelines that is not the other's too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parting {
+    pub(crate) older: SegmentNumber,
+    pub(crate) newer: SegmentNumber,
 }
 
 /// The timelines of an archive as recovery sees them.
@@ -235,6 +250,37 @@ impl<'a> Timelines<'a> {
         self.seen
     }
 
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The backups of this server.
+    pub(crate) fn own_backups(&self) -> impl Iterator<Item = &ObservedBackup> {
+        let backups = self.seen.backups.iter().flatten();
+        backups.filter(|it| self.is_own(Some(it.last_uploaded_at)))
+    }
+
+    /// The timeline that Kubernetes tells. One above the newest history file is of the server before
+    /// an upgrade: CloudNativePG before 1.28.1 did not begin anew with it.
+    pub(crate) fn told(&self) -> Option<TimelineId> {
+        None
+    }
+
+    /// Where the ways to the ends of two timelines part, as segments of each.
+    pub(crate) fn parting(&self, older: TimelineId, newer: TimelineId) -> Parting {
+        let routes = self.route_to(older).ok().zip(self.route_to(newer).ok());
+        let parting = routes.and_then(|(older, newer)| older.parts_from(&newer));
+        let is_lost = !matches!(self.seen.histories.get(&newer), Some(Ok(Ok(_))));
+        match parting {
+            Some(number) if !is_lost => Parting { older: number, newer: number },
+            // Without its history file, the first of its segments is the one of the switch.
+            _ => {
+                let newer = self.oldest_own(newer).unwrap_or(SegmentNumber::new(0));
+                Parting { older: newer, newer }
+            }
+        }
+    }
+
     pub(crate) const fn inventory(&self) -> &Inventory {
         self.inventory
     }
@@ -282,29 +328,30 @@ impl<'a> Timelines<'a> {
         Ok(route)
     }
 
-    /// The route of a backup: to the default target, or, where PostgreSQL would refuse that, to
-    /// the newest timeline that it can be told to aim for.
-    pub(crate) fn route_of(&self, wal: &BackupWal) -> Result<Rc<Route>, NoRoute> {
-        let default = self.default_target(wal.end.timeline);
-        let mut refusal = None;
-        for target in (wal.end.timeline.value()..=default.value()).rev() {
-            let Some(target) = TimelineId::new(target) else { continue };
-            if target != default && target != TimelineId::FIRST && !self.runs.contains_key(&target)
-            {
-                return Err(NoRoute::Untold(target));
-            }
-            match self.route_for(target, wal) {
-                Ok(route) => return Ok(route),
-                Err(NoRoute::Unread(timeline)) => return Err(NoRoute::Unread(timeline)),
-                Err(no_route) => {
-                    refusal.get_or_insert(no_route);
-                }
-            }
-        }
-        Err(refusal.unwrap_or(NoRoute::NotAChild(default)))
+    /// The timelines that recovery of a backup may aim for: the living one, the one that it aims for
+    /// by itself, and then all others that it can be told, the newest first.
+    pub(crate) fn targets(
+        &self,
+        wal: &BackupWal,
+        living: Option<TimelineId>,
+    ) -> impl Iterator<Item = TimelineId> + '_ {
+        let (own, default) = (wal.end.timeline, self.default_target(wal.end.timeline));
+        let others = self.runs.keys().rev().copied().filter(move |it| own < *it);
+        let others = others.take(TARGETS_MAX).chain([own]);
+        let others = others.filter(move |it| *it != default && Some(*it) != living);
+        living.into_iter().chain(Some(default).filter(|it| Some(*it) != living)).chain(others)
     }
 
-    fn route_for(&self, target: TimelineId, wal: &BackupWal) -> Result<Rc<Route>, NoRoute> {
+    /// The route of a backup to a timeline, if PostgreSQL would start on it.
+    pub(crate) fn route_for(
+        &self,
+        target: TimelineId,
+        wal: &BackupWal,
+    ) -> Result<Rc<Route>, NoRoute> {
+        let is_told = target != self.default_target(wal.end.timeline);
+        if is_told && TimelineId::FIRST < target && !self.runs.contains_key(&target) {
+            return Err(NoRoute::Untold(target));
+        }
         let route = self.route_to(target)?;
         if !self.descends(target, wal) {
             return Err(NoRoute::NotAChild(target));
@@ -317,16 +364,15 @@ impl<'a> Timelines<'a> {
     }
 
     /// PostgreSQL demands that the backup's start and its minimum recovery point lie on the
-    /// history of the target.
+    /// history of the target (`tliOfPointInHistory` in `timeline.c`).
     fn descends(&self, target: TimelineId, wal: &BackupWal) -> bool {
-        let lies_on = |timeline, lsn| {
-            timeline == target
-                || match self.seen.histories.get(&target) {
-                    Some(Ok(Ok(history))) => {
-                        history.switched_at(timeline).is_some_and(|switched_at| lsn <= switched_at)
-                    }
-                    Some(Err(_) | Ok(Err(_))) | None => false,
-                }
+        let history = match self.seen.histories.get(&target) {
+            Some(Ok(Ok(history))) if TimelineId::FIRST < target => Some(history),
+            _ => None,
+        };
+        let lies_on = |timeline, lsn| match history {
+            None => timeline == target,
+            Some(history) => history.has(timeline, lsn),
         };
         lies_on(wal.begin.timeline, wal.begin_lsn) && lies_on(wal.end.timeline, wal.end_lsn)
     }
@@ -342,6 +388,9 @@ impl<'a> Timelines<'a> {
         ranges.find(is_own).map(|range| range.first)
     }
 }
+
+/// More timelines than this are not tried one by one.
+const TARGETS_MAX: usize = 64;
 
 /// The ends of a timeline's ranges, of which alone the uploads are known.
 fn edges(archive: &TimelineArchive) -> impl Iterator<Item = SegmentNumber> + '_ {

@@ -8,6 +8,7 @@ use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::fault::HistoryFault;
+use crate::assessment::finding::fault::LifeSign;
 use crate::assessment::finding::fault::SegmentFault;
 use crate::assessment::finding::topic::Topic;
 use crate::assessment::finding::words::ids;
@@ -46,6 +47,15 @@ pub enum WalDefect {
         first: SegmentName,
         count: u64,
     },
+    /// Recovery that is told no timeline leaves the one that lives.
+    TimelineFork {
+        living: TimelineId,
+        followed: TimelineId,
+        /// PostgreSQL refuses to start, rather than follow it.
+        is_refused: bool,
+        signs: Vec<LifeSign>,
+        against: Vec<LifeSign>,
+    },
     ForeignSystem {
         expected: u64,
         found: u64,
@@ -76,6 +86,9 @@ impl Family for WalDefect {
             }
             Self::SegmentTwice { first, .. } => {
                 (FindingCode::SegmentTwice, Topic::Segments(*first))
+            }
+            Self::TimelineFork { followed, .. } => {
+                (FindingCode::TimelineFork, Topic::Timeline(*followed))
             }
             Self::ForeignSystem { .. } => (FindingCode::ForeignSystem, Topic::Whole),
         }
@@ -116,6 +129,10 @@ impl Family for WalDefect {
                 "nothing to do after a change of the compression; otherwise find out who else \
                  writes here"
             }
+            Self::TimelineFork { .. } => {
+                "restore with targetTLI as restore-plan says; find out who archives here besides \
+                 the cluster, give it a server name of its own, and then delete TOPIC.history"
+            }
             Self::ForeignSystem { .. } => {
                 "give the new cluster a server name of its own; two servers in one archive \
                  overwrite each other's WAL"
@@ -143,6 +160,19 @@ impl Family for WalDefect {
             Self::HistoryMissing { stranded, .. } => vec![("stranded", ids(stranded))],
             Self::HistoryDamaged { .. } | Self::PartialShadowsSegment { .. } => Vec::new(),
             Self::SegmentTwice { count, .. } => vec![("count", count.to_string())],
+            Self::TimelineFork { living, is_refused, signs, against, .. } => {
+                let codes = |signs: &[LifeSign]| {
+                    signs.iter().map(|sign| sign.code()).collect::<Vec<_>>().join(", ")
+                };
+                let mut evidence = vec![("living", living.to_string()), ("signs", codes(signs))];
+                if !against.is_empty() {
+                    evidence.push(("against", codes(against)));
+                }
+                if *is_refused {
+                    evidence.push(("default", "refused".to_owned()));
+                }
+                evidence
+            }
             Self::ForeignSystem { expected, found, carrier } => vec![
                 ("expected", expected.to_string()),
                 ("found", found.to_string()),
@@ -184,6 +214,28 @@ impl fmt::Display for WalDefect {
                 "{} stored under two compressions, beginning with {first}",
                 segments(*count)
             ),
+            Self::TimelineFork { living, followed, is_refused, signs, against } => {
+                let ends = if *is_refused {
+                    "which PostgreSQL refuses from the newest backup"
+                } else {
+                    "and ends there"
+                };
+                let words = |signs: &[LifeSign]| {
+                    signs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                };
+                write!(
+                    f,
+                    "recovery that is told no timeline follows timeline {followed}, {ends}, and \
+                     the archive goes on with timeline {living}"
+                )?;
+                if !signs.is_empty() {
+                    write!(f, ": {}", words(signs))?;
+                }
+                if !against.is_empty() {
+                    write!(f, "; for timeline {followed} speaks: {}", words(against))?;
+                }
+                Ok(())
+            }
             Self::ForeignSystem { expected, found, carrier } => write!(
                 f,
                 "{carrier} belongs to another PostgreSQL server: its system identifier is \

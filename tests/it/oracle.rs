@@ -1,0 +1,43 @@
+//! A second, deliberately simple judge: it replays random archives segment by segment, as
+//! `StartupXLOG` and `XLogFileReadAnyTLI` go, and the program has to agree.
+//!
+//! `BACKUP_VERIFIER_ORACLE_SEED` draws from another seed on, `BACKUP_VERIFIER_ORACLE_ARCHIVES` more
+//! or fewer archives. A seed that fails prints its archive in the language of the scenarios.
+
+mod life;
+mod replay;
+mod verdicts;
+
+use std::env;
+use std::panic;
+
+use crate::oracle::life::Life;
+use crate::oracle::verdicts::disagreement;
+
+/// As many as a few seconds allow in a debug build.
+const ARCHIVES: u64 = 4_000;
+
+#[test]
+fn a_plain_replay_agrees_with_what_is_said_of_random_archives() {
+    let from = setting("BACKUP_VERIFIER_ORACLE_SEED").unwrap_or(1);
+    let count = setting("BACKUP_VERIFIER_ORACLE_ARCHIVES").unwrap_or(ARCHIVES);
+    let mut wrong = Vec::new();
+    let mut judged = 0_u64;
+    for seed in from..from + count {
+        let life = Life::of(seed);
+        if !life.tells_who_lives() {
+            continue;
+        }
+        judged += 1;
+        let found = panic::catch_unwind(|| disagreement(&life));
+        let found = found.unwrap_or_else(|_| Some("it panicked".to_owned()));
+        wrong.extend(found.map(|why| format!("seed {seed}: {why}\n{}", life.scenario())));
+    }
+    assert!(count / 2 < judged, "only {judged} of {count} archives can be judged");
+    let shown: Vec<&str> = wrong.iter().take(5).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} of {judged} wrong\n{}", wrong.len(), shown.join("\n"));
+}
+
+fn setting(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap())
+}
