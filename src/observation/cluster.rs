@@ -21,6 +21,11 @@ pub struct ObservedCluster {
     /// Differs from that of an earlier cluster of the same name.
     pub uid: String,
     pub created_at: Option<DateTime<Utc>>,
+    /// `status.systemID`: that of its `pg_control`.
+    pub system_identifier: Option<u64>,
+    /// `status.timelineID`, as last seen; `None` where it says 0, which is not known yet. After a
+    /// major upgrade, CloudNativePG before 1.28.1 leaves that of the old server here.
+    pub timeline: Option<u32>,
     pub archiver: Archiver,
     pub instance: Instance,
     pub store: Reading<DeclaredStore>,
@@ -90,7 +95,6 @@ pub struct Activity {
     pub skips_empty_archive_check: bool,
     /// Since when condition `ContinuousArchiving` is false, and its message.
     pub archiving_fails: Option<(DateTime<Utc>, String)>,
-    pub system_identifier: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -159,6 +163,8 @@ impl ObservedCluster {
             id,
             uid: String::new(),
             created_at: None,
+            system_identifier: None,
+            timeline: None,
             archiver: Archiver::Nobody,
             instance: Instance::default(),
             store: Err(why.clone()),
@@ -178,11 +184,7 @@ impl ObservedCluster {
     #[must_use]
     pub fn unread(&self, unreadable: &Unreadable) -> Self {
         Self {
-            activity: Activity {
-                system_identifier: self.activity.system_identifier,
-                is_replica: self.activity.is_replica,
-                ..Activity::default()
-            },
+            activity: Activity { is_replica: self.activity.is_replica, ..Activity::default() },
             schedules: Err(unreadable.clone()),
             backups: Err(unreadable.clone()),
             plugin: self.plugin.as_ref().map(|_| Err(unreadable.clone())),

@@ -172,6 +172,8 @@ mod tests {
             id: ClusterId { namespace: "databases".to_owned(), name: name.to_owned() },
             uid: name.to_owned(),
             created_at: None,
+            system_identifier: None,
+            timeline: None,
             archiver: Archiver::Plugin { is_wal_archiver: true },
             instance: Default::default(),
             store: Ok(DeclaredStore::Undeclared),

@@ -118,6 +118,8 @@ impl Example {
             id: ClusterId { namespace: "databases".to_owned(), name: "postgres".to_owned() },
             uid: "uid".to_owned(),
             created_at: Some(at("2025-06-01T00:00:00Z")),
+            system_identifier: None,
+            timeline: None,
             archiver: Archiver::Plugin { is_wal_archiver: true },
             instance: Default::default(),
             store: Ok(DeclaredStore::Found(store)),

@@ -233,6 +233,8 @@ impl<'a> Wired<'a> {
         let cluster = ObservedCluster {
             uid: self.cluster.meta.uid.clone(),
             created_at: self.cluster.meta.created_at,
+            system_identifier: cluster::system_identifier(self.cluster),
+            timeline: cluster::timeline(self.cluster),
             archiver: self.wiring.archiver.clone(),
             instance: cluster::instance(self.cluster),
             store: self.store.declared,

@@ -53,8 +53,16 @@ pub(super) fn activity(name: &ObjectName, cluster: &Kept<Cluster>) -> Activity {
         skips_wal_archiving: is_enabled(SKIP_WAL_ARCHIVING),
         skips_empty_archive_check: is_enabled(SKIP_EMPTY_ARCHIVE_CHECK),
         archiving_fails: failing.map(|it| (it.last_transition_time, it.message.clone())),
-        system_identifier: status.system_id.as_deref().and_then(|id| id.parse().ok()),
     }
+}
+
+pub(super) fn system_identifier(cluster: &Kept<Cluster>) -> Option<u64> {
+    cluster.status.system_id.as_deref().and_then(|id| id.parse().ok())
+}
+
+/// A `Cluster` that never ran says 0.
+pub(super) fn timeline(cluster: &Kept<Cluster>) -> Option<u32> {
+    cluster.status.timeline_id.and_then(|id| u32::try_from(id).ok()).filter(|id| *id != 0)
 }
 
 /// A JSON list of names (`pkg/utils/fencing.go`). One that is none fences nobody there, and

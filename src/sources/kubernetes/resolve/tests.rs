@@ -301,14 +301,32 @@ fn what_a_cluster_does_explains_its_silence() {
     let failing = activity(
         "cnpg.io/skipWalArchiving: enabled, cnpg.io/skipEmptyWalArchiveCheck: enabled",
         "{}",
-        "{phase: Cluster in healthy state, systemID: '18446744073709551615', conditions: [{type: ContinuousArchiving, status: 'False', message: no bucket, lastTransitionTime: '2026-01-10T11:00:00Z'}]}",
+        "{phase: Cluster in healthy state, conditions: [{type: ContinuousArchiving, status: 'False', message: no bucket, lastTransitionTime: '2026-01-10T11:00:00Z'}]}",
     );
     assert_eq!(
         failing.archiving_fails,
         Some(("2026-01-10T11:00:00Z".parse().unwrap(), "no bucket".to_owned()))
     );
     assert!(failing.skips_wal_archiving && failing.skips_empty_archive_check);
-    assert_eq!(failing.system_identifier, Some(u64::MAX));
+}
+
+#[test]
+fn a_cluster_shows_its_system_and_its_timeline_once_it_has_them() {
+    let of = |status: &str| {
+        let yaml =
+            format!("kind: Cluster\nmetadata: {{name: postgres}}\nspec: {{}}\nstatus: {status}\n");
+        let cluster = only(&yaml).cluster;
+        (cluster.system_identifier, cluster.timeline)
+    };
+    assert_eq!(of("{systemID: '18446744073709551615', timelineID: 3}"), (Some(u64::MAX), Some(3)));
+    for unknown in [
+        "{}",
+        "{systemID: '', timelineID: 0}",
+        "{timelineID: -1}",
+        "{systemID: null, timelineID: null}",
+    ] {
+        assert_eq!(of(unknown), (None, None), "{unknown}");
+    }
 }
 
 #[test]

@@ -175,6 +175,8 @@ pub(crate) struct ClusterStatus {
     pub(crate) current_primary: Option<String>,
     #[serde(rename = "systemID")]
     pub(crate) system_id: Option<String>,
+    #[serde(rename = "timelineID")]
+    pub(crate) timeline_id: Option<i64>,
     #[serde(rename = "pgDataImageInfo")]
     pub(crate) data_image: Option<DataImage>,
     #[serde(default, deserialize_with = "or_default")]
