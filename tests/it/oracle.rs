@@ -39,5 +39,5 @@ fn a_plain_replay_agrees_with_what_is_said_of_random_archives() {
 }
 
 fn setting(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|text| text.parse().unwrap())
+    env::var_os(name).map(|text| text.to_str().unwrap().parse().unwrap())
 }

@@ -1,11 +1,14 @@
 //! Turns what a scenario gives into the observation that listing and reading it would make.
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::backup::Keep;
 use cnpg_backup_verifier::domain::backup_info::BackupInfo;
+use cnpg_backup_verifier::domain::cluster::ClusterId;
 use cnpg_backup_verifier::domain::codec::Codec;
 use cnpg_backup_verifier::domain::lsn::Lsn;
 use cnpg_backup_verifier::domain::object_key::BackupFile;
@@ -22,6 +25,7 @@ use cnpg_backup_verifier::observation::ObservedHistory;
 use cnpg_backup_verifier::observation::backup::ObservedBackup;
 use cnpg_backup_verifier::observation::backup::ObservedInfo;
 use cnpg_backup_verifier::observation::backup::TarObject;
+use cnpg_backup_verifier::observation::cluster::ObservedCluster;
 use cnpg_backup_verifier::observation::inventory::Fold;
 use cnpg_backup_verifier::observation::inventory::HistoryObject;
 use cnpg_backup_verifier::observation::inventory::Inventory;
@@ -238,7 +242,7 @@ impl Scenario {
             archive: failed("archive").map_or(Ok(inventory), Err),
             histories,
             probes: self.probes(),
-            cluster: None,
+            cluster: self.kubernetes_timeline.map(|timeline| Arc::new(cluster(timeline))),
         }
     }
 
@@ -296,6 +300,12 @@ fn probe(words: &[String]) -> SegmentProbe {
         ["bad_crc"] => damaged(RecordDamage::Checksum { computed: 1, stored: 2 }.into()),
         other => panic!("probe {other:?}"),
     }
+}
+
+fn cluster(timeline: u32) -> ObservedCluster {
+    let id = ClusterId { namespace: "databases".to_owned(), name: "pg".to_owned() };
+    let unread = unreadable("watch clusters", UnreadableReason::Timeout);
+    ObservedCluster { timeline: Some(timeline), ..ObservedCluster::unreadable(id, unread) }
 }
 
 fn observe_history(

@@ -263,7 +263,9 @@ impl<'a> Timelines<'a> {
     /// The timeline that Kubernetes tells. One above the newest history file is of the server before
     /// an upgrade: CloudNativePG before 1.28.1 did not begin anew with it.
     pub(crate) fn told(&self) -> Option<TimelineId> {
-        None
+        let told = TimelineId::new(self.seen.cluster.as_ref()?.timeline?)?;
+        let newest = self.inventory.histories.keys().max().copied().unwrap_or(TimelineId::FIRST);
+        Some(told).filter(|told| *told <= newest)
     }
 
     /// Where the ways to the ends of two timelines part, as segments of each.
