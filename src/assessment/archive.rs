@@ -69,7 +69,8 @@ impl<'a> ArchiveCase<'a> {
         let accepted_before = expected.acknowledge_gap_before;
         let recoverability =
             Recoverability::of(seen, inventory, &catalogue, clock, accepted_before);
-        let backups = describe(&catalogue, &recoverability.candidates);
+        let of_predecessors = recoverability.predecessors.iter().flat_map(|it| &it.candidates);
+        let backups = describe(&catalogue, recoverability.candidates.iter().chain(of_predecessors));
         let doubt = clock.doubt(seen, expected);
         let cluster = seen.cluster.as_deref().map(|cluster| {
             let backups = Some(&*backups);
@@ -153,7 +154,7 @@ pub(super) fn unlisted(
     let (cluster, told) = cluster.unzip();
     Assessment {
         unreadable: seen.unread().next().map(|unreadable| unreadable.reason),
-        backups: describe(&catalogue, &[]).into(),
+        backups: describe(&catalogue, []).into(),
         findings: finding::ranked(found, told.unwrap_or_default()),
         cluster,
         ..Assessment::of_nothing(subject, expected, now)

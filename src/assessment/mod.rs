@@ -95,6 +95,8 @@ pub struct RecoveryWindow {
     /// What recovery must be told (`targetTLI`) where its own choice, the latest timeline, would
     /// not work for this backup.
     pub target_timeline: Option<TimelineId>,
+    /// The system identifier, if it is another server's: one that wrote to this archive before.
+    pub system: Option<u64>,
     /// The WAL that a restore to the end of the window reads, in order.
     pub path: Vec<WalStretch>,
 }

@@ -98,6 +98,7 @@ fn with_history(template: &Assessment) -> Assessment {
                 segment: segment(last),
             },
             target_timeline: None,
+            system: None,
             path: path(day * PER_DAY, last),
         });
     }

@@ -220,6 +220,7 @@ fn unrecoverable(index: usize) -> Assessment {
     assessment.latest = Latest::NotReached;
     *assessment.windows = vec![RecoveryWindow {
         target_timeline: Some(segment(1).timeline),
+        system: None,
         path: Vec::new(),
         ..window("20260109T000000", "F9")
     }];
@@ -315,6 +316,7 @@ fn window(backup_id: &str, last: &str) -> RecoveryWindow {
             segment: segment(number),
         },
         target_timeline: None,
+        system: None,
         path: Vec::new(),
     }
 }

@@ -79,14 +79,13 @@ impl<'a> Catalogue<'a> {
         Self { backups: judged.collect(), owners: Owners::of(backups) }
     }
 
-    /// Complete backups of the server that writes here now.
-    pub(super) fn complete(&self, size: SegmentSize) -> Vec<Complete<'a>> {
+    /// Complete backups of one server.
+    pub(super) fn complete(&self, system: Option<u64>, size: SegmentSize) -> Vec<Complete<'a>> {
         let complete = self.backups.iter().filter_map(|(backup, state)| {
             Some(Complete { backup, info: backup.parsed_info()?, wal: *state.as_ref().ok()? })
         });
-        let current = self.owners.current;
         complete
-            .filter(|it| it.info.system_identifier == current && it.wal.segment_size == size)
+            .filter(|it| it.info.system_identifier == system && it.wal.segment_size == size)
             .collect()
     }
 }

@@ -16,12 +16,12 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 
 /// All backups, oldest first.
-pub(super) fn describe(
+pub(super) fn describe<'a>(
     catalogue: &Catalogue<'_>,
-    candidates: &[Candidate<'_>],
+    candidates: impl IntoIterator<Item = &'a Candidate<'a>>,
 ) -> Vec<AssessedBackup> {
     let candidates: BTreeMap<&BackupId, &Candidate<'_>> =
-        candidates.iter().map(|candidate| (&candidate.backup.id, candidate)).collect();
+        candidates.into_iter().map(|candidate| (&candidate.backup.id, candidate)).collect();
     let describe = |(backup, state): &(&ObservedBackup, BackupState)| {
         describe_one(backup, state, candidates.get(&backup.id).copied())
     };

@@ -1,27 +1,46 @@
 //! Whose archive is it? Several servers in one path overwrite each other's WAL.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use chrono::Utc;
 
 use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
 use crate::observation::backup::ObservedBackup;
-use crate::observation::inventory::Inventory;
-use crate::observation::probe::SegmentId;
 
 /// The server that writes to the archive now, and those before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Owners {
     /// Of the newest finished backup.
     pub(super) current: Option<u64>,
-    pub(super) predecessors: Vec<u64>,
-    /// Since when the current one is known to write, where it had predecessors.
-    pub(super) since: Option<DateTime<Utc>>,
+    /// When the current one wrote, where it had predecessors.
+    pub(super) era: Era,
+    /// Oldest first.
+    pub(super) predecessors: Vec<Predecessor>,
     pub(super) foreign_backup: Option<(BackupId, u64)>,
 }
 
-/// The newest few of another server's backups tell whether it still writes here.
-const SUSPECTS_MAX: usize = 4;
+/// A server that wrote here before, until another came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Predecessor {
+    pub(super) system: u64,
+    pub(super) era: Era,
+}
+
+/// Between what times an upload is a server's own, as far as its backups and those of others tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Era {
+    pub(super) since: Option<DateTime<Utc>>,
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+impl Era {
+    pub(super) fn has(self, uploaded_at: DateTime<Utc>) -> bool {
+        self.since.is_none_or(|since| since <= uploaded_at)
+            && self.until.is_none_or(|until| uploaded_at < until)
+    }
+}
 
 impl Owners {
     pub(super) fn of(backups: &[ObservedBackup]) -> Self {
@@ -32,40 +51,50 @@ impl Owners {
             })
         };
         let Some((_, current, _)) = identified().max() else { return Self::default() };
-        let mut predecessors: Vec<u64> =
-            identified().map(|(_, system, _)| system).filter(|system| *system != current).collect();
-        predecessors.sort_unstable();
-        predecessors.dedup();
-        let own = identified().filter(|(_, system, _)| *system == current);
+        // When the first and the last backup of each began.
+        let mut spans: BTreeMap<u64, (DateTime<Utc>, DateTime<Utc>)> = BTreeMap::new();
+        for (began_at, system, _) in identified() {
+            let span = spans.entry(system).or_insert((began_at, began_at));
+            *span = (span.0.min(began_at), span.1.max(began_at));
+        }
+        let era = |system: &u64| {
+            let (first, last) = *spans.get(system)?;
+            let others = || spans.iter().filter(move |it| it.0 != system).map(|it| it.1);
+            let has_earlier = others().any(|other| other.0 < first);
+            Some(Era {
+                since: has_earlier.then_some(first),
+                until: others().map(|other| other.0).filter(|began| last < *began).min(),
+            })
+        };
+        let mut earlier: Vec<u64> = spans.keys().copied().filter(|it| *it != current).collect();
+        earlier.sort_by_key(|system| spans.get(system).copied());
         let foreign = identified().filter(|(_, system, _)| *system != current).max();
         Self {
             current: Some(current),
-            since: (!predecessors.is_empty())
-                .then(|| own.map(|(began_at, _, _)| began_at).min())
-                .flatten(),
-            predecessors,
+            era: era(&current).unwrap_or_default(),
+            predecessors: earlier
+                .into_iter()
+                .filter_map(|system| Some(Predecessor { system, era: era(&system)? }))
+                .collect(),
             foreign_backup: foreign.map(|(_, system, id)| (id.clone(), system)),
         }
     }
 
-    /// Segments that other servers' backups needed: whoever wrote them last may be in the way of
-    /// our recovery.
-    pub(super) fn suspects<'a>(
-        &self,
-        backups: impl DoubleEndedIterator<Item = &'a ObservedBackup>,
-        inventory: &Inventory,
-    ) -> Vec<SegmentId> {
-        let foreign = backups.rev().filter_map(ObservedBackup::parsed_info);
-        foreign
-            .filter(|info| info.system_identifier != self.current)
-            .filter_map(|info| info.wal)
-            .filter(|wal| wal.segment_size == inventory.segment_size)
-            .map(|wal| SegmentId { timeline: wal.begin.timeline, number: wal.first_required })
-            .filter(|id| {
-                let archive = inventory.timeline(id.timeline);
-                archive.is_some_and(|archive| archive.segments().contains(id.number))
-            })
-            .take(SUSPECTS_MAX)
-            .collect()
+    /// One of the servers among the others.
+    pub(super) fn writer(&self, system: Option<u64>) -> Writer {
+        let predecessors = self.predecessors.iter().map(|it| it.system);
+        let others = predecessors.chain(self.current).filter(|it| Some(*it) != system);
+        Writer { system, others: others.collect(), is_over: system != self.current }
     }
+}
+
+/// A server whose WAL is replayed.
+pub(super) struct Writer {
+    /// `None` until a backup has told.
+    pub(super) system: Option<u64>,
+    /// Other servers that wrote here; what is left of their WAL is no newer state.
+    pub(super) others: Vec<u64>,
+    /// Another server came after this one. Then only what was opened, and what lies between, is known
+    /// to be its own.
+    pub(super) is_over: bool,
 }

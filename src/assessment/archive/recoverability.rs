@@ -3,6 +3,7 @@
 pub(super) mod candidate;
 pub(super) mod gaps;
 pub(super) mod living;
+pub(super) mod predecessor;
 pub(super) mod replay;
 pub(super) mod route;
 mod wanted;
@@ -21,11 +22,14 @@ use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::gaps::NewestRoute;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::archive::recoverability::living::Living;
+use crate::assessment::archive::recoverability::predecessor::OfPredecessor;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Timelines;
 use crate::assessment::unusable::NoRoute;
 use crate::assessment::unusable::UnusableReason;
+use crate::domain::timeline::TimelineId;
+use crate::observation::HistoryDamage;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
@@ -38,6 +42,8 @@ pub(super) struct Recoverability<'a> {
     pub(super) replay: Replay<'a>,
     /// In the order of the catalogue.
     pub(super) candidates: Vec<Candidate<'a>>,
+    /// What can be restored of other servers that wrote here before, oldest first.
+    pub(super) predecessors: Vec<OfPredecessor<'a>>,
     pub(super) newest_route: Option<NewestRoute>,
     pub(super) newest_segment: Option<NewestSegment>,
     pub(super) latest: Latest,
@@ -56,9 +62,10 @@ impl<'a> Recoverability<'a> {
         accepted_before: Option<DateTime<Utc>>,
     ) -> Self {
         let owners = &catalogue.owners;
-        let timelines = Timelines::new(seen, inventory, clock, owners.since);
-        let complete = catalogue.complete(inventory.segment_size);
-        let replay = Replay::new(seen, inventory, clock, owners, &complete);
+        let system = owners.current;
+        let timelines = Timelines::new(seen, inventory, clock, system, owners.era);
+        let complete = catalogue.complete(system, inventory.segment_size);
+        let replay = Replay::new(seen, inventory, clock, owners.writer(system), &complete);
         let living = living::living(&timelines);
         let target = living.as_ref().map(|living| living.timeline);
         let candidates = candidate::all(&complete, &timelines, target, &replay);
@@ -79,18 +86,28 @@ impl<'a> Recoverability<'a> {
             Latest::NotReached
         };
         let gaps = gaps::find(&replay, &candidates, newest_route.as_ref(), accepted_before);
-        let windows = windows::find(seen, &replay, &candidates, &timelines);
+        let mut windows = windows::find(seen, &replay, &candidates, &timelines);
+        let mut predecessors: Vec<OfPredecessor<'_>> = owners
+            .predecessors
+            .iter()
+            .map(|it| OfPredecessor::of(it, seen, inventory, catalogue, clock))
+            .collect();
+        let of_predecessors: Vec<SegmentId> =
+            predecessors.iter().flat_map(|it| it.wanted.iter().copied()).collect();
+        windows.windows.extend(predecessors.iter_mut().flat_map(|it| it.windows.drain(..)));
+        windows.windows.sort_by(|a, b| (a.first.at, &a.backup_id).cmp(&(b.first.at, &b.backup_id)));
         let border = newest_route.as_ref().and_then(|it| replay.wanted_border(&it.route));
-        let suspects = owners.suspects(catalogue.backups.iter().map(|(it, _)| *it), inventory);
         let duplicates = wanted::duplicates(&replay, &candidates);
         // What the verdict may depend on comes first, and then the newest moments: of many only
         // some are opened at once.
         let moments = windows.wanted.into_iter().rev();
         let contested = living.iter().flat_map(|living| living.wanted.iter().copied());
-        let wanted = contested.chain(border).chain(suspects).chain(duplicates).chain(moments);
+        let wanted = contested.chain(border).chain(of_predecessors);
+        let wanted = wanted.chain(duplicates).chain(moments);
         let wanted = wanted.collect();
         Self {
             living,
+            predecessors,
             newest_segment: tip.and_then(|tip| newest_segment(tip, inventory)),
             timelines,
             replay,
@@ -101,6 +118,38 @@ impl<'a> Recoverability<'a> {
             windows: windows.windows,
             wanted,
         }
+    }
+}
+
+/// Recovery of the newest backup that leads to the newest state does not get there by itself.
+pub(super) struct Misled {
+    /// The timeline that it follows.
+    pub(super) followed: TimelineId,
+    /// PostgreSQL refuses to start, rather than follow it.
+    pub(super) is_refused: bool,
+    /// Whether that timeline is this server's.
+    pub(super) is_own: bool,
+}
+
+impl Recoverability<'_> {
+    /// Where it does not get there for want of a history file, or for a bad one, that file is what
+    /// is wrong.
+    pub(super) fn misled(&self) -> Option<Misled> {
+        let (living, timelines) = (self.living.as_ref()?, &self.timelines);
+        let leads_there = |it: &&Candidate<'_>| {
+            let route = it.route.as_ref().ok().filter(|_| it.reach.is_ok());
+            route.is_some_and(|route| route.target == living.timeline)
+        };
+        let candidates = self.candidates.iter().filter(leads_there);
+        let newest = candidates.max_by_key(|it| it.info.ended_at)?;
+        let followed = timelines.default_target(newest.wal.end.timeline);
+        let history = timelines.seen().histories.get(&followed);
+        let is_damaged = matches!(history, Some(Ok(Err(HistoryDamage::Malformed(_)))));
+        (living.timeline < followed && !is_damaged).then(|| Misled {
+            followed,
+            is_refused: timelines.route_for(followed, &newest.wal).is_err(),
+            is_own: timelines.listed().any(|it| it == followed),
+        })
     }
 }
 

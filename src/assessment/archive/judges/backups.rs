@@ -1,6 +1,5 @@
 //! What is wrong with each backup, its own WAL included, and is any of use?
 
-use crate::assessment::AssessedBackup;
 use crate::assessment::GapEffect;
 use crate::assessment::Latest;
 use crate::assessment::archive::ArchiveCase;
@@ -26,7 +25,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
         let candidate = candidates.next_if(|it| it.backup.id == backup.id);
         findings.extend(candidate.and_then(|it| incomplete(it, &case.recoverability.gaps)));
     }
-    let is_any_usable = case.backups.iter().any(AssessedBackup::is_usable);
+    let is_any_usable = case.recoverability.candidates.iter().any(|it| it.reach.is_ok());
     if !is_any_usable && case.recoverability.latest == Latest::NotReached {
         findings.push(Finding::new(Weight::Fatal, nothing_usable(case)));
     }

@@ -80,6 +80,10 @@ impl Complete<'_> {
         if let Some(obstacle) = required.stopped_by {
             return Err(self.unusable(route, replay, obstacle));
         }
+        let needed = SegmentRange { first: first_required, last: last_required };
+        if !replay.is_own(route, needed) {
+            return Err(UnusableReason::WalNotKnown { system: self.info.system_identifier });
+        }
         let tip = replay.settled_tip(route).map_or(last_required, |tip| tip.number);
         // A hole that may still be filled can lie before the backup, and then is not in its way.
         let tip = tip.max(last_required);

@@ -144,11 +144,16 @@ impl Branch {
     fn behind(timelines: &Timelines<'_>, timeline: TimelineId, from: SegmentNumber) -> Self {
         let within = SegmentRange { first: from, last: SegmentNumber::LAST };
         let archive = timelines.inventory().timeline(timeline);
-        let newest = archive.and_then(|it| it.segments().newest_within(within));
         let uploads = archive.into_iter().flat_map(|archive| {
             let ranges = archive.segments().overlapping(within);
             let edges = ranges.flat_map(|range| [range.first, range.last]);
-            edges.filter(|edge| from <= *edge).filter_map(|edge| archive.uploaded_at(edge))
+            edges
+                .filter(|edge| from <= *edge)
+                .filter_map(|edge| Some((archive.uploaded_at(edge)?, edge)))
+                .filter(|(at, _)| timelines.is_own(Some(*at)))
+        });
+        let (uploaded_at, newest) = uploads.fold((None, None), |(latest, newest), (at, edge)| {
+            (latest.max(Some(at)), newest.max(Some(edge)))
         });
         let begun_there = |backup: &ObservedBackup| {
             let info = backup.parsed_info()?;
@@ -158,7 +163,7 @@ impl Branch {
         Self {
             timeline,
             newest: newest.map(|number| SegmentId { timeline, number }),
-            uploaded_at: uploads.max(),
+            uploaded_at,
             backup_began_at: timelines.own_backups().filter_map(begun_there).max(),
         }
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::assessment::archive::catalogue::Complete;
 use crate::assessment::archive::clock::Clock;
-use crate::assessment::archive::identity::Owners;
+use crate::assessment::archive::identity::Writer;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::SegmentFault;
@@ -23,10 +23,7 @@ use crate::observation::timeline_archive::TimelineArchive;
 pub(crate) struct Replay<'a> {
     pub(crate) inventory: &'a Inventory,
     seen: &'a Observation,
-    /// The server whose archive this is, once a backup has told.
-    system_identifier: Option<u64>,
-    /// Servers that wrote here before; what is left of their WAL is no newer state.
-    predecessors: Vec<u64>,
+    writer: Writer,
     /// The last segment that a backup of this server needed.
     own_until: Option<SegmentNumber>,
     pub(crate) clock: Clock,
@@ -88,15 +85,14 @@ impl<'a> Replay<'a> {
         seen: &'a Observation,
         inventory: &'a Inventory,
         clock: Clock,
-        owners: &Owners,
+        writer: Writer,
         complete: &[Complete<'_>],
     ) -> Self {
         let from_primary = complete.iter().filter(|it| !it.info.is_from_standby);
         Self {
             inventory,
             seen,
-            system_identifier: owners.current,
-            predecessors: owners.predecessors.clone(),
+            writer,
             own_until: complete.iter().map(|it| it.wal.last_required).max(),
             clock,
             confirmed: from_primary
@@ -184,6 +180,11 @@ impl<'a> Replay<'a> {
     }
 
     fn find_tip(&self, route: &Route) -> Option<Tip> {
+        if self.writer.is_over {
+            let own = route.stretches(SegmentNumber::new(0), SegmentNumber::LAST);
+            let own = own.filter_map(|stretch| self.known_own(stretch));
+            return own.max_by_key(|it| it.number).map(|at| Tip { at, is_certain: true });
+        }
         let mut newest = route.newest(SegmentNumber::LAST, self.inventory)?;
         if let Some(leftover) = self.first_leftover(route) {
             newest = route.newest(leftover.previous()?, self.inventory)?;
@@ -196,10 +197,36 @@ impl<'a> Replay<'a> {
         Some(tip)
     }
 
+    /// The last segment of a stretch that this server is known to have written.
+    fn known_own(&self, stretch: Stretch) -> Option<SegmentId> {
+        let probes = self.seen.probes.timeline(stretch.timeline)?;
+        let number = probes.last_written(stretch.segments, self.writer.system?)?;
+        Some(SegmentId { timeline: stretch.timeline, number })
+    }
+
+    /// Whether nobody came after this server, or all of it lies between segments that it wrote.
+    pub(crate) fn is_own(&self, route: &Route, needed: SegmentRange) -> bool {
+        let is_between = |stretch: Stretch| {
+            let Stretch { timeline, segments: SegmentRange { first, last } } = stretch;
+            let before = SegmentRange { first: SegmentNumber::new(0), last: first };
+            let behind = SegmentRange { first: last, last: SegmentNumber::LAST };
+            let (before, behind) =
+                (Stretch { timeline, segments: before }, Stretch { timeline, segments: behind });
+            self.known_own(before).is_some() && self.known_own(behind).is_some()
+        };
+        !self.writer.is_over || route.stretches(needed.first, needed.last).all(is_between)
+    }
+
+    /// Whether a segment was opened, and this server wrote it.
+    pub(crate) fn wrote(&self, id: SegmentId) -> bool {
+        let segments = SegmentRange::only(id.number);
+        self.known_own(Stretch { timeline: id.timeline, segments }).is_some()
+    }
+
     /// The first segment known to be a predecessor's, from which on the route is not ours.
     fn first_leftover(&self, route: &Route) -> Option<SegmentNumber> {
         let from = self.own_until.map_or(SegmentNumber::new(0), SegmentNumber::next);
-        self.first_written(route, from, |writer| self.predecessors.contains(&writer))
+        self.first_written(route, from, |writer| self.writer.others.contains(&writer))
     }
 
     /// The first opened segment of a route by such a writer.
@@ -220,11 +247,11 @@ impl<'a> Replay<'a> {
     ///
     /// Nothing is wanted while nothing foreign is suspected.
     pub(crate) fn wanted_border(&self, route: &Route) -> Option<SegmentId> {
-        let (ours, floor) = (self.system_identifier?, self.own_until?);
+        let (ours, floor) = (self.writer.system?, self.own_until?);
         let newest = route.newest(SegmentNumber::LAST, self.inventory)?;
         let Some(foreign) = self.first_written(route, floor.next(), |writer| writer != ours) else {
             let is_opened = self.seen.probes.has(newest);
-            return (!self.predecessors.is_empty() && !is_opened).then_some(newest);
+            return (!self.writer.others.is_empty() && !is_opened).then_some(newest);
         };
         let own = route.stretches(floor, SegmentNumber::LAST).filter_map(|stretch| {
             let probes = self.seen.probes.timeline(stretch.timeline)?;
@@ -320,7 +347,7 @@ impl<'a> Replay<'a> {
             let (number, damage) = damaged.find(|it| archive.segments().contains(it.0))?;
             Some(faulty(number, SegmentFault::Damaged(damage.clone())))
         });
-        let foreign = probes.zip(self.system_identifier).and_then(|(probes, ours)| {
+        let foreign = probes.zip(self.writer.system).and_then(|(probes, ours)| {
             let (number, found) = probes.first_written(segments, |writer| writer != ours)?;
             Some(faulty(number, SegmentFault::ForeignSystem { found, expected: ours }))
         });

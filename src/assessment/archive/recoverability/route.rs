@@ -14,6 +14,7 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::assessment::archive::clock::Clock;
+use crate::assessment::archive::identity::Era;
 use crate::assessment::unusable::NoRoute;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::segment::SegmentNumber;
@@ -146,8 +147,10 @@ pub(crate) struct Timelines<'a> {
     seen: &'a Observation,
     inventory: &'a Inventory,
     clock: Clock,
-    /// What was uploaded before is another server's.
-    since: Option<DateTime<Utc>>,
+    /// `None` where no backup tells.
+    system: Option<u64>,
+    /// What was uploaded at other times is another server's.
+    era: Era,
     strays: BTreeSet<TimelineId>,
     /// For each timeline whose history file is handed out, the last of those that follow it
     /// without a hole.
@@ -157,12 +160,13 @@ pub(crate) struct Timelines<'a> {
 }
 
 impl<'a> Timelines<'a> {
-    /// Leaves out timelines that an earlier server of the same archive left behind.
+    /// Leaves out timelines that other servers of the same archive left behind.
     pub(crate) fn new(
         seen: &'a Observation,
         inventory: &'a Inventory,
         clock: Clock,
-        since: Option<DateTime<Utc>>,
+        system: Option<u64>,
+        era: Era,
     ) -> Self {
         let mut runs: BTreeMap<TimelineId, TimelineId> = BTreeMap::new();
         let mut last = None;
@@ -173,7 +177,7 @@ impl<'a> Timelines<'a> {
             last = Some(end);
         }
         let strays = inventory.stray_timelines(seen.backups.iter().flatten());
-        Self { seen, inventory, clock, since, strays, runs, routes: RefCell::default() }
+        Self { seen, inventory, clock, system, era, strays, runs, routes: RefCell::default() }
     }
 
     /// The newest timeline that left WAL and is no stray, or the newest that recovery finds from
@@ -189,7 +193,7 @@ impl<'a> Timelines<'a> {
     pub(crate) fn with_wal(&self) -> impl Iterator<Item = TimelineId> + '_ {
         let is_own = |archive: &TimelineArchive| {
             let is_own = |edge| self.is_own(archive.uploaded_at(edge));
-            edges(archive).any(is_own) || self.since.is_none() && !archive.partials().is_empty()
+            edges(archive).any(is_own) || self.era.since.is_none() && !archive.partials().is_empty()
         };
         let timelines = self.inventory.timelines.iter();
         timelines
@@ -239,11 +243,9 @@ impl<'a> Timelines<'a> {
         own.map(|(timeline, _)| *timeline)
     }
 
-    fn is_own(&self, uploaded_at: Option<DateTime<Utc>>) -> bool {
-        match (self.since, uploaded_at) {
-            (Some(since), Some(uploaded_at)) => since <= uploaded_at,
-            (None, _) | (_, None) => true,
-        }
+    /// Whether this server may have uploaded it.
+    pub(crate) fn is_own(&self, uploaded_at: Option<DateTime<Utc>>) -> bool {
+        uploaded_at.is_none_or(|uploaded_at| self.era.has(uploaded_at))
     }
 
     pub(crate) const fn seen(&self) -> &Observation {
@@ -257,12 +259,15 @@ impl<'a> Timelines<'a> {
     /// The backups of this server.
     pub(crate) fn own_backups(&self) -> impl Iterator<Item = &ObservedBackup> {
         let backups = self.seen.backups.iter().flatten();
-        backups.filter(|it| self.is_own(Some(it.last_uploaded_at)))
+        backups.filter(|it| it.parsed_info().is_some_and(|it| it.system_identifier == self.system))
     }
 
     /// The timeline that Kubernetes tells. One above the newest history file is of the server before
     /// an upgrade: CloudNativePG before 1.28.1 did not begin anew with it.
     pub(crate) fn told(&self) -> Option<TimelineId> {
+        if self.era.until.is_some() {
+            return None;
+        }
         let told = TimelineId::new(self.seen.cluster.as_ref()?.timeline?)?;
         let newest = self.inventory.histories.keys().max().copied().unwrap_or(TimelineId::FIRST);
         Some(told).filter(|told| *told <= newest)

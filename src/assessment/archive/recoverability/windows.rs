@@ -73,10 +73,11 @@ pub(crate) fn find(
             first: FirstPoint { at: ended_at, lsn: candidate.wal.end_lsn },
             last,
             target_timeline: (route.target != default).then_some(route.target),
+            system: None,
             path: path(candidate, route, reach_end),
         });
     }
-    found.windows.sort_by(|a, b| a.backup_id.cmp(&b.backup_id));
+    found.windows.sort_by(|a, b| (a.first.at, &a.backup_id).cmp(&(b.first.at, &b.backup_id)));
     found.wanted.sort_unstable();
     found.wanted.dedup();
     found

@@ -60,7 +60,27 @@ pub enum WalDefect {
         expected: u64,
         found: u64,
         carrier: Carrier,
+        harm: Harm,
     },
+}
+
+/// What several servers in one archive do to each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Harm {
+    /// Backups whose WAL another one overwrote.
+    pub overwritten: Vec<BackupId>,
+    /// The timeline of another server that recovery follows unless it is told one.
+    pub misled_to: Option<TimelineId>,
+    /// The present one goes through the same numbers as the one before.
+    pub is_made_anew: bool,
+    /// Not all was opened that tells.
+    pub is_unknown: bool,
+}
+
+impl Harm {
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What has another system identifier than the archive's.
@@ -133,6 +153,14 @@ impl Family for WalDefect {
                 "restore with targetTLI as restore-plan says; find out who archives here besides \
                  the cluster, give it a server name of its own, and then delete TOPIC.history"
             }
+            Self::ForeignSystem { carrier: Carrier::Backup(_), harm, .. } if harm.is_none() => {
+                "nothing to do after a major upgrade: what both servers wrote can be restored; next \
+                 time, give the new one a server name of its own"
+            }
+            Self::ForeignSystem { harm: Harm { misled_to: Some(_), .. }, .. } => {
+                "restore with targetTLI as restore-plan says, and give the new cluster a server name \
+                 of its own; two servers in one archive mislead recovery and overwrite each other's WAL"
+            }
             Self::ForeignSystem { .. } => {
                 "give the new cluster a server name of its own; two servers in one archive \
                  overwrite each other's WAL"
@@ -173,11 +201,18 @@ impl Family for WalDefect {
                 }
                 evidence
             }
-            Self::ForeignSystem { expected, found, carrier } => vec![
-                ("expected", expected.to_string()),
-                ("found", found.to_string()),
-                ("carrier", carrier.to_string()),
-            ],
+            Self::ForeignSystem { expected, found, carrier, harm } => {
+                let mut evidence = vec![
+                    ("expected", expected.to_string()),
+                    ("found", found.to_string()),
+                    ("carrier", carrier.to_string()),
+                ];
+                if !harm.overwritten.is_empty() {
+                    evidence.push(("overwritten", ids(&harm.overwritten)));
+                }
+                evidence.extend(harm.misled_to.map(|it| ("misled_to", it.to_string())));
+                evidence
+            }
         }
     }
 }
@@ -220,26 +255,44 @@ impl fmt::Display for WalDefect {
                 } else {
                     "and ends there"
                 };
-                let words = |signs: &[LifeSign]| {
-                    signs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-                };
                 write!(
                     f,
                     "recovery that is told no timeline follows timeline {followed}, {ends}, and \
-                     the archive goes on with timeline {living}"
-                )?;
-                if !signs.is_empty() {
-                    write!(f, ": {}", words(signs))?;
-                }
-                if !against.is_empty() {
-                    write!(f, "; for timeline {followed} speaks: {}", words(against))?;
-                }
-                Ok(())
+                     the archive goes on with timeline {living}{}{}",
+                    listed(": ", signs),
+                    listed(&format!("; for timeline {followed} speaks: "), against)
+                )
             }
-            Self::ForeignSystem { expected, found, carrier } => write!(
+            Self::ForeignSystem { expected, found, carrier, harm } => write!(
                 f,
                 "{carrier} belongs to another PostgreSQL server: its system identifier is \
-                 {found}, expected {expected}"
+                 {found}, expected {expected}{harm}"
+            ),
+        }
+    }
+}
+
+/// Nothing where there is none.
+fn listed(before: &str, signs: &[LifeSign]) -> String {
+    let words: Vec<String> = signs.iter().map(ToString::to_string).collect();
+    if words.is_empty() { String::new() } else { format!("{before}{}", words.join(", ")) }
+}
+
+/// As it goes on after what is told before.
+impl fmt::Display for Harm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.overwritten.is_empty() {
+            write!(f, "; the WAL of backups {} was overwritten", ids(&self.overwritten))?;
+        }
+        if self.is_made_anew {
+            f.write_str("; the present one writes under the same names")?;
+        }
+        match self.misled_to {
+            None => Ok(()),
+            Some(timeline) => write!(
+                f,
+                "; recovery that is told no timeline follows timeline {timeline} of the other \
+                 server"
             ),
         }
     }
