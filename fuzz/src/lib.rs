@@ -18,7 +18,7 @@ pub mod publication {
 
         use std::collections::HashMap;
 
-        use crate::assessment::plan::Target;
+        use crate::domain::recovery_target::Target;
 
         pub type FormFields = HashMap<String, String>;
 

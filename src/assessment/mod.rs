@@ -32,6 +32,7 @@ use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
 use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentName;
+use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::UnreadableReason;
 
@@ -92,9 +93,16 @@ pub struct RecoveryWindow {
     pub backup_id: BackupId,
     pub first: FirstPoint,
     pub last: LastPoint,
+    pub segment_size: SegmentSize,
     /// What recovery must be told (`targetTLI`) where its own choice, the latest timeline, would
     /// not work for this backup.
     pub target_timeline: Option<TimelineId>,
+    /// On a branch that the archive left: from this moment on its states are not those of the living
+    /// timeline.
+    pub apart_from: Option<DateTime<Utc>>,
+    /// The object behind the end has the wrong size. PostgreSQL 15 and later reads ahead and fails on
+    /// it before it gets to a target, unless `recovery_prefetch` is off.
+    pub ends_at_misfit: bool,
     /// The system identifier, if it is another server's: one that wrote to this archive before.
     pub system: Option<u64>,
     /// The WAL that a restore to the end of the window reads, in order.
@@ -112,6 +120,8 @@ pub struct WalStretch {
 /// The moment from which a backup is consistent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirstPoint {
+    /// Every transaction of before the backup's end had ended by then: as its WAL shows, or, where that
+    /// was not opened, later than its end by more than they can overtake it.
     pub at: DateTime<Utc>,
     pub lsn: Lsn,
 }
@@ -132,6 +142,9 @@ pub enum TimeSource {
     Commit,
     /// The upload of the segment, an upper bound.
     Upload,
+    /// No transaction ended since the backup: no target time is ever passed, and the newest state of
+    /// the window is that of the backup's own end.
+    Backup,
 }
 
 /// Missing segments of one timeline.
@@ -159,6 +172,8 @@ pub enum GapEffect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssessedBackup {
     pub id: BackupId,
+    /// As CloudNativePG calls it.
+    pub name: Option<Box<str>>,
     /// `None` if `backup.info` is missing or could not be understood.
     pub status: Option<BackupStatus>,
     pub kind: BackupKind,
@@ -265,6 +280,7 @@ impl TimeSource {
         match self {
             Self::Commit => "commit",
             Self::Upload => "upload",
+            Self::Backup => "backup",
         }
     }
 }

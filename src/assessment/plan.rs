@@ -1,185 +1,321 @@
 //! Can a moment be restored, from which backup, and if not, which moments are nearest?
 
+mod refusal;
+
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
+use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::Latest;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
 use crate::domain::backup::BackupId;
+use crate::domain::lsn::Lsn;
 use crate::domain::moment::before;
+use crate::domain::recovery_target::Question;
+use crate::domain::recovery_target::Target;
 use crate::domain::timeline::TimelineId;
 
-/// What the operator wants back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The newest archived state.
-    Latest,
-    At(DateTime<Utc>),
-}
+pub use crate::assessment::plan::refusal::Doubt;
+pub use crate::assessment::plan::refusal::Obstruction;
+pub use crate::assessment::plan::refusal::Why;
 
 /// The answer to *can I restore to …*.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RestorePlan {
     Reachable(Restore),
     NotReachable(Obstruction),
-    Unknown { why: String },
+    Unknown(Doubt),
 }
 
 /// How to get there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restore {
     pub window: RecoveryWindow,
-    /// What recovery is told to stop before; `None` lets it replay everything.
-    pub stop_at: Option<DateTime<Utc>>,
+    pub stop: Stop,
+    /// The same moment on other branches of the archive, with another state: their timelines, and
+    /// from which backup they are restored.
+    pub elsewhere: Vec<(TimelineId, BackupId)>,
     pub base_bytes: u64,
     /// The stored size of the WAL on the way, from the mean size of a segment, at most: where in
     /// it the target lies is not known before it is read.
     pub wal_bytes_max: u64,
+    /// PostgreSQL must not read ahead: behind the target lies an object on which it would fail.
+    pub needs_prefetch_off: bool,
 }
 
-/// Why not, and what is possible instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obstruction {
-    pub why: String,
-    /// The last moment before the target that can be restored.
-    pub nearest_before: Option<DateTime<Utc>>,
-    /// The first moment after it.
-    pub nearest_after: Option<DateTime<Utc>>,
+/// What recovery is told to stop at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing: it replays everything.
+    Never,
+    /// Before the first transaction that ended later.
+    At(DateTime<Utc>),
+    Lsn(Lsn),
+    /// As soon as the backup is consistent.
+    Consistent,
 }
 
 /// PostgreSQL counts transaction times in microseconds.
 const MOMENT: TimeDelta = TimeDelta::microseconds(1);
 
+/// `recovery_prefetch` came with this major version.
+const PREFETCHING: u32 = 15;
+
 impl RestorePlan {
-    pub fn new(assessment: &Assessment, target: Target) -> Self {
-        match target {
-            Target::Latest => to_latest(assessment),
-            Target::At(at) => to_moment(assessment, at),
+    pub fn new(assessment: &Assessment, question: impl Into<Question>) -> Self {
+        let question = question.into();
+        let asked = Asked { assessment, question: &question };
+        if let Some(refusal) = asked.refusal_of_backup() {
+            return refusal;
+        }
+        match question.target {
+            Target::Latest => asked.latest(),
+            Target::At(at) => asked.moment(at),
+            Target::Lsn(lsn) => asked.lsn(lsn),
+            Target::Backup => asked.backup_itself(),
         }
     }
 }
 
 impl RecoveryWindow {
-    /// The last moment that recovery can be told to stop at: it needs a later transaction to know
-    /// that the moment has passed (`recoveryStopsBefore` in `xlogrecovery.c`).
-    fn last_target(&self) -> DateTime<Utc> {
-        before(self.last.at, MOMENT).max(self.first.at)
+    /// The last moment that recovery is known to stop at: it needs a later transaction to know that
+    /// the moment has passed (`recoveryStopsBefore` in `xlogrecovery.c`).
+    fn last_target(&self) -> Option<DateTime<Utc>> {
+        let last = before(self.last.at, MOMENT);
+        (self.last.source == TimeSource::Commit && self.first.at <= last).then_some(last)
     }
 
     fn contains(&self, at: DateTime<Utc>) -> bool {
         self.first.at <= at && at < self.last.at
     }
-}
 
-fn to_latest(assessment: &Assessment) -> RestorePlan {
-    let newest = assessment.newest_segment.map(|newest| newest.name);
-    let mut windows = assessment.windows.iter().rev();
-    let reaching = windows.find(|window| Some(window.last.segment) == newest);
-    match (assessment.latest, reaching) {
-        (Latest::Reached, Some(window)) => {
-            RestorePlan::Reachable(Restore::new(assessment, window, None))
-        }
-        (Latest::Unknown, _) => unknown(assessment),
-        (Latest::Reached | Latest::NotReached, _) => {
-            let nearest_before = assessment.windows.iter().map(RecoveryWindow::last_target).max();
-            let why = match nearest_before {
-                Some(_) => "no usable backup reaches the newest archived state".to_owned(),
-                None => "there is no usable backup".to_owned(),
-            };
-            RestorePlan::NotReachable(Obstruction { why, nearest_before, nearest_after: None })
-        }
+    /// Whether its state of a moment is that of the living timeline.
+    fn is_of_living(&self, at: DateTime<Utc>) -> bool {
+        self.apart_from.is_none_or(|apart| at <= apart)
     }
 }
 
-fn to_moment(assessment: &Assessment, at: DateTime<Utc>) -> RestorePlan {
-    let is_newest_commit =
-        |window: &&RecoveryWindow| window.last.at == at && window.last.source == TimeSource::Commit;
-    if assessment.windows.iter().any(|window| is_newest_commit(&window)) {
-        // Nothing later tells recovery to stop here; without a target it ends here by itself.
-        if let RestorePlan::Reachable(restore) = to_latest(assessment)
-            && restore.window.last.at == at
-        {
-            return RestorePlan::Reachable(restore);
-        }
-    }
-    // From the newest backup there is the least WAL to replay; one that takes no explicit target
-    // timeline lies on the current one.
-    let candidates = assessment.windows.iter().filter(|window| window.contains(at));
-    let best = candidates.max_by_key(|window| (window.target_timeline.is_none(), window.first.at));
-    match best {
-        Some(window) if window.last.source == TimeSource::Commit => {
-            RestorePlan::Reachable(Restore::new(assessment, window, Some(at)))
-        }
-        Some(window) if has_proof(assessment, window, at) => {
-            RestorePlan::Reachable(Restore::new(assessment, window, Some(at)))
-        }
-        Some(_) => RestorePlan::Unknown {
-            why: "the newest commit in the archived WAL could not be read, so whether a \
-                  transaction follows the target is not known"
-                .to_owned(),
-        },
-        None if assessment.observed_at.is_none() && assessment.windows.is_empty() => {
-            unknown(assessment)
-        }
-        None => RestorePlan::NotReachable(obstruction(assessment, at)),
+impl AssessedBackup {
+    /// Whether somebody means it by this.
+    fn is_called(&self, name: &str) -> bool {
+        self.id.as_str() == name || self.name.as_deref() == Some(name)
     }
 }
 
-/// Another window with a known commit after the target on the same segments proves this one too.
-fn has_proof(assessment: &Assessment, window: &RecoveryWindow, at: DateTime<Utc>) -> bool {
-    assessment.windows.iter().any(|other| {
-        other.last.source == TimeSource::Commit
-            && at < other.last.at
-            && other.last.segment <= window.last.segment
-            && other.last.segment.timeline == window.last.segment.timeline
-    })
+/// A question to an assessment.
+struct Asked<'a> {
+    assessment: &'a Assessment,
+    question: &'a Question,
 }
 
-fn obstruction(assessment: &Assessment, at: DateTime<Utc>) -> Obstruction {
-    // A window without a later commit can be restored to its end only, not to a moment.
-    let windows = || assessment.windows.iter().filter(|window| window.first.at < window.last.at);
-    let before = windows().map(RecoveryWindow::last_target).filter(|last| *last < at).max();
-    let after = windows().map(|window| window.first.at).filter(|first| at < *first).min();
-    let why = match (before, after) {
-        (None, None) => "there is no usable backup",
-        (None, Some(_)) => "the oldest usable backup is newer",
-        (Some(_), None) => {
-            "no transaction in the archived WAL is newer, and PostgreSQL refuses a target that it \
-             never passes"
+impl<'a> Asked<'a> {
+    /// The windows that come into question, oldest first.
+    fn windows(&self) -> impl DoubleEndedIterator<Item = &'a RecoveryWindow> {
+        let Question { backup, timeline, .. } = self.question;
+        let id = backup.as_deref().and_then(|name| self.backup(name)).map(|it| &it.id);
+        self.assessment.windows.iter().filter(move |window| {
+            id.is_none_or(|id| window.backup_id == *id)
+                && timeline.is_none_or(|it| window.last.segment.timeline == it)
+        })
+    }
+
+    fn backup(&self, name: &str) -> Option<&'a AssessedBackup> {
+        self.assessment.backups.iter().find(|backup| backup.is_called(name))
+    }
+
+    /// What is to be said of a named backup that cannot be restored.
+    fn refusal_of_backup(&self) -> Option<RestorePlan> {
+        let name = self.question.backup.as_deref()?;
+        let Some(backup) = self.backup(name) else {
+            let is_known = self.assessment.observed_at.is_some();
+            return Some(if is_known {
+                Self::not_reachable(Why::NoSuchBackup(name.to_owned()), None, None)
+            } else {
+                self.unknown()
+            });
+        };
+        let unusable = backup.unusable.as_deref()?;
+        let why = Why::BackupUnusable(backup.id.clone(), unusable.to_string());
+        Some(Self::not_reachable(why, None, None))
+    }
+
+    fn latest(&self) -> RestorePlan {
+        let newest = self.assessment.newest_segment.map(|newest| newest.name);
+        let mut windows = self.windows().rev();
+        let reaching = windows.find(|window| Some(window.last.segment) == newest);
+        match (self.assessment.latest, reaching) {
+            (Latest::Reached, Some(window)) => self.restore(window, Stop::Never, Vec::new()),
+            // The end of a branch that was named is its newest state.
+            (Latest::Reached | Latest::NotReached, None) if self.question.timeline.is_some() => {
+                match self.windows().max_by_key(|window| window.last.lsn) {
+                    Some(window) => self.restore(window, Stop::Never, Vec::new()),
+                    None => Self::not_reachable(Why::NoUsableBackup, None, None),
+                }
+            }
+            (Latest::Unknown, _) => self.unknown(),
+            (Latest::Reached | Latest::NotReached, _) => {
+                let nearest = self.windows().filter_map(RecoveryWindow::last_target).max();
+                let is_any = self.windows().next().is_some();
+                let why = if is_any { Why::NewestNotReached } else { Why::NoUsableBackup };
+                Self::not_reachable(why, nearest, None)
+            }
         }
-        (Some(_), Some(_)) => "the WAL of that moment is missing or was not yet backed up again",
-    };
-    Obstruction { why: why.to_owned(), nearest_before: before, nearest_after: after }
-}
+    }
 
-fn unknown(assessment: &Assessment) -> RestorePlan {
-    let finding = assessment.findings.first();
-    let why =
-        finding.map_or_else(|| "the archive was not read yet".to_owned(), ToString::to_string);
-    RestorePlan::Unknown { why }
-}
+    fn moment(&self, at: DateTime<Utc>) -> RestorePlan {
+        let is_newest_commit = |window: &&RecoveryWindow| {
+            window.last.at == at && window.last.source == TimeSource::Commit
+        };
+        if self.windows().any(|window| is_newest_commit(&window)) {
+            // Nothing later tells recovery to stop here; without a target it ends here by itself.
+            if let RestorePlan::Reachable(restore) = self.latest()
+                && restore.window.last.at == at
+            {
+                return RestorePlan::Reachable(restore);
+            }
+        }
+        // From the newest backup there is the least WAL to replay; one that takes no explicit target
+        // timeline lies on the current one.
+        let best = self.windows().filter(|window| window.contains(at)).max_by_key(|window| {
+            (window.is_of_living(at), window.target_timeline.is_none(), window.first.at)
+        });
+        match best {
+            Some(window)
+                if window.last.source == TimeSource::Commit || self.has_proof(window, at) =>
+            {
+                self.restore(window, Stop::At(at), self.elsewhere(window, at))
+            }
+            Some(_) => RestorePlan::Unknown(Doubt::NoCommitFound),
+            None if self.assessment.observed_at.is_none() && self.assessment.windows.is_empty() => {
+                self.unknown()
+            }
+            None => self.no_such_moment(at),
+        }
+    }
 
-impl Restore {
-    fn new(
-        assessment: &Assessment,
+    /// Another window with a known commit after the target on the same segments proves this one too.
+    fn has_proof(&self, window: &RecoveryWindow, at: DateTime<Utc>) -> bool {
+        self.assessment.windows.iter().any(|other| {
+            other.last.source == TimeSource::Commit
+                && at < other.last.at
+                && other.last.segment <= window.last.segment
+                && other.last.segment.timeline == window.last.segment.timeline
+        })
+    }
+
+    /// Other branches that have the moment as well, and mean another state by it.
+    fn elsewhere(&self, best: &RecoveryWindow, at: DateTime<Utc>) -> Vec<(TimelineId, BackupId)> {
+        let timeline = |window: &RecoveryWindow| window.last.segment.timeline;
+        let others = self.windows().rev().filter(|window| {
+            window.contains(at)
+                && timeline(window) != timeline(best)
+                && (!window.is_of_living(at) || !best.is_of_living(at))
+        });
+        let mut found: Vec<(TimelineId, BackupId)> = Vec::new();
+        for window in others {
+            if found.iter().all(|(known, _)| *known != timeline(window)) {
+                found.push((timeline(window), window.backup_id.clone()));
+            }
+        }
+        found
+    }
+
+    fn no_such_moment(&self, at: DateTime<Utc>) -> RestorePlan {
+        // A window without a later commit can be restored to its end only, not to a moment.
+        let before = self.windows().filter_map(RecoveryWindow::last_target);
+        let before = before.filter(|last| *last < at).max();
+        let after = self.windows().filter(|window| window.last_target().is_some());
+        let after = after.map(|window| window.first.at).filter(|first| at < *first).min();
+        let is_newest_state = self.assessment.latest == Latest::Reached
+            && self.windows().filter(|it| it.apart_from.is_none()).all(|it| it.last.at <= at);
+        let why = match (before, after) {
+            _ if self.windows().next().is_none() => Why::NoUsableBackup,
+            (_, None) if is_newest_state => Why::NothingFollows,
+            (None, _) => Why::BeforeTheOldest,
+            (Some(_), None) => Why::NothingFollowsBeforeTheEnd,
+            (Some(_), Some(_)) => Why::Missing,
+        };
+        Self::not_reachable(why, before, after)
+    }
+
+    fn lsn(&self, lsn: Lsn) -> RestorePlan {
+        let holding = self.windows().filter(|it| it.first.lsn <= lsn && lsn < it.last.lsn);
+        let best = holding.max_by_key(|it| {
+            (
+                it.apart_from.is_none(),
+                it.system.is_none(),
+                it.target_timeline.is_none(),
+                it.first.at,
+            )
+        });
+        match best {
+            // How far the log goes in the last segment was not read.
+            Some(window) if window.begins_last_segment_after(lsn) => {
+                self.restore(window, Stop::Lsn(lsn), Vec::new())
+            }
+            Some(_) => RestorePlan::Unknown(Doubt::EndOfLogNotRead),
+            None if self.assessment.observed_at.is_none() => self.unknown(),
+            None => Self::not_reachable(Why::NoSuchPosition, None, None),
+        }
+    }
+
+    fn backup_itself(&self) -> RestorePlan {
+        match self.windows().next_back() {
+            Some(window) => self.restore(window, Stop::Consistent, Vec::new()),
+            None if self.assessment.observed_at.is_none() => self.unknown(),
+            None => Self::not_reachable(Why::NoUsableBackup, None, None),
+        }
+    }
+
+    fn restore(
+        &self,
         window: &RecoveryWindow,
-        stop_at: Option<DateTime<Utc>>,
-    ) -> Self {
+        stop: Stop,
+        elsewhere: Vec<(TimelineId, BackupId)>,
+    ) -> RestorePlan {
+        let assessment = self.assessment;
         let backup = assessment.backups.iter().find(|backup| backup.id == window.backup_id);
         let totals = &assessment.totals;
         let mean = totals.wal_bytes.checked_div(totals.wal_objects).unwrap_or(0);
         let segments: u64 = window.path.iter().map(|stretch| stretch.count).sum();
-        Self {
+        let is_prefetching = totals.postgres_major.is_none_or(|major| PREFETCHING <= major);
+        RestorePlan::Reachable(Restore {
             window: window.clone(),
-            stop_at,
+            stop,
+            elsewhere,
             base_bytes: backup.map_or(0, |backup| backup.size_bytes),
             wal_bytes_max: segments.saturating_mul(mean),
-        }
+            needs_prefetch_off: window.ends_at_misfit && is_prefetching,
+        })
     }
 
+    fn unknown(&self) -> RestorePlan {
+        let finding = self.assessment.findings.first();
+        RestorePlan::Unknown(
+            finding.map_or(Doubt::NotReadYet, |finding| Doubt::Finding(finding.to_string())),
+        )
+    }
+
+    const fn not_reachable(
+        why: Why,
+        nearest_before: Option<DateTime<Utc>>,
+        nearest_after: Option<DateTime<Utc>>,
+    ) -> RestorePlan {
+        RestorePlan::NotReachable(Obstruction { why, nearest_before, nearest_after })
+    }
+}
+
+impl RecoveryWindow {
+    fn begins_last_segment_after(&self, lsn: Lsn) -> bool {
+        let count: u64 = self.path.iter().map(|stretch| stretch.count).sum();
+        1 < count && lsn.value() < self.last.lsn.value().saturating_sub(self.segment_size.bytes())
+    }
+}
+
+impl Restore {
     pub const fn backup_id(&self) -> &BackupId {
         &self.window.backup_id
     }
@@ -187,5 +323,13 @@ impl Restore {
     /// What recovery must be told where its own choice would not work.
     pub const fn target_timeline(&self) -> Option<TimelineId> {
         self.window.target_timeline
+    }
+
+    /// The moment that recovery is told to stop at.
+    pub const fn stop_at(&self) -> Option<DateTime<Utc>> {
+        match self.stop {
+            Stop::At(at) => Some(at),
+            Stop::Never | Stop::Lsn(_) | Stop::Consistent => None,
+        }
     }
 }

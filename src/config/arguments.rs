@@ -31,9 +31,22 @@ pub struct CheckArguments {
 pub struct RestorePlanArguments {
     #[command(flatten)]
     pub(super) file: FileArguments,
-    /// The moment to restore to, such as 2026-08-20T10:30:00Z, or latest
-    #[arg(long, value_name = "TIME", default_value = "latest")]
-    pub(super) to: String,
+    #[arg(
+        long,
+        value_name = "TIME",
+        help = "The moment to restore to, such as 2026-08-20T10:30:00Z, or \
+          latest [default: latest, or with --backup that backup's own end]"
+    )]
+    pub(super) to: Option<String>,
+    /// From this backup, by its identifier or its name
+    #[arg(long, value_name = "ID")]
+    pub(super) backup: Option<String>,
+    /// On this timeline, such as one that the archive left
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) timeline: Option<String>,
+    /// The state after a position in the log, such as 0/3000060
+    #[arg(long, value_name = "LSN", conflicts_with = "to")]
+    pub(super) lsn: Option<String>,
     /// How the plan is printed on stdout
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: PlanOutput,

@@ -32,10 +32,15 @@ use crate::domain::destination::Access;
 use crate::domain::destination::ENDPOINT_URL;
 use crate::domain::format::AGE_MAX;
 use crate::domain::format::BASE_BACKUP_AGE_MAX;
+use crate::domain::format::Flaw;
 use crate::domain::format::Format;
 use crate::domain::format::MOMENT;
 use crate::domain::format::REGION;
+use crate::domain::lsn::Lsn;
+use crate::domain::recovery_target::Question;
+use crate::domain::recovery_target::Target;
 use crate::domain::retention_policy::RetentionPolicy;
+use crate::domain::timeline::TimelineId;
 
 /// Everything one pass of `check` is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +90,7 @@ impl CheckConfig {
 pub struct RestorePlanConfig {
     /// Names at most one archive of the configuration.
     pub chosen: ChosenArchives,
-    /// `None` is the newest archived state.
-    pub to: Option<DateTime<Utc>>,
+    pub question: Question,
     pub output: PlanOutput,
 }
 
@@ -99,17 +103,40 @@ impl RestorePlanConfig {
             expectations: &arguments.expectations,
         };
         let chosen = chosen.read(&mut reader);
-        let to = match arguments.to.as_str() {
-            "latest" => None,
-            moment => reader.flag("--to", Some(moment), &TARGET),
-        };
+        let question = question(arguments, &mut reader);
         if chosen.archives.len() > 1 {
             let names: Vec<String> = chosen.archives.iter().map(|it| it.id.to_string()).collect();
             reader.note(ConfigProblem::new("restore-plan", ONE_ARCHIVE, names.join(", ")));
         }
-        reader.finish(Some(Self { chosen, to, output: arguments.output }))
+        reader.finish(Some(Self { chosen, question, output: arguments.output }))
     }
 }
+
+/// Without a moment, a named backup is meant by itself.
+fn question(arguments: &RestorePlanArguments, reader: &mut SettingReader) -> Question {
+    let lsn = reader.flag("--lsn", arguments.lsn.as_deref(), &POSITION);
+    let target = match (arguments.to.as_deref(), lsn) {
+        (_, Some(lsn)) => Target::Lsn(lsn),
+        (Some("latest"), None) => Target::Latest,
+        (Some(moment), None) => {
+            reader.flag("--to", Some(moment), &TARGET).map_or(Target::Latest, Target::At)
+        }
+        (None, None) if arguments.backup.is_some() => Target::Backup,
+        (None, None) => Target::Latest,
+    };
+    let timeline = reader.flag("--timeline", arguments.timeline.as_deref(), &TIMELINE);
+    Question { target, backup: arguments.backup.clone(), timeline }
+}
+
+const POSITION: Format<Lsn> = Format {
+    expected: "a position in the log such as 0/3000060",
+    parse: |text| text.parse().map_err(|_| Flaw::Mismatch),
+};
+
+const TIMELINE: Format<TimelineId> = Format {
+    expected: "the number of a timeline, from 1 on",
+    parse: |text| text.parse().ok().and_then(TimelineId::new).ok_or(Flaw::Mismatch),
+};
 
 /// What `restore-plan` needs.
 pub const ONE_ARCHIVE: &str = "one archive, by --namespace and --cluster or --archive";

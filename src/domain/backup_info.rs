@@ -26,6 +26,8 @@ pub struct BackupInfo {
     /// Taken before the last WAL is archived and the last part uploaded; a failed backup can
     /// have one.
     pub ended_at: Option<DateTime<Utc>>,
+    /// What the plugin calls it, such as `backup-20261122000000`.
+    pub backup_name: Option<Box<str>>,
     pub system_identifier: Option<u64>,
     /// `server_version_num`, such as 150020.
     pub server_version: Option<u32>,
@@ -80,6 +82,7 @@ impl BackupInfo {
             status,
             began_at: fields.optional("begin_time", "a time", parse_time)?,
             ended_at: fields.optional("end_time", "a time", parse_time)?,
+            backup_name: fields.value("backup_name").map(Into::into),
             system_identifier: fields.optional("systemid", "a number", parse_number)?,
             server_version: fields.optional("version", "a number", parse_number)?,
             tablespaces: fields

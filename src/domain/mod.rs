@@ -18,6 +18,7 @@ pub mod object_key;
 pub mod object_version;
 mod python_literal;
 pub mod recovery_cluster;
+pub mod recovery_target;
 pub mod retention_policy;
 pub mod schedule;
 pub mod segment;

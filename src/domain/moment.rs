@@ -21,6 +21,11 @@ pub fn before(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
     at.checked_sub_signed(by).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
+/// The moment so long after another, or that one itself if there is none.
+pub fn after(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    at.checked_add_signed(by).and_then(in_calendar).unwrap_or(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +44,7 @@ mod tests {
         assert_eq!(together(TimeDelta::MAX, hour), TimeDelta::MAX);
         assert_eq!(before(at, hour), at - hour);
         assert_eq!(before(at, TimeDelta::MAX), at);
+        assert_eq!(after(at, hour), at + hour);
+        assert_eq!(after(at, TimeDelta::MAX), at);
     }
 }

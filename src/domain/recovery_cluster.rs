@@ -12,6 +12,7 @@ use serde::Serializer;
 use crate::domain::backup::BackupId;
 use crate::domain::cluster::BARMAN_PLUGIN;
 use crate::domain::cluster::Storage;
+use crate::domain::lsn::Lsn;
 use crate::domain::timeline::TimelineId;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,6 +71,14 @@ pub struct RecoveryTarget {
     )]
     pub time: Option<DateTime<Utc>>,
     #[serde(
+        rename = "targetLSN",
+        serialize_with = "some",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub lsn: Option<Lsn>,
+    #[serde(rename = "targetImmediate", skip_serializing_if = "Option::is_none")]
+    pub is_immediate: Option<bool>,
+    #[serde(
         rename = "targetTLI",
         serialize_with = "some",
         skip_serializing_if = "Option::is_none"
@@ -122,9 +131,9 @@ fn text<S: Serializer>(value: impl Display, serializer: S) -> Result<S::Ok, S::E
     serializer.collect_str(&value)
 }
 
-/// The field says that a timeline is a text.
-fn some<S: Serializer>(value: &Option<TimelineId>, serializer: S) -> Result<S::Ok, S::Error> {
-    value.map(|timeline| timeline.to_string()).serialize(serializer)
+/// The fields say that a timeline and a position are texts.
+fn some<S: Serializer>(value: &Option<impl Display>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 /// With a numeric offset: CloudNativePG hands the text on as it is in some versions, and

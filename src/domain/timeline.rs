@@ -26,8 +26,6 @@ pub struct Ancestor {
 /// Why PostgreSQL would refuse to start with this file (`readTimeLineHistory` in `timeline.c`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
-    #[error("the history file of timeline {0} is not text")]
-    NotText(TimelineId),
     #[error("the history file of timeline {0} is empty")]
     NoAncestor(TimelineId),
     #[error("line {line} of the history file is {text:?}, expected a timeline and a switch point")]
@@ -72,17 +70,19 @@ impl TimelineHistory {
     }
 
     /// Reads a `.history` file by the rules of `readTimeLineHistory`: comments and blank lines
-    /// are skipped, what follows the switch point is a remark.
+    /// are skipped, what follows the switch point is a remark: bytes, since it may hold the name of a
+    /// restore point as the client sent it.
     pub fn parse(timeline: TimelineId, bytes: &[u8]) -> Result<Self, HistoryError> {
-        let text = std::str::from_utf8(bytes).map_err(|_| HistoryError::NotText(timeline))?;
         let mut ancestors: Vec<Ancestor> = Vec::new();
-        for (line, text) in (1..).zip(text.lines()) {
+        for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             let content = text.trim_ascii_start();
-            if content.is_empty() || content.starts_with('#') {
+            if content.is_empty() || content.starts_with(b"#") {
                 continue;
             }
-            let ancestor = Ancestor::parse(content)
-                .ok_or_else(|| HistoryError::Syntax { line, text: text.to_owned() })?;
+            let ancestor = Ancestor::parse(content).ok_or_else(|| HistoryError::Syntax {
+                line,
+                text: String::from_utf8_lossy(text).trim_end().to_owned(),
+            })?;
             let is_in_order = ancestors.last().is_none_or(|last| last.timeline < ancestor.timeline)
                 && ancestor.timeline < timeline;
             if !is_in_order {
@@ -130,10 +130,11 @@ impl TimelineHistory {
 }
 
 impl Ancestor {
-    fn parse(line: &str) -> Option<Self> {
-        let mut words = line.split_ascii_whitespace();
-        let timeline = TimelineId::new(words.next()?.parse().ok()?)?;
-        let switched_at = words.next()?.parse().ok()?;
+    fn parse(line: &[u8]) -> Option<Self> {
+        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let mut words = words.map(|word| std::str::from_utf8(word).ok());
+        let timeline = TimelineId::new(words.next()??.parse().ok()?)?;
+        let switched_at = words.next()??.parse().ok()?;
         Some(Self { timeline, switched_at })
     }
 }
@@ -187,9 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_refused() {
+    fn the_remark_is_bytes_and_the_rest_is_not() {
+        let latin1 = b"1\t0/1000000\tat restore point \"vor \xE4nderung\"\n";
+        let parsed = TimelineHistory::parse(timeline(2), latin1).unwrap();
+        assert_eq!(parsed.switched_at(timeline(1)), Some(Lsn::new(0x0100_0000)));
         let parsed = TimelineHistory::parse(timeline(2), &[0xFF, 0xFE, 0]);
-        assert_eq!(parsed, Err(HistoryError::NotText(timeline(2))));
+        assert!(matches!(parsed, Err(HistoryError::Syntax { line: 1, .. })), "{parsed:?}");
     }
 
     proptest! {

@@ -251,8 +251,11 @@ impl<'a> Fold<'a> {
             (Some(_), Some(whole)) => whole.objects = whole.objects.saturating_add(1),
             (Some(codec), none) => {
                 let (size, uploaded_at) = (object.version.size, object.uploaded_at);
-                let is_plain = codec == Codec::None && size != 0;
-                let is_misfit = is_plain && size != self.inventory.segment_size.bytes();
+                let is_misfit = if size == 0 {
+                    codec.delivers_nothing_as_empty()
+                } else {
+                    codec == Codec::None && size != self.inventory.segment_size.bytes()
+                };
                 *none = Some(Whole { codec, size, is_misfit, uploaded_at, objects: 1 });
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use chrono::Utc;
 
+use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::segment_set::SegmentSet;
@@ -30,11 +31,13 @@ pub enum SegmentProbe {
 }
 
 /// What the WAL inside says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentContent {
     pub system_identifier: u64,
     /// The newest commit or abort that is complete in this segment.
     pub newest_commit_at: Option<DateTime<Utc>>,
+    /// The same before each position in it where a backup ended.
+    pub newest_before: Vec<(Lsn, Option<DateTime<Utc>>)>,
 }
 
 /// Why the stored bytes are not the segment they claim to be.
@@ -68,6 +71,8 @@ pub struct TimelineProbes {
     /// Whole segments, by the system identifier in them.
     written: BTreeMap<u64, SegmentSet>,
     commits: BTreeMap<SegmentNumber, DateTime<Utc>>,
+    /// Within the segments that hold these positions.
+    before: BTreeMap<(SegmentNumber, Lsn), Option<DateTime<Utc>>>,
     damaged: BTreeMap<SegmentNumber, SegmentDamage>,
     unread: BTreeMap<SegmentNumber, Unreadable>,
 }
@@ -105,6 +110,12 @@ impl Probes {
         self.timeline(id.timeline).is_some_and(|probes| probes.has(id.number))
     }
 
+    /// Forgets what an object might show that took another's place, but for the long stretches of a
+    /// quiet server's log in which no transaction ended.
+    pub fn keep_quiet(&mut self) {
+        self.timelines.values_mut().for_each(TimelineProbes::keep_quiet);
+    }
+
     pub fn count(&self) -> usize {
         self.timelines.values().map(TimelineProbes::count).sum()
     }
@@ -129,16 +140,29 @@ impl TimelineProbes {
     fn insert(&mut self, number: SegmentNumber, probe: Reading<SegmentProbe>) {
         self.written.values_mut().for_each(|set| set.remove(number));
         self.commits.remove(&number);
+        self.before.retain(|(segment, _), _| *segment != number);
         self.damaged.remove(&number);
         self.unread.remove(&number);
         match probe {
             Ok(SegmentProbe::Read(content)) => {
                 self.written.entry(content.system_identifier).or_default().insert(number);
                 self.commits.extend(content.newest_commit_at.map(|at| (number, at)));
+                let before = content.newest_before.into_iter();
+                self.before.extend(before.map(|(lsn, at)| ((number, lsn), at)));
             }
             Ok(SegmentProbe::Damaged(damage)) => drop(self.damaged.insert(number, damage)),
             Err(unreadable) => drop(self.unread.insert(number, unreadable)),
         }
+    }
+
+    fn keep_quiet(&mut self) {
+        for number in self.commits.keys() {
+            self.written.values_mut().for_each(|set| set.remove(*number));
+        }
+        self.commits.clear();
+        self.before.clear();
+        self.damaged.clear();
+        self.unread.clear();
     }
 
     /// Whether it was opened, with success or without.
@@ -156,6 +180,27 @@ impl TimelineProbes {
     /// Of a whole segment, the newest commit or abort that is complete in it.
     pub fn newest_commit_at(&self, number: SegmentNumber) -> Option<DateTime<Utc>> {
         self.commits.get(&number).copied()
+    }
+
+    /// The first of the whole segments without a commit or abort that lead up to one of them without
+    /// a hole.
+    pub fn quiet_from(&self, number: SegmentNumber) -> Option<SegmentNumber> {
+        let whole = self.written.values().find_map(|set| set.range_at(number))?;
+        let busy = self.commits.range(whole.first..=number).next_back();
+        Some(busy.map_or(whole.first, |(busy, _)| busy.next()))
+    }
+
+    /// The newest commit or abort in a segment before a position in it; `None` where that was not
+    /// asked when it was opened.
+    pub fn newest_commit_before(
+        &self,
+        number: SegmentNumber,
+        lsn: Lsn,
+    ) -> Option<Option<DateTime<Utc>>> {
+        let asked = self.before.get(&(number, lsn)).copied();
+        // Where there is none at all, there is none before either.
+        let is_quiet = self.is_whole(number) && !self.commits.contains_key(&number);
+        asked.or(is_quiet.then_some(None))
     }
 
     pub fn damaged(
@@ -213,7 +258,12 @@ mod tests {
 
     fn whole(system_identifier: u64) -> Reading<SegmentProbe> {
         let newest_commit_at = Some(DateTime::UNIX_EPOCH);
-        Ok(SegmentProbe::Read(SegmentContent { system_identifier, newest_commit_at }))
+        let newest_before = Vec::new();
+        Ok(SegmentProbe::Read(SegmentContent {
+            system_identifier,
+            newest_commit_at,
+            newest_before,
+        }))
     }
 
     fn damaged() -> Reading<SegmentProbe> {

@@ -16,7 +16,8 @@ pub struct TimelineArchive {
     edge_uploads: EdgeUploads,
     /// Whole segments of zero bytes, where a restore would pick that object.
     empty: SegmentSet,
-    /// Uncompressed segments of another size than a segment has.
+    /// Segments of which barman hands out a file of another size than a segment has, as far as a
+    /// listing tells: uncompressed ones, and some without a byte.
     misfits: SegmentSet,
     /// Whole segments that a restore would pass over for a leftover `.partial`.
     shadowed: SegmentSet,

@@ -2,6 +2,8 @@
 
 mod manifest;
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use chrono::Utc;
 use serde::Serialize;
@@ -10,7 +12,9 @@ use crate::assessment::Assessment;
 use crate::assessment::plan::Obstruction;
 use crate::assessment::plan::Restore;
 use crate::assessment::plan::RestorePlan;
-use crate::assessment::plan::Target;
+use crate::assessment::plan::Stop;
+use crate::domain::recovery_target::Question;
+use crate::domain::recovery_target::Target;
 use crate::publication::wording::bytes;
 use crate::publication::wording::rfc3339;
 use crate::publication::wording::utc;
@@ -19,7 +23,7 @@ use crate::publication::wording::utc;
 #[derive(Clone, Debug)]
 pub struct PlanDocument<'a> {
     assessment: &'a Assessment,
-    target: Target,
+    question: Question,
     pub plan: RestorePlan,
 }
 
@@ -35,6 +39,10 @@ struct PlanJson<'a> {
     observed_at: Option<String>,
     backup_id: Option<&'a str>,
     recovery_target: Option<RecoveryTarget>,
+    /// What the new server must be set to besides.
+    parameters: BTreeMap<&'static str, &'static str>,
+    /// Other branches of the archive that have the moment, with another state.
+    elsewhere: Vec<Elsewhere>,
     wal: Vec<PathStep>,
     base_bytes: Option<u64>,
     wal_bytes_max: Option<u64>,
@@ -47,6 +55,14 @@ struct PlanJson<'a> {
 struct RecoveryTarget {
     target_time: Option<String>,
     target_timeline: Option<u32>,
+    target_lsn: Option<String>,
+    target_immediate: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Elsewhere {
+    timeline: u32,
+    backup_id: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,15 +74,17 @@ struct PathStep {
 }
 
 impl<'a> PlanDocument<'a> {
-    pub fn new(assessment: &'a Assessment, target: Target) -> Self {
-        Self { assessment, target, plan: RestorePlan::new(assessment, target) }
+    pub fn new(assessment: &'a Assessment, question: impl Into<Question>) -> Self {
+        let question = question.into();
+        let plan = RestorePlan::new(assessment, question.clone());
+        Self { assessment, question, plan }
     }
 
     /// The recovery `Cluster` to apply; `None` if the target cannot be reached.
     pub fn yaml(&self) -> Option<String> {
         match &self.plan {
             RestorePlan::Reachable(restore) => Some(manifest::render(self.assessment, restore)),
-            RestorePlan::NotReachable(_) | RestorePlan::Unknown { .. } => None,
+            RestorePlan::NotReachable(_) | RestorePlan::Unknown(_) => None,
         }
     }
 
@@ -74,7 +92,7 @@ impl<'a> PlanDocument<'a> {
         let restore = self.restore();
         let obstruction = match &self.plan {
             RestorePlan::NotReachable(obstruction) => Some(obstruction),
-            RestorePlan::Reachable(_) | RestorePlan::Unknown { .. } => None,
+            RestorePlan::Reachable(_) | RestorePlan::Unknown(_) => None,
         };
         let archive = &self.assessment.archive;
         let path = restore.map_or(&[][..], |restore| restore.window.path.as_slice());
@@ -86,15 +104,29 @@ impl<'a> PlanDocument<'a> {
             reachable: match &self.plan {
                 RestorePlan::Reachable(_) => Some(true),
                 RestorePlan::NotReachable(_) => Some(false),
-                RestorePlan::Unknown { .. } => None,
+                RestorePlan::Unknown(_) => None,
             },
             reason: self.reason(),
             observed_at: self.assessment.observed_at.map(rfc3339),
             backup_id: restore.map(|restore| restore.backup_id().as_str()),
             recovery_target: restore.map(|restore| RecoveryTarget {
-                target_time: restore.stop_at.map(rfc3339),
+                target_time: restore.stop_at().map(rfc3339),
                 target_timeline: restore.target_timeline().map(|timeline| timeline.value()),
+                target_lsn: match restore.stop {
+                    Stop::Lsn(lsn) => Some(lsn.to_string()),
+                    Stop::Never | Stop::At(_) | Stop::Consistent => None,
+                },
+                target_immediate: restore.stop == Stop::Consistent,
             }),
+            parameters: restore.map(parameters).unwrap_or_default(),
+            elsewhere: restore
+                .iter()
+                .flat_map(|restore| &restore.elsewhere)
+                .map(|(timeline, backup_id)| Elsewhere {
+                    timeline: timeline.value(),
+                    backup_id: backup_id.to_string(),
+                })
+                .collect(),
             wal: path
                 .iter()
                 .map(|stretch| PathStep {
@@ -117,7 +149,7 @@ impl<'a> PlanDocument<'a> {
         let mut text = match &self.plan {
             RestorePlan::Reachable(restore) => reachable(&target, restore),
             RestorePlan::NotReachable(obstruction) => not_reachable(&target, obstruction),
-            RestorePlan::Unknown { why } => format!("UNKNOWN  {target}\n{why}\n"),
+            RestorePlan::Unknown(doubt) => format!("UNKNOWN  {target}\n{doubt}\n"),
         };
         text += &format!("\n{}", self.assessment.place());
         if let Some(observed_at) = self.assessment.observed_at {
@@ -133,24 +165,38 @@ impl<'a> PlanDocument<'a> {
     const fn restore(&self) -> Option<&Restore> {
         match &self.plan {
             RestorePlan::Reachable(restore) => Some(restore),
-            RestorePlan::NotReachable(_) | RestorePlan::Unknown { .. } => None,
+            RestorePlan::NotReachable(_) | RestorePlan::Unknown(_) => None,
         }
     }
 
     fn reason(&self) -> Option<String> {
         match &self.plan {
             RestorePlan::Reachable(_) => None,
-            RestorePlan::NotReachable(obstruction) => Some(obstruction.why.clone()),
-            RestorePlan::Unknown { why } => Some(why.clone()),
+            RestorePlan::NotReachable(obstruction) => Some(obstruction.why.to_string()),
+            RestorePlan::Unknown(doubt) => Some(doubt.to_string()),
         }
     }
 
     fn target_text(&self, moment: fn(DateTime<Utc>) -> String) -> String {
-        match self.target {
+        let mut text = match self.question.target {
             Target::Latest => "latest".to_owned(),
             Target::At(at) => moment(at),
+            Target::Lsn(lsn) => lsn.to_string(),
+            Target::Backup => "the backup itself".to_owned(),
+        };
+        if let Some(backup) = &self.question.backup {
+            text += &format!(" from backup {backup}");
         }
+        if let Some(timeline) = self.question.timeline {
+            text += &format!(" on timeline {timeline}");
+        }
+        text
     }
+}
+
+/// By name and value, as `spec.postgresql.parameters` has them.
+fn parameters(restore: &Restore) -> BTreeMap<&'static str, &'static str> {
+    restore.needs_prefetch_off.then_some(("recovery_prefetch", "off")).into_iter().collect()
 }
 
 fn reachable(target: &str, restore: &Restore) -> String {
@@ -164,6 +210,16 @@ fn reachable(target: &str, restore: &Restore) -> String {
     text += &format!("  {:<11}  at most about {}\n", "", bytes(restore.wal_bytes_max));
     if let Some(timeline) = restore.target_timeline() {
         text += &format!("  timeline     {timeline}, which recovery has to be told\n");
+    }
+    if restore.needs_prefetch_off {
+        text += "  setting      recovery_prefetch = off: behind the target lies an object of the wrong \
+                 size\n";
+    }
+    for (timeline, backup) in &restore.elsewhere {
+        text += &format!(
+            "\nThe moment exists on timeline {timeline} too, with another state: --timeline \
+             {timeline} plans that, from backup {backup}.\n"
+        );
     }
     text
 }

@@ -15,7 +15,19 @@ pub(crate) struct ReachableSpan {
 
 /// Joins windows that touch; oldest first.
 pub(crate) fn reachable_spans(windows: &[RecoveryWindow]) -> Vec<ReachableSpan> {
-    let mut windows: Vec<&RecoveryWindow> = windows.iter().collect();
+    joined(windows.iter())
+}
+
+/// The span that ends with the newest moment that can be restored, of the living timeline unless
+/// nothing leads there.
+pub(crate) fn newest_span(windows: &[RecoveryWindow]) -> Option<ReachableSpan> {
+    let newest = |spans: Vec<ReachableSpan>| spans.into_iter().max_by_key(|span| span.last.at);
+    let living = windows.iter().filter(|window| window.apart_from.is_none());
+    newest(joined(living)).or_else(|| newest(reachable_spans(windows)))
+}
+
+fn joined<'a>(windows: impl Iterator<Item = &'a RecoveryWindow>) -> Vec<ReachableSpan> {
+    let mut windows: Vec<&RecoveryWindow> = windows.collect();
     windows.sort_by_key(|window| window.first.at);
     let mut spans: Vec<ReachableSpan> = Vec::new();
     for window in windows {
@@ -31,11 +43,6 @@ pub(crate) fn reachable_spans(windows: &[RecoveryWindow]) -> Vec<ReachableSpan> 
         }
     }
     spans
-}
-
-/// The span that ends with the newest moment that can be restored.
-pub(crate) fn newest_span(windows: &[RecoveryWindow]) -> Option<ReachableSpan> {
-    reachable_spans(windows).into_iter().max_by_key(|span| span.last.at)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use anyhow::Context;
 
 use crate::assessment::plan::RestorePlan;
-use crate::assessment::plan::Target;
 use crate::config::ConfigError;
 use crate::config::ONE_ARCHIVE;
 use crate::config::PlanOutput;
@@ -30,7 +29,7 @@ pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
     }
     let archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;
     let assessment = assess_once(archive).await;
-    let document = PlanDocument::new(&assessment, config.to.map_or(Target::Latest, Target::At));
+    let document = PlanDocument::new(&assessment, config.question);
     let text = match config.output {
         PlanOutput::Text => document.text(),
         PlanOutput::Json => document.json().context("write JSON")?,
@@ -41,7 +40,7 @@ pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
     Ok(match document.plan {
         RestorePlan::Reachable(_) => Answer::Reachable,
         RestorePlan::NotReachable(_) => Answer::NotReachable,
-        RestorePlan::Unknown { .. } => Answer::Unknown,
+        RestorePlan::Unknown(_) => Answer::Unknown,
     })
 }
 

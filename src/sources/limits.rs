@@ -151,10 +151,13 @@ pub const BACKUPS_MAX: usize = 10_000;
 /// Every promotion leaves one; a thousand is a failover a day for three years.
 pub const HISTORIES_MAX: usize = 1_000;
 
-/// Each is about a hundred bytes; a steady archive needs one or two, and one whose every backup is
-/// stranded before a hole of its own two for each.
+/// Each is about a hundred bytes, those of a quiet stretch together.
+///
+/// A steady archive needs one or two, one whose every backup is stranded before a hole of its own two
+/// for each, and a quiet one as many as it closed without a transaction: a month of
+/// `archive_timeout` is eight thousand.
 pub const fn probes_remembered_max(backups: usize) -> usize {
-    128_usize.saturating_add(backups.saturating_mul(2))
+    16_384_usize.saturating_add(backups.saturating_mul(2))
 }
 
 /// Segments opened in one look at an archive.

@@ -24,6 +24,8 @@ pub struct Survey {
     pub valid_end: Option<Lsn>,
     /// Of the transactions whose end is completely here, the one with the latest time.
     pub newest_transaction_end: Option<TransactionEnd>,
+    /// The same of those before each of the positions that were asked for.
+    pub before: Vec<(Lsn, Option<TransactionEnd>)>,
     pub ending: Ending,
 }
 
@@ -42,6 +44,7 @@ pub struct Surveyor {
     first_record: Option<FirstRecord>,
     valid_end: Option<Lsn>,
     newest_transaction_end: Option<TransactionEnd>,
+    before: Vec<(Lsn, Option<TransactionEnd>)>,
 }
 
 impl Surveyor {
@@ -52,7 +55,15 @@ impl Surveyor {
             first_record: None,
             valid_end: None,
             newest_transaction_end: None,
+            before: Vec::new(),
         }
+    }
+
+    /// Asks for the newest transaction before each of these positions as well.
+    #[must_use]
+    pub fn asked_before(mut self, positions: impl IntoIterator<Item = Lsn>) -> Self {
+        self.before = positions.into_iter().map(|lsn| (lsn, None)).collect();
+        self
     }
 
     /// Announces that the bytes to come are from a file of this timeline.
@@ -70,10 +81,9 @@ impl Surveyor {
                 self.first_record = Some(FirstRecord { start: record.start, previous });
             }
             if let Some(end) = TransactionEnd::of(&record) {
-                let newest = self.newest_transaction_end.get_or_insert(end);
-                if newest.ended_at <= end.ended_at {
-                    *newest = end;
-                }
+                keep_newest(&mut self.newest_transaction_end, end);
+                let later = self.before.iter_mut().filter(|(lsn, _)| end.lsn < *lsn);
+                later.for_each(|(_, newest)| keep_newest(newest, end));
             }
         }
     }
@@ -87,8 +97,16 @@ impl Surveyor {
             first_record: self.first_record,
             valid_end: self.valid_end,
             newest_transaction_end: self.newest_transaction_end,
+            before: self.before.clone(),
             ending: self.reader.ending(),
         }
+    }
+}
+
+fn keep_newest(newest: &mut Option<TransactionEnd>, end: TransactionEnd) {
+    let newest = newest.get_or_insert(end);
+    if newest.ended_at <= end.ended_at {
+        *newest = end;
     }
 }
 
@@ -118,6 +136,20 @@ mod tests {
         let as_new = commit(&mut log, 3);
         let end = survey(&log.finish()).newest_transaction_end;
         assert_eq!(end.map(|end| end.lsn), Some(as_new));
+    }
+
+    #[test]
+    fn the_newest_before_a_position_is_told_for_each() {
+        let mut log = Generator::new();
+        let first = commit(&mut log, 1);
+        let second = commit(&mut log, 3);
+        let third = commit(&mut log, 2);
+        let asked = [first, second, third, Lsn::new(u64::MAX)];
+        let mut surveyor = Surveyor::new(SegmentIdentity::default()).asked_before(asked);
+        surveyor.feed(&log.finish());
+        let told = surveyor.survey().before;
+        let told: Vec<Option<Lsn>> = told.iter().map(|(_, end)| Some((*end)?.lsn)).collect();
+        assert_eq!(told, [None, Some(first), Some(second), Some(second)]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::WalStretch;
-use cnpg_backup_verifier::assessment::plan::Target;
+use cnpg_backup_verifier::domain::recovery_target::Target;
 use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
 use cnpg_backup_verifier::publication::snapshot::DiscoveryState;
 use cnpg_backup_verifier::publication::status_json;

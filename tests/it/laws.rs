@@ -105,7 +105,7 @@ proptest! {
         let seen = scenario.observe();
         let (_, wanted) = assess_and_ask(&scenario.subject, &seen, &scenario.expectations, scenario.now);
         // A border for each backup, and the newest of each timeline that may live.
-        prop_assert!(wanted.len() <= 2 * drawn.backups.len() + 3);
+        prop_assert!(wanted.len() <= 4 * drawn.backups.len() + 6);
     }
 
     #[test]

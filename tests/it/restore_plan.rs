@@ -7,11 +7,15 @@ use chrono::Utc;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::assess;
 use cnpg_backup_verifier::assessment::cluster::ClusterState;
+use cnpg_backup_verifier::assessment::plan::Doubt;
 use cnpg_backup_verifier::assessment::plan::Obstruction;
 use cnpg_backup_verifier::assessment::plan::Restore;
 use cnpg_backup_verifier::assessment::plan::RestorePlan;
-use cnpg_backup_verifier::assessment::plan::Target;
+use cnpg_backup_verifier::assessment::plan::Stop;
+use cnpg_backup_verifier::domain::recovery_target::Question;
+use cnpg_backup_verifier::domain::recovery_target::Target;
 
+use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
 
 use insta::assert_snapshot;
@@ -58,7 +62,7 @@ fn obstruction(given: &str, target: Target) -> Obstruction {
 fn a_moment_is_restored_from_the_newest_backup_before_it() {
     let restore = reachable(GAP, Target::At(at("10T06:00:00")));
     assert_eq!(restore.backup_id().as_str(), "20260110T000000");
-    assert_eq!(restore.stop_at, Some(at("10T06:00:00")));
+    assert_eq!(restore.stop_at(), Some(at("10T06:00:00")));
     assert_eq!(restore.window.path.len(), 1);
     assert_eq!(restore.window.path[0].first.to_string(), "000000010000000000000040");
     let restore = reachable(GAP, Target::At(at("09T19:59:59")));
@@ -69,7 +73,8 @@ fn a_moment_is_restored_from_the_newest_backup_before_it() {
 fn a_moment_in_a_gap_has_neighbours_on_both_sides() {
     let obstruction = obstruction(GAP, Target::At(at("09T22:00:00")));
     assert_eq!(obstruction.nearest_before, Some(at("09T19:59:59.999999")));
-    assert_eq!(obstruction.nearest_after, Some(at("10T00:07:00")));
+    // A minute behind the end of the backup, as its WAL was not opened.
+    assert_eq!(obstruction.nearest_after, Some(at("10T00:08:00")));
 }
 
 #[test]
@@ -87,20 +92,20 @@ fn a_target_after_the_last_commit_is_not_reachable_and_says_so() {
     let obstruction = obstruction(GAP, Target::At(at("10T11:56:00")));
     assert_eq!(obstruction.nearest_before, Some(at("10T11:54:59.999999")));
     assert_eq!(obstruction.nearest_after, None);
-    assert!(obstruction.why.contains("no transaction"), "{}", obstruction.why);
+    assert!(obstruction.why.to_string().contains("no transaction"), "{}", obstruction.why);
 }
 
 #[test]
 fn the_newest_commit_itself_is_reached_without_a_target() {
     let restore = reachable(GAP, Target::At(at("10T11:55:00")));
-    assert_eq!(restore.stop_at, None);
+    assert_eq!(restore.stop_at(), None);
 }
 
 #[test]
 fn a_target_before_the_oldest_backup_is_not_reachable() {
     let obstruction = obstruction(GAP, Target::At(at("08T00:00:00")));
     assert_eq!(obstruction.nearest_before, None);
-    assert_eq!(obstruction.nearest_after, Some(at("09T00:07:00")));
+    assert_eq!(obstruction.nearest_after, Some(at("09T00:08:00")));
 }
 
 #[test]
@@ -158,8 +163,8 @@ fn without_a_known_commit_nobody_can_say() {
         backup    20260110T000000  wal 40..41
     ";
     let plan = RestorePlan::new(&assessed(given), Target::At(at("10T06:00:00")));
-    assert!(matches!(plan, RestorePlan::Unknown { .. }), "{plan:?}");
-    assert_eq!(reachable(given, Target::Latest).stop_at, None);
+    assert!(matches!(plan, RestorePlan::Unknown(_)), "{plan:?}");
+    assert_eq!(reachable(given, Target::Latest).stop_at(), None);
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn an_archive_that_was_not_read_has_no_plan() {
     ";
     for target in [Target::Latest, Target::At(at("10T06:00:00"))] {
         let plan = RestorePlan::new(&assessed(given), target);
-        assert!(matches!(plan, RestorePlan::Unknown { .. }), "{plan:?}");
+        assert!(matches!(plan, RestorePlan::Unknown(_)), "{plan:?}");
     }
 }
 
@@ -344,6 +349,106 @@ fn the_json_names_what_a_script_needs() {
     assert!(plan["manifest"].is_string());
     let plan = json(Target::At(at("09T22:00:00")));
     assert_eq!(plan["reachable"], false);
-    assert_eq!(plan["nearest_after"], "2026-01-10T00:07:00Z");
+    assert_eq!(plan["nearest_after"], "2026-01-10T00:08:00Z");
     assert!(plan["manifest"].is_null());
+}
+
+/// Timeline 1 was left at 45 and went on to 58: both have what came after.
+const LEFT: &str = "
+    now       2026-01-10 12:00
+    timeline  1  wal 30..58
+    timeline  2  wal 45..60
+    history   2  1@0/45000100
+    backup    20260110T000000  wal 34..35
+    probe     1 44 commit 2026-01-10 09:40
+    probe     1 58 commit 2026-01-10 11:15
+    probe     2 60 commit 2026-01-10 11:55
+";
+
+#[test]
+fn a_moment_on_two_branches_is_answered_with_both() {
+    let restore = reachable(LEFT, Target::At(at("10T10:30:00")));
+    assert_eq!(restore.target_timeline(), None);
+    assert_eq!(restore.window.last.segment.timeline.value(), 2);
+    let elsewhere: Vec<u32> = restore.elsewhere.iter().map(|(it, _)| it.value()).collect();
+    assert_eq!(elsewhere, [1]);
+    // Before they parted it is one state.
+    let restore = reachable(LEFT, Target::At(at("10T09:00:00")));
+    assert!(restore.elsewhere.is_empty(), "{restore:?}");
+}
+
+#[test]
+fn the_state_of_a_branch_that_was_left_is_planned_with_its_timeline() {
+    let timeline = TimelineId::new(1);
+    let target = Target::At(at("10T10:30:00"));
+    let question = Question { target, backup: None, timeline };
+    let RestorePlan::Reachable(restore) = RestorePlan::new(&assessed(LEFT), question) else {
+        panic!("it is reachable");
+    };
+    assert_eq!(restore.target_timeline(), timeline);
+    let question = Question { target: Target::Latest, backup: None, timeline };
+    let RestorePlan::Reachable(restore) = RestorePlan::new(&assessed(LEFT), question) else {
+        panic!("it is reachable");
+    };
+    assert_eq!(restore.window.last.segment.to_string(), "000000010000000000000058");
+}
+
+#[test]
+fn a_named_backup_is_restored_by_itself_or_refused_with_its_reason() {
+    let ask = |given: &str, name: &str| {
+        let backup = Some(name.to_owned());
+        let question = Question { target: Target::Backup, backup, timeline: None };
+        RestorePlan::new(&assessed(given), question)
+    };
+    let RestorePlan::Reachable(restore) = ask(GAP, "20260109T000000") else { panic!() };
+    assert_eq!(restore.stop, Stop::Consistent);
+    let lost = GAP.replace("wal 0A..2F", "wal 0B..2F");
+    for (given, name, why) in [
+        (lost.as_str(), "20260109T000000", "is missing"),
+        (GAP, "20260101T000000", "there is no backup 20260101T000000"),
+    ] {
+        let RestorePlan::NotReachable(refused) = ask(given, name) else { panic!("{name}") };
+        assert!(refused.why.to_string().contains(why), "{}", refused.why);
+    }
+}
+
+#[test]
+fn a_position_in_the_log_is_reached_unless_it_lies_in_the_last_segment() {
+    let ask = |lsn: &str| RestorePlan::new(&assessed(GAP), Target::Lsn(lsn.parse().unwrap()));
+    let RestorePlan::Reachable(restore) = ask("0/45000000") else { panic!() };
+    assert_eq!(restore.backup_id().as_str(), "20260110T000000");
+    assert!(matches!(ask("0/51000100"), RestorePlan::Unknown(Doubt::EndOfLogNotRead)));
+    assert!(matches!(ask("0/32000000"), RestorePlan::NotReachable(_)));
+}
+
+#[test]
+fn without_a_transaction_since_the_backup_no_moment_is_promised() {
+    let given = "
+        now       2026-01-10 12:00
+        timeline  1  wal 40..42
+        backup    20260110T000000  wal 40..41
+        probe     1 40 no commit
+        probe     1 41 no commit
+        probe     1 42 no commit
+    ";
+    let obstruction = obstruction(given, Target::At(at("10T06:00:00")));
+    assert_eq!((obstruction.nearest_before, obstruction.nearest_after), (None, None));
+    assert!(obstruction.why.to_string().contains("leave out the target"), "{}", obstruction.why);
+    assert_eq!(reachable(given, Target::Latest).stop, Stop::Never);
+}
+
+#[test]
+fn behind_the_target_an_object_of_the_wrong_size_forbids_to_read_ahead() {
+    let given = "
+        now       2026-01-10 12:00
+        codec     .gz
+        timeline  1  wal 40..45
+        object    wals/0000000100000000/000000010000000000000046.gz 0
+        timeline  1  wal 47..51
+        backup    20260110T000000  wal 40..41
+        probe     1 45 commit 2026-01-10 10:30
+    ";
+    assert!(reachable(given, Target::At(at("10T06:00:00"))).needs_prefetch_off);
+    let missing = given.replace(".gz", ".bz2");
+    assert!(!reachable(&missing, Target::At(at("10T06:00:00"))).needs_prefetch_off);
 }

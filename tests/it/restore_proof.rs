@@ -64,7 +64,7 @@ async fn what_a_plan_says_of_a_moment_is_what_a_restore_does() {
 async fn window(barman: &Barman) -> [DateTime<Utc>; 2] {
     let document = document(&check(barman, &["-o", "json"]).await);
     let window = &document["archives"][0]["recovery_windows"][0];
-    assert_eq!(window["last"]["time_source"], "commit");
+    assert_eq!(window["last"]["time_source"], "commit", "{window:#}");
     [time(&window["first"]["time"]), time(&window["last"]["time"])]
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use chrono::NaiveTime;
 use chrono::TimeDelta;
+use chrono::Utc;
 use cnpg_backup_verifier::assessment::AssessedBackup;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::BackupKind;
@@ -27,6 +29,7 @@ use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::backup::BackupStatus;
 use cnpg_backup_verifier::domain::lsn::Lsn;
 use cnpg_backup_verifier::domain::segment::SegmentName;
+use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::publication::snapshot::Snapshot;
 use cnpg_backup_verifier::publication::snapshot::WatchedArchive;
 
@@ -50,6 +53,11 @@ pub(crate) fn long_history(fleet_of_one: &Snapshot) -> Snapshot {
     Snapshot::new(fleet_of_one.generated_at, vec![archive])
 }
 
+fn last_point(last: u64, at: DateTime<Utc>) -> LastPoint {
+    let (lsn, segment) = (Lsn::new((last + 1) << 24), segment(last));
+    LastPoint { at, source: TimeSource::Commit, lsn, segment }
+}
+
 fn with_history(template: &Assessment) -> Assessment {
     let mut assessment = template.clone();
     let now = template.checked_at;
@@ -69,6 +77,7 @@ fn with_history(template: &Assessment) -> Assessment {
         let ended_at = began_at + TimeDelta::minutes(7);
         assessment.backups.push(AssessedBackup {
             id: id.clone(),
+            name: None,
             status: Some(if is_failed { BackupStatus::Failed } else { BackupStatus::Done }),
             kind: if is_failed { BackupKind::Failed } else { BackupKind::Usable },
             unusable: is_failed.then(|| {
@@ -91,13 +100,11 @@ fn with_history(template: &Assessment) -> Assessment {
         assessment.windows.push(RecoveryWindow {
             backup_id: id,
             first: FirstPoint { at: ended_at, lsn: Lsn::new(((day * PER_DAY) << 24) + 0x28) },
-            last: LastPoint {
-                at: if is_stranded { noon } else { committed_at },
-                source: TimeSource::Commit,
-                lsn: Lsn::new((last + 1) << 24),
-                segment: segment(last),
-            },
+            last: last_point(last, if is_stranded { noon } else { committed_at }),
             target_timeline: None,
+            segment_size: SegmentSize::DEFAULT,
+            apart_from: None,
+            ends_at_misfit: false,
             system: None,
             path: path(day * PER_DAY, last),
         });

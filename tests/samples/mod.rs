@@ -42,6 +42,7 @@ use cnpg_backup_verifier::domain::cluster::RestoreDrill;
 use cnpg_backup_verifier::domain::cluster::Storage;
 use cnpg_backup_verifier::domain::lsn::Lsn;
 use cnpg_backup_verifier::domain::segment::SegmentName;
+use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::domain::unreadable::Unreadable;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
 use cnpg_backup_verifier::publication::snapshot::CheckCounts;
@@ -220,6 +221,9 @@ fn unrecoverable(index: usize) -> Assessment {
     assessment.latest = Latest::NotReached;
     *assessment.windows = vec![RecoveryWindow {
         target_timeline: Some(segment(1).timeline),
+        segment_size: SegmentSize::DEFAULT,
+        apart_from: None,
+        ends_at_misfit: false,
         system: None,
         path: Vec::new(),
         ..window("20260109T000000", "F9")
@@ -316,6 +320,9 @@ fn window(backup_id: &str, last: &str) -> RecoveryWindow {
             segment: segment(number),
         },
         target_timeline: None,
+        segment_size: SegmentSize::DEFAULT,
+        apart_from: None,
+        ends_at_misfit: false,
         system: None,
         path: Vec::new(),
     }
@@ -325,6 +332,7 @@ fn backup(backup_id: &str, begin: u64) -> AssessedBackup {
     let began_at = id(backup_id).began_at().unwrap();
     AssessedBackup {
         id: id(backup_id),
+        name: None,
         status: Some(BackupStatus::Done),
         kind: BackupKind::Usable,
         unusable: None,

@@ -47,6 +47,7 @@ fn describe_one(
     let wal = info.and_then(|info| info.wal);
     AssessedBackup {
         id: backup.id.clone(),
+        name: info.and_then(|info| info.backup_name.clone()),
         status: info.map(|info| info.status),
         kind: unusable.as_ref().map_or(BackupKind::Usable, UnusableReason::kind),
         unusable: unusable.map(Box::new),

@@ -1,6 +1,7 @@
 //! How far recovery gets from each backup, and which moments that makes reachable.
 
 pub(super) mod candidate;
+mod commits;
 pub(super) mod gaps;
 pub(super) mod living;
 pub(super) mod predecessor;
@@ -26,6 +27,7 @@ use crate::assessment::archive::recoverability::predecessor::OfPredecessor;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::archive::recoverability::windows::Search;
 use crate::assessment::unusable::NoRoute;
 use crate::assessment::unusable::UnusableReason;
 use crate::domain::timeline::TimelineId;
@@ -86,7 +88,8 @@ impl<'a> Recoverability<'a> {
             Latest::NotReached
         };
         let gaps = gaps::find(&replay, &candidates, newest_route.as_ref(), accepted_before);
-        let mut windows = windows::find(seen, &replay, &candidates, &timelines);
+        let search = Search { seen, replay: &replay, timelines: &timelines, living: target };
+        let mut windows = search.windows(&candidates);
         let mut predecessors: Vec<OfPredecessor<'_>> = owners
             .predecessors
             .iter()

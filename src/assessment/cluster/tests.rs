@@ -74,6 +74,7 @@ fn id(day: u32) -> BackupId {
 fn stored(day: u32) -> AssessedBackup {
     AssessedBackup {
         id: id(day),
+        name: None,
         status: Some(BackupStatus::Done),
         kind: BackupKind::Usable,
         unusable: None,

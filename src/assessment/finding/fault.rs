@@ -13,8 +13,9 @@ use crate::observation::probe::SegmentDamage;
 /// Why recovery cannot use a segment that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmentFault {
-    /// An object without a byte; PostgreSQL refuses to go on where it would accept a missing one.
-    Empty,
+    /// An object without a byte. Delivered as an empty file, PostgreSQL refuses to go on where it would
+    /// accept a missing one; of some codecs it counts as missing.
+    Empty { is_delivered: bool },
     /// Stored uncompressed, with another size than all segments have.
     Misfit(SegmentSize),
     /// Another server wrote it.
@@ -58,7 +59,7 @@ pub enum LifeSign {
 impl SegmentFault {
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Empty => "empty",
+            Self::Empty { .. } => "empty",
             Self::Misfit(_) => "wrong_size",
             Self::ForeignSystem { .. } => "foreign_system",
             Self::Damaged(damage) => damage.code(),
@@ -91,7 +92,10 @@ impl fmt::Display for LifeSign {
 impl fmt::Display for SegmentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str(
+            Self::Empty { is_delivered: false } => {
+                f.write_str("the object has no content, which counts as a missing segment")
+            }
+            Self::Empty { is_delivered: true } => f.write_str(
                 "the object has no content, which stops PostgreSQL where a missing segment would \
                  only end recovery",
             ),

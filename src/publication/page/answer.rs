@@ -10,7 +10,7 @@ use crate::assessment::Assessment;
 use crate::assessment::plan::Obstruction;
 use crate::assessment::plan::Restore;
 use crate::assessment::plan::RestorePlan;
-use crate::assessment::plan::Target;
+use crate::domain::recovery_target::Target;
 use crate::publication::page::Context;
 use crate::publication::page::address::Address;
 use crate::publication::page::position::Position;
@@ -116,7 +116,7 @@ fn answer(
         (RestorePlan::Reachable(_), false) => ("yes", "Yes"),
         (RestorePlan::Reachable(_), true) => ("maybe", "It could, when it was read last"),
         (RestorePlan::NotReachable(_), _) => ("no", "No"),
-        (RestorePlan::Unknown { .. }, _) => ("maybe", "That is not known"),
+        (RestorePlan::Unknown(_), _) => ("maybe", "That is not known"),
     };
     html! {
         div class={ "answer " (class) } {
@@ -131,7 +131,7 @@ fn answer(
             @match &document.plan {
                 RestorePlan::Reachable(restore) => (way(restore)),
                 RestorePlan::NotReachable(obstruction) => (neighbours(context, obstruction, address)),
-                RestorePlan::Unknown { why } => p { "Because: " (why) "." },
+                RestorePlan::Unknown(doubt) => p { "Because: " (doubt) "." },
             }
             @if let Some(yaml) = document.yaml() { (manifest(&yaml, level + 1)) }
         }
@@ -142,6 +142,8 @@ fn target_text(target: Target) -> Markup {
     html! {
         @match target {
             Target::Latest => "the newest archived state",
+            Target::Lsn(lsn) => { "position " (lsn) },
+            Target::Backup => "the state of a backup",
             // A fraction is said only where there is one.
             Target::At(at) => @if at.trunc_subsecs(0) == at { (plain_time(at)) } @else { (rfc3339(at)) },
         }
@@ -170,6 +172,18 @@ fn way(restore: &Restore) -> Markup {
             div { dt { "To read" } dd { "at most about " (bytes(restore.wal_bytes_max)) " of WAL" } }
             @if let Some(timeline) = restore.target_timeline() {
                 div { dt { "Timeline" } dd { (timeline) ", which recovery has to be told" } }
+            }
+            @if restore.needs_prefetch_off {
+                div {
+                    dt { "Setting" }
+                    dd { code { "recovery_prefetch = off" } ": behind the target lies an object of the wrong size" }
+                }
+            }
+            @for (timeline, backup) in &restore.elsewhere {
+                div {
+                    dt { "Elsewhere" }
+                    dd { "timeline " (timeline) " has the moment too, with another state, from backup " code { (backup) } }
+                }
             }
         }
     }

@@ -99,6 +99,12 @@ fn newest_moment(context: &Context<'_>, assessment: &Assessment) -> Markup {
                             "and a later target fails."
                         }
                     }
+                    TimeSource::Backup => {
+                        p.note {
+                            "No transaction has ended since the backup: restore its state without "
+                            "a target time."
+                        }
+                    }
                 }
             }
         }

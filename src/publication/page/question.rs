@@ -4,9 +4,9 @@ use chrono::DateTime;
 use chrono::NaiveDateTime;
 use chrono::Utc;
 
-use crate::assessment::plan::Target;
 use crate::domain::format::MOMENT;
 use crate::domain::moment::in_calendar;
+use crate::domain::recovery_target::Target;
 use crate::publication::page::FormFields;
 
 /// What was asked, if anything.

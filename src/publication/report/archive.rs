@@ -101,7 +101,15 @@ fn write_moments(paper: &mut Paper, archive: &ArchiveView<'_>, now: DateTime<Utc
     for span in spans.iter().rev().take(SPANS_MAX) {
         let (first, last) = (utc(span.first_at), utc(span.last.at));
         let length = duration(span.last.at - span.first_at);
-        paper.item(2, label, &format!("from {first} to {last} ({length})"));
+        let moments = match span.last.source {
+            TimeSource::Backup if span.first_at == span.last.at => {
+                format!("none but the state of {last}, without a target time")
+            }
+            TimeSource::Commit | TimeSource::Upload | TimeSource::Backup => {
+                format!("from {first} to {last} ({length})")
+            }
+        };
+        paper.item(2, label, &moments);
         label = "and            ";
     }
     let rest = spans.len().saturating_sub(SPANS_MAX);
@@ -112,7 +120,7 @@ fn write_moments(paper: &mut Paper, archive: &ArchiveView<'_>, now: DateTime<Utc
         window.last.at == at
             && match window.last.source {
                 TimeSource::Upload => true,
-                TimeSource::Commit => false,
+                TimeSource::Commit | TimeSource::Backup => false,
             }
     });
     if is_bound {

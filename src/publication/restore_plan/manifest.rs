@@ -4,6 +4,7 @@ use serde_saphyr::ser_options;
 
 use crate::assessment::Assessment;
 use crate::assessment::plan::Restore;
+use crate::assessment::plan::Stop;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::Storage;
 use crate::domain::recovery_cluster::Bootstrap;
@@ -85,7 +86,12 @@ fn cluster(
     let metadata = Metadata { name: format!("{source}-restored"), namespace };
     let recovery_target = RecoveryTarget {
         backup_id: restore.backup_id().clone(),
-        time: restore.stop_at,
+        time: restore.stop_at(),
+        lsn: match restore.stop {
+            Stop::Lsn(lsn) => Some(lsn),
+            Stop::Never | Stop::At(_) | Stop::Consistent => None,
+        },
+        is_immediate: (restore.stop == Stop::Consistent).then_some(true),
         timeline: restore.target_timeline(),
     };
     let spec = Spec {

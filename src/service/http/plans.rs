@@ -10,8 +10,8 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
-use crate::assessment::plan::Target;
 use crate::domain::format::MOMENT;
+use crate::domain::recovery_target::Target;
 use crate::publication::restore_plan::PlanDocument;
 use crate::publication::view::View;
 use crate::service::clock;

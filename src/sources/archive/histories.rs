@@ -66,6 +66,9 @@ fn parse(
     bzip2: Bzip2,
     bytes: &Bytes,
 ) -> Result<TimelineHistory, HistoryDamage> {
+    if bytes.is_empty() && object.codec.delivers_nothing_as_empty() {
+        return Ok(TimelineHistory::parse(timeline, &[])?);
+    }
     let text = decompress(object.codec, bzip2, bytes, limits::HISTORY_BYTES_MAX)
         .map_err(|error| HistoryDamage::Undecodable(error.to_string()))?;
     Ok(TimelineHistory::parse(timeline, &text)?)

@@ -2,6 +2,8 @@
 
 use crate::domain::archive_file::ArchiveFileKind;
 use crate::domain::codec::Codec;
+use crate::domain::lsn::Lsn;
+use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentSize;
 use crate::observation::Reading;
 use crate::observation::inventory::Inventory;
@@ -39,7 +41,7 @@ impl Fed for Surveyor {
 impl Collector {
     /// Forgets what was opened, as an object may have been replaced since.
     pub fn forget_probes(&mut self) {
-        self.cache.probes = Probes::default();
+        self.cache.probes.keep_quiet();
     }
 
     pub(super) async fn open_segment(
@@ -56,7 +58,8 @@ impl Collector {
             timeline: Some(id.timeline),
             segment_size: Some(size),
             system_identifier: None,
-        });
+        })
+        .asked_before(self.backups_ended_in(id, size));
         let bytes_max = limits::segment_content_bytes_max(size.bytes());
         let decoded = self.decode_segment(inventory, id, bytes_max, surveyor);
         let (surveyor, end) = decoded.await.map_err(|error| error.unreadable(&what))?;
@@ -69,6 +72,19 @@ impl Collector {
         }
         self.cache.probes.insert(id, Ok(probe.clone()));
         Ok(probe)
+    }
+
+    /// Where backups ended in a segment: before and behind that are two kinds of moments.
+    fn backups_ended_in(&self, id: SegmentId, size: SegmentSize) -> Vec<Lsn> {
+        let wals = self.cache.backups.iter().filter_map(|it| it.backup.parsed_info()?.wal);
+        let ended = wals.filter(|wal| wal.segment_size == size);
+        let mut ends: Vec<Lsn> = ended
+            .map(|wal| wal.end_lsn)
+            .filter(|lsn| SegmentNumber::containing(*lsn, size) == id.number)
+            .collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
     }
 
     /// The segment size that the newest segment tells, where no backup did and it differs from
@@ -160,5 +176,10 @@ fn content(
     Ok(SegmentContent {
         system_identifier: header.system_identifier,
         newest_commit_at: survey.newest_transaction_end.map(|end| end.ended_at),
+        newest_before: survey
+            .before
+            .iter()
+            .map(|(lsn, newest)| (*lsn, newest.map(|end| end.ended_at)))
+            .collect(),
     })
 }

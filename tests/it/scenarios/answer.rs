@@ -22,7 +22,13 @@ pub(crate) fn render(assessment: &Assessment) -> String {
         lines.push(line.trim_end().to_owned());
     }
     for window in &assessment.windows {
-        let target = window.target_timeline.map_or(String::new(), |it| format!(" target {it}"));
+        let mut target = window.target_timeline.map_or(String::new(), |it| format!(" target {it}"));
+        if let Some(apart_from) = window.apart_from {
+            target += &format!(" apart from {}", time(apart_from));
+        }
+        if window.ends_at_misfit {
+            target += " before a misfit";
+        }
         lines.push(format!(
             "window    {} {} .. {} ({}) {}{target}",
             window.backup_id,

@@ -284,7 +284,8 @@ impl Scenario {
 fn probe(words: &[String]) -> SegmentProbe {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let read = |newest_commit_at, system_identifier| {
-        SegmentProbe::Read(SegmentContent { system_identifier, newest_commit_at })
+        let newest_before = Vec::new();
+        SegmentProbe::Read(SegmentContent { system_identifier, newest_commit_at, newest_before })
     };
     let damaged = |kind: DamageKind| {
         SegmentProbe::Damaged(SegmentDamage::Log(Damage { at: Lsn::new(0), kind }))

@@ -45,7 +45,11 @@ pub(crate) struct Barred {
     pub(crate) by: Obstacle,
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    pub(crate) const fn complete(&self) -> Complete<'a> {
+        Complete { backup: self.backup, info: self.info, wal: self.wal }
+    }
+
     pub(crate) fn reach(&self) -> Option<&Reach> {
         self.reach.as_ref().ok()
     }
@@ -74,7 +78,12 @@ impl Candidate<'_> {
 }
 
 impl Complete<'_> {
-    fn reach(&self, route: &Route, replay: &Replay<'_>) -> Result<Reach, UnusableReason> {
+    /// How far recovery gets on a route, if it gets to a consistent state.
+    pub(crate) fn reach(
+        &self,
+        route: &Route,
+        replay: &Replay<'_>,
+    ) -> Result<Reach, UnusableReason> {
         let BackupWal { first_required, last_required, .. } = self.wal;
         let required = replay.reach(route, first_required, last_required);
         if let Some(obstacle) = required.stopped_by {
@@ -88,7 +97,16 @@ impl Complete<'_> {
         // A hole that may still be filled can lie before the backup, and then is not in its way.
         let tip = tip.max(last_required);
         // What follows a standalone backup can be replayed as long as it is there.
-        Ok(replay.reach(route, first_required, tip))
+        let reach = replay.reach(route, first_required, tip);
+        match reach.stopped_by {
+            // Read ahead, it stops recovery before it is consistent, and without that at once after.
+            Some(obstacle)
+                if obstacle.at.number == last_required.next() && replay.is_misfit(obstacle.at) =>
+            {
+                Err(self.unusable(route, replay, obstacle))
+            }
+            _ => Ok(reach),
+        }
     }
 
     fn unusable(&self, route: &Route, replay: &Replay<'_>, obstacle: Obstacle) -> UnusableReason {

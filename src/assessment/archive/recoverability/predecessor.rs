@@ -16,7 +16,7 @@ use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::living;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Timelines;
-use crate::assessment::archive::recoverability::windows;
+use crate::assessment::archive::recoverability::windows::Search;
 use crate::assessment::archive::recoverability::windows::Windows;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Observation;
@@ -45,7 +45,8 @@ impl<'a> OfPredecessor<'a> {
         let replay = Replay::new(seen, inventory, clock, writer, &complete);
         let living = living::living(&timelines).map(|living| living.timeline);
         let candidates = candidate::all(&complete, &timelines, living, &replay);
-        let Windows { windows, wanted } = windows::find(seen, &replay, &candidates, &timelines);
+        let search = Search { seen, replay: &replay, timelines: &timelines, living };
+        let Windows { windows, wanted } = search.windows(&candidates);
         let border = living.and_then(|it| replay.wanted_border(&timelines.route_to_newest(it)));
         let ends = ends(&complete, &replay, seen);
         let windows = windows.into_iter().map(|it| RecoveryWindow { system, ..it }).collect();

@@ -217,6 +217,12 @@ impl<'a> Replay<'a> {
         !self.writer.is_over || route.stretches(needed.first, needed.last).all(is_between)
     }
 
+    /// Whether barman hands out an object of the wrong size, which stops PostgreSQL.
+    pub(crate) fn is_misfit(&self, id: SegmentId) -> bool {
+        let archive = self.inventory.timeline(id.timeline);
+        archive.is_some_and(|archive| archive.misfits().contains(id.number))
+    }
+
     /// Whether a segment was opened, and this server wrote it.
     pub(crate) fn wrote(&self, id: SegmentId) -> bool {
         let segments = SegmentRange::only(id.number);
@@ -338,7 +344,10 @@ impl<'a> Replay<'a> {
         };
         let faulty = |number, fault| obstacle(number, ObstacleKind::Damaged(fault));
         let shadowed = first_of(archive.shadowed()).map(|it| obstacle(it, ObstacleKind::Shadowed));
-        let empty = first_of(archive.empty()).map(|it| faulty(it, SegmentFault::Empty));
+        let empty = first_of(archive.empty()).map(|it| {
+            let is_delivered = archive.misfits().contains(it);
+            faulty(it, SegmentFault::Empty { is_delivered })
+        });
         let size = self.inventory.segment_size;
         let misfit = first_of(archive.misfits()).map(|it| faulty(it, SegmentFault::Misfit(size)));
         let probes = self.seen.probes.timeline(timeline);

@@ -121,7 +121,7 @@ impl Route {
     }
 
     /// The first segment that the two take from different timelines.
-    fn parts_from(&self, other: &Self) -> Option<SegmentNumber> {
+    pub(crate) fn parts_from(&self, other: &Self) -> Option<SegmentNumber> {
         let mut begins: Vec<SegmentNumber> =
             self.legs.iter().chain(&other.legs).map(|leg| leg.first).collect();
         begins.sort_unstable();
@@ -250,6 +250,11 @@ impl<'a> Timelines<'a> {
 
     pub(crate) const fn seen(&self) -> &Observation {
         self.seen
+    }
+
+    /// When the next server came, if this one is not the last.
+    pub(crate) const fn until(&self) -> Option<DateTime<Utc>> {
+        self.era.until
     }
 
     pub(crate) const fn clock(&self) -> Clock {

@@ -9,11 +9,16 @@ use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
 use crate::assessment::WalStretch;
 use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::commits::Commits;
+use crate::assessment::archive::recoverability::commits::First;
+use crate::assessment::archive::recoverability::commits::Newest;
+use crate::assessment::archive::recoverability::replay::Reach;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::archive::recoverability::route::Timelines;
 use crate::domain::segment::SegmentNumber;
+use crate::domain::timeline::TimelineId;
 use crate::observation::Observation;
 use crate::observation::probe::SegmentId;
 
@@ -23,64 +28,168 @@ pub(crate) struct Windows {
     pub(crate) wanted: Vec<SegmentId>,
 }
 
-/// How many segments back a commit is looked for. A switched segment of a quiet server holds no
-/// commit; that many in a row are an hour and more of silence at the usual `archive_timeout`.
-const SEGMENTS_WITHOUT_COMMIT_MAX: usize = 16;
-
-enum CommitSearch {
-    Found(DateTime<Utc>),
-    /// Opening this segment would tell more.
-    Wanted(SegmentId),
-    NotFound,
+/// Where windows are looked for.
+pub(crate) struct Search<'a> {
+    pub(crate) seen: &'a Observation,
+    pub(crate) replay: &'a Replay<'a>,
+    pub(crate) timelines: &'a Timelines<'a>,
+    pub(crate) living: Option<TimelineId>,
 }
 
-pub(crate) fn find(
-    seen: &Observation,
-    replay: &Replay<'_>,
-    candidates: &[Candidate<'_>],
-    timelines: &Timelines<'_>,
-) -> Windows {
-    let mut found = Windows { windows: Vec::new(), wanted: Vec::new() };
-    for candidate in candidates {
-        let (Some(reach), Ok(route)) = (candidate.reach(), &candidate.route) else { continue };
-        let (Some(last), Some(ended_at)) = (reach.last, candidate.info.ended_at) else { continue };
-        let reach_end = last.number;
-        let last = if candidate.is_confined() {
-            own_end(candidate, last, ended_at)
+/// More branches than this that were left are not told one by one.
+const BRANCHES_MAX: usize = 32;
+
+/// So many backups are tried for each of them, the newest first.
+const TRIED_FOR_A_BRANCH: usize = 16;
+
+impl Search<'_> {
+    pub(crate) fn windows(&self, candidates: &[Candidate<'_>]) -> Windows {
+        let mut commits = Commits::of(self.seen);
+        let mut by_end: Vec<&Candidate<'_>> = candidates.iter().collect();
+        by_end.sort_by_key(|it| (it.info.ended_at, &it.backup.id));
+        let mut windows = Vec::new();
+        // Of what older windows hold, nobody needs to know whether a later backup holds it too.
+        let mut held_until: Option<DateTime<Utc>> = None;
+        for candidate in &by_end {
+            let (Some(reach), Ok(route)) = (candidate.reach(), &candidate.route) else { continue };
+            let is_held = candidate.info.ended_at < held_until;
+            let way = Way { candidate, route, reach, is_first_wanted: !is_held };
+            let Some(window) = self.window(&way, &mut commits) else { continue };
+            held_until = held_until.max(Some(window.last.at));
+            windows.push(window);
+        }
+        windows.extend(self.branches(&by_end, &mut commits));
+        windows.sort_by(|a, b| (a.first.at, &a.backup_id).cmp(&(b.first.at, &b.backup_id)));
+        Windows { windows, wanted: commits.into_wanted() }
+    }
+
+    fn window(&self, way: &Way<'_>, commits: &mut Commits<'_>) -> Option<RecoveryWindow> {
+        let Way { candidate, route, reach, is_first_wanted } = *way;
+        let (last, ended_at) = (reach.last?, candidate.info.ended_at?);
+        let size = candidate.wal.segment_size;
+        let first = commits.first_moment(candidate, route, ended_at);
+        let newest = if candidate.is_confined() {
+            Newest::None
         } else {
-            let search = newest_commit(seen, route, last, candidate.wal.last_required);
-            let (at, source) = match search {
-                CommitSearch::Found(at) => (at, TimeSource::Commit),
-                CommitSearch::Wanted(id) => {
-                    found.wanted.push(id);
-                    (uploaded_at(replay, last).unwrap_or(ended_at), TimeSource::Upload)
-                }
-                CommitSearch::NotFound => {
-                    (uploaded_at(replay, last).unwrap_or(ended_at), TimeSource::Upload)
-                }
-            };
-            let size = candidate.wal.segment_size;
-            LastPoint {
-                at: at.max(ended_at),
-                source,
-                lsn: last.number.end(size),
-                segment: last.number.name(last.timeline, size),
+            commits.newest(route, last, candidate.wal.last_required)
+        };
+        let is_first_wanted = is_first_wanted
+            || matches!((first, newest), (First::AtMost(first), Newest::At(at)) if at <= first);
+        if is_first_wanted && matches!(first, First::AtMost(_)) {
+            commits.want_end(candidate, route);
+        }
+        let (First::Proven(first) | First::AtMost(first)) = first;
+        let (first, at, source) = match newest {
+            Newest::At(at) if first < at => (first, at, TimeSource::Commit),
+            Newest::At(at) => (at.max(ended_at), at.max(ended_at), TimeSource::Backup),
+            Newest::None => (ended_at, ended_at, TimeSource::Backup),
+            Newest::NotKnown => {
+                let at = self.uploaded_at(last).unwrap_or(first);
+                (first, at.max(first), TimeSource::Upload)
             }
         };
-        let default = timelines.default_target(candidate.wal.end.timeline);
-        found.windows.push(RecoveryWindow {
+        let lsn =
+            if candidate.is_confined() { candidate.wal.end_lsn } else { last.number.end(size) };
+        let segment = last.number.name(last.timeline, size);
+        let default = self.timelines.default_target(candidate.wal.end.timeline);
+        Some(RecoveryWindow {
             backup_id: candidate.backup.id.clone(),
-            first: FirstPoint { at: ended_at, lsn: candidate.wal.end_lsn },
-            last,
+            first: FirstPoint { at: first, lsn: candidate.wal.end_lsn },
+            last: LastPoint { at, source, lsn, segment },
+            segment_size: size,
             target_timeline: (route.target != default).then_some(route.target),
+            apart_from: self.apart_from(route, candidate, first, commits),
+            ends_at_misfit: reach
+                .stopped_by
+                .as_ref()
+                .is_some_and(|it| self.replay.is_misfit(it.at)),
             system: None,
-            path: path(candidate, route, reach_end),
-        });
+            path: path(candidate, route, last.number),
+        })
     }
-    found.windows.sort_by(|a, b| (a.first.at, &a.backup_id).cmp(&(b.first.at, &b.backup_id)));
-    found.wanted.sort_unstable();
-    found.wanted.dedup();
-    found
+
+    /// Windows on the branches that the archive left: of the newest backup that leads there, and of
+    /// older ones that end elsewhere on it.
+    fn branches(
+        &self,
+        by_end: &[&Candidate<'_>],
+        commits: &mut Commits<'_>,
+    ) -> Vec<RecoveryWindow> {
+        let Some(living) = self.living else { return Vec::new() };
+        let mut windows: Vec<RecoveryWindow> = Vec::new();
+        let mut left: Vec<TimelineId> =
+            self.timelines.with_wal().filter(|it| *it != living).collect();
+        left.reverse();
+        for branch in left.into_iter().take(BRANCHES_MAX) {
+            let Ok(branch) = self.timelines.route_to(branch) else { continue };
+            let Some(parting) = self.parting(&branch) else { continue };
+            let mut ends: Vec<SegmentId> = Vec::new();
+            for candidate in by_end.iter().rev().take(TRIED_FOR_A_BRANCH) {
+                let Ok(own) = &candidate.route else { continue };
+                if own.target == branch.target && candidate.reach.is_ok() {
+                    ends.extend(candidate.reach().and_then(|reach| reach.last));
+                    continue;
+                }
+                let Ok(route) = self.timelines.route_for(branch.target, &candidate.wal) else {
+                    continue;
+                };
+                let Ok(reach) = candidate.complete().reach(&route, self.replay) else { continue };
+                let own_end = reach
+                    .last
+                    .filter(|last| last.timeline == branch.target && parting <= last.number);
+                let Some(end) = own_end.filter(|end| !ends.contains(end)) else { continue };
+                ends.push(end);
+                let is_first_wanted = false;
+                let way = Way { candidate, route: &route, reach: &reach, is_first_wanted };
+                windows.extend(self.window(&way, commits));
+            }
+        }
+        windows
+    }
+
+    /// Where a route leaves the one to the newest state, if it does.
+    fn parting(&self, route: &Route) -> Option<SegmentNumber> {
+        let living = self.timelines.route_to_newest(self.living?);
+        route.parts_from(&living)
+    }
+
+    fn apart_from(
+        &self,
+        route: &Route,
+        candidate: &Candidate<'_>,
+        first: DateTime<Utc>,
+        commits: &mut Commits<'_>,
+    ) -> Option<DateTime<Utc>> {
+        let parting = self.parting(route).filter(|_| Some(route.target) != self.living)?;
+        let before = parting.previous().filter(|it| candidate.wal.last_required <= *it);
+        let shared = before.and_then(|number| {
+            let id = SegmentId { timeline: route.timeline_at(number)?, number };
+            Some(commits.newest(route, id, candidate.wal.last_required))
+        });
+        match shared {
+            Some(Newest::At(at)) => Some(at.max(first)),
+            // Nothing later is known to be shared.
+            Some(Newest::None | Newest::NotKnown) | None => Some(first),
+        }
+    }
+
+    /// The upload of a segment, or of the end of its range, which is later.
+    fn uploaded_at(&self, id: SegmentId) -> Option<DateTime<Utc>> {
+        let timeline = self.replay.inventory.timeline(id.timeline)?;
+        let range_end = || timeline.uploaded_at(timeline.segments().range_at(id.number)?.last);
+        let uploaded_at = timeline.uploaded_at(id.number).or_else(range_end)?;
+        Some(self.timelines.until().map_or(uploaded_at, |until| uploaded_at.min(until)))
+    }
+}
+
+/// How a backup is restored.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    candidate: &'a Candidate<'a>,
+    route: &'a Route,
+    reach: &'a Reach,
+    /// Whether the first moment matters to the segment.
+    is_first_wanted: bool,
 }
 
 fn path(candidate: &Candidate<'_>, route: &Route, last: SegmentNumber) -> Vec<WalStretch> {
@@ -93,46 +202,4 @@ fn path(candidate: &Candidate<'_>, route: &Route, last: SegmentNumber) -> Vec<Wa
             count: segments.count(),
         })
         .collect()
-}
-
-/// A standalone backup reaches its own end and nothing else.
-fn own_end(candidate: &Candidate<'_>, last: SegmentId, ended_at: DateTime<Utc>) -> LastPoint {
-    LastPoint {
-        at: ended_at,
-        source: TimeSource::Upload,
-        lsn: candidate.wal.end_lsn,
-        segment: last.number.name(last.timeline, candidate.wal.segment_size),
-    }
-}
-
-fn newest_commit(
-    seen: &Observation,
-    route: &Route,
-    last: SegmentId,
-    floor: SegmentNumber,
-) -> CommitSearch {
-    let mut id = last;
-    for _ in 0..SEGMENTS_WITHOUT_COMMIT_MAX {
-        let probes = seen.probes.timeline(id.timeline).filter(|it| it.has(id.number));
-        let Some(probes) = probes else { return CommitSearch::Wanted(id) };
-        if let Some(at) = probes.newest_commit_at(id.number) {
-            return CommitSearch::Found(at);
-        }
-        if !probes.is_whole(id.number) {
-            return CommitSearch::NotFound;
-        }
-        let previous = id.number.previous().filter(|number| floor <= *number);
-        let Some(number) = previous else { break };
-        let Some(timeline) = route.timeline_at(number) else { break };
-        id = SegmentId { timeline, number };
-    }
-    CommitSearch::NotFound
-}
-
-/// The upload of a segment, or of the end of its range, which is later.
-fn uploaded_at(replay: &Replay<'_>, id: SegmentId) -> Option<DateTime<Utc>> {
-    let timeline = replay.inventory.timeline(id.timeline)?;
-    timeline
-        .uploaded_at(id.number)
-        .or_else(|| timeline.uploaded_at(timeline.segments().range_at(id.number)?.last))
 }

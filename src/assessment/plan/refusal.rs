@@ -1,0 +1,90 @@
+//! Why a target cannot be reached, or why nobody can say.
+
+use std::fmt;
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::domain::backup::BackupId;
+
+/// Why not, and what is possible instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstruction {
+    pub why: Why,
+    /// The last moment before the target that can be restored.
+    pub nearest_before: Option<DateTime<Utc>>,
+    /// The first moment after it.
+    pub nearest_after: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    NoUsableBackup,
+    NoSuchBackup(String),
+    /// In the words of why it is not usable.
+    BackupUnusable(BackupId, String),
+    NewestNotReached,
+    BeforeTheOldest,
+    /// The newest state is that of the moment, and no target time is ever passed.
+    NothingFollows,
+    /// The same, before a hole: what comes behind it is not known to be later.
+    NothingFollowsBeforeTheEnd,
+    Missing,
+    NoSuchPosition,
+}
+
+/// Why nobody can say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    NotReadYet,
+    /// In the words of the worst finding.
+    Finding(String),
+    /// So many segments were opened, and none of them holds a transaction.
+    NoCommitFound,
+    EndOfLogNotRead,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSuchBackup(name) => return write!(f, "there is no backup {name}"),
+            Self::BackupUnusable(id, why) => {
+                return write!(f, "backup {id} cannot be restored: {why}");
+            }
+            Self::NoUsableBackup => "there is no usable backup",
+            Self::NewestNotReached => "no usable backup reaches the newest archived state",
+            Self::BeforeTheOldest => "the oldest usable backup is newer",
+            Self::NothingFollows => {
+                "no transaction in the archived WAL is newer, and PostgreSQL refuses a target that it \
+                 never passes; leave out the target: the newest state is that of this moment, as far \
+                 as it was archived"
+            }
+            Self::NothingFollowsBeforeTheEnd => {
+                "no transaction in the WAL that can be reached is newer, and PostgreSQL refuses a \
+                 target that it never passes"
+            }
+            Self::Missing => "the WAL of that moment is missing or was not yet backed up again",
+            Self::NoSuchPosition => {
+                "no usable backup leads to that position: it lies before the end of the oldest one, \
+                 behind the newest segment, or in a hole"
+            }
+        })
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotReadYet => "the archive was not read yet",
+            Self::Finding(finding) => finding,
+            Self::NoCommitFound => {
+                "no transaction was found in the newest segments that were opened, so whether one \
+                 follows the target is not known; segments_per_look says how many are opened at a \
+                 time, and the next look goes on from there"
+            }
+            Self::EndOfLogNotRead => {
+                "the position lies in the last segment, and how far the log goes in it was not read"
+            }
+        })
+    }
+}
