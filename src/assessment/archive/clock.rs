@@ -50,6 +50,11 @@ impl Clock {
         uploaded_at.and_then(|at| self.age(at)).is_some_and(|age| age < self.grace)
     }
 
+    /// Whether it is known to be older.
+    pub(super) fn is_beyond_grace(self, uploaded_at: Option<DateTime<Utc>>) -> bool {
+        uploaded_at.and_then(|at| self.age(at)).is_some_and(|age| self.grace <= age)
+    }
+
     /// Whether the upload has no age.
     pub(super) fn is_undated(self, uploaded_at: Option<DateTime<Utc>>) -> bool {
         uploaded_at.is_some_and(|at| self.age(at).is_none())

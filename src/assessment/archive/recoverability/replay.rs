@@ -286,8 +286,26 @@ impl<'a> Replay<'a> {
         let later = newest.number.value().saturating_sub(hole_last.value());
         let timeline = route.timeline_at(hole.first)?;
         let is_small = hole.count() <= UPLOADING_SEGMENTS_MAX && later < LATER_SEGMENTS_OF_A_GAP;
-        let is_late_only = is_young && is_small && !self.is_confirmed(timeline, hole);
+        let is_late_only = is_young
+            && is_small
+            && !self.is_confirmed(timeline, hole)
+            && !self.has_old(route, range.first, newest.number);
         is_late_only.then_some(Tip { at: before, is_certain })
+    }
+
+    /// Whether something from here on was uploaded long ago. Then a hole before it is old, even if
+    /// the segment behind the hole was uploaded again just now.
+    fn has_old(&self, route: &Route, from: SegmentNumber, until: SegmentNumber) -> bool {
+        route.stretches(from, until).any(|Stretch { timeline, segments }| {
+            let archive = self.inventory.timeline(timeline);
+            archive.is_some_and(|archive| {
+                let ranges = archive.segments().overlapping(segments);
+                let mut edges = ranges.flat_map(|range| [range.first, range.last]);
+                edges.any(|edge| {
+                    segments.contains(edge) && self.clock.is_beyond_grace(archive.uploaded_at(edge))
+                })
+            })
+        })
     }
 
     /// The range after the hole nearest to `tip`, with its timeline, and the segment before the
