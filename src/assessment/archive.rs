@@ -14,6 +14,7 @@ use chrono::Utc;
 use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::Latest;
+use crate::assessment::Questions;
 use crate::assessment::Strays;
 use crate::assessment::Subject;
 use crate::assessment::Totals;
@@ -36,7 +37,6 @@ use crate::assessment::finding::archive::store::ClockDoubt;
 use crate::assessment::verdict::Verdict;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
-use crate::observation::probe::SegmentId;
 
 /// An archive whose lists were read, with what follows from them: what the judges look at.
 pub(super) struct ArchiveCase<'a> {
@@ -97,12 +97,12 @@ impl<'a> ArchiveCase<'a> {
         })
     }
 
-    /// The assessment, and the segments to open so that the next one can say more.
-    pub(super) fn judge(self) -> (Assessment, Vec<SegmentId>) {
+    /// The assessment, and what to ask the store so that the next one can say more.
+    pub(super) fn judge(self) -> (Assessment, Questions) {
         let found = JUDGES.iter().flat_map(|judge| judge(&self)).collect();
         let (cluster, told) = self.cluster.unzip();
         let findings = finding::ranked(found, told.unwrap_or_default());
-        let Recoverability { latest, gaps, windows, newest_segment, wanted, .. } =
+        let Recoverability { latest, gaps, windows, newest_segment, wanted, sought, .. } =
             self.recoverability;
         let assessment = Assessment {
             verdict: verdict(latest, &findings),
@@ -119,7 +119,7 @@ impl<'a> ArchiveCase<'a> {
             cluster,
             ..Assessment::of_nothing(self.subject, self.expected, self.now)
         };
-        (assessment, wanted)
+        (assessment, Questions { segments: wanted, sought })
     }
 
     fn silence(&self) -> Option<&Silence> {

@@ -6,6 +6,7 @@ use chrono::Utc;
 use crate::assessment::Assessment;
 use crate::assessment::Latest;
 use crate::assessment::Promises;
+use crate::assessment::Questions;
 use crate::assessment::Strays;
 use crate::assessment::Subject;
 use crate::assessment::Totals;
@@ -22,7 +23,6 @@ use crate::assessment::shared::Shared;
 use crate::assessment::verdict::Verdict;
 use crate::observation::Observation;
 use crate::observation::cluster::ObservedCluster;
-use crate::observation::probe::SegmentId;
 
 /// Judges one archive.
 pub fn assess(
@@ -34,17 +34,17 @@ pub fn assess(
     assess_and_ask(subject, seen, expected, now).0
 }
 
-/// The same, and the segments to open so that the next assessment of the same observation can say
+/// The same, and what to ask the store so that the next assessment of the same observation can say
 /// more.
 pub fn assess_and_ask(
     subject: &Subject,
     seen: &Observation,
     expected: &Expectations,
     now: DateTime<Utc>,
-) -> (Assessment, Vec<SegmentId>) {
+) -> (Assessment, Questions) {
     match ArchiveCase::of(subject, seen, expected, now) {
         Some(case) => case.judge(),
-        None => (archive::unlisted(subject, seen, expected, now), Vec::new()),
+        None => (archive::unlisted(subject, seen, expected, now), Questions::default()),
     }
 }
 

@@ -35,6 +35,8 @@ use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::UnreadableReason;
+use crate::observation::probe::SegmentId;
+use crate::observation::sought::Sought;
 
 pub use crate::assessment::assess::assess;
 pub use crate::assessment::assess::assess_and_ask;
@@ -231,6 +233,15 @@ pub struct Promises {
     pub base_backup_age_max: Option<TimeDelta>,
     pub wal_age_max: Option<TimeDelta>,
     pub check_interval: Option<TimeDelta>,
+}
+
+/// What to ask the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    /// The segments to open.
+    pub segments: Vec<SegmentId>,
+    /// What may have come since it was listed.
+    pub sought: Vec<Sought>,
 }
 
 impl Gap {

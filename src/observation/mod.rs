@@ -7,6 +7,7 @@ pub mod cluster;
 mod edge_uploads;
 pub mod inventory;
 pub mod probe;
+pub mod sought;
 pub mod store_clock;
 pub mod timeline_archive;
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio::time::timeout;
 
 use crate::assessment::Assessment;
+use crate::assessment::Questions;
 use crate::assessment::assess;
 use crate::assessment::assess_and_ask;
 use crate::assessment::assess_without_archive;
@@ -139,12 +140,13 @@ impl Watched {
         seen.cluster.clone_from(&self.spec.cluster);
         let mut rounds = 0..PROBE_ROUNDS_MAX;
         loop {
-            let (assessment, mut wanted) = assess_and_ask(&subject, &seen, expected, now);
-            wanted.retain(|id| !seen.probes.has(*id));
-            if wanted.is_empty()
-                || rounds.next().is_none()
-                || collector.probe(&mut seen, &wanted).await == 0
-            {
+            let (assessment, asked) = assess_and_ask(&subject, &seen, expected, now);
+            let Questions { mut segments, sought } = asked;
+            segments.retain(|id| !seen.probes.has(*id));
+            let has_more = rounds.next().is_some()
+                && (collector.probe(&mut seen, &segments).await > 0
+                    || collector.seek(&mut seen, &sought).await);
+            if !has_more {
                 let wants = Wants::of(&seen, &assessment, expected);
                 return (assessment, wants);
             }

@@ -1,11 +1,13 @@
 //! Reads one archive into an [`Observation`]. Cannot fail: what could not be read is part of it.
 
 mod backups;
+mod branches;
 mod cache;
 mod folders;
 mod heads;
 mod histories;
 mod probes;
+mod sought;
 mod wals;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,8 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 use crate::sources::archive::cache::Cache;
+use crate::sources::archive::sought::Asked;
+use crate::sources::archive::sought::Covered;
 use crate::sources::archive::wals::Many;
 use crate::sources::limits;
 use crate::sources::store::object_store::ObjectStore;
@@ -37,6 +41,7 @@ pub struct Collector {
     cache: Cache,
     /// Segments that were opened for the latest observation.
     opened: usize,
+    asked: Asked,
 }
 
 /// What is asked of the store; what is not stays as it was seen last.
@@ -62,7 +67,7 @@ pub enum Listing {
 impl Collector {
     /// `turns` are those at the store.
     pub fn new(store: Arc<dyn ObjectStore>, turns: Turns, folder: ServerFolder) -> Self {
-        Self { store, turns, folder, cache: Cache::default(), opened: 0 }
+        Self { store, turns, folder, cache: Cache::default(), opened: 0, asked: Asked::default() }
     }
 
     /// Waits until it may be looked; what this takes is not the archive's time.
@@ -87,6 +92,7 @@ impl Collector {
     /// `backup.info` which was not there when it was read.
     pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
         self.opened = 0;
+        self.asked = self.asked.at_next_look();
         let mut backups = if self.cache.has_all_backups && !listing.shows_backups() {
             Ok(self.known_backups())
         } else {
@@ -171,6 +177,9 @@ impl Collector {
                 self.find_next_wal(known, Many::Leave).await
             }
         }?;
+        if self.asked.covered != Covered::Everything {
+            read = self.follow_branches(read).await?;
+        }
         if let Some(own) = self.size_without_backups(&read).await? {
             read = self.list_all_wal(own, None).await?;
         }

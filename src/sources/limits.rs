@@ -7,6 +7,18 @@ use std::time::Duration;
 /// Ten times the largest archive we plan for, 30 days of one segment a second (2.6 million keys).
 pub const LIST_PAGES_MAX: u32 = 30_000;
 
+/// What is missing and asked for by name in one look, a request each: as many as a person puts back
+/// within a minute. Of more, each look takes others.
+pub const SOUGHT_PER_LOOK_MAX: usize = 8;
+
+/// Timelines beside the newest that were written to within a day: as many failovers in a day as
+/// there are without somebody who looks at them.
+pub const BRANCHES_PER_LOOK_MAX: usize = 4;
+
+/// What is new on an older timeline since the last look: more than a minute's segments of any
+/// server, and few enough to hold. The rest comes with the next look.
+pub const BRANCH_KEYS_MAX: usize = 10_000;
+
 /// S3 gives at most this many keys a page (`max-keys` of `ListObjectsV2`).
 pub const LIST_KEYS_PER_PAGE: u16 = 1_000;
 

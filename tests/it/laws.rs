@@ -103,9 +103,9 @@ proptest! {
         prop_assert_eq!(&assessment, &drawn.assess());
         let scenario = drawn.scenario();
         let seen = scenario.observe();
-        let (_, wanted) = assess_and_ask(&scenario.subject, &seen, &scenario.expectations, scenario.now);
+        let (_, asked) = assess_and_ask(&scenario.subject, &seen, &scenario.expectations, scenario.now);
         // A border for each backup, and the newest of each timeline that may live.
-        prop_assert!(wanted.len() <= 4 * drawn.backups.len() + 6);
+        prop_assert!(asked.segments.len() <= 4 * drawn.backups.len() + 6);
     }
 
     #[test]

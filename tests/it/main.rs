@@ -39,6 +39,7 @@ mod restore_proof;
 mod samples;
 mod scenarios;
 mod scene;
+mod seeking;
 mod signals;
 mod storm;
 mod wal;

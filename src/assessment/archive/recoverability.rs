@@ -7,6 +7,7 @@ pub(super) mod living;
 pub(super) mod predecessor;
 pub(super) mod replay;
 pub(super) mod route;
+mod sought;
 mod wanted;
 mod windows;
 
@@ -35,6 +36,7 @@ use crate::observation::HistoryDamage;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
+use crate::observation::sought::Sought;
 
 /// What follows from the WAL between and after the backups of a catalogue.
 pub(super) struct Recoverability<'a> {
@@ -53,6 +55,8 @@ pub(super) struct Recoverability<'a> {
     pub(super) windows: Vec<RecoveryWindow>,
     /// The segments to open so that the next assessment of the same observation can say more.
     pub(super) wanted: Vec<SegmentId>,
+    /// What would help if it had come meanwhile.
+    pub(super) sought: Vec<Sought>,
 }
 
 impl<'a> Recoverability<'a> {
@@ -88,6 +92,8 @@ impl<'a> Recoverability<'a> {
             Latest::NotReached
         };
         let gaps = gaps::find(&replay, &candidates, newest_route.as_ref(), accepted_before);
+        let route = newest_route.as_ref();
+        let sought = sought::all(latest, &gaps, route, &candidates, &timelines, &replay);
         let search = Search { seen, replay: &replay, timelines: &timelines, living: target };
         let mut windows = search.windows(&candidates);
         let mut predecessors: Vec<OfPredecessor<'_>> = owners
@@ -120,6 +126,7 @@ impl<'a> Recoverability<'a> {
             gaps,
             windows: windows.windows,
             wanted,
+            sought,
         }
     }
 }

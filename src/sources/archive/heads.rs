@@ -62,6 +62,16 @@ impl Heads {
         self.claim.as_ref().map(|claim| &claim.listed)
     }
 
+    /// The same, to be told of what another listing has shown.
+    pub(super) fn listed_mut(&mut self) -> Option<&mut Inventory> {
+        self.claim.as_mut().map(|claim| &mut claim.listed)
+    }
+
+    /// Notes that a listing shows nothing of what one found. Says whether that is the end of asking.
+    pub(super) fn note_invented(&mut self) -> bool {
+        self.trouble.replace(HeadTrouble::Invents).is_none()
+    }
+
     /// Holds what was found against a listing of the same segments. Says whether that is the end
     /// of asking.
     pub(super) fn settle(&mut self, listed: &Inventory) -> bool {
@@ -71,7 +81,7 @@ impl Heads {
             self.is_proven = true;
             return false;
         }
-        self.trouble.replace(HeadTrouble::Invents).is_none()
+        self.note_invented()
     }
 
     /// Forgets what was found, where numbers have come to mean something else.

@@ -7,7 +7,9 @@ use crate::observation::Reading;
 use crate::observation::inventory::Fold;
 use crate::observation::inventory::Inventory;
 use crate::observation::inventory::OVERLAP_SEGMENTS;
+use crate::observation::probe::SegmentId;
 use crate::sources::archive::Collector;
+use crate::sources::archive::sought::Covered;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::listing::list_all;
@@ -56,6 +58,7 @@ impl Collector {
         let folds = folds.await.map_err(|error| error.unreadable(LIST))?;
         let parts = folds.into_iter().map(Fold::finish);
         let mut inventory = Inventory::join(parts).unwrap_or_else(|| Inventory::empty(size));
+        self.asked.covered = Covered::Everything;
         if let Some(known) = known {
             // What no listing has shown cannot have vanished.
             inventory.note_vanished(self.cache.heads.listed().unwrap_or(&known));
@@ -70,9 +73,12 @@ impl Collector {
     /// to the next complete listing. What only HEADs have shown is left out unless it is listed.
     pub(super) async fn list_new_wal(&mut self, known: Inventory) -> Reading<Inventory> {
         let known = self.cache.heads.listed().cloned().unwrap_or(known);
-        let start_after = self.newest_segment(&known).map(|newest| {
-            let first = newest.number.value().saturating_sub(OVERLAP_SEGMENTS);
-            let name = SegmentNumber::new(first).name(newest.timeline, known.segment_size);
+        let first = self.newest_segment(&known).map(|SegmentId { timeline, number }| {
+            let first = number.value().saturating_sub(OVERLAP_SEGMENTS);
+            SegmentId { timeline, number: SegmentNumber::new(first) }
+        });
+        let start_after = first.map(|first| {
+            let name = first.number.name(first.timeline, known.segment_size);
             self.folder.segment(name, Codec::None)
         });
         let (folder, wals) = (&self.folder, self.folder.wals());
@@ -82,6 +88,7 @@ impl Collector {
         });
         listed.await.map_err(|error| error.unreadable(LIST))?;
         let inventory = fold.finish();
+        self.asked.covered = first.map_or(Covered::Everything, Covered::Behind);
         self.note_listed(&inventory);
         Ok(inventory)
     }
@@ -161,16 +168,21 @@ impl Collector {
 
     fn note_listed(&mut self, listed: &Inventory) {
         if self.cache.heads.settle(listed) {
-            let archive = self.folder.as_str();
-            tracing::warn!(
-                archive,
-                "HEAD shows segments that no LIST shows, and is not asked again"
-            );
+            self.warn_of_inventions();
         }
     }
 
+    pub(super) fn warn_of_inventions(&self) {
+        let archive = self.folder.as_str();
+        tracing::warn!(archive, "HEAD shows segments that no LIST shows, and is not asked again");
+    }
+
     fn key_of_next(&self, known: &Inventory) -> Option<String> {
-        let newest = self.newest_segment(known)?;
+        self.key_behind(self.newest_segment(known)?, known)
+    }
+
+    /// Of the next segment of the same timeline, compressed like its newest.
+    pub(super) fn key_behind(&self, newest: SegmentId, known: &Inventory) -> Option<String> {
         let codec = known.timeline(newest.timeline)?.newest_codec()?;
         let name = newest.number.next().name(newest.timeline, known.segment_size);
         Some(self.folder.segment(name, codec))
