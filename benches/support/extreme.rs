@@ -130,6 +130,7 @@ fn observation(
     Observation {
         began_at: now(),
         store_clock: StoreClock::default(),
+        fully_listed_at: None,
         head_trouble: None,
         backups: Ok(backups),
         archive: Ok(inventory),

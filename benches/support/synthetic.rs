@@ -141,6 +141,7 @@ impl Synthetic {
         Observation {
             began_at: self.now(),
             store_clock: StoreClock::default(),
+            fully_listed_at: None,
             head_trouble: None,
             backups: Ok((0..BACKUPS).map(|it| self.backup(it)).collect()),
             archive: Ok(inventory),

@@ -173,6 +173,7 @@ fn archive(
     Observation {
         began_at: uploaded_at,
         store_clock: StoreClock::default(),
+        fully_listed_at: None,
         head_trouble: None,
         backups: Ok(vec![backup]),
         archive: Ok(fold.finish()),

@@ -107,6 +107,7 @@ impl<'a> ArchiveCase<'a> {
         let assessment = Assessment {
             verdict: verdict(latest, &findings),
             observed_at: self.seen.is_complete().then_some(self.now),
+            fully_listed_at: self.seen.fully_listed_at,
             unreadable: self.seen.unread().next().map(|unreadable| unreadable.reason),
             latest,
             windows: windows.into(),

@@ -90,6 +90,7 @@ impl Assessment {
             address: subject.address.clone(),
             verdict: Verdict::Unknown,
             observed_at: None,
+            fully_listed_at: None,
             checked_at: now,
             unreadable: None,
             latest: Latest::Unknown,

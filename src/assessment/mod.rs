@@ -59,6 +59,8 @@ pub struct Assessment {
     pub verdict: Verdict,
     /// When the archive was last read as a whole; what is said here holds for that time.
     pub observed_at: Option<DateTime<Utc>>,
+    /// Until when it is excluded that something was deleted and nobody noticed.
+    pub fully_listed_at: Option<DateTime<Utc>>,
     /// When the last attempt to read it ended.
     pub checked_at: DateTime<Utc>,
     /// Why the last attempt failed, if it did.

@@ -35,6 +35,8 @@ pub type Reading<T> = Result<T, Unreadable>;
 pub struct Observation {
     pub began_at: DateTime<Utc>,
     pub store_clock: StoreClock,
+    /// When the latest listing of everything began: what was deleted before that was noticed.
+    pub fully_listed_at: Option<DateTime<Utc>>,
     /// Why the store is asked for lists alone.
     pub head_trouble: Option<HeadTrouble>,
     pub backups: Reading<Vec<ObservedBackup>>,
@@ -73,6 +75,7 @@ impl Observation {
         Self {
             began_at,
             store_clock: StoreClock::default(),
+            fully_listed_at: None,
             head_trouble: None,
             backups: Err(unreadable.clone()),
             archive: Err(unreadable),

@@ -116,6 +116,9 @@ impl Collector {
                 Err(unreadable) => backups = Err(unreadable),
             }
         }
+        if archive.is_ok() && backups.is_ok() && self.asked.covered == Covered::Everything {
+            self.cache.fully_listed_at = Some(now);
+        }
         let histories = match &archive {
             Ok(inventory) => self.read_histories(inventory).await,
             Err(_) => BTreeMap::new(),
@@ -123,6 +126,7 @@ impl Collector {
         Observation {
             began_at: now,
             store_clock: self.store.clock(),
+            fully_listed_at: self.cache.fully_listed_at,
             head_trouble: self.cache.heads.trouble(),
             backups,
             archive,

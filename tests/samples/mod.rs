@@ -98,6 +98,7 @@ fn healthy(index: usize) -> Assessment {
         }),
         verdict: Verdict::Recoverable,
         observed_at: Some(checked_at),
+        fully_listed_at: Some(at("2026-01-10T09:12:40Z")),
         checked_at,
         unreadable: None,
         latest: Latest::Reached,
@@ -266,6 +267,7 @@ fn never_read(index: usize) -> Assessment {
     assessment.archive.server_name = format!("odd\"\\<b>{index}");
     assessment.verdict = Verdict::Unknown;
     assessment.observed_at = None;
+    assessment.fully_listed_at = None;
     assessment.unreadable = Some(UnreadableReason::Auth);
     assessment.latest = Latest::Unknown;
     assessment.windows.clear();

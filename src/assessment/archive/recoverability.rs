@@ -92,8 +92,12 @@ impl<'a> Recoverability<'a> {
             Latest::NotReached
         };
         let gaps = gaps::find(&replay, &candidates, newest_route.as_ref(), accepted_before);
-        let route = newest_route.as_ref();
-        let sought = sought::all(latest, &gaps, route, &candidates, &timelines, &replay);
+        let obstacles = if latest == Latest::Reached {
+            Vec::new()
+        } else {
+            sought::obstacles(newest_route.as_ref(), &candidates, &replay)
+        };
+        let sought = sought::all(latest, &gaps, &obstacles, &timelines);
         let search = Search { seen, replay: &replay, timelines: &timelines, living: target };
         let mut windows = search.windows(&candidates);
         let mut predecessors: Vec<OfPredecessor<'_>> = owners

@@ -78,6 +78,11 @@ pub(super) const FAMILIES: &[Family] = &[
         "When the whole archive was read last; all other values are of that time.",
         reading::last_success,
     ),
+    archive(
+        name!("last_full_listing_timestamp_seconds"),
+        "When the latest full listing began; what was deleted later may not have been noticed.",
+        reading::last_full_listing,
+    ),
     archive(name!("checks_total"), "Attempts to read the archive.", reading::checks)
         .kind(Kind::Counter),
     archive(

@@ -75,6 +75,10 @@ pub(super) fn last_success(archive: &ArchiveView<'_>, samples: &mut Samples<'_>)
     samples.maybe(archive.assessment.observed_at);
 }
 
+pub(super) fn last_full_listing(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    samples.maybe(archive.assessment.fully_listed_at);
+}
+
 pub(super) fn checks(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.one(archive.watched.checks.checks());
 }

@@ -51,6 +51,7 @@ fn list(context: &Context<'_>, assessment: &Assessment) -> Vec<Fact> {
         fact("Stored", stored(assessment)),
         fact("PostgreSQL", postgres(assessment)),
         fact("Last read as a whole", last_read(context, assessment)),
+        fact("Deletions excluded until", fully_listed(context, assessment)),
     ];
     if let Some(state) = &assessment.cluster {
         facts.extend(of_cluster(state));
@@ -193,6 +194,16 @@ fn postgres(assessment: &Assessment) -> Markup {
         @match assessment.totals.postgres_major {
             None => "not known",
             Some(major) => (major),
+        }
+    }
+}
+
+/// Between two full listings only some of what was deleted is noticed.
+fn fully_listed(context: &Context<'_>, assessment: &Assessment) -> Markup {
+    html! {
+        @match assessment.fully_listed_at {
+            Some(at) => (time(at, context.view.now)),
+            None => "never listed in full",
         }
     }
 }

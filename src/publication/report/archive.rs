@@ -36,6 +36,9 @@ pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: D
         None => "never read as a whole".to_owned(),
     };
     paper.paragraph(0, &format!("{}, {read}", assessment.place()));
+    if let Some(at) = assessment.fully_listed_at.filter(|at| *at < assessment.checked_at) {
+        paper.paragraph(0, &format!("deletions are excluded until {}", utc(at)));
+    }
     write_findings(paper, assessment);
     let is_known = assessment.observed_at.is_some() || !assessment.backups.is_empty();
     if is_known {

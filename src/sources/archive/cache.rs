@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use chrono::DateTime;
+use chrono::Utc;
+
 use crate::domain::backup::BackupId;
 use crate::domain::object_version::ObjectVersion;
 use crate::domain::object_version::VersionDigest;
@@ -28,6 +31,7 @@ pub(super) struct Cache {
     pub(super) backups: Vec<KnownBackup>,
     /// Whether these are all, and nothing of them was left unread.
     pub(super) has_all_backups: bool,
+    pub(super) fully_listed_at: Option<DateTime<Utc>>,
     pub(super) histories: BTreeMap<TimelineId, KnownHistory>,
     pub(super) probes: Probes,
 }

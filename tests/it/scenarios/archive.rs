@@ -237,6 +237,7 @@ impl Scenario {
         Observation {
             began_at: self.now,
             store_clock: self.store_clock,
+            fully_listed_at: None,
             head_trouble: self.head_trouble,
             backups,
             archive: failed("archive").map_or(Ok(inventory), Err),

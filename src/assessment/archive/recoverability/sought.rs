@@ -6,6 +6,7 @@ use crate::assessment::Latest;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::gaps::NewestRoute;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::archive::recoverability::replay::Obstacle;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Timelines;
 use crate::domain::segment::SegmentNumber;
@@ -24,27 +25,30 @@ const OBSTACLES_MAX: usize = 8;
 pub(crate) fn all(
     latest: Latest,
     gaps: &[PlacedGap],
+    obstacles: &[Obstacle],
+    timelines: &Timelines<'_>,
+) -> Vec<Sought> {
+    let mut sought = histories(timelines, latest);
+    sought.extend(missing(gaps));
+    let newest = obstacles.iter().rev().take(OBSTACLES_MAX);
+    sought.extend(newest.map(|Obstacle { at, .. }| Sought {
+        what: Absent::Segments { timeline: at.timeline, segments: SegmentRange::only(at.number) },
+        is_urgent: true,
+    }));
+    sought
+}
+
+/// What is there and of no use on the way to the newest state.
+pub(crate) fn obstacles(
     newest_route: Option<&NewestRoute>,
     candidates: &[Candidate<'_>],
-    timelines: &Timelines<'_>,
     replay: &Replay<'_>,
-) -> Vec<Sought> {
-    let is_lost = latest != Latest::Reached;
-    let mut sought = histories(timelines, is_lost);
-    sought.extend(missing(gaps));
-    if is_lost && let Some(NewestRoute { route, .. }) = newest_route {
-        let first = candidates.iter().map(|it| it.wal.first_required).min();
-        let obstacles = first.map(|it| replay.present_obstacles(route, it, SegmentNumber::LAST));
-        let newest = obstacles.into_iter().flatten().rev().take(OBSTACLES_MAX);
-        sought.extend(newest.map(|obstacle| Sought {
-            what: Absent::Segments {
-                timeline: obstacle.at.timeline,
-                segments: SegmentRange::only(obstacle.at.number),
-            },
-            is_urgent: true,
-        }));
-    }
-    sought
+) -> Vec<Obstacle> {
+    let first = candidates.iter().map(|it| it.wal.first_required).min();
+    let way = newest_route.zip(first);
+    way.map_or_else(Vec::new, |(NewestRoute { route, .. }, first)| {
+        replay.present_obstacles(route, first, SegmentNumber::LAST)
+    })
 }
 
 /// Of the missing segments those that some backup needs.
@@ -57,7 +61,8 @@ fn missing(gaps: &[PlacedGap]) -> impl Iterator<Item = Sought> {
 }
 
 /// A history file that is there may be replaced by a better one; one that is not may be late.
-fn histories(timelines: &Timelines<'_>, is_lost: bool) -> Vec<Sought> {
+fn histories(timelines: &Timelines<'_>, latest: Latest) -> Vec<Sought> {
+    let is_lost = latest != Latest::Reached;
     let inventory = timelines.inventory();
     let with_wal = inventory.timelines.keys().chain(inventory.histories.keys());
     let newest = with_wal.copied().filter(|it| !timelines.is_stray(*it)).max();
