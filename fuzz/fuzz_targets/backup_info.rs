@@ -95,7 +95,7 @@ fn judge(info: &BackupInfo, listed: &BTreeSet<SegmentName>, age: TimeDelta) {
         // The first that is not listed ends it: there may be billions.
         numbers.map(SegmentNumber::new).all(|number| is_listed(number, wal))
     };
-    let wal = info.wal.filter(|_| info.status == BackupStatus::Done && !info.is_snapshot);
+    let wal = info.wal.filter(|_| info.status == BackupStatus::Done && !info.is_snapshot && info.parent.is_none());
     let Some(wal) = wal.filter(is_whole) else {
         assert!(assessment.windows.is_empty(), "{listed:?} {assessment:?}");
         assert!(Verdict::AtRisk < assessment.verdict, "{listed:?} {assessment:?}");

@@ -6,6 +6,7 @@ use chrono::DateTime;
 use chrono::NaiveDateTime;
 use chrono::Utc;
 
+use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
 use crate::domain::lsn::Lsn;
 use crate::domain::moment::in_calendar;
@@ -36,6 +37,8 @@ pub struct BackupInfo {
     pub is_from_standby: bool,
     /// The data lies in volume snapshots, not in tar files.
     pub is_snapshot: bool,
+    /// It holds only what changed since this other one.
+    pub parent: Option<BackupId>,
     pub error: Option<String>,
     /// Always there when `status` is `DONE`.
     pub wal: Option<BackupWal>,
@@ -93,6 +96,9 @@ impl BackupInfo {
             is_from_standby: label
                 .is_some_and(|label| label.lines().any(|line| line == "BACKUP FROM: standby")),
             is_snapshot: fields.value("snapshots_info").is_some(),
+            parent: fields.optional("parent_backup_id", "the id of a backup", |text| {
+                BackupId::parse(text.trim_matches(['\'', '"'])).ok()
+            })?,
             error: fields.value("error").map(str::to_owned),
             wal: if is_done {
                 Some(BackupWal::parse(&fields)?)

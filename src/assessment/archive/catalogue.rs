@@ -12,6 +12,7 @@ use crate::assessment::backup_pace::run_max;
 use crate::assessment::finding::archive::backup::BackupDefect;
 use crate::assessment::finding::archive::backup::Missing;
 use crate::assessment::unusable::UnusableReason;
+use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
@@ -54,7 +55,7 @@ impl BackupPace {
             backups
                 .iter()
                 .filter_map(ObservedBackup::parsed_info)
-                .filter(|info| info.status == BackupStatus::Done)
+                .filter(|info| info.status == BackupStatus::Done && info.parent.is_none())
         };
         Self {
             now,
@@ -75,7 +76,11 @@ impl BackupPace {
 impl<'a> Catalogue<'a> {
     pub(super) fn of(backups: &'a [ObservedBackup], now: DateTime<Utc>, store: Clock) -> Self {
         let pace = BackupPace::of(backups, now, store);
-        let judged = backups.iter().map(|backup| (backup, state_of(backup, &pace)));
+        let own = backups.iter().filter(|backup| !is_leftover(backup));
+        let judged = own.map(|backup| {
+            let state = state_of(backup, &pace).and_then(|wal| whole(backup, backups, &pace, wal));
+            (backup, state)
+        });
         Self { backups: judged.collect(), owners: Owners::of(backups) }
     }
 
@@ -90,6 +95,40 @@ impl<'a> Catalogue<'a> {
     }
 }
 
+/// Older versions of Barman left a `backup_label` alone behind a backup that was deleted; what has no
+/// data and says nothing of any is no backup.
+fn is_leftover(backup: &ObservedBackup) -> bool {
+    matches!(backup.info, Ok(None)) && backup.tars.is_empty()
+}
+
+/// Neither `barman-cloud-restore` nor the plugin puts an incremental backup together with those that
+/// it stands on.
+fn whole(
+    backup: &ObservedBackup,
+    backups: &[ObservedBackup],
+    pace: &BackupPace,
+    wal: BackupWal,
+) -> BackupState {
+    let Some(parent) = parent_of(backup) else { return Ok(wal) };
+    let mut root = parent;
+    // A chain that leads back to itself has no full backup.
+    for _ in backups {
+        match backups.iter().find(|it| it.id == *root).and_then(parent_of) {
+            Some(next) => root = next,
+            None => break,
+        }
+    }
+    let full = backups.iter().find(|it| it.id == *root && parent_of(it).is_none());
+    let is_superseded = backup.id.began_at().is_some_and(|it| pace.is_superseded(it));
+    let full = full.map(|it| it.id.clone());
+    let (backup, parent) = (backup.id.clone(), parent.clone());
+    Err(BackupDefect::Incremental { backup, parent, full, is_superseded }.into())
+}
+
+fn parent_of(backup: &ObservedBackup) -> Option<&BackupId> {
+    backup.parsed_info()?.parent.as_ref()
+}
+
 fn state_of(backup: &ObservedBackup, pace: &BackupPace) -> BackupState {
     let info = match &backup.info {
         Err(unread) => return Err(UnusableReason::Unread(unread.clone())),
@@ -101,17 +140,23 @@ fn state_of(backup: &ObservedBackup, pace: &BackupPace) -> BackupState {
     };
     match info.status {
         BackupStatus::Done => finished(backup, info),
-        BackupStatus::Failed => {
+        // Barman sets the end of one that it gave up before it had begun.
+        BackupStatus::Failed | BackupStatus::Empty if is_over(info) => {
             let began_at = info.began_at.or_else(|| backup.id.began_at());
             let is_superseded = began_at.is_some_and(|began_at| pace.is_superseded(began_at));
             let (backup, error) = (backup.id.clone(), info.error.clone());
             Err(BackupDefect::Failed { backup, error, is_superseded }.into())
         }
-        BackupStatus::Empty
+        BackupStatus::Failed
+        | BackupStatus::Empty
         | BackupStatus::Started
         | BackupStatus::WaitingForWals
         | BackupStatus::Syncing => Err(unfinished(backup, info.began_at, pace)),
     }
+}
+
+fn is_over(info: &BackupInfo) -> bool {
+    info.status == BackupStatus::Failed || info.ended_at.is_some()
 }
 
 /// Barman before 3.19 writes `backup.info` only at the end, so a running backup has none. The

@@ -68,4 +68,5 @@ finding_codes! {
     EndpointNotAllowed => "endpoint_not_allowed",
     EndpointUnencrypted => "endpoint_unencrypted",
     TimelineFork => "timeline_fork",
+    BackupIncremental => "backup_incremental",
 }

@@ -107,6 +107,9 @@ async fn list_range<S: ObjectStore + ?Sized>(
     let mut last = range.after.map(str::to_owned);
     for _ in 0..LIST_PAGES_MAX {
         for object in page.objects {
+            if last.as_deref() == range.after && range.after.is_some_and(|it| it >= &*object.key) {
+                return Err(ignores_start(&object.key));
+            }
             check_order(range.prefix, last.as_deref(), &object.key)?;
             if range.end.is_some_and(|end| end < object.key.as_str()) {
                 return Ok(());
@@ -119,6 +122,15 @@ async fn list_range<S: ObjectStore + ?Sized>(
     }
     let detail = format!("the listing of `{}` has over {LIST_PAGES_MAX} pages", range.prefix);
     Err(StoreError::new(StoreErrorKind::TooLarge, detail))
+}
+
+/// The first key of an answer is not behind the one that was asked for.
+fn ignores_start(key: &str) -> StoreError {
+    let detail = format!(
+        "asked for what comes behind a key, the store lists from `{key}` on: it does not list in \
+         byte order, or it knows only version 1 of ListObjects"
+    );
+    StoreError::new(StoreErrorKind::Malformed, detail)
 }
 
 fn check_order(prefix: &str, last: Option<&str>, key: &str) -> Result<(), StoreError> {

@@ -123,6 +123,9 @@ impl GivenBackup {
         });
         let system = self.after("system").map_or(OUR_SYSTEM, |it| it.parse().unwrap());
         text += &format!("systemid={system}\ntablespaces={tablespaces}\nversion=150020\n");
+        if let Some(parent) = self.after("parent") {
+            text += &format!("parent_backup_id={parent}\n");
+        }
         let from = if self.has("standby") { "standby" } else { "primary" };
         text += &format!("backup_label='BACKUP FROM: {from}\\nSTART TIMELINE: 1\\n'\n");
         let Some(wal) = self.after("wal") else {

@@ -41,6 +41,14 @@ pub enum BackupDefect {
         backup: BackupId,
         why: BackupInfoError,
     },
+    /// Of no use without those that it stands on, and nobody puts them together.
+    Incremental {
+        backup: BackupId,
+        parent: BackupId,
+        /// `None` where it is not in the archive.
+        full: Option<BackupId>,
+        is_superseded: bool,
+    },
 }
 
 /// What a backup lacks.
@@ -64,7 +72,9 @@ impl BackupDefect {
     pub(in crate::assessment) const fn is_superseded(&self) -> bool {
         matches!(
             self,
-            Self::Failed { is_superseded: true, .. } | Self::Stuck { is_superseded: true, .. }
+            Self::Failed { is_superseded: true, .. }
+                | Self::Stuck { is_superseded: true, .. }
+                | Self::Incremental { is_superseded: true, .. }
         )
     }
 }
@@ -80,6 +90,9 @@ impl Family for BackupDefect {
             }
             Self::InfoUnreadable { backup, .. } => {
                 (FindingCode::BackupInfoUnreadable, Topic::Backup(backup))
+            }
+            Self::Incremental { backup, .. } => {
+                (FindingCode::BackupIncremental, Topic::Backup(backup))
             }
         }
     }
@@ -107,6 +120,10 @@ impl Family for BackupDefect {
                 "barman refuses to delete any old backup while one backup.info is unreadable: \
                  restore the object or delete the backup's folder"
             }
+            Self::Incremental { .. } => {
+                "take full backups: nothing that restores from this archive combines them; then \
+                 TAKE_A_BACKUP"
+            }
         }
     }
 
@@ -114,6 +131,10 @@ impl Family for BackupDefect {
         match self {
             Self::NoneUsable { backups } => vec![("backups", backups.to_string())],
             Self::Failed { .. } | Self::Stuck { .. } | Self::InfoUnreadable { .. } => Vec::new(),
+            Self::Incremental { parent, full, .. } => {
+                let full = full.as_ref().map(|full| ("full", full.to_string()));
+                std::iter::once(("parent", parent.to_string())).chain(full).collect()
+            }
             Self::Incomplete { missing: Missing::Objects(names), .. } => {
                 vec![("missing", "objects".to_owned()), ("objects", names.join(", "))]
             }
@@ -154,6 +175,15 @@ impl fmt::Display for BackupDefect {
             }
             Self::InfoUnreadable { backup, why } => {
                 write!(f, "backup.info of backup {backup} cannot be understood: {why}")
+            }
+            Self::Incremental { backup, parent, full, is_superseded } => {
+                write!(f, "backup {backup} holds only what changed since {parent}")?;
+                match full {
+                    Some(full) if full != parent => write!(f, ", which stands on {full}")?,
+                    Some(_) => {}
+                    None => f.write_str(", and the full one is not there")?,
+                }
+                f.write_str(if *is_superseded { SUPERSEDED } else { "" })
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::assessment::finding::topic::Topic;
 use crate::assessment::finding::words::duration;
 use crate::assessment::finding::words::time;
 use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::HeadTrouble;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,10 @@ impl Family for StoreDefect {
             Self::Empty { .. } => {
                 "check bucket, path and server name; a new cluster has an empty archive until its \
                  first segment is archived"
+            }
+            Self::Unreachable(unread) if unread.reason == UnreadableReason::Parse => {
+                "the store answers, but not as S3 does: look at what it said; lists are read by \
+                 ListObjectsV2, in byte order"
             }
             Self::Unreachable(_) => {
                 "check the endpoint, the bucket's name and the network from here"

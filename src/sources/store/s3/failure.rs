@@ -27,6 +27,21 @@ pub(super) struct Refusal<'a> {
     pub(super) sent: Option<&'a Sent>,
 }
 
+/// What was signed names another region than the one that the store has.
+const WRONG_REGION: &str = "AuthorizationHeaderMalformed";
+
+/// Garage tells it in its message alone: `expected: 20260110/garage/s3/aws4_request`. Amazon and
+/// `MinIO` write `expecting 'eu-west-1'`.
+fn expected_region(message: &str) -> Option<&str> {
+    let (_, behind) = message.rsplit_once("expect")?;
+    let scope = behind.split(|it: char| it.is_whitespace() || "'\"`".contains(it));
+    let mut scope = scope.filter(|it| !it.is_empty()).skip(1);
+    let scope = scope.next()?;
+    let region = scope.split('/').nth(1).unwrap_or(scope);
+    let is_name = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
+    (!region.is_empty() && region.chars().all(is_name)).then_some(region)
+}
+
 /// Twice the longest that Amazon's reference lists.
 const CODE_BYTES_MAX: usize = 64;
 
@@ -45,7 +60,13 @@ impl Refusal<'_> {
                 let _: std::fmt::Result = write!(detail, ", {}", told_by_store(part));
             }
         }
-        if let Some(region) = self.other_region.filter(|region| !self.is_echo(region)) {
+        let is_of_region = self.code == Some(WRONG_REGION);
+        let told = is_of_region.then(|| self.message.and_then(expected_region)).flatten();
+        let region = self.other_region.or(told);
+        if is_of_region && region.is_none() {
+            detail.push_str(", the request was signed for another region than the store's");
+        }
+        if let Some(region) = region.filter(|region| !self.is_echo(region)) {
             let region = told_by_store(region);
             let _: std::fmt::Result = write!(detail, ", the bucket is in the region `{region}`");
         }
@@ -96,7 +117,7 @@ fn kind_of_code(code: &str) -> Option<StoreErrorKind> {
         "NoSuchBucket" | "InvalidBucketName" => StoreErrorKind::NoSuchBucket,
         "AccessDenied"
         | "AllAccessDisabled"
-        | "AuthorizationHeaderMalformed"
+        | WRONG_REGION
         | "ExpiredRequest"
         | "ExpiredToken"
         | "InvalidAccessKeyId"
@@ -222,6 +243,26 @@ mod tests {
             "access denied: HTTP 400, AuthorizationHeaderMalformed, \
              the bucket is in the region `eu-west-1`"
         );
+    }
+
+    #[test]
+    fn a_region_that_only_the_message_names_is_told() {
+        let detail = |message| {
+            let code = Some(WRONG_REGION);
+            Refusal { status: 400, code, message, ..Refusal::default() }.error(Operation::List)
+        };
+        let garage = "Authorization header malformed, unexpected scope: \
+                      20260110/us-east-1/s3/aws4_request, expected: 20260110/garage/s3/aws4_request";
+        let amazon = "the region 'us-east-1' is wrong; expecting 'eu-west-1'";
+        for (message, expected) in [
+            (Some(garage), "the bucket is in the region `garage`"),
+            (Some(amazon), "the bucket is in the region `eu-west-1`"),
+            (None, "the request was signed for another region than the store's"),
+            (Some("expected"), "the request was signed for another region than the store's"),
+        ] {
+            let expected = format!("HTTP 400, {WRONG_REGION}, {expected}");
+            assert_eq!(detail(message).detail, expected, "{message:?}");
+        }
     }
 
     #[test]

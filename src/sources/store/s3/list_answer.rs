@@ -98,7 +98,12 @@ impl Answer {
         }
         let continuation = self.continuation.filter(|_| is_truncated);
         if is_truncated && continuation.is_none() {
-            return Err(malformed("the listing goes on and does not say where"));
+            return Err(malformed(if self.key_count.is_none() {
+                "the listing goes on and does not say where, as of a store that knows only version \
+                 1 of ListObjects; barman-cloud sees its first 1,000 keys there and no more"
+            } else {
+                "the listing goes on and does not say where"
+            }));
         }
         if self.is_url_encoded {
             let keys = self.objects.iter_mut().map(|object| &mut object.key);
