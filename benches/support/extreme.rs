@@ -88,6 +88,7 @@ fn object(timeline: TimelineId, number: u64) -> ListedObject {
     ListedObject {
         key: folder().segment(name, Codec::Bzip2),
         version: ObjectVersion::new("\"e\"", 5_000_000),
+        class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
         uploaded_at,
     }
 }
@@ -113,6 +114,7 @@ fn backup(index: u64, timeline: TimelineId, first: u64) -> ObservedBackup {
         info: Ok(Some(ObservedInfo { uploaded_at: began_at, content })),
         keep: Ok(None),
         tars: vec![TarObject {
+            class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
             contents: TarContents::DataDirectory,
             piece: 0,
             codec: Codec::Bzip2,

@@ -97,7 +97,12 @@ impl SyntheticStore {
     fn listed(&self, key: String, number: u64) -> ListedObject {
         let uploaded_at = self.archive.uploaded_at(number);
         let version = ObjectVersion::new("\"e\"", self.archive.object_bytes);
-        ListedObject { key, version, uploaded_at }
+        ListedObject {
+            key,
+            version,
+            uploaded_at,
+            class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
+        }
     }
 
     fn wals(&self, request: ListRequest<'_>) -> ListPage {
@@ -148,7 +153,12 @@ impl SyntheticStore {
             let key = format!("{}{id}/{name}", self.folder.base());
             let uploaded_at = self.archive.backup_ended_at(backup);
             let version = ObjectVersion::new(format!("\"{backup:032x}\""), size);
-            ListedObject { key, version, uploaded_at }
+            ListedObject {
+                key,
+                version,
+                uploaded_at,
+                class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
+            }
         };
         let both = |backup| {
             [object(backup, "backup.info", 1_000), object(backup, "data.tar.bz2", 4_000_000_000)]

@@ -126,6 +126,7 @@ impl Synthetic {
                 key: folder.segment(name, self.codec),
                 version: ObjectVersion::new(format!("\"{number:032x}\""), self.object_bytes),
                 uploaded_at: self.uploaded_at(number),
+                class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
             }
         })
     }
@@ -186,6 +187,7 @@ impl Synthetic {
             info: Ok(Some(ObservedInfo { uploaded_at: ended_at, content })),
             keep: Ok(None),
             tars: vec![TarObject {
+                class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
                 contents: TarContents::DataDirectory,
                 piece: 0,
                 codec: Codec::Bzip2,

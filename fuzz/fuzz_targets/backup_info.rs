@@ -153,11 +153,12 @@ fn archive(
     let keys: BTreeSet<String> =
         listed.iter().map(|name| folder.segment(*name, Codec::Bzip2)).collect();
     for key in keys {
-        fold.add(&ListedObject { key, version: ObjectVersion::new("", 200), uploaded_at });
+        fold.add(&ListedObject { key, version: ObjectVersion::new("", 200), uploaded_at, class: cnpg_backup_verifier::domain::storage_class::StorageClass::default() });
     }
     let tablespaces = info.tablespaces.iter().map(|oid| TarContents::Tablespace(*oid));
     let contents = tablespaces.chain([TarContents::DataDirectory]);
     let tars = contents.map(|contents| TarObject {
+class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
         contents,
         piece: 0,
         codec: Codec::None,

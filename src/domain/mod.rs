@@ -23,5 +23,6 @@ pub mod retention_policy;
 pub mod schedule;
 pub mod segment;
 pub mod segment_set;
+pub mod storage_class;
 pub mod timeline;
 pub mod unreadable;

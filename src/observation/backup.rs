@@ -10,6 +10,7 @@ use crate::domain::backup_info::BackupInfoError;
 use crate::domain::codec::Codec;
 use crate::domain::object_key::TarContents;
 use crate::domain::object_version::ObjectVersion;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::unreadable::Unreadable;
 use crate::observation::Reading;
 
@@ -37,6 +38,7 @@ pub struct TarObject {
     pub piece: u32,
     pub codec: Codec,
     pub version: ObjectVersion,
+    pub class: StorageClass,
 }
 
 impl ObservedBackup {

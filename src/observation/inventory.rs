@@ -12,6 +12,7 @@ use crate::domain::object_key::ServerFolder;
 use crate::domain::object_version::ObjectVersion;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::timeline::TimelineId;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::probe::SegmentId;
@@ -26,6 +27,7 @@ pub struct ListedObject {
     pub key: String,
     pub version: ObjectVersion,
     pub uploaded_at: DateTime<Utc>,
+    pub class: StorageClass,
 }
 
 /// How far a listing of what is new goes back behind the newest segment, for segments that arrive
@@ -43,6 +45,8 @@ pub struct Inventory {
     pub object_count: u64,
     pub size_bytes: u64,
     pub oldest_upload_at: Option<DateTime<Utc>>,
+    /// Whether some segment is in a class of which each read is billed.
+    pub has_infrequent: bool,
 }
 
 /// A history file, not opened yet.
@@ -99,6 +103,7 @@ impl Inventory {
             object_count: 0,
             size_bytes: 0,
             oldest_upload_at: None,
+            has_infrequent: false,
         }
     }
 
@@ -123,6 +128,7 @@ impl Inventory {
             whole.strays.samples.extend(part.strays.samples.into_iter().take(room));
             whole.object_count = whole.object_count.saturating_add(part.object_count);
             whole.size_bytes = whole.size_bytes.saturating_add(part.size_bytes);
+            whole.has_infrequent |= part.has_infrequent;
             let oldest = [whole.oldest_upload_at, part.oldest_upload_at];
             whole.oldest_upload_at = oldest.into_iter().flatten().min();
             whole
@@ -256,7 +262,9 @@ impl<'a> Fold<'a> {
                 } else {
                     codec == Codec::None && size != self.inventory.segment_size.bytes()
                 };
-                *none = Some(Whole { codec, size, is_misfit, uploaded_at, objects: 1 });
+                let is_frozen = object.class == StorageClass::Frozen;
+                self.inventory.has_infrequent |= object.class == StorageClass::Infrequent;
+                *none = Some(Whole { codec, size, is_misfit, is_frozen, uploaded_at, objects: 1 });
             }
         }
     }
@@ -325,6 +333,7 @@ mod tests {
                 key: format!("pg/wals/{path}"),
                 version: ObjectVersion::new("", size.parse().unwrap()),
                 uploaded_at: DateTime::UNIX_EPOCH,
+                class: StorageClass::Standard,
             });
         }
         fold.finish()

@@ -19,6 +19,8 @@ pub struct TimelineArchive {
     /// Segments of which barman hands out a file of another size than a segment has, as far as a
     /// listing tells: uncompressed ones, and some without a byte.
     misfits: SegmentSet,
+    /// Whole segments that must be thawed before they are read.
+    frozen: SegmentSet,
     /// Whole segments that a restore would pass over for a leftover `.partial`.
     shadowed: SegmentSet,
     /// Whole segments stored under more than one compression.
@@ -53,6 +55,7 @@ pub(super) struct Whole {
     pub(super) codec: Codec,
     pub(super) size: u64,
     pub(super) is_misfit: bool,
+    pub(super) is_frozen: bool,
     pub(super) uploaded_at: DateTime<Utc>,
     pub(super) objects: u32,
 }
@@ -68,6 +71,10 @@ impl TimelineArchive {
 
     pub const fn misfits(&self) -> &SegmentSet {
         &self.misfits
+    }
+
+    pub const fn frozen(&self) -> &SegmentSet {
+        &self.frozen
     }
 
     pub const fn shadowed(&self) -> &SegmentSet {
@@ -122,6 +129,7 @@ impl TimelineArchive {
             (&mut self.shadowed, is_shadowed),
             (&mut self.empty, whole.size == 0 && !is_shadowed),
             (&mut self.misfits, whole.is_misfit && !is_shadowed),
+            (&mut self.frozen, whole.is_frozen && !is_shadowed),
             (&mut self.twice, whole.objects > 1),
         ] {
             if is_in {
@@ -136,7 +144,9 @@ impl TimelineArchive {
 
     /// Adds what another part of the same listing showed.
     pub(super) fn absorb(&mut self, later: Self) {
-        let Self { segments, edge_uploads, empty, misfits, shadowed, twice, partials, .. } = later;
+        let Self {
+            segments, edge_uploads, empty, misfits, frozen, shadowed, twice, partials, ..
+        } = later;
         if self.segments.last() < segments.last() {
             self.newest_codec = later.newest_codec;
         }
@@ -144,6 +154,7 @@ impl TimelineArchive {
             (&mut self.segments, segments),
             (&mut self.empty, empty),
             (&mut self.misfits, misfits),
+            (&mut self.frozen, frozen),
             (&mut self.shadowed, shadowed),
             (&mut self.twice, twice),
             (&mut self.partials, partials),

@@ -165,7 +165,12 @@ impl ObjectStore for Noting {
             return self.inner.head(key).await;
         }
         let version = ObjectVersion::new("\"yes\"", 100);
-        Ok(ListedObject { key: key.to_owned(), version, uploaded_at: clock::now() })
+        Ok(ListedObject {
+            key: key.to_owned(),
+            version,
+            uploaded_at: clock::now(),
+            class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
+        })
     }
 
     fn clock(&self) -> StoreClock {

@@ -18,6 +18,7 @@ use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::object_key::TarContents;
 use crate::domain::segment::SegmentSize;
+use crate::domain::storage_class::StorageClass;
 use crate::observation::backup::ObservedBackup;
 
 /// All backups with what their folders amount to, and whose they are.
@@ -198,6 +199,10 @@ fn finished(backup: &ObservedBackup, info: &BackupInfo) -> BackupState {
         return Err(UnusableReason::Snapshot);
     }
     let missing = missing_objects(backup, info);
+    let cold = backup.tars.iter().filter(|tar| tar.class == StorageClass::Frozen).count();
+    if missing.is_empty() && cold > 0 {
+        return Err(BackupDefect::Cold { backup: backup.id.clone(), objects: cold }.into());
+    }
     info.wal.filter(|_| missing.is_empty()).ok_or_else(|| {
         let missing = Missing::Objects(missing);
         BackupDefect::Incomplete { backup: backup.id.clone(), missing }.into()

@@ -69,4 +69,6 @@ finding_codes! {
     EndpointUnencrypted => "endpoint_unencrypted",
     TimelineFork => "timeline_fork",
     BackupIncremental => "backup_incremental",
+    StorageClassCold => "storage_class_cold",
+    StorageClassInfrequent => "storage_class_infrequent",
 }

@@ -18,6 +18,8 @@ pub enum SegmentFault {
     Empty { is_delivered: bool },
     /// Stored uncompressed, with another size than all segments have.
     Misfit(SegmentSize),
+    /// Its storage class must be thawed first.
+    Frozen,
     /// Another server wrote it.
     ForeignSystem { found: u64, expected: u64 },
     /// Opening it showed.
@@ -61,6 +63,7 @@ impl SegmentFault {
         match self {
             Self::Empty { .. } => "empty",
             Self::Misfit(_) => "wrong_size",
+            Self::Frozen => "frozen",
             Self::ForeignSystem { .. } => "foreign_system",
             Self::Damaged(damage) => damage.code(),
         }
@@ -105,6 +108,7 @@ impl fmt::Display for SegmentFault {
                  PostgreSQL where a missing one would only end recovery",
                 size.bytes()
             ),
+            Self::Frozen => f.write_str("its storage class must be thawed before it is read"),
             Self::ForeignSystem { found, expected } => write!(
                 f,
                 "it was written by the server with system identifier {found}, not by {expected}"

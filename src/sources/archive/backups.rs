@@ -73,8 +73,8 @@ impl Collector {
                 BackupFile::Info => folder.info = Some(object),
                 BackupFile::Keep => folder.keep = Some(object),
                 BackupFile::Tar { contents, piece, codec } => {
-                    let version = object.version;
-                    folder.tars.push(TarObject { contents, piece, codec, version });
+                    let ListedObject { version, class, .. } = object;
+                    folder.tars.push(TarObject { contents, piece, codec, version, class });
                 }
                 BackupFile::Other => {}
             }

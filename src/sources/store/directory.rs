@@ -26,6 +26,7 @@ use tokio::time::timeout;
 
 use crate::domain::moment::in_calendar;
 use crate::domain::object_version::ObjectVersion;
+use crate::domain::storage_class::StorageClass;
 use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
 use crate::sources::limits;
@@ -196,6 +197,7 @@ fn listed(key: &str, metadata: &fs::Metadata) -> ListedObject {
     ListedObject {
         key: key.to_owned(),
         version: version(metadata),
+        class: StorageClass::default(),
         uploaded_at: DateTime::from_timestamp(metadata.mtime(), nanoseconds)
             .and_then(in_calendar)
             .unwrap_or_default(),

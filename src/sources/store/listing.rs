@@ -195,6 +195,7 @@ mod tests {
     use chrono::DateTime;
 
     use crate::domain::object_version::ObjectVersion;
+    use crate::domain::storage_class::StorageClass;
     use crate::observation::store_clock::StoreClock;
     use crate::sources::store::body::Body;
 
@@ -211,6 +212,7 @@ mod tests {
             let objects = self.keys.iter().map(|key| ListedObject {
                 key: (*key).to_owned(),
                 version: ObjectVersion::default(),
+                class: StorageClass::default(),
                 uploaded_at: DateTime::UNIX_EPOCH,
             });
             let continuation = Some("again".to_owned());

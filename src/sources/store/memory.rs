@@ -13,6 +13,7 @@ use chrono::Utc;
 use futures::stream;
 
 use crate::domain::object_version::ObjectVersion;
+use crate::domain::storage_class::StorageClass;
 use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
 use crate::sources::limits::BODY_CHUNK_BYTES;
@@ -93,6 +94,7 @@ impl Stored {
         ListedObject {
             key: key.to_owned(),
             version: ObjectVersion::new(format!("\"{:032x}\"", self.write), size),
+            class: StorageClass::default(),
             uploaded_at: self.uploaded_at,
         }
     }

@@ -23,12 +23,14 @@ use async_trait::async_trait;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::DateTime as SdkDateTime;
 use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::types::OptionalObjectAttributes;
 use chrono::DateTime;
 use chrono::Utc;
 use futures::stream;
 
 use crate::domain::moment::in_calendar;
 use crate::domain::object_version::ObjectVersion;
+use crate::domain::storage_class::StorageClass;
 use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
 use crate::sources::limits::LIST_KEYS_PER_PAGE;
@@ -78,6 +80,10 @@ impl ObjectStore for S3Store {
             .set_delimiter(request.is_outline.then(|| "/".to_owned()))
             .set_start_after(start_after.map(str::to_owned))
             .set_continuation_token(request.continuation.map(str::to_owned))
+            // Other stores may refuse what they do not know.
+            .set_optional_object_attributes(
+                self.endpoint.is_amazon().then(|| vec![OptionalObjectAttributes::RestoreStatus]),
+            )
             .max_keys(i32::from(request.keys_max.unwrap_or(LIST_KEYS_PER_PAGE)))
             .customize()
             .interceptor(attempts.clone())
@@ -113,8 +119,14 @@ impl ObjectStore for S3Store {
             let detail = format!("the answer has no size or no time of `{key}`");
             return Err(attempts.refuse(StoreError::new(StoreErrorKind::Malformed, detail)));
         };
+        let class = object.storage_class().map(|class| StorageClass::parse(class.as_str()));
         let version = ObjectVersion::new(object.e_tag.unwrap_or_default(), size);
-        Ok(ListedObject { key: key.to_owned(), version, uploaded_at })
+        Ok(ListedObject {
+            key: key.to_owned(),
+            version,
+            uploaded_at,
+            class: class.unwrap_or_default(),
+        })
     }
 
     fn clock(&self) -> StoreClock {

@@ -39,7 +39,8 @@ const TOLD_BY: [(&str, &str); 8] = [
 ];
 
 /// Good to know and never a reason to act.
-const NOT_TOLD: [&str; 8] = [
+const NOT_TOLD: [&str; 9] = [
+    "storage_class_infrequent",
     "clock_skew",
     "head_unusable",
     "segment_twice",

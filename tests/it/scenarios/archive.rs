@@ -16,6 +16,7 @@ use cnpg_backup_verifier::domain::object_key::ServerFolder;
 use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
+use cnpg_backup_verifier::domain::storage_class::StorageClass;
 use cnpg_backup_verifier::domain::timeline::TimelineHistory;
 use cnpg_backup_verifier::domain::unreadable::Unreadable;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
@@ -52,6 +53,7 @@ pub(crate) struct GivenObject {
     pub(crate) size: u64,
     pub(crate) uploaded_at: Option<DateTime<Utc>>,
     pub(crate) number: Option<u64>,
+    pub(crate) class: StorageClass,
 }
 
 /// A backup as a line of a scenario gives it.
@@ -68,7 +70,13 @@ impl GivenObject {
             words => (words, None),
         };
         let size = words.first().map_or(100, |size| size.parse().unwrap());
-        Self { key: path.to_owned(), size, uploaded_at, number: None }
+        Self {
+            key: path.to_owned(),
+            size,
+            uploaded_at,
+            number: None,
+            class: StorageClass::Standard,
+        }
     }
 
     pub(crate) fn is_whole_segment(&self) -> bool {
@@ -203,7 +211,8 @@ impl GivenBackup {
         match ServerFolder::new("", "pg").backup_file(&key) {
             Some((_, BackupFile::Tar { contents, piece, codec })) => {
                 let version = ObjectVersion::new("", size.parse().unwrap());
-                TarObject { contents, piece, codec, version }
+                let class = StorageClass::parse(self.after("class").unwrap_or_default());
+                TarObject { contents, piece, codec, version, class }
             }
             other => panic!("{name} is {other:?}"),
         }
@@ -267,6 +276,7 @@ impl Scenario {
                 key: format!("pg/{}", object.key),
                 version: ObjectVersion::new("", object.size),
                 uploaded_at: object.uploaded_at.unwrap(),
+                class: object.class,
             });
         }
         let mut inventory = fold.finish();
@@ -277,6 +287,7 @@ impl Scenario {
                     key: folder.segment(number.name(*timeline, self.size), Codec::Bzip2),
                     version: ObjectVersion::new("", 100),
                     uploaded_at: self.now,
+                    class: StorageClass::Standard,
                 });
             }
             inventory.note_vanished(&earlier.finish());

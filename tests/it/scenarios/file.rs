@@ -14,6 +14,7 @@ use cnpg_backup_verifier::domain::archive_id::StoreAddress;
 use cnpg_backup_verifier::domain::schedule::Schedule;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
+use cnpg_backup_verifier::domain::storage_class::StorageClass;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
 use cnpg_backup_verifier::observation::HeadTrouble;
@@ -29,6 +30,7 @@ pub(crate) struct Scenario {
     pub(crate) now: DateTime<Utc>,
     pub(crate) size: SegmentSize,
     pub(crate) codec: String,
+    class: StorageClass,
     pub(crate) expectations: Expectations,
     pub(crate) objects: Vec<GivenObject>,
     pub(crate) backups: Vec<GivenBackup>,
@@ -75,6 +77,7 @@ impl Scenario {
             now: DateTime::UNIX_EPOCH,
             size: SegmentSize::DEFAULT,
             codec: ".bz2".to_owned(),
+            class: StorageClass::Standard,
             expectations: Expectations {
                 uploading_grace: TimeDelta::minutes(10),
                 ..Expectations::default()
@@ -99,6 +102,7 @@ impl Scenario {
             }
             ("endpoint", [url]) => self.set_endpoint(url),
             ("codec", [codec]) => self.codec = (*codec).to_owned(),
+            ("class", [class]) => self.class = StorageClass::parse(class),
             ("codec", []) => self.codec = String::new(),
             ("grace", [duration]) => self.expectations.uploading_grace = parse_duration(duration),
             ("wal_max_age", [duration]) => {
@@ -176,6 +180,7 @@ impl Scenario {
                     size: if self.codec.is_empty() { self.size.bytes() } else { 100 },
                     uploaded_at,
                     number: Some(number),
+                    class: self.class,
                 });
             }
         }

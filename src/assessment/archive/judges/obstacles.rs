@@ -9,6 +9,7 @@ use crate::assessment::archive::recoverability::candidate;
 use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::SegmentFault;
+use crate::assessment::finding::archive::store::StoreDefect;
 use crate::assessment::finding::archive::wal::WalDefect;
 use crate::domain::segment::SegmentRange;
 use crate::observation::probe::SegmentId;
@@ -21,6 +22,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
         let found = replay.present_obstacles(route, needed.first, needed.last);
         met.extend(found.into_iter().map(|obstacle| (obstacle.at, obstacle.kind)));
     }
+    let frozen = frozen(case, &met);
     met.into_iter()
         .filter_map(|(id, kind)| {
             let segment = id.number.name(id.timeline, case.inventory.segment_size);
@@ -28,7 +30,9 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
                 ObstacleKind::Missing => return None,
                 ObstacleKind::Shadowed => WalDefect::PartialShadowsSegment { segment },
                 // Said once for the whole archive.
-                ObstacleKind::Damaged(SegmentFault::ForeignSystem { .. }) => return None,
+                ObstacleKind::Damaged(
+                    SegmentFault::ForeignSystem { .. } | SegmentFault::Frozen,
+                ) => return None,
                 ObstacleKind::Damaged(fault) => WalDefect::Damaged { segment, fault },
             };
             let effect = newest_route.as_ref().map_or(GapEffect::StopsRecovery, |newest| {
@@ -36,5 +40,22 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             });
             Some(Finding::new(effect.into(), problem))
         })
+        .chain(frozen)
         .collect()
+}
+
+/// All segments that must be thawed, in one finding: a lifecycle rule takes them by the thousand.
+fn frozen(case: &ArchiveCase<'_>, met: &BTreeMap<SegmentId, ObstacleKind>) -> Option<Finding> {
+    let is_frozen = |kind: &ObstacleKind| *kind == ObstacleKind::Damaged(SegmentFault::Frozen);
+    let ids = || met.iter().filter(|(_, kind)| is_frozen(kind)).map(|(id, _)| *id);
+    let name = |id: SegmentId| id.number.name(id.timeline, case.inventory.segment_size);
+    let (first, last) = (ids().next().map(name)?, ids().next_back().map(name)?);
+    let newest = case.recoverability.newest_route.as_ref();
+    let stops = |id: SegmentId| {
+        let effect = newest.map(|it| it.effect(id.timeline, SegmentRange::only(id.number)));
+        effect.unwrap_or(GapEffect::StopsRecovery) == GapEffect::StopsRecovery
+    };
+    let effect = if ids().any(stops) { GapEffect::StopsRecovery } else { GapEffect::Hole };
+    let problem = StoreDefect::ColdWal { first, last, count: ids().count() };
+    Some(Finding::new(effect.into(), problem))
 }

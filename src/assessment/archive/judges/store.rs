@@ -5,13 +5,23 @@ use crate::assessment::archive::ArchiveCase;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::archive::store::StoreDefect;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let mut found = judge_reads(case.seen, Weight::Risk);
     let trouble = case.seen.head_trouble.map(StoreDefect::HeadUnusable);
-    found.extend(trouble.map(|problem| Finding::new(Weight::Notice, problem)));
+    let is_infrequent = case.inventory.has_infrequent
+        || case
+            .catalogue
+            .backups
+            .iter()
+            .flat_map(|(backup, _)| &backup.tars)
+            .any(|tar| tar.class == StorageClass::Infrequent);
+    let billed = is_infrequent.then_some(StoreDefect::Infrequent);
+    let notices = trouble.into_iter().chain(billed);
+    found.extend(notices.map(|problem| Finding::new(Weight::Notice, problem)));
     found
 }
 

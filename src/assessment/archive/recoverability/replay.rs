@@ -378,7 +378,8 @@ impl<'a> Replay<'a> {
             let (number, found) = probes.first_written(segments, |writer| writer != ours)?;
             Some(faulty(number, SegmentFault::ForeignSystem { found, expected: ours }))
         });
-        let found = [shadowed, empty, misfit, damaged, foreign];
+        let frozen = first_of(archive.frozen()).map(|it| faulty(it, SegmentFault::Frozen));
+        let found = [shadowed, empty, misfit, frozen, damaged, foreign];
         found.into_iter().flatten().min_by_key(|obstacle| obstacle.at)
     }
 }

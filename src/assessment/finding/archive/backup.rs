@@ -6,6 +6,7 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::archive::store::COLD_HINT;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::topic::Topic;
@@ -40,6 +41,11 @@ pub enum BackupDefect {
     InfoUnreadable {
         backup: BackupId,
         why: BackupInfoError,
+    },
+    /// Its tar files must be thawed before they are read.
+    Cold {
+        backup: BackupId,
+        objects: usize,
     },
     /// Of no use without those that it stands on, and nobody puts them together.
     Incremental {
@@ -91,6 +97,7 @@ impl Family for BackupDefect {
             Self::InfoUnreadable { backup, .. } => {
                 (FindingCode::BackupInfoUnreadable, Topic::Backup(backup))
             }
+            Self::Cold { backup, .. } => (FindingCode::StorageClassCold, Topic::Backup(backup)),
             Self::Incremental { backup, .. } => {
                 (FindingCode::BackupIncremental, Topic::Backup(backup))
             }
@@ -120,6 +127,7 @@ impl Family for BackupDefect {
                 "barman refuses to delete any old backup while one backup.info is unreadable: \
                  restore the object or delete the backup's folder"
             }
+            Self::Cold { .. } => COLD_HINT,
             Self::Incremental { .. } => {
                 "take full backups: nothing that restores from this archive combines them; then \
                  TAKE_A_BACKUP"
@@ -131,6 +139,7 @@ impl Family for BackupDefect {
         match self {
             Self::NoneUsable { backups } => vec![("backups", backups.to_string())],
             Self::Failed { .. } | Self::Stuck { .. } | Self::InfoUnreadable { .. } => Vec::new(),
+            Self::Cold { objects, .. } => vec![("objects", objects.to_string())],
             Self::Incremental { parent, full, .. } => {
                 let full = full.as_ref().map(|full| ("full", full.to_string()));
                 std::iter::once(("parent", parent.to_string())).chain(full).collect()
@@ -176,6 +185,11 @@ impl fmt::Display for BackupDefect {
             Self::InfoUnreadable { backup, why } => {
                 write!(f, "backup.info of backup {backup} cannot be understood: {why}")
             }
+            Self::Cold { backup, objects } => write!(
+                f,
+                "backup {backup} lies with {objects} of its tar files in a storage class that must be \
+                 thawed before a restore; a lifecycle rule of the bucket is the likely cause"
+            ),
             Self::Incremental { backup, parent, full, is_superseded } => {
                 write!(f, "backup {backup} holds only what changed since {parent}")?;
                 match full {

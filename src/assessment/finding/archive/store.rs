@@ -11,7 +11,9 @@ use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::topic::Topic;
 use crate::assessment::finding::words::duration;
+use crate::assessment::finding::words::segments;
 use crate::assessment::finding::words::time;
+use crate::domain::segment::SegmentName;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::HeadTrouble;
@@ -32,6 +34,14 @@ pub enum StoreDefect {
     HeadUnusable(HeadTrouble),
     /// We do not ask it.
     NotAllowed(Unreadable),
+    /// WAL that must be thawed before it is read.
+    ColdWal {
+        first: SegmentName,
+        last: SegmentName,
+        count: usize,
+    },
+    /// Some of it is in a class of which each read is billed.
+    Infrequent,
     /// Everything goes over a public network as it is.
     Unencrypted {
         endpoint: String,
@@ -48,6 +58,10 @@ pub enum ClockDoubt {
     Moved { by: TimeDelta },
 }
 
+/// Of what lies in a cold class.
+pub(super) const COLD_HINT: &str = "take the lifecycle rule for this prefix away, thaw or copy back \
+                                    what is needed, then TAKE_A_BACKUP";
+
 impl Family for StoreDefect {
     fn identity(&self) -> (FindingCode, Topic<'_>) {
         match self {
@@ -60,6 +74,8 @@ impl Family for StoreDefect {
             Self::NotAllowed(unread) => {
                 (FindingCode::EndpointNotAllowed, Topic::Read(&unread.what))
             }
+            Self::ColdWal { .. } => (FindingCode::StorageClassCold, Topic::Whole),
+            Self::Infrequent => (FindingCode::StorageClassInfrequent, Topic::Whole),
             Self::Unencrypted { .. } => (FindingCode::EndpointUnencrypted, Topic::Whole),
         }
     }
@@ -100,6 +116,10 @@ impl Family for StoreDefect {
                 "correct the endpoint of the archive, or add it to object_stores.allowed of this \
                  program"
             }
+            Self::ColdWal { .. } => COLD_HINT,
+            Self::Infrequent => {
+                "a restore reads all of it: count its price in, or take the lifecycle rule away"
+            }
             Self::Unencrypted { .. } => {
                 "use https, or name the endpoint in object_stores.allowed if this is meant"
             }
@@ -109,6 +129,12 @@ impl Family for StoreDefect {
     fn evidence(&self) -> Evidence {
         match self {
             Self::Empty { address } => vec![("address", address.clone())],
+            Self::ColdWal { first, last, count } => vec![
+                ("first", first.to_string()),
+                ("last", last.to_string()),
+                ("count", count.to_string()),
+            ],
+            Self::Infrequent => Vec::new(),
             Self::Unencrypted { endpoint } => vec![("endpoint", endpoint.clone())],
             Self::Unreachable(unread) | Self::Denied(unread) | Self::NotAllowed(unread) => {
                 vec![("reason", unread.reason.code().to_owned())]
@@ -150,6 +176,16 @@ impl fmt::Display for StoreDefect {
             Self::Unreachable(unread) | Self::Denied(unread) | Self::NotAllowed(unread) => {
                 unread.fmt(f)
             }
+            Self::ColdWal { first, last, count } => write!(
+                f,
+                "{} in a storage class that must be thawed before a restore, from {first} to \
+                 {last}; a lifecycle rule of the bucket is the likely cause",
+                segments(u64::try_from(*count).unwrap_or(u64::MAX))
+            ),
+            Self::Infrequent => f.write_str(
+                "a part of the archive is in a storage class for infrequent access: it is read at \
+                 once, and each read is billed",
+            ),
             Self::Unencrypted { endpoint } => {
                 write!(f, "{endpoint} is asked over a public network without encryption")
             }

@@ -66,6 +66,7 @@ pub(super) struct Endpoint {
     client: Client,
     credentials: CredentialSource,
     region: String,
+    is_amazon: bool,
     patience: Patience,
     requests: Requests,
     large_listings: Arc<Semaphore>,
@@ -139,6 +140,7 @@ impl S3Clients {
             client: Client::from_conf(self.config(&id)),
             credentials: id.credentials.clone(),
             region: id.region.clone(),
+            is_amazon: id.url.as_deref().is_none_or(|url| url.contains(".amazonaws.com")),
             patience: self.patience,
             requests: self.requests.clone(),
             large_listings: Arc::new(Semaphore::new(limits::LARGE_LISTINGS_AT_A_STORE)),
@@ -198,6 +200,11 @@ fn as_judged(url: &str) -> String {
 impl Endpoint {
     pub(super) const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Amazon itself, not a store that speaks like it.
+    pub(super) const fn is_amazon(&self) -> bool {
+        self.is_amazon
     }
 
     pub(super) fn region(&self) -> &str {

@@ -98,10 +98,11 @@ impl Refusal<'_> {
         }
     }
 
-    const fn explanation(&self) -> Option<&'static str> {
+    fn explanation(&self) -> Option<&'static str> {
         match (self.status, self.code) {
             (200..=299, None) => Some("the content is not an answer of S3"),
             (300..=399, None) => Some("a redirect, as to the page of a proxy or a login"),
+            (_, Some("InvalidObjectState")) => Some("it must be thawed first"),
             (401 | 403, None) => None,
             (_, None) => Some("no S3 error code"),
             (_, Some(_)) => None,

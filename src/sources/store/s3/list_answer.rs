@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::domain::moment::in_calendar;
 use crate::domain::object_version::ObjectVersion;
+use crate::domain::storage_class::StorageClass;
 use crate::observation::inventory::ListedObject;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
@@ -27,7 +28,10 @@ enum Element {
     Name,
     NextContinuationToken,
     Prefix,
+    RestoreExpiryDate,
+    RestoreStatus,
     Size,
+    StorageClass,
     Other,
 }
 
@@ -70,7 +74,10 @@ pub(super) fn page(bytes: &[u8]) -> Result<ListPage, StoreError> {
             | Element::Key
             | Element::LastModified
             | Element::Prefix
+            | Element::RestoreExpiryDate
+            | Element::RestoreStatus
             | Element::Size
+            | Element::StorageClass
             | Element::Other => document.skip()?,
         }
     }
@@ -115,12 +122,15 @@ impl Answer {
 
 fn object(document: &mut Document<'_>) -> Result<ListedObject, StoreError> {
     let (mut key, mut size, mut uploaded_at, mut etag) = (None, None, None, String::new());
+    let (mut class, mut is_thawed) = (StorageClass::Standard, false);
     while let Some(element) = document.child(Element::of)? {
         match element {
             Element::Key => key = Some(document.text()?.into_owned()),
             Element::Size => size = document.text()?.parse().ok(),
             Element::LastModified => uploaded_at = time(&document.text()?),
             Element::ETag => etag = document.text()?.into_owned(),
+            Element::RestoreStatus => is_thawed = has_expiry(document)?,
+            Element::StorageClass => class = StorageClass::parse(&document.text()?),
             Element::CommonPrefixes
             | Element::Contents
             | Element::EncodingType
@@ -129,6 +139,7 @@ fn object(document: &mut Document<'_>) -> Result<ListedObject, StoreError> {
             | Element::Name
             | Element::NextContinuationToken
             | Element::Prefix
+            | Element::RestoreExpiryDate
             | Element::Other => document.skip()?,
         }
     }
@@ -136,7 +147,21 @@ fn object(document: &mut Document<'_>) -> Result<ListedObject, StoreError> {
     let (Some(size), Some(uploaded_at)) = (size, uploaded_at) else {
         return Err(malformed(&format!("the listing shows no size or no time of `{key}`")));
     };
-    Ok(ListedObject { key, version: ObjectVersion::new(etag, size), uploaded_at })
+    if is_thawed {
+        class = StorageClass::Infrequent;
+    }
+    Ok(ListedObject { key, version: ObjectVersion::new(etag, size), uploaded_at, class })
+}
+
+/// Whether a thawed copy is there. While it is made, no time is told until which it stays; once that
+/// has passed, Amazon tells nothing of it any more.
+fn has_expiry(document: &mut Document<'_>) -> Result<bool, StoreError> {
+    let mut has_expiry = false;
+    while let Some(element) = document.child(Element::of)? {
+        has_expiry |= element == Element::RestoreExpiryDate;
+        document.skip()?;
+    }
+    Ok(has_expiry)
 }
 
 fn folder(document: &mut Document<'_>) -> Result<String, StoreError> {
@@ -165,7 +190,10 @@ impl Element {
             b"Name" => Self::Name,
             b"NextContinuationToken" => Self::NextContinuationToken,
             b"Prefix" => Self::Prefix,
+            b"RestoreExpiryDate" => Self::RestoreExpiryDate,
+            b"RestoreStatus" => Self::RestoreStatus,
             b"Size" => Self::Size,
+            b"StorageClass" => Self::StorageClass,
             _ => Self::Other,
         }
     }

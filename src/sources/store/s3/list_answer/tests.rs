@@ -35,6 +35,7 @@ fn check_good(answer: &str) {
         key: "a".to_owned(),
         version: ObjectVersion::new("\"1f\"", 1),
         uploaded_at: DateTime::from_timestamp(60, 0).unwrap(),
+        class: StorageClass::Standard,
     };
     assert_eq!(found.objects, [object], "{answer}");
     assert_eq!((found.folders, found.continuation), (vec!["b/".to_owned()], None), "{answer}");
@@ -178,4 +179,32 @@ proptest! {
         let found = found.into_iter().map(|it| (it.key, it.version.size, it.uploaded_at.timestamp()));
         prop_assert_eq!(found.collect::<Vec<_>>(), keys);
     }
+}
+
+#[test]
+fn a_thawed_copy_is_read_and_a_frozen_one_is_not() {
+    let class = |inside: &str| {
+        let answer = format!(
+            "<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated><Contents><Key>a</Key>\
+             <LastModified>2026-01-10T00:00:00Z</LastModified><Size>1</Size>{inside}</Contents>\
+             </ListBucketResult>"
+        );
+        page(answer.as_bytes()).unwrap().objects[0].class
+    };
+    let frozen = "<StorageClass>GLACIER</StorageClass>";
+    let thawing = "<RestoreStatus><IsRestoreInProgress>true</IsRestoreInProgress></RestoreStatus>";
+    let thawed = "<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>\
+                  <RestoreExpiryDate>2026-02-10T00:00:00Z</RestoreExpiryDate></RestoreStatus>";
+    assert_eq!(class(""), StorageClass::Standard);
+    assert_eq!(class(frozen), StorageClass::Frozen);
+    assert_eq!(class(&format!("{frozen}{thawing}")), StorageClass::Frozen);
+    assert_eq!(class(&format!("{thawed}{frozen}")), StorageClass::Infrequent);
+}
+
+#[test]
+fn a_store_that_knows_only_version_1_is_told() {
+    let answer = "<ListBucketResult><Name>b</Name><Marker></Marker><IsTruncated>true</IsTruncated>\
+                  </ListBucketResult>";
+    let error = page(answer.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("only version 1 of ListObjects"), "{error}");
 }
