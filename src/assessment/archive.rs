@@ -7,6 +7,7 @@ mod description;
 mod identity;
 mod judges;
 mod recoverability;
+mod snapshots;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -34,6 +35,7 @@ use crate::assessment::finding;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::archive::store::ClockDoubt;
+use crate::assessment::finding::elsewhere::Elsewhere;
 use crate::assessment::verdict::Verdict;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
@@ -51,6 +53,8 @@ pub(super) struct ArchiveCase<'a> {
     catalogue: Catalogue<'a>,
     recoverability: Recoverability<'a>,
     backups: Vec<AssessedBackup>,
+    /// Base backups that may lead to the newest state and are not looked at.
+    elsewhere: Option<Elsewhere>,
     /// The cluster, and what Kubernetes shows to be wrong.
     cluster: Option<(ClusterState, Vec<Finding>)>,
 }
@@ -67,10 +71,15 @@ impl<'a> ArchiveCase<'a> {
         let clock = Clock::of_store(seen, expected, now);
         let catalogue = Catalogue::of(backups, now, clock);
         let accepted_before = expected.acknowledge_gap_before;
-        let recoverability =
+        let mut recoverability =
             Recoverability::of(seen, inventory, &catalogue, clock, accepted_before);
         let of_predecessors = recoverability.predecessors.iter().flat_map(|it| &it.candidates);
         let backups = describe(&catalogue, recoverability.candidates.iter().chain(of_predecessors));
+        let elsewhere =
+            snapshots::beside_wal(seen, inventory, &catalogue, &recoverability, &backups);
+        if elsewhere.is_some() {
+            recoverability.latest = Latest::Unknown;
+        }
         let doubt = clock.doubt(seen, expected);
         let cluster = seen.cluster.as_deref().map(|cluster| {
             let backups = Some(&*backups);
@@ -93,6 +102,7 @@ impl<'a> ArchiveCase<'a> {
             catalogue,
             recoverability,
             backups,
+            elsewhere,
             cluster,
         })
     }

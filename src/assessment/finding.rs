@@ -3,6 +3,7 @@
 pub mod archive;
 mod code;
 pub mod duty;
+pub mod elsewhere;
 mod family;
 mod fault;
 mod problem;
@@ -42,8 +43,10 @@ pub enum Weight {
     Unknown,
     /// All would be lost, and never was safe: nobody need be woken.
     Unprotected,
-    /// What there is lies where this program does not look.
+    /// What there is may not be looked at, or its place is not understood.
     OutOfSight,
+    /// What there is lies where this program does not look, by its nature.
+    Elsewhere,
     /// Something is wrong that leaves the newest state reachable.
     Risk,
     /// Worth knowing, and nothing that was promised is broken.
@@ -79,6 +82,7 @@ impl Weight {
             Self::Unknown => (Severity::Critical, Verdict::Unknown),
             Self::Unprotected => (Severity::Warning, Verdict::Unrecoverable),
             Self::OutOfSight => (Severity::Warning, Verdict::Unknown),
+            Self::Elsewhere => (Severity::Info, Verdict::Unknown),
             Self::Risk => (Severity::Warning, Verdict::AtRisk),
             Self::Notice => (Severity::Info, Verdict::Recoverable),
         }

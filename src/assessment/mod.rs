@@ -306,6 +306,12 @@ impl Assessment {
         newest.map(|newest| newest.uploaded_at)
     }
 
+    /// Whether its verdict is unknown by nature: its backups lie where this program does not look.
+    pub fn is_elsewhere(&self) -> bool {
+        let is_elsewhere = |finding: &Finding| finding.code() == FindingCode::BackupsElsewhere;
+        self.unreadable.is_none() && self.findings.iter().any(is_elsewhere)
+    }
+
     /// The archive's address in words.
     pub fn place(&self) -> String {
         self.address.as_ref().map_or_else(|| "no archive".to_owned(), ToString::to_string)

@@ -163,6 +163,8 @@ mod tests {
             error: None,
             schedule: None,
             is_immediate: false,
+            cluster_uid: None,
+            server_name: None,
         };
         let unseen = BackupId::parse("20300101T000000").unwrap();
         cluster.backups = Ok(vec![

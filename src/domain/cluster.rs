@@ -31,6 +31,8 @@ pub enum Archiver {
     },
     /// `spec.backup.barmanObjectStore`, which CloudNativePG is about to drop.
     InTree,
+    /// Another plugin, such as one for pgBackRest: there is no archive of Barman's.
+    OtherPlugin(String),
     /// Nobody: there is no archive.
     Nobody,
 }

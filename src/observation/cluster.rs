@@ -11,6 +11,7 @@ use crate::domain::cluster::ClusterId;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::RestoreDrill;
 use crate::domain::schedule::Schedule;
+use crate::domain::segment::SegmentName;
 use crate::domain::unreadable::Unreadable;
 use crate::observation::Reading;
 
@@ -34,6 +35,8 @@ pub struct ObservedCluster {
     pub schedules: Reading<Vec<ObservedSchedule>>,
     /// Its `Backup`s, of every method.
     pub backups: Reading<Vec<BackupResource>>,
+    /// What was last seen of base backups that are not looked at, also while it cannot be read now.
+    pub elsewhere: Reading<Elsewhere>,
     /// `None` where the cluster does not use the plugin.
     pub plugin: Option<Reading<PluginDeployment>>,
     /// Other clusters that write into the same archive.
@@ -55,7 +58,12 @@ pub enum DeclaredStore {
     Unnamed,
     /// There is no `ObjectStore` of this name in the cluster's namespace.
     Missing(String),
-    /// It cannot be read by this program, such as one in Azure.
+    /// One of a kind that is not read, such as Azure's.
+    Elsewhere {
+        name: String,
+        why: String,
+    },
+    /// Its address or its environment is not understood.
     Unsupported {
         name: String,
         why: String,
@@ -127,6 +135,28 @@ pub struct BackupResource {
     pub schedule: Option<String>,
     /// Made at once because its `ScheduledBackup` says `immediate`: it fills no slot.
     pub is_immediate: bool,
+    /// `status.pluginMetadata.clusterUID`: of which cluster it was made, whatever it was called.
+    pub cluster_uid: Option<String>,
+    /// `status.serverName`: the folder of one that was made in-tree.
+    pub server_name: Option<String>,
+}
+
+/// Base backups that Kubernetes tells of and that lie in no object store that is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub schedules_snapshots: bool,
+    /// The newest one that is completed.
+    pub snapshot: Option<SnapshotBackup>,
+    /// Who is asked for backups besides Barman, by the cluster's `ScheduledBackup`s and `Backup`s.
+    pub plugin: Option<String>,
+}
+
+/// A completed `Backup` of method `volumeSnapshot`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotBackup {
+    pub name: String,
+    pub stopped_at: Option<DateTime<Utc>>,
+    pub begin_wal: Option<SegmentName>,
 }
 
 /// The Deployment of the plugin in the operator's namespace.
@@ -170,7 +200,8 @@ impl ObservedCluster {
             store: Err(why.clone()),
             activity: Activity::default(),
             schedules: Err(why.clone()),
-            backups: Err(why),
+            backups: Err(why.clone()),
+            elsewhere: Err(why),
             plugin: None,
             sharers: Vec::new(),
             wal_archiving: None,

@@ -51,6 +51,15 @@ impl<'a> View<'a> {
         Self { snapshot, now, verdict, archives }
     }
 
+    /// Whether nothing is unknown but what lies where this program does not look.
+    pub fn is_unknown_by_nature(&self) -> bool {
+        let is_known = |it: &ArchiveView<'_>| {
+            it.standing.verdict < Verdict::Unknown
+                || it.assessment.is_elsewhere() && !it.standing.is_stale()
+        };
+        self.archives.iter().all(is_known)
+    }
+
     /// The archives that a reader should see first come first.
     pub fn worst_first(&self) -> Vec<ArchiveView<'a>> {
         let mut archives = self.archives.clone();

@@ -180,6 +180,7 @@ mod tests {
             activity: Activity::default(),
             schedules: Ok(Vec::new()),
             backups: Ok(Vec::new()),
+            elsewhere: Ok(Default::default()),
             plugin: None,
             sharers: Vec::new(),
             wal_archiving: None,

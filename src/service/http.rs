@@ -143,6 +143,7 @@ async fn cluster_status(
             let view = View::new(&snapshot, clock::now());
             let code = match view.verdict {
                 Verdict::Recoverable | Verdict::AtRisk => StatusCode::OK,
+                Verdict::Unknown if view.is_unknown_by_nature() => StatusCode::OK,
                 Verdict::Unknown | Verdict::Unrecoverable => StatusCode::SERVICE_UNAVAILABLE,
             };
             document(code, &view)

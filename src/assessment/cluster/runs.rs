@@ -20,6 +20,7 @@ use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::duty::Duty;
 use crate::domain::backup::BackupId;
+use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::moment::before;
 use crate::domain::schedule::Schedule;
@@ -51,8 +52,30 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
 /// The `Backup`s that land in this archive; `None` if they could not be read.
 fn ours<'a>(case: &ClusterCase<'a>) -> Option<Vec<&'a BackupResource>> {
     let resources = case.cluster.backups.as_ref().ok()?;
-    let is_ours = |it: &&BackupResource| asks_the_archiver(case.cluster, &it.method);
+    let is_ours = |it: &&BackupResource| {
+        asks_the_archiver(case.cluster, &it.method) && is_of_this_archive(it, case)
+    };
     Some(resources.iter().filter(is_ours).collect())
+}
+
+/// A cluster that was made anew under its old name, as after a recovery, finds the `Backup`s of its
+/// predecessor under that name, and they lie in the folder of that one.
+fn is_of_this_archive(resource: &BackupResource, case: &ClusterCase<'_>) -> bool {
+    let cluster = case.cluster;
+    if cluster.archiver == Archiver::InTree {
+        let own = case.address.map(|address| address.server_name.as_str());
+        if let (Some(folder), Some(own)) = (resource.server_name.as_deref(), own) {
+            return folder == own;
+        }
+    } else if let Some(made_of) = &resource.cluster_uid
+        && !cluster.uid.is_empty()
+    {
+        // As the plugin's `useSameBackupLocation` (`internal/cnpgi/instance/retention.go`).
+        return *made_of == cluster.uid;
+    }
+    // One that did not get as far as to say it is of the cluster that was there.
+    let created = resource.created_at.zip(cluster.created_at);
+    created.is_none_or(|(resource, cluster)| cluster <= resource)
 }
 
 fn judge_one(
@@ -139,7 +162,9 @@ pub(super) fn count(case: &ClusterCase<'_>) -> Option<ScheduledBackups> {
             mine.filter_map(|it| Some((slot_of(it, &observed.name)?, *it))).collect();
         let runs = Runs { case, stored, mine, run_max: run_max_of(&resources) };
         let start = before(case.now, case.window());
-        let start = observed.created_at.map_or(start, |created_at| created_at.max(start));
+        // A schedule may be older than the cluster, and had to do with its predecessor then.
+        let since = [observed.created_at, case.cluster.created_at].into_iter().flatten();
+        let start = since.fold(start, DateTime::max);
         for (slot, next) in slots(schedule, start, case.now) {
             let Some(outcome) = runs.outcome(slot, next) else { continue };
             let count = match outcome {

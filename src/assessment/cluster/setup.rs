@@ -6,6 +6,7 @@ use chrono::Utc;
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::elsewhere::Elsewhere;
 use crate::assessment::finding::setup::NoStore;
 use crate::assessment::finding::setup::ScheduleFlaw;
 use crate::assessment::finding::setup::Setup;
@@ -80,28 +81,40 @@ fn notices(cluster: &ObservedCluster, store: &StoreFacts) -> Vec<Finding> {
     found.into_iter().flatten().map(|setup| Finding::new(Weight::Notice, setup)).collect()
 }
 
+/// Why there is no archive to look at, and what that means.
 pub(in crate::assessment) fn no_store(cluster: &ObservedCluster) -> Option<Finding> {
-    let why = match cluster.store.as_ref().ok()? {
+    let unprotected = |why| Finding::new(Weight::Unprotected, Setup::NoObjectStore(why));
+    Some(match cluster.store.as_ref().ok()? {
         DeclaredStore::Found(_) => return None,
-        DeclaredStore::Undeclared if has_snapshots(cluster) => NoStore::OnlySnapshots,
-        DeclaredStore::Undeclared => NoStore::Undeclared,
-        DeclaredStore::Unnamed => NoStore::Unnamed,
-        DeclaredStore::Missing(name) => NoStore::Missing(name.clone()),
-        DeclaredStore::Unsupported { name, why } => {
-            NoStore::Unsupported { name: name.clone(), why: why.clone() }
+        DeclaredStore::Undeclared => undeclared(cluster),
+        DeclaredStore::Unnamed => unprotected(NoStore::Unnamed),
+        DeclaredStore::Missing(name) => unprotected(NoStore::Missing(name.clone())),
+        DeclaredStore::Elsewhere { name, why } => {
+            let (name, why) = (name.clone(), why.clone());
+            Finding::new(Weight::Elsewhere, Elsewhere::Store { name, why })
         }
-    };
-    let weight = match why {
-        NoStore::Undeclared | NoStore::Unnamed | NoStore::Missing(_) => Weight::Unprotected,
-        NoStore::OnlySnapshots | NoStore::Unsupported { .. } => Weight::OutOfSight,
-    };
-    Some(Finding::new(weight, Setup::NoObjectStore(why)))
+        DeclaredStore::Unsupported { name, why } => {
+            let why = NoStore::Unsupported { name: name.clone(), why: why.clone() };
+            Finding::new(Weight::OutOfSight, Setup::NoObjectStore(why))
+        }
+    })
 }
 
-fn has_snapshots(cluster: &ObservedCluster) -> bool {
-    let backups = cluster.backups.iter().flatten().map(|backup| &backup.method);
-    let schedules = cluster.schedules.iter().flatten().map(|schedule| &schedule.method);
-    backups.chain(schedules).any(|method| *method == BackupMethod::VolumeSnapshot)
+/// Nothing of Barman's: others may make backups.
+fn undeclared(cluster: &ObservedCluster) -> Finding {
+    if let Archiver::OtherPlugin(name) = &cluster.archiver {
+        return Finding::new(Weight::Elsewhere, Elsewhere::Plugin(name.clone()));
+    }
+    match &cluster.elsewhere {
+        Ok(elsewhere) if elsewhere.schedules_snapshots || elsewhere.snapshot.is_some() => {
+            Finding::new(Weight::Elsewhere, Elsewhere::OnlySnapshots)
+        }
+        Ok(elsewhere) => match elsewhere.plugin.clone() {
+            Some(name) => Finding::new(Weight::Elsewhere, Elsewhere::Plugin(name)),
+            None => Finding::new(Weight::Unprotected, Setup::NoObjectStore(NoStore::Undeclared)),
+        },
+        Err(unread) => Finding::new(Weight::Unknown, Setup::KubernetesUnreadable(unread.clone())),
+    }
 }
 
 fn schedules_of(
@@ -109,11 +122,16 @@ fn schedules_of(
     schedules: &[ObservedSchedule],
     now: DateTime<Utc>,
 ) -> Vec<Setup> {
-    if cluster.archiver == Archiver::Nobody {
+    if matches!(cluster.archiver, Archiver::OtherPlugin(_) | Archiver::Nobody) {
         return Vec::new();
     }
-    let is_ours = |schedule: &&ObservedSchedule| asks_the_archiver(cluster, &schedule.method);
-    let ours: Vec<&ObservedSchedule> = schedules.iter().filter(is_ours).collect();
+    let of = |is_wanted: &dyn Fn(&BackupMethod) -> bool| -> Vec<&ObservedSchedule> {
+        schedules.iter().filter(|it| is_wanted(&it.method)).collect()
+    };
+    let beside_wal = of(&|method| asks_the_archiver(cluster, method));
+    // WAL here and base backups in volume snapshots is a pair that CloudNativePG advises.
+    let snapshots = of(&|method| *method == BackupMethod::VolumeSnapshot);
+    let ours = if beside_wal.is_empty() { snapshots } else { beside_wal };
     let mut found = Vec::new();
     match ours.first() {
         Some(first) if ours.iter().all(|schedule| schedule.is_suspended) => {
@@ -153,6 +171,6 @@ pub(super) fn asks_the_archiver(cluster: &ObservedCluster, method: &BackupMethod
     match cluster.archiver {
         Archiver::Plugin { .. } => method.is_barman_plugin(),
         Archiver::InTree => *method == BackupMethod::BarmanObjectStore,
-        Archiver::Nobody => false,
+        Archiver::OtherPlugin(_) | Archiver::Nobody => false,
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::assessment::BackupKind;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
+use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
 use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
@@ -20,6 +21,7 @@ use crate::domain::unreadable::UnreadableReason;
 use crate::observation::cluster::BackupResource;
 use crate::observation::cluster::BadAnnotation;
 use crate::observation::cluster::DeclaredStore;
+use crate::observation::cluster::Elsewhere;
 use crate::observation::cluster::ObservedSchedule;
 use crate::observation::cluster::PluginDeployment;
 use crate::observation::cluster::StoreFacts;
@@ -63,6 +65,8 @@ fn scheduled(day: u32) -> BackupResource {
         error: None,
         schedule: Some("daily".to_owned()),
         is_immediate: false,
+        cluster_uid: Some("uid".to_owned()),
+        server_name: None,
     }
 }
 
@@ -127,6 +131,7 @@ impl Example {
             activity: Default::default(),
             schedules: Ok(vec![schedule("daily", "0 0 0 * * *")]),
             backups: Ok((1..=10).map(scheduled).collect()),
+            elsewhere: Ok(Default::default()),
             plugin: Some(Ok(deployment)),
             sharers: Vec::new(),
             wal_archiving: None,
@@ -533,13 +538,44 @@ fn the_last_drill_of_each_kind_counts() {
 }
 
 #[test]
-fn a_cluster_without_a_store_is_told_apart_from_one_with_snapshots() {
+fn a_cluster_without_a_store_is_told_apart_from_one_with_backups_elsewhere() {
     let mut example = Example::healthy();
     example.cluster.store = Ok(DeclaredStore::Undeclared);
-    let verdict = |example: &Example| no_store(&example.cluster).unwrap().verdict();
-    assert_eq!(verdict(&example), crate::assessment::verdict::Verdict::Unrecoverable);
+    let found = |example: &Example| {
+        let found = no_store(&example.cluster).unwrap();
+        (found.code(), found.severity(), found.verdict())
+    };
+    let elsewhere = (FindingCode::BackupsElsewhere, Severity::Info, Verdict::Unknown);
+    let bare = (FindingCode::NoObjectStore, Severity::Warning, Verdict::Unrecoverable);
+    assert_eq!(found(&example), bare);
+    let snapshots = Elsewhere { schedules_snapshots: true, ..Elsewhere::default() };
+    example.cluster.elsewhere = Ok(snapshots);
+    assert_eq!(found(&example), elsewhere);
+    let asked = Elsewhere { plugin: Some("pgbackrest".to_owned()), ..Elsewhere::default() };
+    example.cluster.elsewhere = Ok(asked);
+    assert_eq!(found(&example), elsewhere);
+    example.cluster.elsewhere = Ok(Elsewhere::default());
+    example.cluster.archiver = Archiver::OtherPlugin("pgbackrest".to_owned());
+    assert_eq!(found(&example), elsewhere);
+    example.cluster.store =
+        Ok(DeclaredStore::Elsewhere { name: "azure".to_owned(), why: "Azure".to_owned() });
+    assert_eq!(found(&example), elsewhere);
+    // What never could be read is no proof that there is none.
+    example.cluster.archiver = Archiver::Nobody;
+    example.cluster.store = Ok(DeclaredStore::Undeclared);
+    example.cluster.elsewhere = Err(forbidden());
+    assert_eq!(found(&example).2, Verdict::Unknown);
+}
+
+#[test]
+fn volume_snapshots_beside_the_plugins_wal_are_no_wrong_method() {
+    let mut example = Example::healthy();
     example.schedules()[0].method = BackupMethod::VolumeSnapshot;
-    assert_eq!(verdict(&example), crate::assessment::verdict::Verdict::Unknown);
+    assert_eq!(example.codes(), []);
+    example.schedules()[0].is_suspended = true;
+    assert_eq!(example.codes(), [FindingCode::ScheduleSuspended]);
+    example.cluster.archiver = Archiver::OtherPlugin("pgbackrest".to_owned());
+    assert_eq!(example.codes(), []);
 }
 
 fn forbidden() -> Unreadable {
@@ -570,4 +606,49 @@ fn a_backup_may_take_as_long_as_others_did() {
     (last.phase, last.stopped_at, last.backup_id) = (BackupPhase::Started, None, None);
     example.stored().pop();
     assert_eq!(example.codes(), []);
+}
+
+#[test]
+fn backups_of_a_predecessor_of_the_same_name_are_not_looked_for_in_this_archive() {
+    // Recovered at noon of the fifth into a folder of its own.
+    let mut example = Example::healthy();
+    example.cluster.created_at = Some(at("2026-01-05T12:00:00Z"));
+    for resource in &mut example.resources()[..5] {
+        resource.cluster_uid = Some("predecessor".to_owned());
+    }
+    // What failed or was killed before it could say whose it is.
+    for (day, phase) in [(2, BackupPhase::Failed), (3, BackupPhase::Started)] {
+        let resource = &mut example.resources()[day];
+        (resource.phase, resource.cluster_uid, resource.stopped_at) = (phase, None, None);
+        resource.backup_id = None;
+    }
+    example.stored().drain(..5);
+    assert_eq!(example.codes(), []);
+    let own = ScheduledBackups { expected: 5, completed: 5, failed: 0, missed: 0 };
+    assert_eq!(example.runs(), own);
+
+    // Its own ones are judged as ever.
+    example.stored().pop();
+    assert_eq!(example.codes(), [FindingCode::BackupIncomplete]);
+    let last = example.resources().last_mut().unwrap();
+    (last.phase, last.cluster_uid, last.backup_id) = (BackupPhase::Failed, None, None);
+    assert_eq!(example.codes(), [FindingCode::BackupFailed]);
+}
+
+#[test]
+fn an_in_tree_backup_lies_in_the_folder_that_it_names() {
+    let mut example = Example::healthy();
+    example.cluster.archiver = Archiver::InTree;
+    example.cluster.plugin = None;
+    example.schedules()[0].method = BackupMethod::BarmanObjectStore;
+    for resource in example.resources() {
+        resource.method = BackupMethod::BarmanObjectStore;
+        resource.cluster_uid = None;
+        resource.server_name = Some("postgres".to_owned());
+    }
+    example.resources()[4].server_name = Some("postgres-v1".to_owned());
+    example.stored().remove(4);
+    assert_eq!(example.codes(), [FindingCode::LegacyInTreeBackup]);
+    example.resources()[4].server_name = Some("postgres".to_owned());
+    assert!(example.codes().contains(&FindingCode::BackupIncomplete));
 }

@@ -44,6 +44,7 @@ finding_codes! {
     StoreUnreachable => "store_unreachable",
     StoreDenied => "store_denied",
     NoObjectStore => "no_object_store",
+    BackupsElsewhere => "backups_elsewhere",
     NoSchedule => "no_schedule",
     ScheduleSuspended => "schedule_suspended",
     ScheduleFiveFields => "schedule_five_fields",

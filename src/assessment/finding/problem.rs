@@ -8,6 +8,7 @@ use crate::assessment::finding::archive::promise::BrokenPromise;
 use crate::assessment::finding::archive::store::StoreDefect;
 use crate::assessment::finding::archive::wal::WalDefect;
 use crate::assessment::finding::duty::Duty;
+use crate::assessment::finding::elsewhere::Elsewhere;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::setup::Setup;
@@ -48,6 +49,7 @@ families! {
     StoreDefect,
     Setup,
     Duty,
+    Elsewhere,
 }
 
 impl Problem {

@@ -70,14 +70,9 @@ pub enum ScheduleFlaw {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoStore {
     Undeclared,
-    /// Not in an object store, but there are volume snapshots, which are not looked at.
-    OnlySnapshots,
     Unnamed,
     Missing(String),
-    Unsupported {
-        name: String,
-        why: String,
-    },
+    Unsupported { name: String, why: String },
 }
 
 impl Family for Setup {
@@ -117,10 +112,6 @@ impl Family for Setup {
         match self {
             Self::NoObjectStore(NoStore::Unsupported { .. }) => {
                 "backups are read from S3 and compatible stores only"
-            }
-            Self::NoObjectStore(NoStore::OnlySnapshots) => {
-                "volume snapshots hold no moments in between; add the Barman Cloud Plugin, or set \
-                 the annotation backup-verifier.monosense.dev/ignore"
             }
             Self::NoObjectStore(NoStore::Missing(_)) => {
                 "create the ObjectStore in the cluster's namespace, or correct barmanObjectName"
@@ -315,9 +306,6 @@ impl fmt::Display for NoStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Undeclared => f.write_str("the cluster is not backed up: no plugin, no store"),
-            Self::OnlySnapshots => f.write_str(
-                "the cluster has volume snapshots only, which are not looked at, and no archive",
-            ),
             Self::Unnamed => {
                 f.write_str("the plugin's parameter barmanObjectName is missing in spec.plugins")
             }

@@ -241,6 +241,7 @@ impl<'a> Wired<'a> {
             activity: cluster::activity(self.name, self.cluster),
             schedules,
             backups: backups.backups(self.name),
+            elsewhere: backups.elsewhere(self.name, self.cluster),
             plugin: plugin::deployment(&self.wiring.archiver, content),
             sharers,
             wal_archiving: None,

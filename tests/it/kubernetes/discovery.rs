@@ -20,7 +20,7 @@ use crate::made_archive::MadeArchive;
 /// Cluster, server name, address, verdict, findings.
 type Row<'a> = (&'a str, &'a str, Option<&'a str>, &'a str, &'a [&'a str]);
 
-const EXPECTED: [Row<'_>; 12] = [
+const EXPECTED: [Row<'_>; 13] = [
     ("bare", "bare", None, "unrecoverable", &["no_object_store"]),
     ("deep", "deep", Some("/of/many/"), "at_risk", &["no_schedule"]),
     ("disabled", "disabled", None, "unrecoverable", &["no_object_store"]),
@@ -28,10 +28,11 @@ const EXPECTED: [Row<'_>; 12] = [
     ("in-tree", "old-name", Some("/tree/"), "at_risk", &["legacy_in_tree_backup", "no_schedule"]),
     ("lost", "lost", None, "unrecoverable", &["no_object_store", "no_schedule"]),
     ("named", "another", Some("/"), "recoverable", &[]),
+    ("other", "other", None, "unknown", &["backups_elsewhere"]),
     ("plain", "plain", Some("/"), "recoverable", &[]),
     ("resting", "resting", Some("/"), "at_risk", &["schedule_suspended"]),
     ("slashes", "slashes", Some("/slashes/"), "at_risk", &["no_schedule"]),
-    ("snapshots", "snapshots", None, "unknown", &["no_object_store"]),
+    ("snapshots", "snapshots", None, "unknown", &["backups_elsewhere"]),
     ("unnamed", "unnamed", None, "unrecoverable", &["no_object_store", "no_schedule"]),
 ];
 
@@ -85,6 +86,7 @@ fn clusters(world: &World) -> Vec<Value> {
     let mut disabled = plugin(to_store());
     disabled["enabled"] = json!(false);
     disabled["isWALArchiver"] = json!(false);
+    let other = json!({"name": "pgbackrest.dalibo.com", "isWALArchiver": true});
     let mut tree = world.configuration("/tree");
     tree["serverName"] = json!("old-name");
     let mut ignored = world.plugin_cluster("ignored", to_store());
@@ -111,6 +113,7 @@ fn clusters(world: &World) -> Vec<Value> {
         ),
         world.plugin_cluster("lost", store("nowhere")),
         world.plugin_cluster("named", json!({"barmanObjectName": STORE, "serverName": "another"})),
+        world.cluster("other", json!({"plugins": [other]})),
         world.plugin_cluster("plain", to_store()),
         world.plugin_cluster("resting", to_store()),
         world.plugin_cluster("slashes", store("slashes")),

@@ -255,8 +255,13 @@ impl Scenario {
             archive: failed("archive").map_or(Ok(inventory), Err),
             histories,
             probes: self.probes(),
-            cluster: self.kubernetes_timeline.map(|timeline| Arc::new(cluster(timeline))),
+            cluster: self.observed_cluster().map(Arc::new),
         }
+    }
+
+    fn observed_cluster(&self) -> Option<ObservedCluster> {
+        let told = self.kubernetes_timeline.map(cluster);
+        told.or_else(|| Some(self.cluster.as_ref()?.observe()))
     }
 
     fn probes(&self) -> Probes {

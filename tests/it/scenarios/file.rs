@@ -23,6 +23,7 @@ use cnpg_backup_verifier::observation::store_clock::StoreClock;
 
 use crate::scenarios::archive::GivenBackup;
 use crate::scenarios::archive::GivenObject;
+use crate::scenarios::cluster::GivenCluster;
 
 /// What a file says above its `---`.
 pub(crate) struct Scenario {
@@ -42,6 +43,7 @@ pub(crate) struct Scenario {
     pub(crate) head_trouble: Option<HeadTrouble>,
     /// What Kubernetes told before it could not be read.
     pub(crate) kubernetes_timeline: Option<u32>,
+    pub(crate) cluster: Option<GivenCluster>,
 }
 
 impl Scenario {
@@ -91,6 +93,7 @@ impl Scenario {
             store_clock: StoreClock::default(),
             head_trouble: None,
             kubernetes_timeline: None,
+            cluster: None,
         }
     }
 
@@ -132,6 +135,10 @@ impl Scenario {
             }
             ("head", ["refused"]) => self.head_trouble = Some(HeadTrouble::Refused),
             ("head", ["invents"]) => self.head_trouble = Some(HeadTrouble::Invents),
+            ("cluster", rest) => self.cluster.get_or_insert_default().take(rest),
+            ("snapshot", [name, rest @ ..]) => {
+                self.cluster.get_or_insert_default().take_snapshot(name, rest);
+            }
             ("timeline", [timeline, "wal", ranges @ ..]) => self.add_segments(timeline, ranges),
             ("object", [path, rest @ ..]) => self.objects.push(GivenObject::parse(path, rest)),
             ("history", [timeline, rest @ ..]) => {

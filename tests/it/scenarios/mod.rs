@@ -5,6 +5,7 @@
 
 mod answer;
 mod archive;
+mod cluster;
 pub(crate) mod file;
 
 use std::fs;

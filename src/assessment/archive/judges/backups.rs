@@ -29,6 +29,8 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     if !is_any_usable && case.recoverability.latest == Latest::NotReached {
         findings.push(Finding::new(Weight::Fatal, nothing_usable(case)));
     }
+    let elsewhere = case.elsewhere.clone();
+    findings.extend(elsewhere.map(|elsewhere| Finding::new(Weight::Elsewhere, elsewhere)));
     findings
 }
 

@@ -36,6 +36,9 @@ fn judge_backups(case: &ArchiveCase<'_>) -> Option<Finding> {
         let weight = if is_second { Weight::Urgent } else { Weight::Risk };
         return Some(Finding::new(weight, BrokenPromise::BackupOverdue { newest, age, age_max }));
     }
+    if case.elsewhere.is_some() {
+        return None;
+    }
     // A new cluster archives WAL before its first backup is due.
     let waited = age(case, case.inventory.oldest_upload_at?)?;
     (case.backups.is_empty() && age_max < waited)

@@ -7,18 +7,23 @@ use chrono::Utc;
 
 use crate::domain::backup::BackupId;
 use crate::domain::cluster::Archiver;
+use crate::domain::cluster::BARMAN_PLUGIN;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::schedule::Schedule;
+use crate::domain::segment::SegmentName;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
 use crate::observation::cluster::BackupResource;
+use crate::observation::cluster::Elsewhere;
 use crate::observation::cluster::ObservedSchedule;
+use crate::observation::cluster::SnapshotBackup;
 use crate::sources::kubernetes::content::Content;
 use crate::sources::kubernetes::content::Scope;
 use crate::sources::kubernetes::content::reading_in;
 use crate::sources::kubernetes::resources::Backup;
+use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::ObjectName;
@@ -55,6 +60,47 @@ impl<'a> BackupIndex<'a> {
             .collect())
     }
 
+    /// As last seen, also while they cannot be read now. Those of a predecessor of the cluster's
+    /// name are left out.
+    pub(super) fn elsewhere(
+        &self,
+        name: &ObjectName,
+        cluster: &Kept<Cluster>,
+    ) -> Reading<Elsewhere> {
+        if !has_been_seen(&self.content.backups, &name.namespace) {
+            reading_in(&self.content.backups, &name.namespace)?;
+        }
+        if !has_been_seen(&self.content.schedules, &name.namespace) {
+            reading_in(&self.content.schedules, &name.namespace)?;
+        }
+        let key = (name.namespace.as_str(), name.name.as_str());
+        let schedules = self.schedules.get(&key).into_iter().flatten();
+        let schedules = schedules.filter(|(_, it)| !it.spec.suspend.unwrap_or(false));
+        let schedules: Vec<BackupMethod> =
+            schedules.map(|(_, it)| observed_schedule("", it).method).collect();
+        let created = cluster.meta.created_at;
+        let is_own = |it: &Kept<Backup>| {
+            it.meta.created_at.zip(created).is_none_or(|(backup, cluster)| cluster <= backup)
+        };
+        let backups = self.backups.get(&key).into_iter().flatten();
+        let completed: Vec<(&str, &Kept<Backup>)> = backups
+            .filter(|(_, it)| BackupPhase::parse(&it.status.phase) == BackupPhase::Completed)
+            .filter(|(_, it)| is_own(it))
+            .copied()
+            .collect();
+        let methods = completed.iter().map(|(name, it)| observed_backup(name, it).method);
+        let plugin = methods.chain(schedules.iter().cloned()).find_map(other_plugin);
+        let is_enabled = |wanted: &String| {
+            let mut plugins = cluster.spec.plugins.iter();
+            plugins.any(|it| it.name == *wanted && it.enabled.unwrap_or(true))
+        };
+        Ok(Elsewhere {
+            schedules_snapshots: schedules.contains(&BackupMethod::VolumeSnapshot),
+            snapshot: newest_snapshot(&completed),
+            plugin: plugin.filter(is_enabled),
+        })
+    }
+
     /// By name. If none is found, but some do not parse, one of those may be for this cluster.
     pub(super) fn schedules(&self, cluster: &ObjectName) -> Reading<Vec<ObservedSchedule>> {
         let objects = reading_in(&self.content.schedules, &cluster.namespace)?;
@@ -73,6 +119,32 @@ impl<'a> BackupIndex<'a> {
             }),
             _ => Ok(found),
         }
+    }
+}
+
+/// Whether the objects of a namespace were listed once.
+fn has_been_seen<K: Kind>(scopes: &[Scope<K>], namespace: &str) -> bool {
+    scopes.iter().any(|scope| scope.covers(namespace) && scope.last.is_some())
+}
+
+fn newest_snapshot(completed: &[(&str, &Kept<Backup>)]) -> Option<SnapshotBackup> {
+    let snapshots = completed
+        .iter()
+        .filter(|(name, it)| observed_backup(name, it).method == BackupMethod::VolumeSnapshot);
+    let at = |it: &Kept<Backup>| it.status.stopped_at.or(it.meta.created_at);
+    let (name, newest) = snapshots.max_by_key(|(_, it)| at(it))?;
+    let begin_wal = newest.status.begin_wal.as_deref();
+    Some(SnapshotBackup {
+        name: (*name).to_owned(),
+        stopped_at: newest.status.stopped_at,
+        begin_wal: begin_wal.and_then(|name| SegmentName::parse(name).ok()),
+    })
+}
+
+fn other_plugin(method: BackupMethod) -> Option<String> {
+    match method {
+        BackupMethod::Plugin(Some(name)) if name != BARMAN_PLUGIN => Some(name),
+        _ => None,
     }
 }
 
@@ -109,7 +181,7 @@ fn is_for(archiver: &Archiver, method: &BackupMethod) -> bool {
     match archiver {
         Archiver::Plugin { .. } => method.is_barman_plugin(),
         Archiver::InTree => *method == BackupMethod::BarmanObjectStore,
-        Archiver::Nobody => false,
+        Archiver::OtherPlugin(_) | Archiver::Nobody => false,
     }
 }
 
@@ -137,10 +209,16 @@ fn observed_backup(name: &str, backup: &Kept<Backup>) -> BackupResource {
         backup_id: status.backup_id.as_deref().and_then(|id| BackupId::parse(id).ok()),
         started_at: status.started_at,
         stopped_at: status.stopped_at,
-        error: status.error.clone().filter(|error| !error.is_empty()),
+        error: filled(&status.error),
         schedule: meta.label("cnpg.io/scheduled-backup").map(str::to_owned),
         is_immediate: meta.label("cnpg.io/immediateBackup") == Some("true"),
+        cluster_uid: status.plugin_metadata.as_ref().and_then(|it| filled(&it.cluster_uid)),
+        server_name: filled(&status.server_name),
     }
+}
+
+fn filled(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| !text.is_empty())
 }
 
 fn observed_schedule(name: &str, schedule: &Kept<ScheduledBackup>) -> ObservedSchedule {
@@ -152,6 +230,6 @@ fn observed_schedule(name: &str, schedule: &Kept<ScheduledBackup>) -> ObservedSc
         schedule: Schedule::parse(&spec.schedule).map_err(|error| error.to_string()),
         is_suspended: spec.suspend.unwrap_or(false),
         method: method(spec.method.as_deref(), spec.plugin_configuration.as_ref()),
-        error: status.error.clone().filter(|error| !error.is_empty()),
+        error: filled(&status.error),
     }
 }

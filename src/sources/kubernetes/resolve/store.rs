@@ -62,6 +62,21 @@ pub(super) struct ResolvedStore {
     pub(super) credentials: StoreCredentials,
 }
 
+/// Why a declared store is not read.
+enum Unresolved {
+    Elsewhere(&'static str),
+    Unsupported(String),
+}
+
+impl Unresolved {
+    fn declared(self, name: String) -> DeclaredStore {
+        match self {
+            Self::Elsewhere(why) => DeclaredStore::Elsewhere { name, why: why.to_owned() },
+            Self::Unsupported(why) => DeclaredStore::Unsupported { name, why },
+        }
+    }
+}
+
 impl<'a> Wiring<'a> {
     pub(super) fn of(name: &'a ObjectName, cluster: &'a Kept<Cluster>) -> Self {
         let spec = &cluster.spec;
@@ -92,7 +107,11 @@ impl<'a> Wiring<'a> {
                 }
             }
             (None, _) => Self {
-                archiver: Archiver::Nobody,
+                archiver: spec
+                    .plugins
+                    .iter()
+                    .find(|it| is_other_archiver(it))
+                    .map_or(Archiver::Nobody, |other| Archiver::OtherPlugin(other.name.clone())),
                 server_name: &name.name,
                 namespace,
                 source: Source::Nothing,
@@ -151,9 +170,8 @@ impl<'a> Wiring<'a> {
         let found = credentials::look(declared.configuration, self.namespace, secrets);
         let address = match declared.address(self.server_name, found.region.as_deref()) {
             Ok(address) => address,
-            Err(why) => {
-                let name = declared.name.to_owned();
-                let declared = DeclaredStore::Unsupported { name, why };
+            Err(unresolved) => {
+                let declared = unresolved.declared(declared.name.to_owned());
                 return ResolvedStore::without_address(Ok(declared));
             }
         };
@@ -198,12 +216,16 @@ fn declaration<'a>(name: &'a str, store: &'a Kept<ObjectStoreResource>) -> Decla
 
 impl Declaration<'_> {
     /// Or why it cannot be read here.
-    fn address(&self, server_name: &str, region: Option<&str>) -> Result<ArchiveAddress, String> {
+    fn address(
+        &self,
+        server_name: &str,
+        region: Option<&str>,
+    ) -> Result<ArchiveAddress, Unresolved> {
         if self.configuration.azure_credentials.is_some() {
-            return Err("it is in Azure Blob Storage".to_owned());
+            return Err(Unresolved::Elsewhere("it is in Azure Blob Storage"));
         }
         if self.configuration.google_credentials.is_some() {
-            return Err("it is in Google Cloud Storage".to_owned());
+            return Err(Unresolved::Elsewhere("it is in Google Cloud Storage"));
         }
         let endpoint_url = self.configuration.endpoint_url.as_deref().filter(|it| !it.is_empty());
         // As boto3 takes them; barman-cloud passes an endpoint on only if it is told one.
@@ -220,17 +242,17 @@ impl Declaration<'_> {
         };
         let destination_path = &self.configuration.destination_path;
         let declared = Declared { destination_path, endpoint_url, region, server_name };
-        declared_address(declared).map_err(|error| error.to_string())
+        declared_address(declared).map_err(|error| Unresolved::Unsupported(error.to_string()))
     }
 
     /// A variable that is not empty. One that comes from elsewhere is not known here.
-    fn variable(&self, name: &str) -> Result<Option<&str>, String> {
+    fn variable(&self, name: &str) -> Result<Option<&str>, Unresolved> {
         let Some(variable) = self.env.iter().find(|it| it.name == name) else { return Ok(None) };
         if variable.value_from.is_some() {
-            return Err(format!(
+            return Err(Unresolved::Unsupported(format!(
                 "its environment takes {name} from a reference; name the archive in the \
                  configuration"
-            ));
+            )));
         }
         Ok(variable.value.as_deref().filter(|value| !value.is_empty()))
     }
@@ -238,6 +260,11 @@ impl Declaration<'_> {
 
 fn is_enabled_barman(plugin: &PluginEntry) -> bool {
     plugin.name == BARMAN_PLUGIN && plugin.enabled.unwrap_or(true)
+}
+
+fn is_other_archiver(plugin: &PluginEntry) -> bool {
+    let is_archiver = plugin.is_wal_archiver.unwrap_or(false) && plugin.enabled.unwrap_or(true);
+    is_archiver && plugin.name != BARMAN_PLUGIN
 }
 
 /// `<account>.r2.cloudflarestorage.com`, or with a jurisdiction: `<account>.eu.r2…`.

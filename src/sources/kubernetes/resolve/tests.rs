@@ -11,6 +11,7 @@ use crate::domain::cluster::DrillKind;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::Storage;
 use crate::domain::format::BaseBackupAgeMax;
+use crate::domain::segment::SegmentName;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::cluster::DeclaredStore;
 use crate::observation::cluster::PluginDeployment;
@@ -18,6 +19,7 @@ use crate::observation::cluster::StoreFacts;
 use crate::sources::kubernetes::content::Objects;
 use crate::sources::kubernetes::content::Secret;
 use crate::sources::kubernetes::content::keep;
+use crate::sources::kubernetes::resources::Backup;
 use crate::sources::kubernetes::resources::tests::from_yaml;
 
 /// Objects of all kinds, as they stand in one file of manifests.
@@ -123,6 +125,8 @@ fn a_store_that_cannot_be_read_says_why() {
     let disabled = cluster(
         "{plugins: [{name: barman-cloud.cloudnative-pg.io, enabled: false, parameters: {barmanObjectName: store}}]}",
     );
+    let elsewhere =
+        |why: &str| DeclaredStore::Elsewhere { name: "store".to_owned(), why: why.to_owned() };
     let unsupported =
         |why: &str| DeclaredStore::Unsupported { name: "store".to_owned(), why: why.to_owned() };
     for (yaml, expected) in [
@@ -137,14 +141,14 @@ fn a_store_that_cannot_be_read_says_why() {
                 "{named}{}",
                 store("destinationPath: 'https://a.blob.core.windows.net/b', azureCredentials: {}")
             ),
-            unsupported("it is in Azure Blob Storage"),
+            elsewhere("it is in Azure Blob Storage"),
         ),
         (
             format!(
                 "{named}{}",
                 store("destinationPath: 'gs://b', googleCredentials: {gkeEnvironment: true}")
             ),
-            unsupported("it is in Google Cloud Storage"),
+            elsewhere("it is in Google Cloud Storage"),
         ),
         (
             format!("{named}{}", store("destinationPath: 'file:///backups'")),
@@ -445,12 +449,12 @@ fn backups_join_their_cluster() {
 kind: Backup
 metadata: {name: b1, labels: {cnpg.io/scheduled-backup: daily, cnpg.io/immediateBackup: 'true'}}
 spec: {cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
-status: {phase: completed, backupId: 20260110T000000, startedAt: '2026-01-10T00:00:00Z', stoppedAt: '2026-01-10T00:10:00Z'}
+status: {phase: completed, backupId: 20260110T000000, pluginMetadata: {clusterUID: u1, timeline: '1'}, startedAt: '2026-01-10T00:00:00Z', stoppedAt: '2026-01-10T00:10:00Z'}
 ---
 kind: Backup
 metadata: {name: b2}
 spec: {cluster: {name: postgres}}
-status: {phase: failed, error: no space}
+status: {phase: failed, error: no space, serverName: postgres-v1}
 ---
 kind: Backup
 metadata: {name: b3}
@@ -464,6 +468,8 @@ spec: {cluster: {name: postgres}}
     let [first, second] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(first.backup_id.as_ref().map(|id| id.as_str()), Some("20260110T000000"));
     assert_eq!((first.schedule.as_deref(), first.is_immediate), (Some("daily"), true));
+    assert_eq!((first.cluster_uid.as_deref(), first.server_name.as_deref()), (Some("u1"), None));
+    assert_eq!(second.server_name.as_deref(), Some("postgres-v1"));
     assert_eq!((&second.phase, second.error.as_deref()), (&BackupPhase::Failed, Some("no space")));
 }
 
@@ -605,4 +611,79 @@ fn secrets_are_named_only_by_watched_stores_and_their_faults_are_told() {
     assert_eq!(found.credentials, StoreCredentials::Configured);
     let Ok(DeclaredStore::Found(facts)) = found.cluster.store else { panic!("{found:?}") };
     assert_eq!(facts.credentials_problem, None);
+}
+
+#[test]
+fn base_backups_that_are_not_looked_at_are_known_by_method_and_age() {
+    let snapshots = "---
+kind: Backup
+metadata: {name: old, creationTimestamp: '2026-01-01T00:00:00Z'}
+spec: {cluster: {name: postgres}, method: volumeSnapshot}
+status: {phase: completed, stoppedAt: '2026-01-01T00:00:10Z', beginWal: '000000010000000000000004'}
+---
+kind: Backup
+metadata: {name: new, creationTimestamp: '2026-01-02T00:00:00Z'}
+spec: {cluster: {name: postgres}, method: volumeSnapshot}
+status: {phase: completed, stoppedAt: '2026-01-02T00:00:10Z', beginWal: '000000010000000000000009'}
+---
+kind: Backup
+metadata: {name: failed, creationTimestamp: '2026-01-03T00:00:00Z'}
+spec: {cluster: {name: postgres}, method: volumeSnapshot}
+status: {phase: failed}
+---
+kind: ScheduledBackup
+metadata: {name: daily}
+spec: {schedule: '0 0 0 * * *', cluster: {name: postgres}, method: volumeSnapshot}
+";
+    let cluster = |created: &str| {
+        format!(
+            "kind: Cluster\nmetadata: {{name: postgres, creationTimestamp: '{created}'}}\nspec: {{}}\n"
+        )
+    };
+    let seen = |created: &str| {
+        let found = only(&format!("{}{snapshots}", cluster(created)));
+        found.cluster.elsewhere.unwrap()
+    };
+    let found = seen("2025-12-01T00:00:00Z");
+    assert!(found.schedules_snapshots);
+    let newest = found.snapshot.unwrap();
+    assert_eq!(newest.name, "new");
+    assert_eq!(newest.begin_wal, SegmentName::parse("000000010000000000000009").ok());
+    // Those of a predecessor hold its data.
+    assert_eq!(seen("2026-01-02T12:00:00Z").snapshot, None);
+
+    let yaml = format!("{}{snapshots}", cluster("2025-12-01T00:00:00Z"));
+    let mut unseen = content(&yaml);
+    unseen.backups[0].unread = Some(unread::<Backup>(UnreadableReason::Timeout).unread.unwrap());
+    let [found] = <[Discovered; 1]>::try_from(clusters(&unseen)).unwrap();
+    assert!(found.cluster.backups.is_err() && found.cluster.elsewhere.unwrap().snapshot.is_some());
+    unseen.backups[0].last = None;
+    let [found] = <[Discovered; 1]>::try_from(clusters(&unseen)).unwrap();
+    assert!(found.cluster.elsewhere.is_err());
+}
+
+#[test]
+fn another_plugin_that_archives_is_not_nobody() {
+    let other = "name: pgbackrest.dalibo.com";
+    let archiver =
+        |plugin: &str| only(&cluster(&format!("{{plugins: [{{{plugin}}}]}}"))).cluster.archiver;
+    let found = archiver(&format!("{other}, isWALArchiver: true"));
+    assert_eq!(found, Archiver::OtherPlugin("pgbackrest.dalibo.com".to_owned()));
+    assert_eq!(
+        archiver(&format!("{other}, isWALArchiver: true, enabled: false")),
+        Archiver::Nobody
+    );
+    assert_eq!(archiver(other), Archiver::Nobody);
+    // One that is asked for backups makes them, whoever archives.
+    let schedule = "---
+kind: ScheduledBackup
+metadata: {name: daily}
+spec: {schedule: '0 0 0 * * *', cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: pgbackrest.dalibo.com}}
+";
+    let asked = |plugin: &str| {
+        let cluster = cluster(&format!("{{plugins: [{{{plugin}}}]}}"));
+        only(&format!("{cluster}{schedule}")).cluster.elsewhere.unwrap().plugin
+    };
+    assert_eq!(asked(other).as_deref(), Some("pgbackrest.dalibo.com"));
+    assert_eq!(asked(&format!("{other}, enabled: false")), None);
 }

@@ -278,6 +278,16 @@ pub(crate) struct BackupResourceStatus {
     pub(crate) started_at: Option<DateTime<Utc>>,
     pub(crate) stopped_at: Option<DateTime<Utc>>,
     pub(crate) error: Option<String>,
+    pub(crate) begin_wal: Option<String>,
+    pub(crate) server_name: Option<String>,
+    pub(crate) plugin_metadata: Option<PluginMetadata>,
+}
+
+/// What the Barman Cloud Plugin says of a backup that it made (`internal/cnpgi/instance/backup.go`).
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct PluginMetadata {
+    #[serde(rename = "clusterUID")]
+    pub(crate) cluster_uid: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,0 +1,65 @@
+//! Base backups that are volume snapshots, with their WAL in the archive. CloudNativePG advises this
+//! pair for very large databases.
+//!
+//! What a snapshot holds is not read, so that it can be restored is never said. That it cannot be is
+//! not said either, unless it is known to lie before a hole.
+
+use crate::assessment::AssessedBackup;
+use crate::assessment::Latest;
+use crate::assessment::archive::catalogue::Catalogue;
+use crate::assessment::archive::recoverability::Recoverability;
+use crate::assessment::finding::elsewhere::Elsewhere;
+use crate::assessment::finding::elsewhere::WholeWal;
+use crate::assessment::unusable::UnusableReason;
+use crate::observation::Observation;
+use crate::observation::cluster::SnapshotBackup;
+use crate::observation::inventory::Inventory;
+
+/// What may lead to the newest state where nothing in the archive does.
+pub(super) fn beside_wal(
+    seen: &Observation,
+    inventory: &Inventory,
+    catalogue: &Catalogue<'_>,
+    recoverability: &Recoverability<'_>,
+    backups: &[AssessedBackup],
+) -> Option<Elsewhere> {
+    if backups.iter().any(AssessedBackup::is_usable) {
+        return None;
+    }
+    let wal = whole_wal(inventory, recoverability)?;
+    let told = seen.cluster.as_ref().and_then(|it| it.elsewhere.as_ref().ok()?.snapshot.clone());
+    let newest = told.filter(|snapshot| may_reach(snapshot, &wal));
+    let is_known = match recoverability.latest {
+        Latest::Reached => false,
+        Latest::NotReached => newest.is_some(),
+        // Barman's own, by its `backup.info`.
+        Latest::Unknown => seen.is_complete() && has_own(catalogue),
+    };
+    is_known.then_some(Elsewhere::SnapshotsBesideWal { newest, wal })
+}
+
+/// The newest segment with those before it.
+fn whole_wal(inventory: &Inventory, recoverability: &Recoverability<'_>) -> Option<WholeWal> {
+    let newest = recoverability.newest_segment?;
+    let (timeline, size) = (newest.name.timeline, inventory.segment_size);
+    let archive = inventory.timeline(timeline)?;
+    let range = archive.segments().range_at(newest.name.number(size).ok()?)?;
+    Some(WholeWal {
+        first: range.first.name(timeline, size),
+        first_uploaded_at: archive.uploaded_at(range.first),
+        last: newest.name,
+        last_uploaded_at: newest.uploaded_at,
+    })
+}
+
+/// Not if it began on the same timeline before a hole.
+fn may_reach(snapshot: &SnapshotBackup, wal: &WholeWal) -> bool {
+    snapshot
+        .begin_wal
+        .is_none_or(|begin| begin.timeline != wal.first.timeline || wal.first <= begin)
+}
+
+fn has_own(catalogue: &Catalogue<'_>) -> bool {
+    let is_snapshot = |state: &_| matches!(state, Err(UnusableReason::Snapshot));
+    catalogue.backups.iter().any(|(_, state)| is_snapshot(state))
+}
