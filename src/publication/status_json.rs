@@ -34,8 +34,12 @@ pub struct StatusDocument<'a> {
     verdict: &'static str,
     /// `null` where Kubernetes is not asked.
     discovery: Option<AskedKubernetes<'a>>,
-    archives: Vec<ArchiveDocument<'a>>,
+    archives: Archives<'a>,
 }
+
+/// Each is made when it is written: a tree of all would be many times the text.
+#[derive(Debug)]
+struct Archives<'a>(&'a [ArchiveView<'a>]);
 
 /// Whether Kubernetes told which clusters there are.
 #[derive(Debug, Serialize)]
@@ -175,13 +179,13 @@ pub fn render(view: &View<'_>) -> serde_json::Result<String> {
 }
 
 impl<'a> StatusDocument<'a> {
-    pub fn new(view: &View<'a>) -> Self {
+    pub fn new(view: &'a View<'a>) -> Self {
         let snapshot = view.snapshot;
         Self {
             generated_at: Time(snapshot.generated_at),
             verdict: view.verdict.code(),
             discovery: snapshot.discovery.as_ref().map(AskedKubernetes::new),
-            archives: view.archives.iter().map(ArchiveDocument::new).collect(),
+            archives: Archives(&view.archives),
         }
     }
 }
@@ -314,6 +318,12 @@ impl JudgedProblem {
             runbook_url: runbook::url(finding.code()),
             evidence: finding.problem.evidence().into_iter().collect(),
         }
+    }
+}
+
+impl Serialize for Archives<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(ArchiveDocument::new))
     }
 }
 
