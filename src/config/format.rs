@@ -56,7 +56,7 @@ pub(super) const RETENTION: Format<RetentionPolicy> = Format {
 
 pub(super) const SCHEDULE: Format<Schedule> = Format {
     expected: "a schedule with six fields as in a ScheduledBackup, such as \"0 0 0 * * *\"",
-    parse: |text| Schedule::parse(text).map_err(|error| Flaw::Because(error.to_string())),
+    parse: |text| Schedule::parse_due(text).map_err(|error| Flaw::Because(error.to_string())),
 };
 
 /// Namespaces and clusters: they become parts of addresses and labels.

@@ -44,8 +44,8 @@ impl ArchiveAddress {
 
     /// The `destinationPath` that barman-cloud was given.
     pub fn destination_path(&self) -> String {
-        let prefix = self.prefix.trim_matches('/');
-        let slash = if prefix.is_empty() { "" } else { "/" };
+        let prefix = self.prefix.trim_start_matches('/');
+        let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
         match &self.store {
             StoreAddress::S3 { bucket, .. } => format!("s3://{bucket}/{prefix}{slash}"),
             StoreAddress::Directory(path) => {

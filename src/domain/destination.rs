@@ -60,10 +60,12 @@ impl Destination {
             return is_plain_path(path).then(|| Self::Directory(without_slashes_at_end(path)));
         }
         let (bucket, prefix) = {
-            let path = text.strip_prefix("s3://")?;
+            // `urlparse` knows schemes in any case.
+            let (scheme, path) = text.split_once("://")?;
+            scheme.eq_ignore_ascii_case("s3").then_some(())?;
             path.split_once('/').unwrap_or((path, ""))
         };
-        let prefix = prefix.trim_matches('/');
+        let prefix = without_last_slash(prefix.trim_start_matches('/'));
         // barman-cloud takes ? and # as the end of the path (`urlparse` in `CloudInterface`).
         let is_path = !prefix.contains(['?', '#']) && !prefix.contains(char::is_control);
         (is_bucket(bucket) && is_path)
@@ -156,6 +158,13 @@ fn archive(text: &str) -> Option<(Destination, String)> {
     is_folder.then(|| (destination, server_name.to_owned()))
 }
 
+/// barman-cloud drops all slashes in front, and joins the rest to the server's name as
+/// `os.path.join` does: behind `x//` comes no slash, so what ends in two of them is another folder
+/// (`CloudInterface` in `barman/cloud.py`).
+fn without_last_slash(prefix: &str) -> &str {
+    if prefix.ends_with("//") { prefix } else { prefix.trim_end_matches('/') }
+}
+
 fn is_plain_path(path: &str) -> bool {
     path.starts_with('/') && !path.contains(char::is_control)
 }
@@ -197,7 +206,7 @@ mod tests {
         for (text, expected) in [
             ("s3://cnpg/", s3("cnpg", "")),
             ("s3://cnpg", s3("cnpg", "")),
-            ("s3://cnpg//a/b//", s3("cnpg", "a/b")),
+            ("s3://cnpg//a/b//", s3("cnpg", "a/b//")),
             ("file:///mnt/copy/", Destination::Directory("/mnt/copy".to_owned())),
             ("file:///", Destination::Directory("/".to_owned())),
         ] {
@@ -213,10 +222,34 @@ mod tests {
             "s3://a b/",
             "s3://user:secret@cnpg/",
             "s3://cnpg/a?b",
-            "S3://cnpg/",
         ] {
             assert_eq!(reads(&DESTINATION, wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn slashes_are_kept_as_barman_keeps_them() {
+        let folder = |text| {
+            let (destination, server_name) = reads(&ARCHIVE, text).unwrap();
+            destination.archive_address(server_name, Access::default()).folder().as_str().to_owned()
+        };
+        for (text, expected) in [
+            ("s3://b/x/main", "x/main/"),
+            ("s3://b//x/main", "x/main/"),
+            ("s3://b/x//main", "x//main/"),
+            ("S3://b/x//y//main", "x//y//main/"),
+        ] {
+            assert_eq!(folder(text), expected, "{text}");
+        }
+        let declared = Declared {
+            destination_path: "S3://b/x//",
+            endpoint_url: None,
+            region: None,
+            server_name: "main",
+        };
+        let address = declared_address(declared).unwrap();
+        assert_eq!(address.folder().as_str(), "x//main/");
+        assert_eq!(address.to_string(), "s3://b/x//main");
     }
 
     #[test]

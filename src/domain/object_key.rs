@@ -37,10 +37,14 @@ impl ServerFolder {
     /// Joins as `os.path.join` does in barman-cloud: slashes at the ends do not double, and an
     /// empty part is left out, so that a server may lie at the root of the bucket.
     pub fn new(prefix: &str, server_name: &str) -> Self {
-        let prefix = prefix.trim_start_matches('/').trim_end_matches('/');
+        let prefix = prefix.trim_start_matches('/');
         let parts = [prefix, server_name.trim_end_matches('/')];
         let parts = parts.iter().filter(|part| !part.is_empty());
-        Self(parts.map(|part| format!("{part}/")).collect())
+        let ended = |part: &&str| {
+            let slash = if part.ends_with('/') { "" } else { "/" };
+            format!("{part}{slash}")
+        };
+        Self(parts.map(ended).collect())
     }
 
     pub fn as_str(&self) -> &str {
@@ -126,10 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn slashes_around_a_prefix_do_not_matter() {
-        for prefix in ["a/b", "/a/b", "a/b/", "/a/b//"] {
+    fn a_slash_around_a_prefix_does_not_matter() {
+        for prefix in ["a/b", "/a/b", "a/b/", "//a/b"] {
             assert_eq!(ServerFolder::new(prefix, "pg").as_str(), "a/b/pg/", "{prefix}");
         }
+        assert_eq!(ServerFolder::new("a/b//", "pg").as_str(), "a/b//pg/");
         assert_eq!(ServerFolder::new("", "pg").wals(), "pg/wals/");
         assert_eq!(ServerFolder::new("/", "pg").base(), "pg/base/");
         assert_eq!(ServerFolder::new("a", "").base(), "a/base/");

@@ -11,6 +11,7 @@ mod sought;
 mod wals;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -41,6 +42,8 @@ pub struct Collector {
     cache: Cache,
     /// Segments that were opened for the latest observation.
     opened: usize,
+    /// Those of them that were not there any more.
+    gone: BTreeSet<SegmentId>,
     asked: Asked,
 }
 
@@ -67,7 +70,15 @@ pub enum Listing {
 impl Collector {
     /// `turns` are those at the store.
     pub fn new(store: Arc<dyn ObjectStore>, turns: Turns, folder: ServerFolder) -> Self {
-        Self { store, turns, folder, cache: Cache::default(), opened: 0, asked: Asked::default() }
+        Self {
+            store,
+            turns,
+            folder,
+            cache: Cache::default(),
+            opened: 0,
+            gone: BTreeSet::new(),
+            asked: Asked::default(),
+        }
     }
 
     /// Waits until it may be looked; what this takes is not the archive's time.
@@ -92,6 +103,7 @@ impl Collector {
     /// `backup.info` which was not there when it was read.
     pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
         self.opened = 0;
+        self.gone.clear();
         self.asked = self.asked.at_next_look();
         let mut backups = if self.cache.has_all_backups && !listing.shows_backups() {
             Ok(self.known_backups())
@@ -143,8 +155,18 @@ impl Collector {
         let Ok(inventory) = &seen.archive else { return 0 };
         let room = limits::PROBES_PER_LOOK_MAX.saturating_sub(self.opened);
         let mut count = 0_usize;
-        for &id in wanted.iter().take(room) {
-            seen.probes.insert(id, self.open_segment(inventory, id).await);
+        let newest = self.newest_segment(inventory);
+        let wanted = wanted.iter().filter(|id| !self.gone.contains(id)).take(room);
+        for id in wanted.copied().collect::<Vec<_>>() {
+            match self.open_segment(inventory, id).await {
+                // Retention came since it was listed; the next listing says more.
+                Err(unread)
+                    if unread.reason == UnreadableReason::NotFound && Some(id) != newest =>
+                {
+                    self.gone.insert(id);
+                }
+                probe => seen.probes.insert(id, probe),
+            }
             count = count.saturating_add(1);
         }
         self.opened = self.opened.saturating_add(count);

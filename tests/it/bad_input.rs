@@ -166,13 +166,13 @@ async fn one_missing_key_of_very_many_is_found() {
     const MISSING: u64 = KEYS / 2;
     let mut archive = MadeArchive::empty();
     archive.add_backup(archive.minutes_ago(60), 2, 3);
-    // It will be opened; the others only have a name.
-    let before_gap = archive.add_segment(MISSING - 1, archive.minutes_ago(120));
+    // These will be opened; the others only have a name.
+    let opened = [3, MISSING - 1].map(|it| archive.add_segment(it, archive.minutes_ago(120)));
     let mut scene = Scene::of(&archive).await;
     let uploaded_at = archive.minutes_ago(120);
     let numbers = (1..=KEYS).filter(|number| *number != MISSING);
     let keys = numbers.map(|number| archive.segment_key(1, number));
-    let rest = keys.filter(|key| *key != before_gap).map(|key| (key, 300, uploaded_at));
+    let rest = keys.filter(|key| !opened.contains(key)).map(|key| (key, 300, uploaded_at));
     scene.server.put_many_synthetic(BUCKET, rest);
 
     let read = scene.look().await;
@@ -199,6 +199,10 @@ fn three_pages() -> MadeArchive {
         archive.objects.insert(key, (content.clone(), archive.minutes_ago(100)));
     }
     archive.add_segment(2500, archive.now);
+    // Where the backups end, they are opened.
+    for number in [3, 1501] {
+        archive.add_segment(number, archive.minutes_ago(100));
+    }
     archive.add_backup(archive.minutes_ago(99), 2, 3);
     archive.add_backup(archive.minutes_ago(50), 1500, 1501);
     archive

@@ -102,6 +102,7 @@ fn judge_one(
                 Duty::BackupAbsent { resource: name(), backup },
             ));
         }
+        BackupPhase::Failed if is_of_hibernation(resource) => return None,
         // The catalogue tells of it with more detail.
         BackupPhase::Failed if stored.is_some() || is_old => return None,
         BackupPhase::Failed => {
@@ -131,6 +132,13 @@ fn judge_one(
     );
     let weight = if is_harmless { Weight::Notice } else { Weight::Risk };
     Some(Finding::new(weight, duty))
+}
+
+/// CloudNativePG makes no backup of a cluster that sleeps, and says so by a `Backup` that failed
+/// (`cannot backup a hibernated cluster`, in `internal/controller/backup_controller.go`).
+fn is_of_hibernation(resource: &BackupResource) -> bool {
+    let error = resource.error.as_deref();
+    error.is_some_and(|error| error.contains("hibernated cluster"))
 }
 
 /// When the newest backup that succeeded began.
@@ -227,6 +235,9 @@ impl Runs<'_> {
         }
         // Its backup.info could not be read.
         if stored.iter().any(|it| it.status.is_none() && it.kind != BackupKind::Failed) {
+            return None;
+        }
+        if tried.iter().any(|it| is_of_hibernation(it)) {
             return None;
         }
         let is_young = self.case.age(slot) < self.run_max;

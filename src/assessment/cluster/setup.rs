@@ -62,6 +62,10 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
         if let Some(why) = store.credentials_problem.clone() {
             risk(Setup::CredentialsIncomplete { why });
         }
+        // CloudNativePG 1.31 comes without it.
+        if cluster.archiver == Archiver::InTree {
+            findings.push(Finding::new(Weight::Risk, Setup::LegacyInTreeBackup));
+        }
         findings.extend(notices(cluster, store));
     }
     findings
@@ -74,7 +78,6 @@ fn notices(cluster: &ObservedCluster, store: &StoreFacts) -> Vec<Finding> {
     let lacks_env = uses_plugin && store.is_r2 && !store.has_checksum_env;
     let found = [
         cluster.activity.skips_empty_archive_check.then_some(Setup::EmptyArchiveCheckSkipped),
-        (cluster.archiver == Archiver::InTree).then_some(Setup::LegacyInTreeBackup),
         (!store.has_retention_policy).then(|| Setup::NoRetentionPolicy { store: name() }),
         lacks_env.then(|| Setup::R2ChecksumEnvMissing { store: name() }),
     ];

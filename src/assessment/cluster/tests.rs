@@ -652,3 +652,16 @@ fn an_in_tree_backup_lies_in_the_folder_that_it_names() {
     example.resources()[4].server_name = Some("postgres".to_owned());
     assert!(example.codes().contains(&FindingCode::BackupIncomplete));
 }
+
+/// CloudNativePG answers a schedule that goes on while the cluster sleeps with such a `Backup`.
+#[test]
+fn what_failed_because_the_cluster_slept_is_no_alarm() {
+    let mut example = Example::healthy();
+    let resource = &mut example.resources()[4];
+    resource.phase = BackupPhase::Failed;
+    resource.backup_id = None;
+    resource.error = Some("cannot backup a hibernated cluster".to_owned());
+    example.stored().remove(4);
+    assert_eq!(example.codes(), []);
+    assert_eq!((example.runs().failed, example.runs().missed), (0, 0));
+}

@@ -56,12 +56,24 @@ pub enum ScheduleError {
     Descriptor(String),
     #[error("{0:?} after @every is no duration, expected one like 1h30m, 0.5h or 90s")]
     Duration(String),
+    #[error("the schedule {0:?} is never due: no month has that day")]
+    Never(String),
 }
 
 impl Schedule {
     /// Reads what `Parse` in `parser.go` reads.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
         Ok(Self { text: text.to_owned(), rule: Rule::parse(text)? })
+    }
+
+    /// The same, refusing what is never due: upstream reads it, and nothing ever comes of it.
+    pub fn parse_due(text: &str) -> Result<Self, ScheduleError> {
+        let schedule = Self::parse(text)?;
+        // A leap year is among the years that are looked through.
+        match schedule.next_after(DateTime::UNIX_EPOCH) {
+            Some(_) => Ok(schedule),
+            None => Err(ScheduleError::Never(text.to_owned())),
+        }
     }
 
     /// The first due time later than `after`.

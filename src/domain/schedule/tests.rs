@@ -387,3 +387,11 @@ proptest! {
         prop_assert!(longest <= schedule.interval_max(after));
     }
 }
+
+#[test]
+fn a_day_that_no_month_has_is_refused() {
+    for text in ["0 0 0 30 2 *", "0 0 0 31 2,4,6 *"] {
+        assert_eq!(Schedule::parse_due(text), Err(ScheduleError::Never(text.to_owned())));
+    }
+    assert!(Schedule::parse_due("0 0 0 29 2 *").is_ok());
+}

@@ -83,7 +83,7 @@ fn cluster(
         .clone()
         .unwrap_or_else(|| Storage { size: or_blank(None, &SIZE), storage_class: None });
     let origin = Plugin::reading(store.clone(), archive.server_name.clone());
-    let metadata = Metadata { name: format!("{source}-restored"), namespace };
+    let metadata = Metadata { name: restored_name(source), namespace };
     let recovery_target = RecoveryTarget {
         backup_id: restore.backup_id().clone(),
         time: restore.stop_at(),
@@ -107,3 +107,39 @@ fn cluster(
 }
 
 const ORIGIN: &str = "origin";
+
+const RESTORED: &str = "-restored";
+
+/// A cluster's name is a DNS label that begins with a letter (RFC 1035) of at most 50 characters
+/// (`validateName` in CloudNativePG's `cluster_webhook.go`), whatever a server may be called.
+fn restored_name(source: &str) -> String {
+    const LENGTH_MAX: usize = 50;
+    let is_allowed = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let label = source.chars().map(|c| c.to_ascii_lowercase());
+    let label: String = label.map(|c| if is_allowed(&c) { c } else { '-' }).collect();
+    let label = label.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    let label = if label.is_empty() { "cluster" } else { label };
+    let end = label.len().min(LENGTH_MAX.saturating_sub(RESTORED.len()));
+    let label = label.get(..end).unwrap_or(label).trim_end_matches('-');
+    format!("{label}{RESTORED}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_a_label_whatever_the_server_is_called() {
+        for (source, name) in [
+            ("postgres-main", "postgres-main-restored"),
+            ("Prod_DB.main", "prod-db-main-restored"),
+            ("17-eu", "eu-restored"),
+            ("__", "cluster-restored"),
+            ("größe", "gr--e-restored"),
+        ] {
+            assert_eq!(restored_name(source), name);
+        }
+        let long = restored_name(&"a".repeat(200));
+        assert_eq!((long.len(), long.ends_with("a-restored")), (50, true));
+    }
+}

@@ -39,12 +39,11 @@ const TOLD_BY: [(&str, &str); 8] = [
 ];
 
 /// Good to know and never a reason to act.
-const NOT_TOLD: [&str; 9] = [
+const NOT_TOLD: [&str; 8] = [
     "storage_class_infrequent",
     "clock_skew",
     "head_unusable",
     "segment_twice",
-    "legacy_in_tree_backup",
     "empty_archive_check_skipped",
     "no_retention_policy",
     "r2_checksum_env_missing",

@@ -227,7 +227,7 @@ fn observed_schedule(name: &str, schedule: &Kept<ScheduledBackup>) -> ObservedSc
         name: name.to_owned(),
         created_at: meta.created_at,
         text: spec.schedule.clone(),
-        schedule: Schedule::parse(&spec.schedule).map_err(|error| error.to_string()),
+        schedule: Schedule::parse_due(&spec.schedule).map_err(|error| error.to_string()),
         is_suspended: spec.suspend.unwrap_or(false),
         method: method(spec.method.as_deref(), spec.plugin_configuration.as_ref()),
         error: filled(&status.error),

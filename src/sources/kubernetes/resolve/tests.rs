@@ -98,7 +98,7 @@ fn an_archive_lies_where_cluster_and_store_say_together() {
         (
             "barmanObjectName: store",
             "destinationPath: 's3://bucket/a/b//'",
-            "s3://bucket/a/b/postgres",
+            "s3://bucket/a/b//postgres",
         ),
         (
             "barmanObjectName: store, serverName: pg-v2",
