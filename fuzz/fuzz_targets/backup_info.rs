@@ -95,7 +95,9 @@ fn judge(info: &BackupInfo, listed: &BTreeSet<SegmentName>, age: TimeDelta) {
         // The first that is not listed ends it: there may be billions.
         numbers.map(SegmentNumber::new).all(|number| is_listed(number, wal))
     };
-    let wal = info.wal.filter(|_| info.status == BackupStatus::Done && !info.is_snapshot && info.parent.is_none());
+    let wal = info.wal.filter(|_| {
+        info.status == BackupStatus::Done && !info.is_snapshot && info.parent.is_none()
+    });
     let Some(wal) = wal.filter(is_whole) else {
         assert!(assessment.windows.is_empty(), "{listed:?} {assessment:?}");
         assert!(Verdict::AtRisk < assessment.verdict, "{listed:?} {assessment:?}");
@@ -153,12 +155,17 @@ fn archive(
     let keys: BTreeSet<String> =
         listed.iter().map(|name| folder.segment(*name, Codec::Bzip2)).collect();
     for key in keys {
-        fold.add(&ListedObject { key, version: ObjectVersion::new("", 200), uploaded_at, class: cnpg_backup_verifier::domain::storage_class::StorageClass::default() });
+        fold.add(&ListedObject {
+            key,
+            version: ObjectVersion::new("", 200),
+            uploaded_at,
+            class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
+        });
     }
     let tablespaces = info.tablespaces.iter().map(|oid| TarContents::Tablespace(*oid));
     let contents = tablespaces.chain([TarContents::DataDirectory]);
     let tars = contents.map(|contents| TarObject {
-class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
+        class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
         contents,
         piece: 0,
         codec: Codec::None,

@@ -6,8 +6,8 @@ use chrono::DateTime;
 use chrono::Datelike;
 use chrono::SecondsFormat;
 use chrono::Utc;
-use cnpg_backup_verifier::domain::recovery_target::Target;
 use cnpg_backup_verifier::domain::format::MOMENT;
+use cnpg_backup_verifier::domain::recovery_target::Target;
 use cnpg_backup_verifier::publication::page::asked;
 use libfuzzer_sys::fuzz_target;
 

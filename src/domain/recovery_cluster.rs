@@ -1,6 +1,7 @@
 //! The `Cluster` that CloudNativePG restores from an archive, with the fields that this needs
 //! (`api/v1/cluster_types.go`).
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use chrono::DateTime;
@@ -38,11 +39,19 @@ pub struct Spec {
     pub storage: Storage,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wal_storage: Option<Storage>,
+    #[serde(skip_serializing_if = "Postgresql::is_empty")]
+    pub postgresql: Postgresql,
     pub bootstrap: Bootstrap,
     pub external_clusters: [ExternalCluster; 1],
     /// Empty for a cluster that archives nowhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub plugins: Vec<Plugin>,
+}
+
+/// What PostgreSQL must be set to for the recovery.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Postgresql {
+    pub parameters: BTreeMap<&'static str, &'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -111,6 +120,12 @@ struct Parameters {
 impl RecoveryCluster {
     pub fn new(metadata: Metadata, spec: Spec) -> Self {
         Self { api_version: "postgresql.cnpg.io/v1", kind: "Cluster", metadata, spec }
+    }
+}
+
+impl Postgresql {
+    pub fn is_empty(&self) -> bool {
+        self.parameters.is_empty()
     }
 }
 

@@ -448,7 +448,13 @@ fn behind_the_target_an_object_of_the_wrong_size_forbids_to_read_ahead() {
         backup    20260110T000000  wal 40..41
         probe     1 45 commit 2026-01-10 10:30
     ";
-    assert!(reachable(given, Target::At(at("10T06:00:00"))).needs_prefetch_off);
+    let target = Target::At(at("10T06:00:00"));
+    assert!(reachable(given, target).needs_prefetch_off);
+    let assessment = assessed(given);
+    let yaml = PlanDocument::new(&assessment, target).yaml().unwrap();
+    let manifest: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+    let parameters = &manifest["spec"]["postgresql"]["parameters"];
+    assert_eq!(parameters["recovery_prefetch"], "off", "{yaml}");
     let missing = given.replace(".gz", ".bz2");
     assert!(!reachable(&missing, Target::At(at("10T06:00:00"))).needs_prefetch_off);
 }

@@ -11,10 +11,12 @@ use crate::domain::recovery_cluster::Bootstrap;
 use crate::domain::recovery_cluster::ExternalCluster;
 use crate::domain::recovery_cluster::Metadata;
 use crate::domain::recovery_cluster::Plugin;
+use crate::domain::recovery_cluster::Postgresql;
 use crate::domain::recovery_cluster::Recovery;
 use crate::domain::recovery_cluster::RecoveryCluster;
 use crate::domain::recovery_cluster::RecoveryTarget;
 use crate::domain::recovery_cluster::Spec;
+use crate::publication::restore_plan::parameters;
 
 /// Stands where something is not known. In capitals, which no name in Kubernetes may have.
 struct Blank {
@@ -99,6 +101,7 @@ fn cluster(
         image_name,
         storage,
         wal_storage: instance.wal_storage.clone(),
+        postgresql: Postgresql { parameters: parameters(restore) },
         bootstrap: Bootstrap { recovery: Recovery { source: ORIGIN.to_owned(), recovery_target } },
         external_clusters: [ExternalCluster { name: ORIGIN.to_owned(), plugin: origin }],
         plugins: vec![Plugin::archiving(store, format!("{}-restored", archive.server_name))],
