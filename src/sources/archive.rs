@@ -26,6 +26,7 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 use crate::sources::archive::cache::Cache;
+use crate::sources::archive::probes::Unopened;
 use crate::sources::archive::sought::Asked;
 use crate::sources::archive::sought::Covered;
 use crate::sources::archive::wals::Many;
@@ -159,13 +160,12 @@ impl Collector {
         let wanted = wanted.iter().filter(|id| !self.gone.contains(id)).take(room);
         for id in wanted.copied().collect::<Vec<_>>() {
             match self.open_segment(inventory, id).await {
+                Ok(probe) => seen.probes.insert(id, Ok(probe)),
                 // Retention came since it was listed; the next listing says more.
-                Err(unread)
-                    if unread.reason == UnreadableReason::NotFound && Some(id) != newest =>
-                {
+                Err(Unopened::Gone(_)) if Some(id) != newest => {
                     self.gone.insert(id);
                 }
-                probe => seen.probes.insert(id, probe),
+                Err(unopened) => seen.probes.insert(id, Err(unopened.into())),
             }
             count = count.saturating_add(1);
         }

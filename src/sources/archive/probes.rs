@@ -5,6 +5,7 @@ use crate::domain::codec::Codec;
 use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentSize;
+use crate::domain::unreadable::Unreadable;
 use crate::observation::Reading;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
@@ -32,6 +33,20 @@ use crate::wal::Surveyor;
 /// As much of a segment as holds its long page header (`SizeOfXLogLongPHD`).
 const HEADER_BYTES: u64 = 40;
 
+/// Why a segment that was listed could not be opened.
+pub(super) enum Unopened {
+    /// It is not there any more, nor listed.
+    Gone(Unreadable),
+    Unread(Unreadable),
+}
+
+impl From<Unopened> for Unreadable {
+    fn from(unopened: Unopened) -> Self {
+        let (Unopened::Gone(unread) | Unopened::Unread(unread)) = unopened;
+        unread
+    }
+}
+
 impl Fed for Surveyor {
     fn feed(&mut self, piece: &[u8]) {
         Self::feed(self, piece);
@@ -48,7 +63,7 @@ impl Collector {
         &mut self,
         inventory: &Inventory,
         id: SegmentId,
-    ) -> Reading<SegmentProbe> {
+    ) -> Result<SegmentProbe, Unopened> {
         let size = inventory.segment_size;
         let name = id.number.name(id.timeline, size);
         let what = format!("read WAL segment {name}");
@@ -62,7 +77,14 @@ impl Collector {
         .asked_before(self.backups_ended_in(id, size));
         let bytes_max = limits::segment_content_bytes_max(size.bytes());
         let decoded = self.decode_segment(inventory, id, bytes_max, surveyor);
-        let (surveyor, end) = decoded.await.map_err(|error| error.unreadable(&what))?;
+        let (surveyor, end) = decoded.await.map_err(|error| {
+            let unread = error.unreadable(&what);
+            if error.kind == StoreErrorKind::NoSuchKey {
+                Unopened::Gone(unread)
+            } else {
+                Unopened::Unread(unread)
+            }
+        })?;
         let content =
             end.map_err(undecodable).and_then(|length| content(&surveyor.survey(), length, size));
         let probe = content.map_or_else(SegmentProbe::Damaged, SegmentProbe::Read);

@@ -275,7 +275,7 @@ impl Collector {
             Ok(SegmentProbe::Damaged(_)) => known.is_some_and(|known| !known.is_whole(number)),
             Err(_) => false,
         };
-        seen.probes.insert(id, probe);
+        seen.probes.insert(id, probe.map_err(Into::into));
         !is_same
     }
 }
