@@ -24,7 +24,8 @@ pub struct ObservedCluster {
     pub created_at: Option<DateTime<Utc>>,
     /// `status.systemID`: that of its `pg_control`.
     pub system_identifier: Option<u64>,
-    /// `status.timelineID`, as last seen; `None` where it says 0, which is not known yet. After a
+    /// `status.timelineID`; `None` where it says 0, which is not known yet, and while it cannot be read:
+    /// a failover may have come since. After a
     /// major upgrade, CloudNativePG before 1.28.1 leaves that of the old server here.
     pub timeline: Option<u32>,
     pub archiver: Archiver,
@@ -215,6 +216,7 @@ impl ObservedCluster {
     #[must_use]
     pub fn unread(&self, unreadable: &Unreadable) -> Self {
         Self {
+            timeline: None,
             activity: Activity { is_replica: self.activity.is_replica, ..Activity::default() },
             schedules: Err(unreadable.clone()),
             backups: Err(unreadable.clone()),

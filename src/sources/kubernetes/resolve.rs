@@ -30,6 +30,7 @@ use crate::observation::Reading;
 use crate::observation::cluster::ObservedCluster;
 use crate::sources::kubernetes::content::Content;
 use crate::sources::kubernetes::content::Scope;
+use crate::sources::kubernetes::content::reading_in;
 use crate::sources::kubernetes::resolve::annotations::Annotations;
 use crate::sources::kubernetes::resolve::backups::BackupIndex;
 use crate::sources::kubernetes::resolve::store::Wiring;
@@ -234,7 +235,9 @@ impl<'a> Wired<'a> {
             uid: self.cluster.meta.uid.clone(),
             created_at: self.cluster.meta.created_at,
             system_identifier: cluster::system_identifier(self.cluster),
-            timeline: cluster::timeline(self.cluster),
+            timeline: reading_in(&content.clusters, &self.name.namespace)
+                .ok()
+                .and_then(|_| cluster::timeline(self.cluster)),
             archiver: self.wiring.archiver.clone(),
             instance: cluster::instance(self.cluster),
             store: self.store.declared,

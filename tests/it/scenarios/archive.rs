@@ -8,7 +8,6 @@ use chrono::Utc;
 use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::backup::Keep;
 use cnpg_backup_verifier::domain::backup_info::BackupInfo;
-use cnpg_backup_verifier::domain::cluster::ClusterId;
 use cnpg_backup_verifier::domain::codec::Codec;
 use cnpg_backup_verifier::domain::lsn::Lsn;
 use cnpg_backup_verifier::domain::object_key::BackupFile;
@@ -26,7 +25,6 @@ use cnpg_backup_verifier::observation::ObservedHistory;
 use cnpg_backup_verifier::observation::backup::ObservedBackup;
 use cnpg_backup_verifier::observation::backup::ObservedInfo;
 use cnpg_backup_verifier::observation::backup::TarObject;
-use cnpg_backup_verifier::observation::cluster::ObservedCluster;
 use cnpg_backup_verifier::observation::inventory::Fold;
 use cnpg_backup_verifier::observation::inventory::HistoryObject;
 use cnpg_backup_verifier::observation::inventory::Inventory;
@@ -255,13 +253,8 @@ impl Scenario {
             archive: failed("archive").map_or(Ok(inventory), Err),
             histories,
             probes: self.probes(),
-            cluster: self.observed_cluster().map(Arc::new),
+            cluster: self.cluster.as_ref().map(|cluster| Arc::new(cluster.observe())),
         }
-    }
-
-    fn observed_cluster(&self) -> Option<ObservedCluster> {
-        let told = self.kubernetes_timeline.map(cluster);
-        told.or_else(|| Some(self.cluster.as_ref()?.observe()))
     }
 
     fn probes(&self) -> Probes {
@@ -321,12 +314,6 @@ fn probe(words: &[String]) -> SegmentProbe {
         ["bad_crc"] => damaged(RecordDamage::Checksum { computed: 1, stored: 2 }.into()),
         other => panic!("probe {other:?}"),
     }
-}
-
-fn cluster(timeline: u32) -> ObservedCluster {
-    let id = ClusterId { namespace: "databases".to_owned(), name: "pg".to_owned() };
-    let unread = unreadable("watch clusters", UnreadableReason::Timeout);
-    ObservedCluster { timeline: Some(timeline), ..ObservedCluster::unreadable(id, unread) }
 }
 
 fn observe_history(

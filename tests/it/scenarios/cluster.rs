@@ -20,11 +20,12 @@ use crate::scenarios::file::parse_timeline;
 pub(crate) struct GivenCluster {
     created_at: Option<DateTime<Utc>>,
     system_identifier: Option<u64>,
+    timeline: Option<u32>,
     snapshot: Option<SnapshotBackup>,
 }
 
 impl GivenCluster {
-    /// `cluster [created DATE TIME] [system ID]`
+    /// `cluster [created DATE TIME] [system ID] [timeline T]`
     pub(crate) fn take(&mut self, words: &[&str]) {
         match words {
             [] => {}
@@ -34,6 +35,10 @@ impl GivenCluster {
             }
             ["system", id, rest @ ..] => {
                 self.system_identifier = Some(id.parse().unwrap());
+                self.take(rest);
+            }
+            ["timeline", timeline, rest @ ..] => {
+                self.timeline = Some(timeline.parse().unwrap());
                 self.take(rest);
             }
             other => panic!("cluster {other:?}"),
@@ -60,7 +65,7 @@ impl GivenCluster {
             uid: "uid".to_owned(),
             created_at: self.created_at,
             system_identifier: self.system_identifier,
-            timeline: None,
+            timeline: self.timeline,
             archiver: Archiver::Nobody,
             instance: Default::default(),
             store: Ok(DeclaredStore::Undeclared),

@@ -41,8 +41,6 @@ pub(crate) struct Scenario {
     pub(crate) unreadable: Vec<(String, UnreadableReason)>,
     pub(crate) store_clock: StoreClock,
     pub(crate) head_trouble: Option<HeadTrouble>,
-    /// What Kubernetes told before it could not be read.
-    pub(crate) kubernetes_timeline: Option<u32>,
     pub(crate) cluster: Option<GivenCluster>,
 }
 
@@ -92,7 +90,6 @@ impl Scenario {
             unreadable: Vec::new(),
             store_clock: StoreClock::default(),
             head_trouble: None,
-            kubernetes_timeline: None,
             cluster: None,
         }
     }
@@ -129,9 +126,6 @@ impl Scenario {
             ("store_clock_moved", [duration, "since", ago]) => {
                 let (by, ago) = (parse_signed(duration), parse_duration(ago));
                 self.store_clock.moved = Some(ClockMove { by, ago });
-            }
-            ("kubernetes", ["timeline", timeline]) => {
-                self.kubernetes_timeline = Some(timeline.parse().unwrap());
             }
             ("head", ["refused"]) => self.head_trouble = Some(HeadTrouble::Refused),
             ("head", ["invents"]) => self.head_trouble = Some(HeadTrouble::Invents),
