@@ -183,6 +183,13 @@ impl Inventory {
         strays
     }
 
+    /// Takes out a segment that was not there any more when it was opened.
+    pub fn lose(&mut self, id: SegmentId) {
+        if let Some(archive) = self.timelines.get_mut(&id.timeline) {
+            archive.lose(id.number);
+        }
+    }
+
     /// Remembers which segments an earlier complete listing showed that this one does not.
     pub fn note_vanished(&mut self, earlier: &Self) {
         if earlier.segment_size != self.segment_size {

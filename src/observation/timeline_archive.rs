@@ -178,6 +178,22 @@ impl TimelineArchive {
         }
     }
 
+    /// What a listing showed and was not there when it was opened is there no more.
+    pub(super) fn lose(&mut self, number: SegmentNumber) {
+        for set in [
+            &mut self.segments,
+            &mut self.empty,
+            &mut self.misfits,
+            &mut self.frozen,
+            &mut self.shadowed,
+            &mut self.twice,
+        ] {
+            set.remove(number);
+        }
+        self.edge_uploads.remove(number);
+        self.vanished.insert(number);
+    }
+
     fn forget_upload_inside(&mut self, number: Option<SegmentNumber>) {
         let Some(number) = number else { return };
         let is_inside = self

@@ -11,7 +11,6 @@ mod sought;
 mod wals;
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -19,6 +18,7 @@ use chrono::Utc;
 
 use crate::domain::object_key::ServerFolder;
 use crate::domain::segment::SegmentSize;
+use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
 use crate::observation::Reading;
@@ -43,8 +43,6 @@ pub struct Collector {
     cache: Cache,
     /// Segments that were opened for the latest observation.
     opened: usize,
-    /// Those of them that were not there any more.
-    gone: BTreeSet<SegmentId>,
     asked: Asked,
 }
 
@@ -71,15 +69,7 @@ pub enum Listing {
 impl Collector {
     /// `turns` are those at the store.
     pub fn new(store: Arc<dyn ObjectStore>, turns: Turns, folder: ServerFolder) -> Self {
-        Self {
-            store,
-            turns,
-            folder,
-            cache: Cache::default(),
-            opened: 0,
-            gone: BTreeSet::new(),
-            asked: Asked::default(),
-        }
+        Self { store, turns, folder, cache: Cache::default(), opened: 0, asked: Asked::default() }
     }
 
     /// Waits until it may be looked; what this takes is not the archive's time.
@@ -104,7 +94,6 @@ impl Collector {
     /// `backup.info` which was not there when it was read.
     pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
         self.opened = 0;
-        self.gone.clear();
         self.asked = self.asked.at_next_look();
         let mut backups = if self.cache.has_all_backups && !listing.shows_backups() {
             Ok(self.known_backups())
@@ -155,25 +144,50 @@ impl Collector {
     pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) -> usize {
         let Ok(inventory) = &seen.archive else { return 0 };
         let room = limits::PROBES_PER_LOOK_MAX.saturating_sub(self.opened);
-        let mut count = 0_usize;
         let newest = self.newest_segment(inventory);
-        let wanted = wanted.iter().filter(|id| !self.gone.contains(id)).take(room);
-        for id in wanted.copied().collect::<Vec<_>>() {
+        let (mut count, mut gone) = (0_usize, Vec::new());
+        for &id in wanted.iter().take(room) {
             match self.open_segment(inventory, id).await {
                 Ok(probe) => seen.probes.insert(id, Ok(probe)),
-                // Retention came since it was listed; the next listing says more.
-                Err(Unopened::Gone(_)) if Some(id) != newest => {
-                    self.gone.insert(id);
+                // Without the newest, the one before would pass for the newest state.
+                Err(Unopened::Gone(unread)) if Some(id) != newest => gone.push((id, unread)),
+                Err(Unopened::Gone(unread) | Unopened::Unread(unread)) => {
+                    seen.probes.insert(id, Err(unread));
                 }
-                Err(unopened) => seen.probes.insert(id, Err(unopened.into())),
             }
             count = count.saturating_add(1);
         }
         self.opened = self.opened.saturating_add(count);
+        if !gone.is_empty() {
+            self.lose(seen, gone).await;
+        }
         count
     }
 
-    /// Whether the last look at the folders missed something that a backup needs.
+    /// Takes segments out that were listed and are gone. Retention deletes a backup before its WAL, so
+    /// the backups are looked at again: whoever is gone by now needs no WAL.
+    async fn lose(&mut self, seen: &mut Observation, gone: Vec<(SegmentId, Unreadable)>) {
+        let ids = match self.list_backup_ids().await {
+            Ok(ids) => ids,
+            Err(_) => {
+                for (id, unread) in gone {
+                    seen.probes.insert(id, Err(unread));
+                }
+                return;
+            }
+        };
+        if let Ok(backups) = &mut seen.backups {
+            backups.retain(|backup| ids.contains(&backup.id));
+        }
+        self.cache.backups.retain(|known| ids.contains(&known.backup.id));
+        for inventory in seen.archive.iter_mut().chain(&mut self.cache.inventory) {
+            gone.iter().for_each(|(id, _)| inventory.lose(*id));
+        }
+        // What else is gone, the next look finds out.
+        self.cache.has_lost_wal = true;
+    }
+
+    /// Whether the last look missed something that had been listed, or that a backup needs.
     pub const fn has_lost_wal(&self) -> bool {
         self.cache.has_lost_wal
     }

@@ -371,6 +371,19 @@ async fn retention_that_deletes_while_we_list_is_no_gap() {
     }
 }
 
+/// Retention would have deleted the backup before its WAL.
+#[tokio::test]
+async fn a_segment_that_is_gone_when_it_is_opened_is_missing_at_once() {
+    let archive = three_pages();
+    let mut scene = Scene::of(&archive).await;
+    let lost = archive.segment_key(1, 3);
+    scene.server.on_list_page(LISTS_OF_THREE_PAGES, move |store| store.delete(BUCKET, &lost));
+    for assessment in [scene.look().await, scene.look().await] {
+        assert_eq!(assessment.verdict, Verdict::AtRisk, "{assessment:#?}");
+        assert!(codes(&assessment).contains(&"backup_incomplete"), "{assessment:#?}");
+    }
+}
+
 #[tokio::test]
 async fn retention_between_two_polls_is_no_gap() {
     let archive = three_pages();
