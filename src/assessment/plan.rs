@@ -180,7 +180,8 @@ impl<'a> Asked<'a> {
         // From the newest backup there is the least WAL to replay; one that takes no explicit target
         // timeline lies on the current one.
         let best = self.windows().filter(|window| window.contains(at)).max_by_key(|window| {
-            (window.is_of_living(at), window.target_timeline.is_none(), window.first.at)
+            let is_proven = window.last.source == TimeSource::Commit;
+            (window.is_of_living(at), is_proven, window.target_timeline.is_none(), window.first.at)
         });
         match best {
             Some(window)
@@ -263,7 +264,10 @@ impl<'a> Asked<'a> {
     }
 
     fn backup_itself(&self) -> RestorePlan {
-        match self.windows().next_back() {
+        let best = self.windows().max_by_key(|window| {
+            (window.apart_from.is_none(), window.target_timeline.is_none(), window.first.at)
+        });
+        match best {
             Some(window) => self.restore(window, Stop::Consistent, Vec::new()),
             None if self.assessment.observed_at.is_none() => self.unknown(),
             None => Self::not_reachable(Why::NoUsableBackup, None, None),

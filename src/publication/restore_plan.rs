@@ -40,7 +40,7 @@ struct PlanJson<'a> {
     backup_id: Option<&'a str>,
     recovery_target: Option<RecoveryTarget>,
     /// What the new server must be set to besides.
-    parameters: BTreeMap<&'static str, &'static str>,
+    parameters: Option<BTreeMap<&'static str, &'static str>>,
     /// Other branches of the archive that have the moment, with another state.
     elsewhere: Vec<Elsewhere>,
     wal: Vec<PathStep>,
@@ -118,7 +118,7 @@ impl<'a> PlanDocument<'a> {
                 },
                 target_immediate: restore.stop == Stop::Consistent,
             }),
-            parameters: restore.map(parameters).unwrap_or_default(),
+            parameters: restore.map(parameters),
             elsewhere: restore
                 .iter()
                 .flat_map(|restore| &restore.elsewhere)

@@ -83,6 +83,10 @@ struct Window<'a> {
     last: Last,
     #[serde(skip_serializing_if = "Option::is_none")]
     target_timeline: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apart_from: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_identifier: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -269,6 +273,9 @@ impl<'a> Window<'a> {
                 time_source: source.code(),
             },
             target_timeline: window.target_timeline.map(|timeline| timeline.value()),
+            apart_from: window.apart_from.map(Time),
+            // Beyond what JavaScript counts exactly.
+            system_identifier: window.system.map(|system| system.to_string()),
         }
     }
 }

@@ -167,14 +167,12 @@ impl Collector {
     /// Takes segments out that were listed and are gone. Retention deletes a backup before its WAL, so
     /// the backups are looked at again: whoever is gone by now needs no WAL.
     async fn lose(&mut self, seen: &mut Observation, gone: Vec<(SegmentId, Unreadable)>) {
-        let ids = match self.list_backup_ids().await {
-            Ok(ids) => ids,
-            Err(_) => {
-                for (id, unread) in gone {
-                    seen.probes.insert(id, Err(unread));
-                }
-                return;
+        let Ok(ids) = self.list_backup_ids().await else {
+            // Then nobody knows whether they are needed.
+            for (id, unread) in gone {
+                seen.probes.insert(id, Err(unread));
             }
+            return;
         };
         if let Ok(backups) = &mut seen.backups {
             backups.retain(|backup| ids.contains(&backup.id));

@@ -13,23 +13,22 @@ use crate::observation::backup::ObservedBackup;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Owners {
     /// Of the newest finished backup.
-    pub(super) current: Option<u64>,
-    /// When the current one wrote, where it had predecessors.
-    pub(super) era: Era,
+    pub(super) current: Option<Server>,
     /// Oldest first.
-    pub(super) predecessors: Vec<Predecessor>,
+    pub(super) predecessors: Vec<Server>,
     pub(super) foreign_backup: Option<(BackupId, u64)>,
 }
 
-/// A server that wrote here before, until another came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Predecessor {
+/// A PostgreSQL server, by its system identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Server {
     pub(super) system: u64,
+    /// When it wrote here.
     pub(super) era: Era,
 }
 
 /// Between what times an upload is a server's own, as far as its backups and those of others tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Era {
     pub(super) since: Option<DateTime<Utc>>,
     pub(super) until: Option<DateTime<Utc>>,
@@ -57,34 +56,41 @@ impl Owners {
             let span = spans.entry(system).or_insert((began_at, began_at));
             *span = (span.0.min(began_at), span.1.max(began_at));
         }
-        let era = |system: &u64| {
-            let (first, last) = *spans.get(system)?;
-            let others = || spans.iter().filter(move |it| it.0 != system).map(|it| it.1);
-            let has_earlier = others().any(|other| other.0 < first);
-            Some(Era {
-                since: has_earlier.then_some(first),
+        let server = |(&system, &(first, last)): (&u64, &(DateTime<Utc>, DateTime<Utc>))| {
+            let others = || spans.iter().filter(move |it| *it.0 != system).map(|it| it.1);
+            let era = Era {
+                since: others().any(|other| other.0 < first).then_some(first),
                 until: others().map(|other| other.0).filter(|began| last < *began).min(),
-            })
+            };
+            ((first, last), Server { system, era })
         };
-        let mut earlier: Vec<u64> = spans.keys().copied().filter(|it| *it != current).collect();
-        earlier.sort_by_key(|system| spans.get(system).copied());
+        let mut servers: Vec<_> = spans.iter().map(server).collect();
+        servers.sort_by_key(|(span, _)| *span);
+        let servers = servers.into_iter().map(|(_, server)| server);
+        let (own, predecessors): (Vec<_>, Vec<_>) = servers.partition(|it| it.system == current);
         let foreign = identified().filter(|(_, system, _)| *system != current).max();
         Self {
-            current: Some(current),
-            era: era(&current).unwrap_or_default(),
-            predecessors: earlier
-                .into_iter()
-                .filter_map(|system| Some(Predecessor { system, era: era(&system)? }))
-                .collect(),
+            current: own.first().copied(),
+            predecessors,
             foreign_backup: foreign.map(|(_, system, id)| (id.clone(), system)),
         }
+    }
+
+    /// `None` until a backup has told.
+    pub(super) fn system(&self) -> Option<u64> {
+        self.current.map(|it| it.system)
+    }
+
+    /// When the present server wrote: at any time, where no backup tells of one.
+    pub(super) fn era(&self) -> Era {
+        self.current.map_or(Era { since: None, until: None }, |it| it.era)
     }
 
     /// One of the servers among the others.
     pub(super) fn writer(&self, system: Option<u64>) -> Writer {
         let predecessors = self.predecessors.iter().map(|it| it.system);
-        let others = predecessors.chain(self.current).filter(|it| Some(*it) != system);
-        Writer { system, others: others.collect(), is_over: system != self.current }
+        let others = predecessors.chain(self.system()).filter(|it| Some(*it) != system);
+        Writer { system, others: others.collect(), is_over: system != self.system() }
     }
 }
 

@@ -68,8 +68,8 @@ impl<'a> Recoverability<'a> {
         accepted_before: Option<DateTime<Utc>>,
     ) -> Self {
         let owners = &catalogue.owners;
-        let system = owners.current;
-        let timelines = Timelines::new(seen, inventory, clock, system, owners.era);
+        let system = owners.system();
+        let timelines = Timelines::new(seen, inventory, clock, system, owners.era());
         let complete = catalogue.complete(system, inventory.segment_size);
         let replay = Replay::new(seen, inventory, clock, owners.writer(system), &complete);
         let living = living::living(&timelines);

@@ -78,9 +78,9 @@ impl fmt::Display for Doubt {
             Self::NotReadYet => "the archive was not read yet",
             Self::Finding(finding) => finding,
             Self::NoCommitFound => {
-                "no transaction was found in the newest segments that were opened, so whether one \
-                 follows the target is not known; segments_per_look says how many are opened at a \
-                 time, and the next look goes on from there"
+                "no transaction was found in the newest segments that could be opened, so whether \
+                 one follows the target is not known; a look opens 64 at most, and the next look of \
+                 the daemon goes on from there"
             }
             Self::EndOfLogNotRead => {
                 "the position lies in the last segment, and how far the log goes in it was not read"

@@ -175,6 +175,7 @@ impl Collector {
             Some(before) => {
                 let after = format!("{}{BEHIND_SUFFIXES}", key(before));
                 let wals = self.folder.wals();
+                // More than a page's worth is asked for as a whole page.
                 let count = u16::try_from(segments.count()).ok();
                 let keys_max = count.map(|it| it.saturating_mul(2).saturating_add(KEYS_BEYOND));
                 let keys_max = keys_max.filter(|it| *it < limits::LIST_KEYS_PER_PAGE);

@@ -125,7 +125,8 @@ impl ObjectStore for S3Store {
             key: key.to_owned(),
             version,
             uploaded_at,
-            class: class.unwrap_or_default(),
+            // Of the standard class nothing is said (`x-amz-storage-class`).
+            class: class.unwrap_or(StorageClass::Standard),
         })
     }
 

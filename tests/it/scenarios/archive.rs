@@ -209,7 +209,7 @@ impl GivenBackup {
         match ServerFolder::new("", "pg").backup_file(&key) {
             Some((_, BackupFile::Tar { contents, piece, codec })) => {
                 let version = ObjectVersion::new("", size.parse().unwrap());
-                let class = StorageClass::parse(self.after("class").unwrap_or_default());
+                let class = self.after("class").map_or(StorageClass::Standard, StorageClass::parse);
                 TarObject { contents, piece, codec, version, class }
             }
             other => panic!("{name} is {other:?}"),

@@ -12,7 +12,7 @@ use crate::assessment::unusable::UnusableReason;
 use crate::domain::backup::BackupId;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
-    let Some(expected) = case.catalogue.owners.current else { return Vec::new() };
+    let Some(expected) = case.catalogue.owners.system() else { return Vec::new() };
     let backup = case.catalogue.owners.foreign_backup.as_ref();
     let backup = backup.map(|(id, found)| (Carrier::Backup(id.clone()), *found, harm(case)));
     let segment = || {

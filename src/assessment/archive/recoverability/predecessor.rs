@@ -10,7 +10,7 @@ use crate::assessment::RecoveryWindow;
 use crate::assessment::archive::catalogue::Catalogue;
 use crate::assessment::archive::catalogue::Complete;
 use crate::assessment::archive::clock::Clock;
-use crate::assessment::archive::identity::Predecessor;
+use crate::assessment::archive::identity::Server;
 use crate::assessment::archive::recoverability::candidate;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::living;
@@ -32,7 +32,7 @@ pub(crate) struct OfPredecessor<'a> {
 
 impl<'a> OfPredecessor<'a> {
     pub(crate) fn of(
-        predecessor: &Predecessor,
+        predecessor: &Server,
         seen: &'a Observation,
         inventory: &'a Inventory,
         catalogue: &Catalogue<'a>,

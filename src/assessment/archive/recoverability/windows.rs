@@ -59,6 +59,7 @@ impl Search<'_> {
             windows.push(window);
         }
         windows.extend(self.branches(&by_end, &mut commits));
+        // Stable: of one backup, the way to the newest state comes before those to other branches.
         windows.sort_by(|a, b| (a.first.at, &a.backup_id).cmp(&(b.first.at, &b.backup_id)));
         Windows { windows, wanted: commits.into_wanted() }
     }
@@ -78,9 +79,14 @@ impl Search<'_> {
         if is_first_wanted && matches!(first, First::AtMost(_)) {
             commits.want_end(candidate, route);
         }
+        let is_proven = matches!(first, First::Proven(_));
         let (First::Proven(first) | First::AtMost(first)) = first;
         let (first, at, source) = match newest {
             Newest::At(at) if first < at => (first, at, TimeSource::Commit),
+            // Whether it lies behind the backup's end is not known.
+            Newest::At(at) if !is_proven => {
+                (at.max(ended_at), at.max(ended_at), TimeSource::Upload)
+            }
             Newest::At(at) => (at.max(ended_at), at.max(ended_at), TimeSource::Backup),
             Newest::None => (ended_at, ended_at, TimeSource::Backup),
             Newest::NotKnown => {
