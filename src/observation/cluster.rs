@@ -1,5 +1,7 @@
 //! What Kubernetes showed of one cluster, once.
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 use chrono::Utc;
 
@@ -137,9 +139,9 @@ pub struct BackupResource {
     /// Made at once because its `ScheduledBackup` says `immediate`: it fills no slot.
     pub is_immediate: bool,
     /// `status.pluginMetadata.clusterUID`: of which cluster it was made, whatever it was called.
-    pub cluster_uid: Option<String>,
+    pub cluster_uid: Option<Arc<str>>,
     /// `status.serverName`: the folder of one that was made in-tree.
-    pub server_name: Option<String>,
+    pub server_name: Option<Arc<str>>,
 }
 
 /// Base backups that Kubernetes tells of and that lie in no object store that is read.

@@ -71,7 +71,7 @@ fn is_of_this_archive(resource: &BackupResource, case: &ClusterCase<'_>) -> bool
         && !cluster.uid.is_empty()
     {
         // As the plugin's `useSameBackupLocation` (`internal/cnpgi/instance/retention.go`).
-        return *made_of == cluster.uid;
+        return **made_of == *cluster.uid;
     }
     // One that did not get as far as to say it is of the cluster that was there.
     let created = resource.created_at.zip(cluster.created_at);

@@ -65,7 +65,7 @@ fn scheduled(day: u32) -> BackupResource {
         error: None,
         schedule: Some("daily".to_owned()),
         is_immediate: false,
-        cluster_uid: Some("uid".to_owned()),
+        cluster_uid: Some("uid".into()),
         server_name: None,
     }
 }
@@ -614,7 +614,7 @@ fn backups_of_a_predecessor_of_the_same_name_are_not_looked_for_in_this_archive(
     let mut example = Example::healthy();
     example.cluster.created_at = Some(at("2026-01-05T12:00:00Z"));
     for resource in &mut example.resources()[..5] {
-        resource.cluster_uid = Some("predecessor".to_owned());
+        resource.cluster_uid = Some("predecessor".into());
     }
     // What failed or was killed before it could say whose it is.
     for (day, phase) in [(2, BackupPhase::Failed), (3, BackupPhase::Started)] {
@@ -644,12 +644,12 @@ fn an_in_tree_backup_lies_in_the_folder_that_it_names() {
     for resource in example.resources() {
         resource.method = BackupMethod::BarmanObjectStore;
         resource.cluster_uid = None;
-        resource.server_name = Some("postgres".to_owned());
+        resource.server_name = Some("postgres".into());
     }
-    example.resources()[4].server_name = Some("postgres-v1".to_owned());
+    example.resources()[4].server_name = Some("postgres-v1".into());
     example.stored().remove(4);
     assert_eq!(example.codes(), [FindingCode::LegacyInTreeBackup]);
-    example.resources()[4].server_name = Some("postgres".to_owned());
+    example.resources()[4].server_name = Some("postgres".into());
     assert!(example.codes().contains(&FindingCode::BackupIncomplete));
 }
 

@@ -29,6 +29,7 @@ pub(super) trait Kind: Clone + Debug + Send + Sync + 'static {
     const PLURAL: &'static str;
     /// Labels and annotations that are kept, by the start of their keys.
     const KEPT: &'static [&'static str];
+    const KEEPS_UID: bool = false;
 
     type Spec: Part;
     type Status: Part;
@@ -62,6 +63,7 @@ pub(super) struct Kept<K: Kind> {
 /// What is kept of `metadata`; the name is the key under which it is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Meta {
+    /// Empty where the kind keeps none.
     pub(super) uid: String,
     pub(super) created_at: Option<DateTime<Utc>>,
     labels: Box<[(String, String)]>,
@@ -96,7 +98,7 @@ impl Meta {
         };
         let created_at = metadata.creation_timestamp;
         Self {
-            uid: metadata.uid.unwrap_or_default(),
+            uid: metadata.uid.filter(|_| K::KEEPS_UID).unwrap_or_default(),
             // Kubernetes writes whole seconds.
             created_at: created_at.and_then(|time| DateTime::from_timestamp(time.0.as_second(), 0)),
             labels: keep(metadata.labels),

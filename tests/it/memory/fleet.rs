@@ -21,7 +21,7 @@ use crate::memory::group::MemoryGroup;
 use crate::program::Daemon;
 
 /// More than anything else takes: every Backup is kept, and once more as it is judged.
-const PEAK_MAX: u64 = 160 << 20;
+const PEAK_MAX: u64 = 128 << 20;
 
 const CLUSTERS: usize = 1_000;
 const BACKUPS_EACH: usize = 30;

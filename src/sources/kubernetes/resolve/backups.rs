@@ -1,6 +1,7 @@
 //! `Backup`s and `ScheduledBackup`s, by the cluster that they are for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -11,7 +12,6 @@ use crate::domain::cluster::BARMAN_PLUGIN;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::BackupPhase;
 use crate::domain::schedule::Schedule;
-use crate::domain::segment::SegmentName;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
@@ -133,11 +133,10 @@ fn newest_snapshot(completed: &[(&str, &Kept<Backup>)]) -> Option<SnapshotBackup
         .filter(|(name, it)| observed_backup(name, it).method == BackupMethod::VolumeSnapshot);
     let at = |it: &Kept<Backup>| it.status.stopped_at.or(it.meta.created_at);
     let (name, newest) = snapshots.max_by_key(|(_, it)| at(it))?;
-    let begin_wal = newest.status.begin_wal.as_deref();
     Some(SnapshotBackup {
         name: (*name).to_owned(),
         stopped_at: newest.status.stopped_at,
-        begin_wal: begin_wal.and_then(|name| SegmentName::parse(name).ok()),
+        begin_wal: newest.status.begin_wal,
     })
 }
 
@@ -212,9 +211,14 @@ fn observed_backup(name: &str, backup: &Kept<Backup>) -> BackupResource {
         error: filled(&status.error),
         schedule: meta.label("cnpg.io/scheduled-backup").map(str::to_owned),
         is_immediate: meta.label("cnpg.io/immediateBackup") == Some("true"),
-        cluster_uid: status.plugin_metadata.as_ref().and_then(|it| filled(&it.cluster_uid)),
-        server_name: filled(&status.server_name),
+        cluster_uid: status.plugin_metadata.as_ref().and_then(|it| shared(&it.cluster_uid)),
+        server_name: shared(&status.server_name),
     }
+}
+
+/// The same text as is kept of the object: there are tens of thousands of them.
+fn shared(text: &Option<Arc<str>>) -> Option<Arc<str>> {
+    text.clone().filter(|text| !text.is_empty())
 }
 
 fn filled(text: &Option<String>) -> Option<String> {

@@ -1,6 +1,8 @@
 //! `spec` and `status` of each kind.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -9,6 +11,7 @@ use serde::Deserializer;
 use serde::de::IgnoredAny;
 
 use crate::domain::cluster::ANNOTATION_PREFIX;
+use crate::domain::segment::SegmentName;
 use crate::sources::kubernetes::resources::Kind;
 
 const CNPG: &str = "postgresql.cnpg.io";
@@ -22,6 +25,7 @@ impl Kind for Cluster {
     const KIND: &'static str = "Cluster";
     const PLURAL: &'static str = "clusters";
     const KEPT: &'static [&'static str] = &["cnpg.io/", ANNOTATION_PREFIX];
+    const KEEPS_UID: bool = true;
     type Spec = ClusterSpec;
     type Status = ClusterStatus;
 }
@@ -278,8 +282,9 @@ pub(crate) struct BackupResourceStatus {
     pub(crate) started_at: Option<DateTime<Utc>>,
     pub(crate) stopped_at: Option<DateTime<Utc>>,
     pub(crate) error: Option<String>,
-    pub(crate) begin_wal: Option<String>,
-    pub(crate) server_name: Option<String>,
+    #[serde(default, deserialize_with = "segment_name")]
+    pub(crate) begin_wal: Option<SegmentName>,
+    pub(crate) server_name: Option<Arc<str>>,
     pub(crate) plugin_metadata: Option<PluginMetadata>,
 }
 
@@ -287,7 +292,15 @@ pub(crate) struct BackupResourceStatus {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct PluginMetadata {
     #[serde(rename = "clusterUID")]
-    pub(crate) cluster_uid: Option<String>,
+    pub(crate) cluster_uid: Option<Arc<str>>,
+}
+
+/// A volume snapshot of another server than ours may tell something else there.
+fn segment_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SegmentName>, D::Error> {
+    let text = Option::<Cow<'_, str>>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| SegmentName::parse(&text).ok()))
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
