@@ -114,7 +114,9 @@ fn expanded(path: &str) -> Vec<String> {
 
 /// Whether there is more in it than unit tests.
 fn is_code(folder: &str) -> bool {
-    paths_below(folder).iter().any(|path| path.ends_with(".rs") && !path.ends_with("/tests.rs"))
+    paths_below(folder).iter().any(|path| {
+        path.ends_with(".rs") && !path.ends_with("/tests.rs") && !path.contains("/tests/")
+    })
 }
 
 /// The folders in a folder, without what is built and what is hidden.

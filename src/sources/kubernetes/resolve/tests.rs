@@ -1,3 +1,6 @@
+mod backups;
+mod state;
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -89,6 +92,29 @@ fn store(configuration: &str) -> String {
 
 const KEYS: &str =
     "s3Credentials: {accessKeyId: {name: r2, key: id}, secretAccessKey: {name: r2, key: secret}}";
+
+const SCHEDULES: &str = "---
+kind: ScheduledBackup
+metadata: {name: daily, creationTimestamp: '2026-01-01T00:00:00Z'}
+spec: {schedule: '0 0 0 * * *', cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
+---
+kind: ScheduledBackup
+metadata: {name: hourly}
+spec: {schedule: '@hourly', suspend: true, cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
+---
+kind: ScheduledBackup
+metadata: {name: wrong}
+spec: {schedule: 'daily', cluster: {name: postgres}, method: plugin}
+status: {error: parse}
+---
+kind: ScheduledBackup
+metadata: {name: in-tree}
+spec: {schedule: '0 0 * * * *', cluster: {name: postgres}}
+---
+kind: ScheduledBackup
+metadata: {name: other}
+spec: {schedule: '@every 1m', cluster: {name: other}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
+";
 
 #[test]
 fn an_archive_lies_where_cluster_and_store_say_together() {
@@ -273,207 +299,6 @@ fn writers_of_one_folder_know_each_other() {
 }
 
 #[test]
-fn what_a_cluster_does_explains_its_silence() {
-    let activity = |annotations: &str, spec: &str, status: &str| {
-        only(&format!("kind: Cluster\nmetadata: {{name: postgres, annotations: {{{annotations}}}}}\nspec: {spec}\nstatus: {status}\n")).cluster.activity
-    };
-    let quiet = activity("", "{}", "{currentPrimary: postgres-1}");
-    assert_eq!(quiet, Default::default());
-    assert!(activity("cnpg.io/hibernation: 'on'", "{}", "{}").is_hibernated);
-    assert!(!activity("cnpg.io/hibernation: 'off'", "{}", "{}").is_hibernated);
-    for (instances, is_fenced) in [
-        ("[\"*\"]", true),
-        ("[\"postgres-1\"]", true),
-        ("[\"postgres-2\"]", false),
-        ("postgres-1", false),
-    ] {
-        let annotation = format!("cnpg.io/fencedInstances: '{instances}'");
-        let activity = activity(&annotation, "{}", "{currentPrimary: postgres-1}");
-        assert_eq!(activity.is_fenced, is_fenced, "{instances}");
-    }
-    for (replica, is_replica) in [
-        ("{enabled: true, source: a}", true),
-        ("{enabled: false, primary: b}", false),
-        ("{primary: b}", true),
-        ("{primary: postgres}", false),
-        ("{self: a, primary: a}", false),
-        ("{self: a, primary: postgres}", true),
-    ] {
-        let activity = activity("", &format!("{{replica: {replica}}}"), "{}");
-        assert_eq!(activity.is_replica, is_replica, "{replica}");
-    }
-    let failing = activity(
-        "cnpg.io/skipWalArchiving: enabled, cnpg.io/skipEmptyWalArchiveCheck: enabled",
-        "{}",
-        "{phase: Cluster in healthy state, conditions: [{type: ContinuousArchiving, status: 'False', message: no bucket, lastTransitionTime: '2026-01-10T11:00:00Z'}]}",
-    );
-    assert_eq!(
-        failing.archiving_fails,
-        Some(("2026-01-10T11:00:00Z".parse().unwrap(), "no bucket".to_owned()))
-    );
-    assert!(failing.skips_wal_archiving && failing.skips_empty_archive_check);
-}
-
-#[test]
-fn a_cluster_shows_its_system_and_its_timeline_once_it_has_them() {
-    let of = |status: &str| {
-        let yaml =
-            format!("kind: Cluster\nmetadata: {{name: postgres}}\nspec: {{}}\nstatus: {status}\n");
-        let cluster = only(&yaml).cluster;
-        (cluster.system_identifier, cluster.timeline)
-    };
-    assert_eq!(of("{systemID: '18446744073709551615', timelineID: 3}"), (Some(u64::MAX), Some(3)));
-    for unknown in [
-        "{}",
-        "{systemID: '', timelineID: 0}",
-        "{timelineID: -1}",
-        "{systemID: null, timelineID: null}",
-    ] {
-        assert_eq!(of(unknown), (None, None), "{unknown}");
-    }
-}
-
-#[test]
-fn a_cluster_shows_what_its_instances_are_made_of() {
-    let instance = |spec: &str, status: &str| {
-        only(&format!(
-            "kind: Cluster\nmetadata: {{name: postgres}}\nspec: {spec}\nstatus: {status}\n"
-        ))
-        .cluster
-        .instance
-    };
-    let image = |instance: &Instance| {
-        let image = instance.image.as_ref()?;
-        Some((image.name.clone(), image.postgres_major))
-    };
-    let storage = |size: &str, class: Option<&str>| {
-        Some(Storage { size: size.to_owned(), storage_class: class.map(str::to_owned) })
-    };
-    assert_eq!(instance("{}", "{}"), Instance::default());
-    let own =
-        "imageName: 'own:17', storage: {size: 20Gi}, walStorage: {size: 4Gi, storageClass: fast}";
-    let found = instance(&format!("{{{own}}}"), "{}");
-    assert_eq!(image(&found), Some(("own:17".to_owned(), None)));
-    assert_eq!(found.storage, storage("20Gi", None));
-    assert_eq!(found.wal_storage, storage("4Gi", Some("fast")));
-    let running = "{image: 'new:18', pgDataImageInfo: {image: 'old:17', majorVersion: 17}}";
-    let found = instance("{imageCatalogRef: {name: all}, walStorage: null}", running);
-    assert_eq!(image(&found), Some(("old:17".to_owned(), Some(17))));
-    let template = "pvcTemplate: {resources: {requests: {storage: 8Gi}}}";
-    let found = instance(&format!("{{storage: {{{template}}}, walStorage: {{size: ''}}}}"), "{}");
-    assert_eq!(found, Instance::default());
-}
-
-#[test]
-fn annotations_are_taken_or_told_to_be_wrong() {
-    let annotated = |annotations: &str| {
-        format!(
-            "kind: Cluster\nmetadata: {{name: postgres, annotations: {{{annotations}}}}}\nspec: {{}}\n"
-        )
-    };
-    let prefix = "backup-verifier.monosense.dev";
-    let found = only(&annotated(&format!(
-        "{prefix}/wal-max-age: 1h, {prefix}/base-backup-max-age: 26h, {prefix}/acknowledge-gap-before: '2026-01-01T00:00:00Z', \
-         {prefix}/restore-drill-pitr: '2026-01-02T00:00:00Z success 242s', {prefix}/restore-drill-full: '2026-01-03T00:00:00Z failure'"
-    )));
-    assert_eq!(found.cluster.bad_annotations, []);
-    assert_eq!(found.expectations.wal_age_max, Some(TimeDelta::hours(1)));
-    assert_eq!(found.expectations.uploading_grace, ExpectationConfig::DEFAULT.uploading_grace);
-    let age_max = BaseBackupAgeMax::Exactly(TimeDelta::hours(26));
-    assert_eq!(found.expectations.base_backup_age_max, Some(age_max));
-    let known = "2026-01-01T00:00:00Z".parse().ok();
-    assert_eq!(found.expectations.acknowledge_gap_before, known);
-    let mut drills = found.cluster.drills;
-    drills.sort_by_key(|drill| drill.kind);
-    let [pitr, full] = drills.as_slice() else { panic!("{drills:?}") };
-    assert_eq!((pitr.kind, pitr.is_success), (DrillKind::Pitr, true));
-    assert_eq!(pitr.duration, Some(TimeDelta::seconds(242)));
-    assert_eq!((full.is_success, full.duration), (false, None));
-
-    let found = only(&annotated(&format!(
-        "{prefix}/wal-max-age: soon, {prefix}/ignore: 'yes', {prefix}/wal-age: 5m, \
-         {prefix}/restore-drill-pitr: yesterday, {prefix}/restore-drill-full: '2026-01-03T00:00:00Z success 1s more'"
-    )));
-    let bad: Vec<&str> =
-        found.cluster.bad_annotations.iter().map(|bad| bad.value.as_str()).collect();
-    assert_eq!(bad.len(), 5, "{bad:?}");
-    assert_eq!(found.expectations, ExpectationConfig::DEFAULT);
-    assert!(clusters(&content(&annotated(&format!("{prefix}/ignore: 'true'")))).is_empty());
-}
-
-const SCHEDULES: &str = "---
-kind: ScheduledBackup
-metadata: {name: daily, creationTimestamp: '2026-01-01T00:00:00Z'}
-spec: {schedule: '0 0 0 * * *', cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
----
-kind: ScheduledBackup
-metadata: {name: hourly}
-spec: {schedule: '@hourly', suspend: true, cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
----
-kind: ScheduledBackup
-metadata: {name: wrong}
-spec: {schedule: 'daily', cluster: {name: postgres}, method: plugin}
-status: {error: parse}
----
-kind: ScheduledBackup
-metadata: {name: in-tree}
-spec: {schedule: '0 0 * * * *', cluster: {name: postgres}}
----
-kind: ScheduledBackup
-metadata: {name: other}
-spec: {schedule: '@every 1m', cluster: {name: other}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
-";
-
-#[test]
-fn the_most_frequent_active_schedule_of_the_method_counts() {
-    let s3 = store("destinationPath: 's3://bucket'");
-    let found = only(&format!("{}{s3}{SCHEDULES}", cluster_with("barmanObjectName: store")));
-    assert_eq!(found.schedule, Schedule::parse("0 0 0 * * *").ok());
-    let schedules = found.cluster.schedules.unwrap();
-    let names: Vec<&str> = schedules.iter().map(|schedule| schedule.name.as_str()).collect();
-    assert_eq!(names, ["daily", "hourly", "in-tree", "wrong"]);
-    assert_eq!(schedules[3].method, BackupMethod::Plugin(None));
-    assert!(schedules[3].schedule.is_err());
-    assert_eq!(schedules[3].error.as_deref(), Some("parse"));
-
-    let in_tree = cluster("{backup: {barmanObjectStore: {destinationPath: 's3://bucket'}}}");
-    assert_eq!(
-        only(&format!("{in_tree}{SCHEDULES}")).schedule,
-        Schedule::parse("0 0 * * * *").ok()
-    );
-}
-
-#[test]
-fn backups_join_their_cluster() {
-    let backups = "---
-kind: Backup
-metadata: {name: b1, labels: {cnpg.io/scheduled-backup: daily, cnpg.io/immediateBackup: 'true'}}
-spec: {cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: barman-cloud.cloudnative-pg.io}}
-status: {phase: completed, backupId: 20260110T000000, pluginMetadata: {clusterUID: u1, timeline: '1'}, startedAt: '2026-01-10T00:00:00Z', stoppedAt: '2026-01-10T00:10:00Z'}
----
-kind: Backup
-metadata: {name: b2}
-spec: {cluster: {name: postgres}}
-status: {phase: failed, error: no space, serverName: postgres-v1}
----
-kind: Backup
-metadata: {name: b3}
-spec: {cluster: {name: other}}
----
-kind: Backup
-metadata: {name: b4, namespace: elsewhere}
-spec: {cluster: {name: postgres}}
-";
-    let found = only(&format!("{}{backups}", cluster("{}"))).cluster.backups.unwrap();
-    let [first, second] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!(first.backup_id.as_ref().map(|id| id.as_str()), Some("20260110T000000"));
-    assert_eq!((first.schedule.as_deref(), first.is_immediate), (Some("daily"), true));
-    assert_eq!((first.cluster_uid.as_deref(), first.server_name.as_deref()), (Some("u1"), None));
-    assert_eq!(second.server_name.as_deref(), Some("postgres-v1"));
-    assert_eq!((&second.phase, second.error.as_deref()), (&BackupPhase::Failed, Some("no space")));
-}
-
-#[test]
 fn unread_is_never_missing() {
     let yaml = format!(
         "{}{}{SCHEDULES}",
@@ -611,79 +436,4 @@ fn secrets_are_named_only_by_watched_stores_and_their_faults_are_told() {
     assert_eq!(found.credentials, StoreCredentials::Configured);
     let Ok(DeclaredStore::Found(facts)) = found.cluster.store else { panic!("{found:?}") };
     assert_eq!(facts.credentials_problem, None);
-}
-
-#[test]
-fn base_backups_that_are_not_looked_at_are_known_by_method_and_age() {
-    let snapshots = "---
-kind: Backup
-metadata: {name: old, creationTimestamp: '2026-01-01T00:00:00Z'}
-spec: {cluster: {name: postgres}, method: volumeSnapshot}
-status: {phase: completed, stoppedAt: '2026-01-01T00:00:10Z', beginWal: '000000010000000000000004'}
----
-kind: Backup
-metadata: {name: new, creationTimestamp: '2026-01-02T00:00:00Z'}
-spec: {cluster: {name: postgres}, method: volumeSnapshot}
-status: {phase: completed, stoppedAt: '2026-01-02T00:00:10Z', beginWal: '000000010000000000000009'}
----
-kind: Backup
-metadata: {name: failed, creationTimestamp: '2026-01-03T00:00:00Z'}
-spec: {cluster: {name: postgres}, method: volumeSnapshot}
-status: {phase: failed}
----
-kind: ScheduledBackup
-metadata: {name: daily}
-spec: {schedule: '0 0 0 * * *', cluster: {name: postgres}, method: volumeSnapshot}
-";
-    let cluster = |created: &str| {
-        format!(
-            "kind: Cluster\nmetadata: {{name: postgres, creationTimestamp: '{created}'}}\nspec: {{}}\n"
-        )
-    };
-    let seen = |created: &str| {
-        let found = only(&format!("{}{snapshots}", cluster(created)));
-        found.cluster.elsewhere.unwrap()
-    };
-    let found = seen("2025-12-01T00:00:00Z");
-    assert!(found.schedules_snapshots);
-    let newest = found.snapshot.unwrap();
-    assert_eq!(newest.name, "new");
-    assert_eq!(newest.begin_wal, SegmentName::parse("000000010000000000000009").ok());
-    // Those of a predecessor hold its data.
-    assert_eq!(seen("2026-01-02T12:00:00Z").snapshot, None);
-
-    let yaml = format!("{}{snapshots}", cluster("2025-12-01T00:00:00Z"));
-    let mut unseen = content(&yaml);
-    unseen.backups[0].unread = Some(unread::<Backup>(UnreadableReason::Timeout).unread.unwrap());
-    let [found] = <[Discovered; 1]>::try_from(clusters(&unseen)).unwrap();
-    assert!(found.cluster.backups.is_err() && found.cluster.elsewhere.unwrap().snapshot.is_some());
-    unseen.backups[0].last = None;
-    let [found] = <[Discovered; 1]>::try_from(clusters(&unseen)).unwrap();
-    assert!(found.cluster.elsewhere.is_err());
-}
-
-#[test]
-fn another_plugin_that_archives_is_not_nobody() {
-    let other = "name: pgbackrest.dalibo.com";
-    let archiver =
-        |plugin: &str| only(&cluster(&format!("{{plugins: [{{{plugin}}}]}}"))).cluster.archiver;
-    let found = archiver(&format!("{other}, isWALArchiver: true"));
-    assert_eq!(found, Archiver::OtherPlugin("pgbackrest.dalibo.com".to_owned()));
-    assert_eq!(
-        archiver(&format!("{other}, isWALArchiver: true, enabled: false")),
-        Archiver::Nobody
-    );
-    assert_eq!(archiver(other), Archiver::Nobody);
-    // One that is asked for backups makes them, whoever archives.
-    let schedule = "---
-kind: ScheduledBackup
-metadata: {name: daily}
-spec: {schedule: '0 0 0 * * *', cluster: {name: postgres}, method: plugin, pluginConfiguration: {name: pgbackrest.dalibo.com}}
-";
-    let asked = |plugin: &str| {
-        let cluster = cluster(&format!("{{plugins: [{{{plugin}}}]}}"));
-        only(&format!("{cluster}{schedule}")).cluster.elsewhere.unwrap().plugin
-    };
-    assert_eq!(asked(other).as_deref(), Some("pgbackrest.dalibo.com"));
-    assert_eq!(asked(&format!("{other}, enabled: false")), None);
 }
