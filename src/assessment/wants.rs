@@ -105,6 +105,8 @@ pub fn told_until(cluster: &ObservedCluster, seen: &Assessment) -> Option<DateTi
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use crate::domain::backup::BackupId;
     use crate::domain::cluster::BackupMethod;
     use crate::domain::cluster::ClusterId;
@@ -152,19 +154,21 @@ mod tests {
         let mut cluster = ObservedCluster::unreadable(id, unread);
         assert_eq!(told_until(&cluster, &seen), None);
         let stopped_at = seen.checked_at;
-        let told = |backup_id: &BackupId, phase| BackupResource {
-            name: "daily".to_owned(),
-            created_at: None,
-            method: BackupMethod::Plugin(None),
-            phase,
-            backup_id: Some(backup_id.clone()),
-            started_at: None,
-            stopped_at: Some(stopped_at),
-            error: None,
-            schedule: None,
-            is_immediate: false,
-            cluster_uid: None,
-            server_name: None,
+        let told = |backup_id: &BackupId, phase| {
+            Arc::new(BackupResource {
+                name: "daily".to_owned(),
+                created_at: None,
+                method: BackupMethod::Plugin(None),
+                phase,
+                backup_id: Some(backup_id.clone()),
+                started_at: None,
+                stopped_at: Some(stopped_at),
+                error: None,
+                schedule: None,
+                is_immediate: false,
+                cluster_uid: None,
+                server_name: None,
+            })
         };
         let unseen = BackupId::parse("20300101T000000").unwrap();
         cluster.backups = Ok(vec![

@@ -37,7 +37,7 @@ pub struct ObservedCluster {
     /// Its `ScheduledBackup`s, of every method.
     pub schedules: Reading<Vec<ObservedSchedule>>,
     /// Its `Backup`s, of every method.
-    pub backups: Reading<Vec<BackupResource>>,
+    pub backups: Reading<Vec<Arc<BackupResource>>>,
     /// What was last seen of base backups that are not looked at, also while it cannot be read now.
     pub elsewhere: Reading<Elsewhere>,
     /// `None` where the cluster does not use the plugin.

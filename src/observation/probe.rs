@@ -1,6 +1,7 @@
 //! What opening segments showed.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -110,8 +111,9 @@ impl Probes {
         self.timeline(id.timeline).is_some_and(|probes| probes.has(id.number))
     }
 
-    /// Forgets what an object might show that took another's place, but for the long stretches of a
-    /// quiet server's log in which no transaction ended.
+    /// Forgets what an object might show that took another's place, but for what is read for its
+    /// times alone: the ends of backups, and the long stretches of a quiet server's log in which no
+    /// transaction ended.
     pub fn keep_quiet(&mut self) {
         self.timelines.values_mut().for_each(TimelineProbes::keep_quiet);
     }
@@ -156,11 +158,14 @@ impl TimelineProbes {
     }
 
     fn keep_quiet(&mut self) {
-        for number in self.commits.keys() {
-            self.written.values_mut().for_each(|set| set.remove(*number));
-        }
-        self.commits.clear();
-        self.before.clear();
+        let ends: BTreeSet<SegmentNumber> = self.before.keys().map(|(number, _)| *number).collect();
+        self.commits.retain(|number, _| {
+            let is_kept = ends.contains(number);
+            if !is_kept {
+                self.written.values_mut().for_each(|set| set.remove(*number));
+            }
+            is_kept
+        });
         self.damaged.clear();
         self.unread.clear();
     }
@@ -289,6 +294,27 @@ mod tests {
         assert_eq!(timeline.first_written(EVERYTHING, |it| it == 7), None);
         let found = timeline.first_written(EVERYTHING, |_| true);
         assert_eq!(found, Some((SegmentNumber::new(5), 8)));
+    }
+
+    #[test]
+    fn ends_of_backups_and_quiet_stretches_are_kept() {
+        let content = |newest_commit_at, newest_before| {
+            Ok(SegmentProbe::Read(SegmentContent {
+                system_identifier: 7,
+                newest_commit_at,
+                newest_before,
+            }))
+        };
+        let at = Some(DateTime::UNIX_EPOCH);
+        let mut probes = Probes::default();
+        probes.insert(id(1, 1), content(at, vec![(Lsn::new(9), None)]));
+        probes.insert(id(1, 2), content(None, Vec::new()));
+        probes.insert(id(1, 3), content(at, Vec::new()));
+        probes.insert(id(1, 4), damaged());
+        probes.keep_quiet();
+        assert_eq!([1, 2, 3, 4].map(|it| probes.has(id(1, it))), [true, true, false, false]);
+        let timeline = probes.timeline(TimelineId::FIRST).unwrap();
+        assert_eq!(timeline.newest_commit_at(SegmentNumber::new(1)), at);
     }
 
     #[test]

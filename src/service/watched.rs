@@ -50,8 +50,8 @@ pub struct Look {
     pub duration: Duration,
 }
 
-/// Rounds of opening segments after one listing. A commit is looked for in up to sixteen segments
-/// one after the other, and the border between two servers' WAL is found by halving.
+/// Rounds of opening segments after one listing. A commit is looked for in eight segments at a time,
+/// and the border between two servers' WAL is found by halving.
 const PROBE_ROUNDS_MAX: usize = 40;
 
 impl Watched {

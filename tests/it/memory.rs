@@ -33,7 +33,7 @@ const REST: u64 = 16 << 20;
 const LIMIT_DEPLOYED: u64 = 192;
 
 /// For a busy machine.
-const LIMIT: Duration = Duration::from_mins(2);
+const LIMIT: Duration = Duration::from_mins(4);
 
 /// The same archive many times, each time as another cluster's.
 pub(crate) struct Archives {

@@ -81,15 +81,15 @@ async fn a_new_segment_costs_one_get_and_a_thousand_one_list() {
 }
 
 #[tokio::test]
-async fn a_complete_listing_of_a_short_archive_costs_three_lists_and_both_ends_of_the_window() {
+async fn a_complete_listing_of_a_short_archive_costs_three_lists_and_the_newest_segment() {
     let mut scene = Scene::of(&MadeArchive::healthy(40)).await;
     scene.look().await;
     scene.server.reset_requests();
     scene.look().await;
     let requests = scene.server.requests();
     let log = scene.server.request_log();
-    assert_eq!((requests.of(Operation::List), requests.of(Operation::Get)), (3, 2), "{log:#?}");
-    assert_eq!(requests.total(), 5, "{log:#?}");
+    assert_eq!((requests.of(Operation::List), requests.of(Operation::Get)), (3, 1), "{log:#?}");
+    assert_eq!(requests.total(), 4, "{log:#?}");
 }
 
 #[tokio::test]

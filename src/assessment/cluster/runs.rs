@@ -4,6 +4,7 @@
 //! backup can be stored whose `Backup` was deleted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::NaiveDateTime;
@@ -55,7 +56,7 @@ fn ours<'a>(case: &ClusterCase<'a>) -> Option<Vec<&'a BackupResource>> {
     let is_ours = |it: &&BackupResource| {
         asks_the_archiver(case.cluster, &it.method) && is_of_this_archive(it, case)
     };
-    Some(resources.iter().filter(is_ours).collect())
+    Some(resources.iter().map(Arc::as_ref).filter(is_ours).collect())
 }
 
 /// A cluster that was made anew under its old name, as after a recovery, finds the `Backup`s of its

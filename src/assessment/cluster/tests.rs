@@ -1,6 +1,8 @@
 mod archiving;
 mod runs;
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::*;
@@ -104,7 +106,9 @@ fn address(bucket: &str) -> ArchiveAddress {
 
 /// Backed up each midnight for ten days.
 struct Example {
+    /// Its `Backup`s are those below, unless they could not be read.
     cluster: ObservedCluster,
+    resources: Vec<BackupResource>,
     backups: Option<Vec<AssessedBackup>>,
     newest: Option<StoredSegment>,
     address: Option<ArchiveAddress>,
@@ -133,7 +137,7 @@ impl Example {
             store: Ok(DeclaredStore::Found(store)),
             activity: Default::default(),
             schedules: Ok(vec![schedule("daily", "0 0 0 * * *")]),
-            backups: Ok((1..=10).map(scheduled).collect()),
+            backups: Ok(Vec::new()),
             elsewhere: Ok(Default::default()),
             plugin: Some(Ok(deployment)),
             sharers: Vec::new(),
@@ -145,7 +149,8 @@ impl Example {
         let newest = StoredSegment { name, stored_at: Some(now() - TimeDelta::minutes(2)) };
         let backups = Some((1..=10).map(stored).collect());
         let address = address("cnpg");
-        Self { cluster, backups, newest: Some(newest), address: Some(address) }
+        let resources = (1..=10).map(scheduled).collect();
+        Self { cluster, resources, backups, newest: Some(newest), address: Some(address) }
     }
 
     fn judge(&self) -> (ClusterState, Vec<Finding>) {
@@ -155,8 +160,11 @@ impl Example {
             retention: Some(TimeDelta::days(9)),
             ..Expectations::default()
         };
+        let resources = || self.resources.iter().cloned().map(Arc::new).collect();
+        let backups = self.cluster.backups.clone().map(|_| resources());
+        let cluster = ObservedCluster { backups, ..self.cluster.clone() };
         let case = ClusterCase {
-            cluster: &self.cluster,
+            cluster: &cluster,
             address: self.address.as_ref(),
             backups: self.backups.as_deref(),
             newest: self.newest,
@@ -192,8 +200,8 @@ impl Example {
         self.cluster.schedules.as_mut().unwrap()
     }
 
-    fn resources(&mut self) -> &mut Vec<BackupResource> {
-        self.cluster.backups.as_mut().unwrap()
+    const fn resources(&mut self) -> &mut Vec<BackupResource> {
+        &mut self.resources
     }
 
     fn stored(&mut self) -> &mut Vec<AssessedBackup> {

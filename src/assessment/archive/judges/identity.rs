@@ -40,6 +40,8 @@ fn harm(case: &ArchiveCase<'_>) -> Harm {
     let barred =
         |it: &&Candidate<'_>| matches!(it.reach.as_ref().err(), Some(UnusableReason::NoRoute(_)));
     let earlier = || recoverability.predecessors.iter().flat_map(|it| &it.candidates);
+    let begins = recoverability.candidates.iter().map(|it| it.wal.first_required).min();
+    let ended = earlier().map(|it| it.wal.last_required).max();
     let id = |it: &Candidate<'_>| it.backup.id.clone();
     let own = recoverability.candidates.iter().filter(foreign);
     let overwritten: Vec<BackupId> =
@@ -48,8 +50,8 @@ fn harm(case: &ArchiveCase<'_>) -> Harm {
         overwritten,
         misled_to: recoverability.misled().filter(|it| !it.is_own).map(|it| it.followed),
         // A major upgrade goes on behind the old server's log; a server made anew begins before its end.
-        is_made_anew: recoverability.candidates.iter().map(|it| it.wal.first_required).min()
-            <= earlier().map(|it| it.wal.last_required).max(),
-        is_unknown: earlier().any(|it| it.reach.is_err() && !foreign(&it) && !barred(&it)),
+        is_made_anew: begins.zip(ended).is_some_and(|(begins, ended)| begins <= ended),
+        is_unknown: begins.is_none()
+            || earlier().any(|it| it.reach.is_err() && !foreign(&it) && !barred(&it)),
     }
 }

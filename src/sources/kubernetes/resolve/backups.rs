@@ -50,7 +50,7 @@ impl<'a> BackupIndex<'a> {
     }
 
     /// By name. A `Backup` that does not parse is left out, since nothing tells whose it is.
-    pub(super) fn backups(&self, cluster: &ObjectName) -> Reading<Vec<BackupResource>> {
+    pub(super) fn backups(&self, cluster: &ObjectName) -> Reading<Vec<Arc<BackupResource>>> {
         reading_in(&self.content.backups, &cluster.namespace)?;
         let found = self.backups.get(&(cluster.namespace.as_str(), cluster.name.as_str()));
         Ok(found
@@ -88,7 +88,7 @@ impl<'a> BackupIndex<'a> {
             .filter(|(_, it)| is_own(it))
             .copied()
             .collect();
-        let methods = completed.iter().map(|(name, it)| observed_backup(name, it).method);
+        let methods = completed.iter().map(|(name, it)| observed_backup(name, it).method.clone());
         let plugin = methods.chain(schedules.iter().cloned()).find_map(other_plugin);
         let is_enabled = |wanted: &String| {
             let mut plugins = cluster.spec.plugins.iter();
@@ -197,7 +197,11 @@ fn method(method: Option<&str>, plugin: Option<&PluginReference>) -> BackupMetho
     }
 }
 
-fn observed_backup(name: &str, backup: &Kept<Backup>) -> BackupResource {
+fn observed_backup(name: &str, backup: &Kept<Backup>) -> Arc<BackupResource> {
+    Arc::clone(backup.status.observed.get_or_init(|| Arc::new(observe_backup(name, backup))))
+}
+
+fn observe_backup(name: &str, backup: &Kept<Backup>) -> BackupResource {
     let Kept { meta, spec, status } = backup;
     BackupResource {
         name: name.to_owned(),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -12,6 +13,7 @@ use serde::de::IgnoredAny;
 
 use crate::domain::cluster::ANNOTATION_PREFIX;
 use crate::domain::segment::SegmentName;
+use crate::observation::cluster::BackupResource;
 use crate::sources::kubernetes::resources::Kind;
 
 const CNPG: &str = "postgresql.cnpg.io";
@@ -286,6 +288,9 @@ pub(crate) struct BackupResourceStatus {
     pub(crate) begin_wal: Option<SegmentName>,
     pub(crate) server_name: Option<Arc<str>>,
     pub(crate) plugin_metadata: Option<PluginMetadata>,
+    /// What is made of the object, once: fleets have tens of thousands, and are resolved each minute.
+    #[serde(skip)]
+    pub(crate) observed: OnceLock<Arc<BackupResource>>,
 }
 
 /// What the Barman Cloud Plugin says of a backup that it made (`internal/cnpgi/instance/backup.go`).
