@@ -48,6 +48,13 @@ const OVERTAKING_MAX: TimeDelta = TimeDelta::minutes(1);
 /// are opened at a time, one round trip after the other.
 const OPENED_AT_A_TIME: usize = 8;
 
+impl First {
+    /// Of a backup whose end was not opened.
+    pub(crate) fn rounded(ended_at: DateTime<Utc>) -> Self {
+        Self::AtMost(after(ended_at, OVERTAKING_MAX))
+    }
+}
+
 impl<'a> Commits<'a> {
     pub(crate) const fn of(seen: &'a Observation) -> Self {
         Self { seen, wanted: BTreeSet::new() }
@@ -97,7 +104,7 @@ impl<'a> Commits<'a> {
         match self.newest_before_end(candidate, route) {
             Newest::At(at) => First::Proven(ended_at.max(at)),
             Newest::None => First::Proven(ended_at),
-            Newest::NotKnown => First::AtMost(after(ended_at, OVERTAKING_MAX)),
+            Newest::NotKnown => First::rounded(ended_at),
         }
     }
 

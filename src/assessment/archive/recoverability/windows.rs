@@ -68,14 +68,20 @@ impl Search<'_> {
         let Way { candidate, route, reach, is_first_wanted } = *way;
         let (last, ended_at) = (reach.last?, candidate.info.ended_at?);
         let size = candidate.wal.segment_size;
-        let first = commits.first_moment(candidate, route, ended_at);
         let newest = if candidate.is_confined() {
             Newest::None
         } else {
             commits.newest(route, last, candidate.wal.last_required)
         };
+        // What happens to be known of it besides counts not: the same archive has the same answer.
+        let rounded = First::rounded(ended_at);
         let is_first_wanted = is_first_wanted
-            || matches!((first, newest), (First::AtMost(first), Newest::At(at)) if at <= first);
+            || matches!((rounded, newest), (First::AtMost(first), Newest::At(at)) if at <= first);
+        let first = if is_first_wanted {
+            commits.first_moment(candidate, route, ended_at)
+        } else {
+            rounded
+        };
         if is_first_wanted && matches!(first, First::AtMost(_)) {
             commits.want_end(candidate, route);
         }
