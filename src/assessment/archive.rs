@@ -14,6 +14,7 @@ use chrono::Utc;
 
 use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
+use crate::assessment::BackupKind;
 use crate::assessment::Latest;
 use crate::assessment::Questions;
 use crate::assessment::Strays;
@@ -30,6 +31,7 @@ use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::cluster::Silence;
 use crate::assessment::cluster::StoredSegment;
+use crate::assessment::cluster::first_backup_due;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding;
 use crate::assessment::finding::Finding;
@@ -55,6 +57,8 @@ pub(super) struct ArchiveCase<'a> {
     backups: Vec<AssessedBackup>,
     /// Base backups that may lead to the newest state and are not looked at.
     elsewhere: Option<Elsewhere>,
+    /// Until when a new cluster may be without a base backup.
+    first_backup_due: Option<DateTime<Utc>>,
     /// The cluster, and what Kubernetes shows to be wrong.
     cluster: Option<(ClusterState, Vec<Finding>)>,
 }
@@ -77,7 +81,16 @@ impl<'a> ArchiveCase<'a> {
         let backups = describe(&catalogue, recoverability.candidates.iter().chain(of_predecessors));
         let elsewhere =
             snapshots::beside_wal(seen, inventory, &catalogue, &recoverability, &backups);
-        if elsewhere.is_some() {
+        let is_running = |it: &AssessedBackup| it.kind == BackupKind::Running;
+        let first_backup_due = seen
+            .cluster
+            .as_deref()
+            .filter(|_| recoverability.latest == Latest::NotReached && elsewhere.is_none())
+            .filter(|_| backups.iter().all(is_running))
+            .and_then(|cluster| first_backup_due(cluster, expected, now));
+        let is_elsewhere = elsewhere.is_some()
+            || snapshots::may_be_beside_wal(seen, inventory, &recoverability, &backups);
+        if is_elsewhere || first_backup_due.is_some() {
             recoverability.latest = Latest::Unknown;
         }
         let doubt = clock.doubt(seen, expected);
@@ -103,6 +116,7 @@ impl<'a> ArchiveCase<'a> {
             recoverability,
             backups,
             elsewhere,
+            first_backup_due,
             cluster,
         })
     }

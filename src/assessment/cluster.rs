@@ -4,6 +4,7 @@ mod archiving;
 mod drills;
 mod runs;
 mod setup;
+mod youth;
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -23,6 +24,7 @@ use crate::observation::cluster::DeclaredStore;
 use crate::observation::cluster::ObservedCluster;
 
 pub(super) use crate::assessment::cluster::setup::no_store;
+pub(super) use crate::assessment::cluster::youth::first_backup_due;
 
 /// How long the last drill of a kind may be ago: a month and two weeks, or four months.
 pub use crate::assessment::cluster::drills::age_max as drill_age_max;

@@ -47,6 +47,8 @@ pub enum Weight {
     OutOfSight,
     /// What there is lies where this program does not look, by its nature.
     Elsewhere,
+    /// There is nothing yet, and there need not be.
+    Early,
     /// Something is wrong that leaves the newest state reachable.
     Risk,
     /// Worth knowing, and nothing that was promised is broken.
@@ -82,7 +84,7 @@ impl Weight {
             Self::Unknown => (Severity::Critical, Verdict::Unknown),
             Self::Unprotected => (Severity::Warning, Verdict::Unrecoverable),
             Self::OutOfSight => (Severity::Warning, Verdict::Unknown),
-            Self::Elsewhere => (Severity::Info, Verdict::Unknown),
+            Self::Elsewhere | Self::Early => (Severity::Info, Verdict::Unknown),
             Self::Risk => (Severity::Warning, Verdict::AtRisk),
             Self::Notice => (Severity::Info, Verdict::Recoverable),
         }

@@ -306,10 +306,16 @@ impl Assessment {
         newest.map(|newest| newest.uploaded_at)
     }
 
-    /// Whether its verdict is unknown by nature: its backups lie where this program does not look.
-    pub fn is_elsewhere(&self) -> bool {
-        let is_elsewhere = |finding: &Finding| finding.code() == FindingCode::BackupsElsewhere;
-        self.unreadable.is_none() && self.findings.iter().any(is_elsewhere)
+    /// Whether its verdict is unknown by nature: its backups lie where this program does not look, or
+    /// the first one need not be there yet.
+    pub fn is_unknown_by_nature(&self) -> bool {
+        let says_so = |finding: &Finding| {
+            matches!(
+                finding.code(),
+                FindingCode::BackupsElsewhere | FindingCode::FirstBackupAwaited
+            )
+        };
+        self.unreadable.is_none() && self.findings.iter().any(says_so)
     }
 
     /// The archive's address in words.

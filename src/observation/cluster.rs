@@ -24,7 +24,8 @@ pub struct ObservedCluster {
     /// Differs from that of an earlier cluster of the same name.
     pub uid: String,
     pub created_at: Option<DateTime<Utc>>,
-    /// `status.systemID`: that of its `pg_control`.
+    /// `status.systemID`: that of its `pg_control`; `None` also while it cannot be read, as an upgrade
+    /// changes it.
     pub system_identifier: Option<u64>,
     /// `status.timelineID`; `None` where it says 0, which is not known yet, and while it cannot be read:
     /// a failover may have come since. After a
@@ -213,18 +214,49 @@ impl ObservedCluster {
         }
     }
 
-    /// The same cluster at a time when Kubernetes cannot be read: what it is stays known, what it
-    /// is doing does not.
+    /// The same cluster at a time when Kubernetes cannot be read. What it is stays known, and so does
+    /// what explained its silence: not to see it is no reason to take that for trouble.
     #[must_use]
     pub fn unread(&self, unreadable: &Unreadable) -> Self {
         Self {
+            system_identifier: None,
             timeline: None,
-            activity: Activity { is_replica: self.activity.is_replica, ..Activity::default() },
+            activity: Activity { archiving_fails: None, ..self.activity.clone() },
             schedules: Err(unreadable.clone()),
             backups: Err(unreadable.clone()),
             plugin: self.plugin.as_ref().map(|_| Err(unreadable.clone())),
             wal_archiving: None,
             ..self.clone()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::unreadable::UnreadableReason;
+
+    #[test]
+    fn a_cluster_that_is_not_seen_any_more_keeps_what_explained_its_silence() {
+        let unreadable = Unreadable {
+            what: "list clusters".to_owned(),
+            why: "no answer".to_owned(),
+            reason: UnreadableReason::Timeout,
+        };
+        let id = ClusterId { namespace: "databases".to_owned(), name: "postgres".to_owned() };
+        let blank = ObservedCluster::unreadable(id, unreadable.clone());
+        let activity = Activity {
+            is_hibernated: true,
+            is_fenced: true,
+            archiving_fails: Some((DateTime::UNIX_EPOCH, "exit status 1".to_owned())),
+            ..Activity::default()
+        };
+        let (system_identifier, timeline) = (Some(7), Some(3));
+        let seen = ObservedCluster { activity, system_identifier, timeline, ..blank };
+        let unread = seen.unread(&unreadable);
+        assert!(unread.activity.is_hibernated && unread.activity.is_fenced);
+        // What may have changed since is not said any more.
+        assert_eq!(unread.activity.archiving_fails, None);
+        assert_eq!((unread.system_identifier, unread.timeline), (None, None));
     }
 }

@@ -55,7 +55,7 @@ impl<'a> View<'a> {
     pub fn is_unknown_by_nature(&self) -> bool {
         let is_known = |it: &ArchiveView<'_>| {
             it.standing.verdict < Verdict::Unknown
-                || it.assessment.is_elsewhere() && !it.standing.is_stale()
+                || it.assessment.is_unknown_by_nature() && !it.standing.is_stale()
         };
         self.archives.iter().all(is_known)
     }

@@ -15,6 +15,21 @@ use crate::observation::Observation;
 use crate::observation::cluster::SnapshotBackup;
 use crate::observation::inventory::Inventory;
 
+/// Whether there may be snapshots, as far as was ever seen, where nothing in the archive leads to the
+/// newest state.
+pub(super) fn may_be_beside_wal(
+    seen: &Observation,
+    inventory: &Inventory,
+    recoverability: &Recoverability<'_>,
+    backups: &[AssessedBackup],
+) -> bool {
+    let is_unread = seen.cluster.as_ref().is_some_and(|it| it.elsewhere.is_err());
+    is_unread
+        && recoverability.latest == Latest::NotReached
+        && !backups.iter().any(AssessedBackup::is_usable)
+        && whole_wal(inventory, recoverability).is_some()
+}
+
 /// What may lead to the newest state where nothing in the archive does.
 pub(super) fn beside_wal(
     seen: &Observation,

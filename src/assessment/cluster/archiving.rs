@@ -38,13 +38,15 @@ const BUSY_MAX: TimeDelta = TimeDelta::hours(1);
 
 pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
     let patience = case.expected.wal_age_max.unwrap_or(PATIENCE);
-    let stored_since = |at| case.newest.and_then(|it| it.stored_at).is_some_and(|it| at < it);
+    // One object that still arrives after the archiver failed proves little, and less as time goes on.
+    let stored_at = case.newest.and_then(|it| it.stored_at);
+    let is_recent = |since| stored_at.is_some_and(|at| since < at && case.age(at) <= patience);
     let fails = case
         .cluster
         .activity
         .archiving_fails
         .as_ref()
-        .filter(|(since, _)| patience < case.age(*since) && !stored_since(*since));
+        .filter(|(since, _)| patience < case.age(*since) && !is_recent(*since));
     let fails = fails
         .map(|(since, message)| Duty::ArchiverFails { since: *since, message: message.clone() });
     let told = case.cluster.wal_archiving.as_ref().and_then(|reading| reading.as_ref().ok());

@@ -72,4 +72,5 @@ finding_codes! {
     BackupIncremental => "backup_incremental",
     StorageClassCold => "storage_class_cold",
     StorageClassInfrequent => "storage_class_infrequent",
+    FirstBackupAwaited => "first_backup_awaited",
 }

@@ -33,6 +33,10 @@ pub enum Duty {
         error: Option<String>,
         is_superseded: bool,
     },
+    /// Of a new cluster, whose first backup need not be there yet.
+    FirstBackupAwaited {
+        until: DateTime<Utc>,
+    },
     /// Kubernetes says completed, and the archive has no such backup.
     BackupAbsent {
         resource: String,
@@ -79,6 +83,7 @@ impl Family for Duty {
             Self::BackupAbsent { resource, .. } => {
                 (FindingCode::BackupIncomplete, Topic::BackupResource(resource))
             }
+            Self::FirstBackupAwaited { .. } => (FindingCode::FirstBackupAwaited, Topic::Whole),
             Self::ArchiverFails { .. } => (FindingCode::ArchiverStuck, Topic::Whole),
             Self::ArchiverLags { pod, .. } => (FindingCode::ArchiverStuck, Topic::Pod(pod)),
             Self::WalNotStored { pod, .. } => (FindingCode::WalNotStored, Topic::Pod(pod)),
@@ -103,6 +108,9 @@ impl Family for Duty {
                 "look for lifecycle rules or people that delete objects, and whether the Cluster \
                  still names the same store and server name"
             }
+            Self::FirstBackupAwaited { .. } => {
+                "nothing can be restored until then; TAKE_A_BACKUP where that is too long"
+            }
             Self::ArchiverFails { .. } | Self::ArchiverLags { .. } => {
                 "read the log of the plugin's sidecar in the primary: a refused token, a full \
                  spool or \"Expected empty archive\" stops archiving; pg_wal fills until then"
@@ -126,6 +134,7 @@ impl Family for Duty {
                 evidence
             }
             Self::BackupFailed { .. } => Vec::new(),
+            Self::FirstBackupAwaited { until } => vec![("until", time(*until))],
             Self::BackupAbsent { backup, .. } => {
                 vec![("backup_id", backup.to_string()), ("missing", "objects".to_owned())]
             }
@@ -167,6 +176,9 @@ impl fmt::Display for Duty {
                 f,
                 "Backup {resource} is completed, but the archive has no base backup {backup}"
             ),
+            Self::FirstBackupAwaited { until } => {
+                write!(f, "a new cluster: its first base backup is awaited until {}", time(*until))
+            }
             Self::ArchiverFails { since, message } => {
                 write!(f, "archiving WAL fails since {}", time(*since))?;
                 if message.is_empty() { Ok(()) } else { write!(f, ": {message}") }

@@ -231,13 +231,12 @@ impl<'a> Wired<'a> {
         let place = self.store.address.as_ref().and_then(place);
         let sharers = place.and_then(|place| writers.get(&place)).into_iter().flatten();
         let sharers = sharers.filter(|other| **other != id).cloned().collect();
+        let is_read = reading_in(&content.clusters, &self.name.namespace).is_ok();
         let cluster = ObservedCluster {
             uid: self.cluster.meta.uid.clone(),
             created_at: self.cluster.meta.created_at,
-            system_identifier: cluster::system_identifier(self.cluster),
-            timeline: reading_in(&content.clusters, &self.name.namespace)
-                .ok()
-                .and_then(|_| cluster::timeline(self.cluster)),
+            system_identifier: cluster::system_identifier(self.cluster).filter(|_| is_read),
+            timeline: cluster::timeline(self.cluster).filter(|_| is_read),
             archiver: self.wiring.archiver.clone(),
             instance: cluster::instance(self.cluster),
             store: self.store.declared,

@@ -13,6 +13,7 @@ use crate::assessment::finding::Weight;
 use crate::assessment::finding::archive::backup::BackupDefect;
 use crate::assessment::finding::archive::backup::Missing;
 use crate::assessment::finding::archive::store::StoreDefect;
+use crate::assessment::finding::duty::Duty;
 use crate::assessment::unusable::UnusableReason;
 use crate::domain::segment::SegmentRange;
 
@@ -29,6 +30,9 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     if !is_any_usable && case.recoverability.latest == Latest::NotReached {
         findings.push(Finding::new(Weight::Fatal, nothing_usable(case)));
     }
+    let until = case.first_backup_due;
+    let awaited = until.map(|until| Duty::FirstBackupAwaited { until });
+    findings.extend(awaited.map(|awaited| Finding::new(Weight::Early, awaited)));
     let elsewhere = case.elsewhere.clone();
     findings.extend(elsewhere.map(|elsewhere| Finding::new(Weight::Elsewhere, elsewhere)));
     findings

@@ -13,6 +13,10 @@ use crate::domain::backup::BackupId;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let Some(expected) = case.catalogue.owners.system() else { return Vec::new() };
+    // A server that has none of the backups: made anew here, or just upgraded.
+    let runs = case.seen.cluster.as_ref().and_then(|cluster| cluster.system_identifier);
+    let runs = runs.filter(|runs| *runs != expected);
+    let runs = runs.map(|found| (Carrier::Cluster, found, harm(case)));
     let backup = case.catalogue.owners.foreign_backup.as_ref();
     let backup = backup.map(|(id, found)| (Carrier::Backup(id.clone()), *found, harm(case)));
     let segment = || {
@@ -20,7 +24,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
         let name = id.number.name(id.timeline, case.inventory.segment_size);
         Some((Carrier::Segment(name), found, Harm::default()))
     };
-    let foreign = backup.or_else(segment).map(|(carrier, found, harm)| {
+    let foreign = runs.or(backup).or_else(segment).map(|(carrier, found, harm)| {
         let is_harmless = matches!(carrier, Carrier::Backup(_)) && harm.is_none();
         let weight = if is_harmless { Weight::Notice } else { Weight::Risk };
         Finding::new(weight, WalDefect::ForeignSystem { expected, found, carrier, harm })

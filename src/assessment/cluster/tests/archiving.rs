@@ -61,8 +61,11 @@ fn failing_archiving_is_told_by_the_condition_alone() {
     let mut example = Example::healthy();
     let since = now() - TimeDelta::hours(1);
     example.cluster.activity.archiving_fails = Some((since, "exit status 1".to_owned()));
-    // A segment came since.
+    // A segment came within the patience.
     assert_eq!(example.codes(), []);
+    // One that was on its way when archiving began to fail is no sign that it works.
+    example.newest.as_mut().unwrap().stored_at = Some(since + TimeDelta::seconds(5));
+    assert_eq!(example.codes(), [FindingCode::ArchiverStuck]);
     example.newest.as_mut().unwrap().stored_at = Some(since - TimeDelta::minutes(1));
     assert_eq!(example.codes(), [FindingCode::ArchiverStuck]);
 }

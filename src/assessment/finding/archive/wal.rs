@@ -88,6 +88,8 @@ impl Harm {
 pub enum Carrier {
     Backup(BackupId),
     Segment(SegmentName),
+    /// What Kubernetes says of the server that the cluster runs.
+    Cluster,
 }
 
 impl Family for WalDefect {
@@ -156,6 +158,10 @@ impl Family for WalDefect {
             Self::ForeignSystem { carrier: Carrier::Backup(_), harm, .. } if harm.is_none() => {
                 "nothing to do after a major upgrade: what both servers wrote can be restored; next \
                  time, give the new one a server name of its own"
+            }
+            Self::ForeignSystem { carrier: Carrier::Cluster, .. } => {
+                "TAKE_A_BACKUP: no backup of the present server is here; if the cluster was made anew, \
+                 give it a server name of its own"
             }
             Self::ForeignSystem { harm: Harm { misled_to: Some(_), .. }, .. } => {
                 "restore with targetTLI as restore-plan says, and give the new cluster a server name \
@@ -263,6 +269,11 @@ impl fmt::Display for WalDefect {
                     listed(&format!("; for timeline {followed} speaks: "), against)
                 )
             }
+            Self::ForeignSystem { expected, found, carrier: Carrier::Cluster, harm } => write!(
+                f,
+                "the cluster runs another PostgreSQL server than the one that was backed up here: its \
+                 system identifier is {found}, that of the newest backup {expected}{harm}"
+            ),
             Self::ForeignSystem { expected, found, carrier, harm } => write!(
                 f,
                 "{carrier} belongs to another PostgreSQL server: its system identifier is \
@@ -303,6 +314,7 @@ impl fmt::Display for Carrier {
         match self {
             Self::Backup(id) => write!(f, "backup {id}"),
             Self::Segment(name) => write!(f, "WAL segment {name}"),
+            Self::Cluster => f.write_str("the cluster"),
         }
     }
 }

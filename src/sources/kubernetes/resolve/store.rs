@@ -39,8 +39,9 @@ pub(super) struct Wiring<'a> {
 }
 
 enum Source<'a> {
-    /// The name of an `ObjectStore`; `None` if the plugin is not told one.
-    Plugin(Option<&'a str>),
+    /// The name of an `ObjectStore`, `None` if the plugin is not told one, and the environment that
+    /// the cluster gives to each container.
+    Plugin(Option<&'a str>, &'a [EnvVar]),
     InTree(Declaration<'a>),
     Nothing,
 }
@@ -51,8 +52,8 @@ struct Declaration<'a> {
     name: &'a str,
     configuration: &'a StoreConfiguration,
     retention_policy: Option<&'a str>,
-    /// The environment of barman-cloud.
-    env: &'a [EnvVar],
+    /// The environment of barman-cloud: what is set in the first is not looked for in the second.
+    env: [&'a [EnvVar]; 2],
 }
 
 pub(super) struct ResolvedStore {
@@ -85,7 +86,7 @@ impl<'a> Wiring<'a> {
         let in_tree = spec.backup.as_ref().and_then(|backup| {
             let configuration = backup.barman_object_store.as_ref()?;
             let retention_policy = backup.retention_policy.as_deref();
-            Some(Declaration { name: "", configuration, retention_policy, env: &spec.env })
+            Some(Declaration { name: "", configuration, retention_policy, env: [&spec.env, &[]] })
         });
         let namespace = name.namespace.as_str();
         match (plugin, in_tree) {
@@ -103,7 +104,7 @@ impl<'a> Wiring<'a> {
                     archiver: Archiver::Plugin { is_wal_archiver },
                     server_name: parameter("serverName").unwrap_or(&name.name),
                     namespace,
-                    source: Source::Plugin(store),
+                    source: Source::Plugin(store, &spec.env),
                 }
             }
             (None, _) => Self {
@@ -122,10 +123,12 @@ impl<'a> Wiring<'a> {
     pub(super) fn resolve(&self, content: &Content) -> ResolvedStore {
         match &self.source {
             Source::Nothing => ResolvedStore::without_address(Ok(DeclaredStore::Undeclared)),
-            Source::Plugin(None) => ResolvedStore::without_address(Ok(DeclaredStore::Unnamed)),
+            Source::Plugin(None, _) => ResolvedStore::without_address(Ok(DeclaredStore::Unnamed)),
             Source::InTree(declaration) => self.resolve_declaration(declaration, content),
-            Source::Plugin(Some(name)) => match self.object_store(name, content) {
-                Ok(Some(store)) => self.resolve_declaration(&declaration(name, store), content),
+            Source::Plugin(Some(name), env) => match self.object_store(name, content) {
+                Ok(Some(store)) => {
+                    self.resolve_declaration(&declaration(name, store, env), content)
+                }
                 Ok(None) => {
                     ResolvedStore::without_address(Ok(DeclaredStore::Missing((*name).to_owned())))
                 }
@@ -137,9 +140,9 @@ impl<'a> Wiring<'a> {
     /// The credentials that the store names, if it was found.
     pub(super) fn s3_credentials<'b>(&'b self, content: &'b Content) -> Option<&'b S3Credentials> {
         let configuration = match &self.source {
-            Source::Nothing | Source::Plugin(None) => return None,
+            Source::Nothing | Source::Plugin(None, _) => return None,
             Source::InTree(declaration) => declaration.configuration,
-            Source::Plugin(Some(name)) => match self.object_store(name, content) {
+            Source::Plugin(Some(name), _) => match self.object_store(name, content) {
                 Ok(store) => &store?.spec.configuration,
                 Err(_) => return None,
             },
@@ -180,7 +183,7 @@ impl<'a> Wiring<'a> {
             destination_path: address.destination_path(),
             has_retention_policy: declared.retention_policy.is_some_and(|it| !it.is_empty()),
             is_r2: is_r2(&address),
-            has_checksum_env: has_checksum_env(declared.env),
+            has_checksum_env: declared.has_checksum_env(),
             credentials_problem: found.problem,
         };
         ResolvedStore {
@@ -203,14 +206,20 @@ impl ResolvedStore {
     }
 }
 
-fn declaration<'a>(name: &'a str, store: &'a Kept<ObjectStoreResource>) -> Declaration<'a> {
+/// The plugin gives its container what the cluster gives to PostgreSQL's, and of its own configuration
+/// only what that does not set (`reconcilePodSpec` in `internal/cnpgi/operator/lifecycle.go`).
+fn declaration<'a>(
+    name: &'a str,
+    store: &'a Kept<ObjectStoreResource>,
+    env: &'a [EnvVar],
+) -> Declaration<'a> {
     let spec = &store.spec;
     let sidecar = spec.instance_sidecar_configuration.as_ref();
     Declaration {
         name,
         configuration: &spec.configuration,
         retention_policy: spec.retention_policy.as_deref(),
-        env: sidecar.map_or(&[], |sidecar| &sidecar.env),
+        env: [env, sidecar.map_or(&[], |sidecar| &sidecar.env)],
     }
 }
 
@@ -245,9 +254,13 @@ impl Declaration<'_> {
         declared_address(declared).map_err(|error| Unresolved::Unsupported(error.to_string()))
     }
 
+    fn named(&self, name: &str) -> Option<&EnvVar> {
+        self.env.iter().copied().flatten().find(|it| it.name == name)
+    }
+
     /// A variable that is not empty. One that comes from elsewhere is not known here.
     fn variable(&self, name: &str) -> Result<Option<&str>, Unresolved> {
-        let Some(variable) = self.env.iter().find(|it| it.name == name) else { return Ok(None) };
+        let Some(variable) = self.named(name) else { return Ok(None) };
         if variable.value_from.is_some() {
             return Err(Unresolved::Unsupported(format!(
                 "its environment takes {name} from a reference; name the archive in the \
@@ -255,6 +268,15 @@ impl Declaration<'_> {
             )));
         }
         Ok(variable.value.as_deref().filter(|value| !value.is_empty()))
+    }
+
+    /// What the plugin's documentation asks for with S3 look-alikes (`web/docs/object_stores.md`).
+    fn has_checksum_env(&self) -> bool {
+        let names = ["AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"];
+        names.iter().all(|name| {
+            let value = self.named(name).and_then(|it| it.value.as_deref());
+            value.is_some_and(|value| value.eq_ignore_ascii_case("when_required"))
+        })
     }
 }
 
@@ -273,12 +295,4 @@ fn is_r2(address: &ArchiveAddress) -> bool {
     let url = url::Url::parse(url);
     let host = url.as_ref().ok().and_then(|url| url.host_str());
     host.is_some_and(|host| host.ends_with(".r2.cloudflarestorage.com"))
-}
-
-/// What the plugin's documentation asks for with S3 look-alikes (`web/docs/object_stores.md`).
-fn has_checksum_env(env: &[EnvVar]) -> bool {
-    ["AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"].iter().all(|name| {
-        let value = env.iter().find(|it| it.name == *name).and_then(|it| it.value.as_deref());
-        value.is_some_and(|value| value.eq_ignore_ascii_case("when_required"))
-    })
 }

@@ -222,6 +222,34 @@ fn the_sidecars_environment_may_name_endpoint_and_region() {
 }
 
 #[test]
+fn what_the_cluster_sets_for_every_container_wins_over_the_sidecars_own() {
+    let of = |own: &str| {
+        let parameters = "{barmanObjectName: store}";
+        let plugin = format!(
+            "{{name: barman-cloud.cloudnative-pg.io, isWALArchiver: true, parameters: {parameters}}}"
+        );
+        let cluster = cluster(&format!("{{plugins: [{plugin}], env: [{own}]}}"));
+        let sidecar = "{name: AWS_ENDPOINT_URL, value: 'https://sidecar.example'}, {name: AWS_DEFAULT_REGION, value: sidecar}";
+        let found = only(&format!(
+            "{cluster}---\nkind: ObjectStore\nmetadata: {{name: store}}\nspec:\n  configuration: {{destinationPath: 's3://bucket', {KEYS}}}\n  instanceSidecarConfiguration: {{env: [{sidecar}]}}\n"
+        ));
+        match found.address.map(|address| address.store) {
+            Some(StoreAddress::S3 { endpoint_url, region, .. }) => (endpoint_url.unwrap(), region),
+            other => panic!("{other:?}"),
+        }
+    };
+    let told =
+        |endpoint: &str, region: &str| (format!("https://{endpoint}.example"), region.to_owned());
+    assert_eq!(of(""), told("sidecar", "sidecar"));
+    let own = "{name: AWS_ENDPOINT_URL, value: 'https://cluster.example'}";
+    assert_eq!(of(own), told("cluster", "sidecar"));
+    assert_eq!(
+        of(&format!("{own}, {{name: AWS_DEFAULT_REGION, value: own}}")),
+        told("cluster", "own")
+    );
+}
+
+#[test]
 fn an_in_tree_archive_is_found_too() {
     let spec = |server_name: &str| {
         format!(
