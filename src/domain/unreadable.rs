@@ -23,18 +23,27 @@ pub enum UnreadableReason {
     Parse,
     /// The store may not be asked.
     NotAllowed,
+    /// Nobody knows the store's host.
+    Dns,
+    /// Nothing listens where the store should be.
+    Refused,
+    /// The store's certificate is not trusted.
+    Tls,
     /// Everything else, such as no route to the store.
     Internal,
 }
 
 impl UnreadableReason {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Auth,
         Self::NotFound,
         Self::Timeout,
         Self::Throttled,
         Self::Parse,
         Self::NotAllowed,
+        Self::Dns,
+        Self::Refused,
+        Self::Tls,
         Self::Internal,
     ];
 
@@ -46,6 +55,9 @@ impl UnreadableReason {
             Self::Throttled => "throttled",
             Self::Parse => "parse",
             Self::NotAllowed => "not_allowed",
+            Self::Dns => "dns",
+            Self::Refused => "refused",
+            Self::Tls => "tls",
             Self::Internal => "internal",
         }
     }

@@ -21,6 +21,7 @@ use crate::domain::schedule::Schedule;
 use crate::domain::unreadable::Unreadable;
 use crate::observation::cluster::ObservedCluster;
 use crate::sources::kubernetes::Discovered;
+use crate::sources::store::opening::Access;
 use crate::sources::store::s3::CredentialSource;
 
 /// One archive, or one cluster without an archive, and what it is held to.
@@ -29,8 +30,7 @@ pub struct ArchiveSpec {
     pub id: ArchiveId,
     /// `None` for a cluster that has no archive.
     pub address: Option<ArchiveAddress>,
-    /// `None` for those of the configuration.
-    pub credentials: Option<CredentialSource>,
+    pub access: Access,
     pub retention_policy: Option<RetentionPolicy>,
     pub schedule: Option<Schedule>,
     pub expectations: ExpectationConfig,
@@ -46,7 +46,7 @@ impl From<ArchiveConfig> for ArchiveSpec {
         Self {
             id: config.id,
             address: Some(config.address),
-            credentials: None,
+            access: Access::default(),
             retention_policy: config.retention_policy,
             schedule: config.schedule,
             expectations: config.expectations,
@@ -58,10 +58,11 @@ impl From<ArchiveConfig> for ArchiveSpec {
 impl ArchiveSpec {
     /// What Kubernetes shows, to be opened with these credentials.
     pub fn discovered(found: Discovered, credentials: Option<CredentialSource>) -> Self {
+        let access = Access { credentials, authority: found.authority };
         Self {
             id: found.id,
             address: found.address,
-            credentials,
+            access,
             retention_policy: found.retention_policy,
             schedule: found.schedule,
             expectations: found.expectations,
@@ -79,7 +80,7 @@ impl ArchiveSpec {
         Self {
             id: archive,
             address: None,
-            credentials: None,
+            access: Access::default(),
             retention_policy: None,
             schedule: None,
             expectations,
@@ -120,7 +121,7 @@ impl ArchiveSpec {
         }
         Self {
             address: before.address.clone(),
-            credentials: before.credentials.clone(),
+            access: before.access.clone(),
             retention_policy: before.retention_policy.clone(),
             ..self
         }

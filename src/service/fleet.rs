@@ -195,6 +195,7 @@ mod tests {
             schedule: None,
             expectations: ExpectationConfig::default(),
             credentials: StoreCredentials::Configured,
+            authority: None,
         }
     }
 

@@ -59,7 +59,7 @@ impl Watched {
     pub fn new(spec: impl Into<Arc<ArchiveSpec>>, stores: &Stores, pace: Pace) -> Self {
         let spec = spec.into();
         let collector = spec.address.as_ref().map(|address| {
-            let store = stores.open(address, spec.credentials.as_ref());
+            let store = stores.open(address, &spec.access);
             Collector::new(store, stores.turns(address), address.folder())
         });
         let agenda = Agenda::new(pace, spec.address.as_ref());

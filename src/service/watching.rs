@@ -152,9 +152,7 @@ fn every(interval: Duration, first_at: Instant) -> Interval {
 impl Task {
     fn watches(&self, spec: &ArchiveSpec) -> bool {
         let known = self.spec.borrow();
-        !self.handle.is_finished()
-            && known.address == spec.address
-            && known.credentials == spec.credentials
+        !self.handle.is_finished() && known.address == spec.address && known.access == spec.access
     }
 
     /// Nothing is posted by it any more.

@@ -90,7 +90,7 @@ impl Daemon {
         let archives = archives.chain((0..healthy).map(|number| named("healthy", number)));
         let archives = archives.collect();
         let memory: Arc<dyn ObjectStore> = Arc::new(archive.in_memory());
-        let open = move |address: &ArchiveAddress, _: Option<&_>| match &address.store {
+        let open = move |address: &ArchiveAddress, _: &_| match &address.store {
             StoreAddress::S3 { bucket, .. } if bucket == HUNG => Arc::new(Hanging),
             StoreAddress::S3 { .. } | StoreAddress::Directory(_) => Arc::clone(&memory),
         };

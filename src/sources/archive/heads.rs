@@ -112,6 +112,9 @@ const fn is_refusal(kind: StoreErrorKind) -> bool {
         | StoreErrorKind::TooLarge
         | StoreErrorKind::Throttled
         | StoreErrorKind::TimedOut
+        | StoreErrorKind::NoSuchHost
+        | StoreErrorKind::ConnectionRefused
+        | StoreErrorKind::Untrusted
         | StoreErrorKind::Unavailable => false,
     }
 }

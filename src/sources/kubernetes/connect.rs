@@ -3,6 +3,8 @@
 //! A token file, as a pod has one, is read again by kube's client at least every minute, and so is
 //! the file of the certificate authority: a rotation of either needs no restart.
 
+use axum::http::HeaderValue;
+use axum::http::header::USER_AGENT;
 use kube::Client;
 use kube::Config;
 use kube::config::InClusterError;
@@ -27,6 +29,8 @@ pub enum ConnectError {
     #[error("connect to instances")]
     Instances(#[source] kube::Error),
 }
+
+const AGENT: &str = concat!("cnpg-backup-verifier/", env!("CARGO_PKG_VERSION"));
 
 const KUBECONFIG: &str = "the file of KUBECONFIG";
 const KUBECONFIG_AT_HOME: &str = "the kubeconfig";
@@ -55,6 +59,8 @@ pub(super) async fn connect(enabled: KubernetesEnabled) -> Result<Option<Client>
 /// kube makes aws-lc the process's TLS provider where there is none yet, and takes the one that is
 /// there otherwise; the AWS SDK brings its own. So they cannot disagree.
 fn client(mut config: Config) -> kube::Result<Client> {
+    // Audit logs of the API server tell clients apart by it.
+    config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
     config.connect_timeout = Some(limits::KUBERNETES_CONNECT);
     config.read_timeout = Some(limits::KUBERNETES_READ);
     // A pooled connection may have been idle for longer than a read may take.

@@ -98,9 +98,14 @@ pub(super) struct Content {
 pub(super) struct Secret(pub(super) BTreeMap<String, Vec<u8>>);
 
 impl Secret {
+    fn bytes(&self, key: &str) -> Result<&[u8], String> {
+        let bytes = self.0.get(key).ok_or_else(|| format!("it has no key {key:?}"))?;
+        Ok(bytes)
+    }
+
     /// One line of printable ASCII, without the blanks around it.
     pub(super) fn text(&self, key: &str) -> Result<&str, String> {
-        let bytes = self.0.get(key).ok_or_else(|| format!("it has no key {key:?}"))?;
+        let bytes = self.bytes(key)?;
         let text = str::from_utf8(bytes).unwrap_or_default().trim();
         let is_key = !text.is_empty() && text.chars().all(|it| it.is_ascii_graphic());
         if is_key {
@@ -123,13 +128,31 @@ pub(super) fn secret_text<'a>(
     namespace: &str,
     at: &SecretKey,
 ) -> Result<&'a str, String> {
-    let name = ObjectName { namespace: namespace.to_owned(), name: at.name.clone() };
-    let secret = match secrets.get(&name) {
-        Some(Ok(secret)) => secret,
-        Some(Err(unread)) => return Err(unread.to_string()),
-        None => return Err(format!("read the Secret {name}: it was not asked for")),
-    };
+    let (name, secret) = secret(secrets, namespace, at)?;
     secret.text(&at.key).map_err(|why| format!("the Secret {name}: {why}"))
+}
+
+/// The same, whatever it holds.
+pub(super) fn secret_bytes<'a>(
+    secrets: &'a BTreeMap<ObjectName, Reading<Arc<Secret>>>,
+    namespace: &str,
+    at: &SecretKey,
+) -> Result<&'a [u8], String> {
+    let (name, secret) = secret(secrets, namespace, at)?;
+    secret.bytes(&at.key).map_err(|why| format!("the Secret {name}: {why}"))
+}
+
+fn secret<'a>(
+    secrets: &'a BTreeMap<ObjectName, Reading<Arc<Secret>>>,
+    namespace: &str,
+    at: &SecretKey,
+) -> Result<(ObjectName, &'a Secret), String> {
+    let name = ObjectName { namespace: namespace.to_owned(), name: at.name.clone() };
+    match secrets.get(&name) {
+        Some(Ok(secret)) => Ok((name, secret)),
+        Some(Err(unread)) => Err(unread.to_string()),
+        None => Err(format!("read the Secret {name}: it was not asked for")),
+    }
 }
 
 impl fmt::Display for ObjectName {

@@ -38,8 +38,8 @@ use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::ObjectName;
-use crate::sources::kubernetes::resources::S3Credentials;
 use crate::sources::kubernetes::resources::SecretKey;
+use crate::sources::store::s3::Authority;
 
 /// Everything that Kubernetes showed at one time.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +66,8 @@ pub struct Discovered {
     /// The most frequent one of those that are active and have the method of the archive.
     pub schedule: Option<Schedule>,
     pub credentials: StoreCredentials,
+    /// `endpointCA`, where Secrets are read.
+    pub authority: Option<Authority>,
 }
 
 /// With what an archive's store is opened.
@@ -129,10 +131,7 @@ pub(super) fn named_secrets(content: &Content) -> BTreeSet<ObjectName> {
             continue;
         }
         let wiring = Wiring::of(name, cluster);
-        let Some(credentials) = wiring.s3_credentials(content) else { continue };
-        let S3Credentials { access_key_id, secret_access_key, session_token, region, .. } =
-            credentials;
-        for key in [access_key_id, secret_access_key, session_token, region].into_iter().flatten() {
+        for key in wiring.secret_keys(content) {
             names.insert(ObjectName { namespace: name.namespace.clone(), name: key.name.clone() });
         }
     }
@@ -263,6 +262,7 @@ impl<'a> Wired<'a> {
             expectations: self.annotations.expectations.or(**defaults),
             schedule,
             credentials: self.store.credentials,
+            authority: self.store.authority,
         }
     }
 }

@@ -207,10 +207,14 @@ impl<K: Kind> Watch<K> {
     }
 
     fn change(&self, change: impl FnOnce(&mut Arc<Objects<K>>)) {
-        {
+        let failed = {
             let mut state = lock(&self.state);
             change(state.objects.get_or_insert_default());
-            state.failing = None;
+            state.failing.take()
+        };
+        if let Some((since, _)) = failed {
+            let seconds = Instant::now().saturating_duration_since(since).as_secs();
+            tracing::info!(seconds, "{}: works again", self.what);
         }
         self.tell();
     }

@@ -35,6 +35,12 @@ pub enum StoreErrorKind {
     /// By the configuration, or by us: the store was not asked.
     #[error("not allowed")]
     NotAllowed,
+    #[error("no such host")]
+    NoSuchHost,
+    #[error("connection refused")]
+    ConnectionRefused,
+    #[error("the certificate is not trusted")]
+    Untrusted,
     #[error("unavailable")]
     Unavailable,
 }
@@ -56,7 +62,7 @@ impl StoreError {
 
 impl StoreErrorKind {
     /// What a request can meet.
-    pub const OF_REQUESTS: [Self; 10] = [
+    pub const OF_REQUESTS: [Self; 13] = [
         Self::NoSuchKey,
         Self::NoSuchBucket,
         Self::Denied,
@@ -66,6 +72,9 @@ impl StoreErrorKind {
         Self::Changed,
         Self::TooLarge,
         Self::NotAllowed,
+        Self::NoSuchHost,
+        Self::ConnectionRefused,
+        Self::Untrusted,
         Self::Unavailable,
     ];
 
@@ -78,6 +87,9 @@ impl StoreErrorKind {
             Self::TimedOut => UnreadableReason::Timeout,
             Self::Malformed | Self::TooLarge => UnreadableReason::Parse,
             Self::NotAllowed => UnreadableReason::NotAllowed,
+            Self::NoSuchHost => UnreadableReason::Dns,
+            Self::ConnectionRefused => UnreadableReason::Refused,
+            Self::Untrusted => UnreadableReason::Tls,
             Self::Unavailable => UnreadableReason::Internal,
         }
     }
@@ -99,6 +111,9 @@ impl StoreErrorKind {
             Self::Changed => "changed",
             Self::TooLarge => "too_large",
             Self::NotAllowed => "not_allowed",
+            Self::NoSuchHost => "no_such_host",
+            Self::ConnectionRefused => "connection_refused",
+            Self::Untrusted => "untrusted",
             Self::Unavailable => "unavailable",
         }
     }

@@ -10,13 +10,22 @@ use crate::domain::codec::Bzip2;
 use crate::sources::store::directory::DirectoryStore;
 use crate::sources::store::object_store::ObjectStore;
 use crate::sources::store::refused::RefusedStore;
+use crate::sources::store::s3::Authority;
 use crate::sources::store::s3::CredentialSource;
 use crate::sources::store::s3::S3Clients;
 use crate::sources::workshop::Turns;
 use crate::sources::workshop::Workshop;
 
-type Open =
-    dyn Fn(&ArchiveAddress, Option<&CredentialSource>) -> Arc<dyn ObjectStore> + Send + Sync;
+/// How a store lets us in, and how it is known to be the right one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// `None` is as the configuration says.
+    pub credentials: Option<CredentialSource>,
+    /// `None` trusts what this machine trusts.
+    pub authority: Option<Authority>,
+}
+
+type Open = dyn Fn(&ArchiveAddress, &Access) -> Arc<dyn ObjectStore> + Send + Sync;
 
 /// Opens stores, and knows the turns at each.
 pub struct Stores {
@@ -42,14 +51,15 @@ impl Stores {
             },
         };
         let names_endpoints = object_stores.names_endpoints();
-        let stores = Self::opened_by(move |address, credentials| {
+        let stores = Self::opened_by(move |address, access| {
             if let Some(why) = object_stores.refusal(&address.store) {
                 return Arc::new(RefusedStore::new(&why));
             }
             match &address.store {
                 StoreAddress::S3 { bucket, endpoint_url, region } => {
-                    let credentials = credentials.unwrap_or(&configured);
-                    Arc::new(clients.store(bucket, endpoint_url.as_deref(), region, credentials))
+                    let credentials = access.credentials.as_ref().unwrap_or(&configured);
+                    let (url, authority) = (endpoint_url.as_deref(), access.authority.as_ref());
+                    Arc::new(clients.trusting(authority).store(bucket, url, region, credentials))
                 }
                 StoreAddress::Directory(root) => {
                     // A bucket exists or not; a directory also may lack just this server's folder,
@@ -63,22 +73,14 @@ impl Stores {
 
     /// Opens them in another way.
     pub fn opened_by(
-        open: impl Fn(&ArchiveAddress, Option<&CredentialSource>) -> Arc<dyn ObjectStore>
-        + Send
-        + Sync
-        + 'static,
+        open: impl Fn(&ArchiveAddress, &Access) -> Arc<dyn ObjectStore> + Send + Sync + 'static,
     ) -> Self {
         Self { open: Box::new(open), workshop: Workshop::default(), names_endpoints: false }
     }
 
-    /// Opens with these credentials, or with those of the configuration. Asks the store for nothing
-    /// yet.
-    pub fn open(
-        &self,
-        address: &ArchiveAddress,
-        credentials: Option<&CredentialSource>,
-    ) -> Arc<dyn ObjectStore> {
-        (self.open)(address, credentials)
+    /// Asks the store for nothing yet.
+    pub fn open(&self, address: &ArchiveAddress, access: &Access) -> Arc<dyn ObjectStore> {
+        (self.open)(address, access)
     }
 
     /// Whether somebody named the endpoints that may be asked, and plain http among them.

@@ -4,6 +4,7 @@
 //! the one for a body that breaks off.
 
 mod attempt;
+mod authority;
 mod bounded;
 mod clients;
 mod clock;
@@ -45,6 +46,8 @@ use crate::sources::store::s3::attempt::Attempts;
 use crate::sources::store::s3::clients::Endpoint;
 use crate::sources::store::s3::download::Download;
 
+pub use authority::Authority;
+pub use authority::AuthorityError;
 pub use clients::S3Clients;
 pub use credentials::Asked;
 pub use credentials::CredentialSource;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::kubernetes::objects::STORE;
 use crate::kubernetes::world::Options;
 use crate::kubernetes::world::SECRET;
 use crate::kubernetes::world::World;
@@ -63,4 +64,38 @@ async fn keys_of_the_configuration_follow_their_files() {
     world.write_keys(world.s3.access_key(), world.s3.secret_key());
     world.write_new_token().await;
     world.findings_become(&daemon, MAIN, &[]).await;
+}
+
+#[tokio::test]
+async fn the_authority_that_the_store_names_is_trusted_where_secrets_are_read() {
+    let world = World::with_components(&["secret-reading"]).await;
+    let (_door, url, certificate) = world.s3.open_by_tls().await.unwrap();
+    world.install_cluster(MAIN, &MadeArchive::healthy(8)).await;
+    let mut store = world.object_store(STORE, "/");
+    store["spec"]["configuration"]["endpointURL"] = json!(url);
+    store["spec"]["configuration"]["endpointCA"] = json!({"name": SECRET, "key": "ca.crt"});
+    world.server.apply(&store).await;
+    let daemon = world.daemon(Options::default()).await;
+    let untrusted = |it: &serde_json::Value| it.to_string().contains("UnknownIssuer");
+    let told = world.cluster_when(&daemon, MAIN, "an unknown authority", untrusted).await;
+    let found = finding(&told, "store_unreachable");
+    assert_eq!(found["evidence"]["reason"], "tls", "{found}");
+    assert!(found["hint"].as_str().unwrap().contains("endpointCA"), "{found}");
+    drop(daemon);
+
+    let mut secret = world.secret(world.s3.access_key(), world.s3.secret_key());
+    world.server.apply(&secret).await;
+    let daemon = world.daemon(Options { secret_reading: true, ..Options::default() }).await;
+    let told = |it: &serde_json::Value| it.to_string().contains("credentials_incomplete");
+    let archive = world.cluster_when(&daemon, MAIN, "no certificate", told).await;
+    let says = finding(&archive, "credentials_incomplete")["message"].as_str().unwrap().to_owned();
+    assert!(says.contains("ca.crt"), "{says}");
+    drop(daemon);
+
+    let pem = k8s_openapi::ByteString(certificate.into_bytes());
+    secret["data"]["ca.crt"] = json!(pem);
+    world.server.apply(&secret).await;
+    let daemon = world.daemon(Options { secret_reading: true, ..Options::default() }).await;
+    let told = world.findings_become(&daemon, MAIN, &[]).await;
+    assert_eq!(told["verdict"], "recoverable");
 }

@@ -9,19 +9,23 @@ use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::sources::store::error::StoreError;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::Changed;
+use cnpg_backup_verifier::sources::store::error::StoreErrorKind::ConnectionRefused;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::Denied;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::Malformed;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::NoSuchBucket;
+use cnpg_backup_verifier::sources::store::error::StoreErrorKind::NoSuchHost;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::NoSuchKey;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::Throttled;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::TimedOut;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::TooLarge;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind::Unavailable;
+use cnpg_backup_verifier::sources::store::error::StoreErrorKind::Untrusted;
 use cnpg_backup_verifier::sources::store::object_store::ListRequest;
 use cnpg_backup_verifier::sources::store::object_store::ObjectStore;
 use cnpg_backup_verifier::sources::store::object_store::read_whole;
 use cnpg_backup_verifier::sources::store::requests::Operation;
 use cnpg_backup_verifier::sources::store::requests::Requests;
+use cnpg_backup_verifier::sources::store::s3::Authority;
 use cnpg_backup_verifier::sources::store::s3::CredentialSource;
 use cnpg_backup_verifier::sources::store::s3::S3Clients;
 use cnpg_backup_verifier::sources::store::s3::S3Store;
@@ -107,6 +111,30 @@ async fn every_fault_is_a_typed_error() {
     check(Fault::Drip { status: 200 }, [TimedOut, Malformed, Malformed, Malformed]).await;
     check(Fault::Slow(Duration::from_secs(3)), [TimedOut; 4]).await;
     check(Fault::Reset, [Unavailable; 4]).await;
+}
+
+#[tokio::test]
+async fn why_there_is_no_connection_is_told() {
+    let server = filled().await;
+    let clients = clients(&Registry::new());
+    let found = async |url: &str, authority: Option<&Authority>| {
+        let keys = keys(&server);
+        let store = clients.trusting(authority).store(BUCKET, Some(url), "auto", &keys);
+        errors(&store).await.map(|error| error.map(|it| it.kind))
+    };
+    let (_door, url, certificate) = server.open_by_tls().await.unwrap();
+    let (_other_door, _, others) = server.open_by_tls().await.unwrap();
+    let [authority, other] =
+        [&certificate, &others].map(|pem| Authority::parse(pem.as_bytes()).unwrap());
+    assert_eq!(found(&url, None).await, [Some(Untrusted); 4]);
+    assert_eq!(found(&url, Some(&other)).await, [Some(Untrusted); 4]);
+    assert_eq!(found(&url, Some(&authority)).await, [None; 4]);
+    assert_eq!(found("http://store.invalid", None).await, [Some(NoSuchHost); 4]);
+    let closed = {
+        let gone = S3Server::start().await.unwrap();
+        gone.endpoint_url()
+    };
+    assert_eq!(found(&closed, None).await, [Some(ConnectionRefused); 4]);
 }
 
 #[tokio::test]
@@ -236,13 +264,12 @@ async fn rotated_key_files_work_at_the_next_request() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_gone_is_unavailable_until_it_is_back() {
+async fn a_store_that_is_gone_refuses_connections_until_it_is_back() {
     let server = filled().await;
     let store = open(&server);
     server.stop_listening().await;
     let error = store.list_page(ListRequest::default()).await.unwrap_err();
-    assert_eq!(error.kind, Unavailable);
-    assert!(error.detail.contains("Connection refused"), "{error}");
+    assert_eq!(error.kind, ConnectionRefused, "{error}");
     server.resume_listening().await.unwrap();
     assert_eq!(errors(&store).await, [const { None }; 4]);
 }

@@ -14,5 +14,6 @@ pub mod process;
 pub mod prometheus;
 pub mod rclone;
 pub mod s3;
+pub mod tls;
 pub mod tools;
 pub mod webhook;

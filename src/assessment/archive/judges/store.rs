@@ -45,6 +45,9 @@ pub(in crate::assessment::archive) fn judge_reads(
             | UnreadableReason::Timeout
             | UnreadableReason::Throttled
             | UnreadableReason::Parse
+            | UnreadableReason::Dns
+            | UnreadableReason::Refused
+            | UnreadableReason::Tls
             | UnreadableReason::Internal => (weight, StoreDefect::Unreachable(unread)),
         };
         findings.push(Finding::new(weight, problem));
@@ -65,6 +68,9 @@ impl Assessment {
                 UnreadableReason::Timeout
                 | UnreadableReason::Throttled
                 | UnreadableReason::Parse
+                | UnreadableReason::Dns
+                | UnreadableReason::Refused
+                | UnreadableReason::Tls
                 | UnreadableReason::Internal,
             ) => false,
         }

@@ -86,13 +86,7 @@ impl Family for StoreDefect {
                 "check bucket, path and server name; a new cluster has an empty archive until its \
                  first segment is archived"
             }
-            Self::Unreachable(unread) if unread.reason == UnreadableReason::Parse => {
-                "the store answers, but not as S3 does: look at what it said; lists are read by \
-                 ListObjectsV2, in byte order"
-            }
-            Self::Unreachable(_) => {
-                "check the endpoint, the bucket's name and the network from here"
-            }
+            Self::Unreachable(unread) => unreachable(unread.reason),
             Self::Denied(_) => {
                 "check that the token exists, is not expired and may list and read this bucket"
             }
@@ -204,6 +198,35 @@ impl fmt::Display for ClockDoubt {
                 let apart = apart(*by, "forward", "back");
                 write!(f, "between two answers the store's time moved {apart} against ours")
             }
+        }
+    }
+}
+
+const fn unreachable(reason: UnreadableReason) -> &'static str {
+    match reason {
+        UnreadableReason::Parse => {
+            "the store answers, but not as S3 does: look at what it said; lists are read by \
+             ListObjectsV2, in byte order"
+        }
+        UnreadableReason::Dns => {
+            "check how the endpoint's host is written, and the name service from here"
+        }
+        UnreadableReason::Refused => {
+            "the host is there and nothing listens: check the endpoint's port, and whether the store \
+             runs"
+        }
+        UnreadableReason::Tls => {
+            "the authority that signed the store's certificate is not known here: let this program \
+             read Secrets, and endpointCA of the ObjectStore is used, or mount the authority's \
+             certificate and set SSL_CERT_FILE"
+        }
+        UnreadableReason::Auth
+        | UnreadableReason::NotFound
+        | UnreadableReason::Timeout
+        | UnreadableReason::Throttled
+        | UnreadableReason::NotAllowed
+        | UnreadableReason::Internal => {
+            "check the endpoint, the bucket's name and the network from here"
         }
     }
 }

@@ -28,7 +28,9 @@ use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::ObjectStoreResource;
 use crate::sources::kubernetes::resources::PluginEntry;
 use crate::sources::kubernetes::resources::S3Credentials;
+use crate::sources::kubernetes::resources::SecretKey;
 use crate::sources::kubernetes::resources::StoreConfiguration;
+use crate::sources::store::s3::Authority;
 
 /// How a cluster says where its archive is.
 pub(super) struct Wiring<'a> {
@@ -61,6 +63,7 @@ pub(super) struct ResolvedStore {
     pub(super) address: Option<ArchiveAddress>,
     pub(super) retention_policy: Option<RetentionPolicy>,
     pub(super) credentials: StoreCredentials,
+    pub(super) authority: Option<Authority>,
 }
 
 /// Why a declared store is not read.
@@ -137,17 +140,25 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    /// The credentials that the store names, if it was found.
-    pub(super) fn s3_credentials<'b>(&'b self, content: &'b Content) -> Option<&'b S3Credentials> {
-        let configuration = match &self.source {
-            Source::Nothing | Source::Plugin(None, _) => return None,
-            Source::InTree(declaration) => declaration.configuration,
-            Source::Plugin(Some(name), _) => match self.object_store(name, content) {
-                Ok(store) => &store?.spec.configuration,
-                Err(_) => return None,
-            },
-        };
-        configuration.s3_credentials.as_ref()
+    /// What the store names of Secrets, if it was found.
+    pub(super) fn secret_keys<'b>(&'b self, content: &'b Content) -> Vec<&'b SecretKey> {
+        let Some(configuration) = self.configuration(content) else { return Vec::new() };
+        let of_credentials = configuration.s3_credentials.iter().flat_map(|credentials| {
+            let S3Credentials { access_key_id, secret_access_key, session_token, region, .. } =
+                credentials;
+            [access_key_id, secret_access_key, session_token, region].into_iter().flatten()
+        });
+        of_credentials.chain(&configuration.endpoint_ca).collect()
+    }
+
+    fn configuration<'b>(&'b self, content: &'b Content) -> Option<&'b StoreConfiguration> {
+        match &self.source {
+            Source::Nothing | Source::Plugin(None, _) => None,
+            Source::InTree(declaration) => Some(declaration.configuration),
+            Source::Plugin(Some(name), _) => {
+                Some(&self.object_store(name, content).ok()??.spec.configuration)
+            }
+        }
     }
 
     fn object_store<'b>(
@@ -191,6 +202,7 @@ impl<'a> Wiring<'a> {
             address: Some(address),
             retention_policy: declared.retention_policy.and_then(RetentionPolicy::parse),
             credentials: found.credentials,
+            authority: found.authority,
         }
     }
 }
@@ -202,6 +214,7 @@ impl ResolvedStore {
             address: None,
             retention_policy: None,
             credentials: StoreCredentials::Configured,
+            authority: None,
         }
     }
 }

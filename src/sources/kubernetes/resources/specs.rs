@@ -217,6 +217,9 @@ pub(crate) struct StoreConfiguration {
     pub(crate) endpoint_url: Option<String>,
     /// Only in a `Cluster`; the plugin's schema forbids it.
     pub(crate) server_name: Option<String>,
+    /// Who signed the certificate of the endpoint, in a Secret.
+    #[serde(rename = "endpointCA")]
+    pub(crate) endpoint_ca: Option<SecretKey>,
     pub(crate) s3_credentials: Option<S3Credentials>,
     pub(crate) azure_credentials: Option<IgnoredAny>,
     pub(crate) google_credentials: Option<IgnoredAny>,

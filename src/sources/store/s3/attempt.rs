@@ -118,7 +118,7 @@ impl Attempts {
         {
             return Some(error);
         } else {
-            StoreErrorKind::Unavailable
+            failure::without_connection(error).unwrap_or(StoreErrorKind::Unavailable)
         };
         Some(StoreError::new(kind, detail))
     }

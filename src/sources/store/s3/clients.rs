@@ -35,6 +35,7 @@ use crate::sources::limits;
 use crate::sources::limits::Patience;
 use crate::sources::store::requests::Requests;
 use crate::sources::store::s3::S3Store;
+use crate::sources::store::s3::authority::Authority;
 use crate::sources::store::s3::clock::ServerClock;
 use crate::sources::store::s3::connecting;
 use crate::sources::store::s3::credentials::CredentialSource;
@@ -52,6 +53,13 @@ pub struct S3Clients {
     endpoints: Mutex<HashMap<EndpointId, Weak<Endpoint>>>,
 }
 
+/// Clients of stores that an authority vouches for; without one, what this machine trusts.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusting<'a> {
+    clients: &'a S3Clients,
+    authority: Option<&'a Authority>,
+}
+
 /// What must be equal for two buckets to share a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct EndpointId {
@@ -59,6 +67,8 @@ struct EndpointId {
     url: Option<String>,
     region: String,
     credentials: CredentialSource,
+    /// `None` trusts what this machine trusts.
+    authority: Option<Authority>,
 }
 
 /// A client and what its answers told about the server.
@@ -117,6 +127,24 @@ impl S3Clients {
         region: &str,
         credentials: &CredentialSource,
     ) -> S3Store {
+        self.trusting(None).store(bucket, endpoint_url, region, credentials)
+    }
+
+    /// The same for stores whose certificates must be signed by this authority.
+    pub const fn trusting<'a>(&'a self, authority: Option<&'a Authority>) -> Trusting<'a> {
+        Trusting { clients: self, authority }
+    }
+}
+
+impl Trusting<'_> {
+    /// As [`S3Clients::store`].
+    pub fn store(
+        &self,
+        bucket: &str,
+        endpoint_url: Option<&str>,
+        region: &str,
+        credentials: &CredentialSource,
+    ) -> S3Store {
         let region = match (endpoint_url, region) {
             (None, REGION_AUTO | "") => REGION_OF_AWS,
             (Some(_), "") => REGION_AUTO,
@@ -126,10 +154,13 @@ impl S3Clients {
             url: endpoint_url.map(str::to_owned),
             region: region.to_owned(),
             credentials: credentials.clone(),
+            authority: self.authority.cloned(),
         };
-        S3Store::new(bucket, self.endpoint(id))
+        S3Store::new(bucket, self.clients.endpoint(id))
     }
+}
 
+impl S3Clients {
     fn endpoint(&self, id: EndpointId) -> Arc<Endpoint> {
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(endpoint) = endpoints.get(&id).and_then(Weak::upgrade) {
@@ -149,6 +180,11 @@ impl S3Clients {
         });
         endpoints.insert(id, Arc::downgrade(&endpoint));
         endpoint
+    }
+
+    fn http_client(&self, id: &EndpointId) -> SharedHttpClient {
+        let trusting = id.authority.as_ref().map(connecting::http_client_trusting);
+        trusting.unwrap_or_else(|| self.http_client.clone())
     }
 
     fn config(&self, id: &EndpointId) -> Config {
@@ -173,7 +209,7 @@ impl S3Clients {
             .identity_cache(id.credentials.cache())
             .region(region)
             .force_path_style(true)
-            .http_client(self.http_client.clone())
+            .http_client(self.http_client(id))
             .timeout_config(timeouts)
             .retry_config(retries)
             .retry_partition(RetryPartition::new(partition))

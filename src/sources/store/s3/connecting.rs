@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::TlsContext;
+use aws_smithy_http_client::tls::TrustStore;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::dns::DnsFuture;
 use aws_smithy_runtime_api::client::dns::ResolveDns;
@@ -15,6 +17,9 @@ use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use tokio::net::lookup_host;
 
 use crate::domain::endpoint::is_refused;
+use crate::sources::store::s3::authority::Authority;
+
+const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
 
 /// A name of a store that leads to addresses which no store has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,8 +35,19 @@ pub(super) fn http_client() -> SharedHttpClient {
 }
 
 pub(super) fn http_client_by(resolver: impl ResolveDns + Clone + 'static) -> SharedHttpClient {
-    let tls = Provider::Rustls(CryptoMode::AwsLc);
-    Builder::new().tls_provider(tls).build_with_resolver(resolver)
+    Builder::new().tls_provider(TLS).build_with_resolver(resolver)
+}
+
+/// Trusts what this authority signed and nothing else, as `AWS_CA_BUNDLE` makes boto3 do.
+pub(super) fn http_client_trusting(authority: &Authority) -> SharedHttpClient {
+    let trusted = TrustStore::empty().with_pem_certificate(authority.pem());
+    match TlsContext::builder().with_trust_store(trusted).build() {
+        Ok(context) => {
+            Builder::new().tls_provider(TLS).tls_context(context).build_with_resolver(Resolver)
+        }
+        // There is nothing in it that could be refused; without it, the store is not trusted.
+        Err(_) => http_client(),
+    }
 }
 
 #[derive(Clone, Debug)]

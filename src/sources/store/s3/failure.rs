@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::fmt::Write;
+use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 
 use crate::sources::limits::STORE_TEXT_CHARS_MAX;
 use crate::sources::store::error::StoreError;
@@ -154,6 +156,38 @@ pub(super) fn too_large(error: &(dyn Error + 'static)) -> Option<TooLarge> {
 pub(super) fn refused(error: &(dyn Error + 'static)) -> Option<StoreError> {
     let refused = chain(error).find_map(|it| it.downcast_ref::<RefusedAddress>())?;
     Some(StoreError::new(StoreErrorKind::NotAllowed, refused.to_string()))
+}
+
+/// Why there is no connection, where one cause among many says it.
+pub(super) fn without_connection(error: &(dyn Error + 'static)) -> Option<StoreErrorKind> {
+    chain(error).find_map(|it| {
+        if it.is::<ResolveDnsError>() {
+            return Some(StoreErrorKind::NoSuchHost);
+        }
+        match it.downcast_ref::<io::Error>() {
+            Some(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
+                Some(StoreErrorKind::ConnectionRefused)
+            }
+            Some(io) => wrapped(io).find_map(|it| it.downcast_ref()).and_then(untrusted),
+            None => it.downcast_ref().and_then(untrusted),
+        }
+    })
+}
+
+/// What an I/O error wraps, which is no source of it; another I/O error, mostly.
+fn wrapped(error: &io::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(within(error), |it| within(it.downcast_ref()?))
+}
+
+fn within(error: &io::Error) -> Option<&(dyn Error + 'static)> {
+    Some(error.get_ref()?)
+}
+
+const fn untrusted(error: &rustls::Error) -> Option<StoreErrorKind> {
+    match error {
+        rustls::Error::InvalidCertificate(_) => Some(StoreErrorKind::Untrusted),
+        _ => None,
+    }
 }
 
 pub(super) fn larger_than_allowed(status: u16, limit: TooLarge) -> StoreError {

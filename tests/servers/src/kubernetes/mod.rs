@@ -60,7 +60,6 @@ mod selector;
 mod server;
 mod state;
 mod status;
-mod tls;
 mod types;
 mod validate;
 mod watch;

@@ -17,8 +17,8 @@ use crate::kubernetes::permissions::PermissionUse;
 use crate::kubernetes::rbac;
 use crate::kubernetes::requests::RequestRecord;
 use crate::kubernetes::state::State;
-use crate::kubernetes::tls;
 use crate::kubernetes::types;
+use crate::tls;
 
 /// A running API server on loopback.
 pub struct ApiServer {

@@ -20,6 +20,7 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 
 use crate::double::ResetHere;
 use crate::s3::answer;
@@ -44,6 +45,12 @@ pub(super) async fn serve(stream: TcpStream, front: Arc<Front>) {
         // Closing now sends RST instead of FIN.
         stream.set_zero_linger().expect("an open socket");
     }
+}
+
+pub(super) async fn serve_by_tls(stream: TcpStream, acceptor: TlsAcceptor, front: Arc<Front>) {
+    // A client that does not trust us hangs up.
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    serve_until_it_ends(stream, front).await;
 }
 
 /// Without a socket.

@@ -38,4 +38,5 @@ pub use fault::Trigger;
 pub use operation::Operation;
 pub use operation::Requests;
 pub use server::S3Server;
+pub use server::TlsDoor;
 pub use store::Store;

@@ -25,6 +25,7 @@ use crate::s3::multipart::Uploads;
 use crate::s3::operation::Operation;
 use crate::s3::operation::Requests;
 use crate::s3::store::Store;
+use crate::tls;
 
 const ACCESS_KEY: &str = "test-access-key";
 const SECRET_KEY: &str = "test-secret-key";
@@ -41,6 +42,10 @@ pub struct S3Server {
     former: Store,
     control: Arc<Control>,
 }
+
+/// A port with TLS; it is closed when this is dropped.
+#[derive(Debug)]
+pub struct TlsDoor(#[expect(dead_code, reason = "closes when dropped")] Door);
 
 impl S3Server {
     /// Starts an empty server on a free port of 127.0.0.1, in the current tokio runtime.
@@ -79,6 +84,19 @@ impl S3Server {
 
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.door.address())
+    }
+
+    /// The same by TLS, at another port and under an authority of its own: address, and certificate as
+    /// PEM. It stays open as long as what is returned first.
+    pub async fn open_by_tls(&self) -> anyhow::Result<(TlsDoor, String, String)> {
+        let tls::Identity { acceptor, ca } = tls::new_identity()?;
+        let front = Arc::clone(&self.front);
+        let door = Door::open(move |stream| {
+            connection::serve_by_tls(stream, acceptor.clone(), Arc::clone(&front))
+        });
+        let door = door.await?;
+        let url = format!("https://{}", door.address());
+        Ok((TlsDoor(door), url, ca))
     }
 
     /// The access key a client starts with; `set_credentials` does not change it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::observation::Reading;
 use crate::sources::kubernetes::content::Secret;
+use crate::sources::kubernetes::content::secret_bytes;
 use crate::sources::kubernetes::content::secret_text;
 use crate::sources::kubernetes::resolve::SecretKeys;
 use crate::sources::kubernetes::resolve::StoreCredentials;
@@ -12,11 +13,14 @@ use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::S3Credentials;
 use crate::sources::kubernetes::resources::SecretKey;
 use crate::sources::kubernetes::resources::StoreConfiguration;
+use crate::sources::store::s3::Authority;
 
 pub(super) struct Found {
     pub(super) credentials: StoreCredentials,
     /// Only known where Secrets are read.
     pub(super) region: Option<String>,
+    /// The same.
+    pub(super) authority: Option<Authority>,
     pub(super) problem: Option<String>,
 }
 
@@ -24,6 +28,27 @@ type Secrets = BTreeMap<ObjectName, Reading<Arc<Secret>>>;
 
 /// `secrets` are `None` where they may not be read: then only their names are looked at.
 pub(super) fn look(
+    configuration: &StoreConfiguration,
+    namespace: &str,
+    secrets: Option<&Secrets>,
+) -> Found {
+    let found = look_for_keys(configuration, namespace, secrets);
+    let (Some(secrets), Some(key)) = (secrets, &configuration.endpoint_ca) else { return found };
+    match authority(secrets, namespace, key) {
+        Ok(authority) => Found { authority: Some(authority), ..found },
+        Err(problem) => Found { problem: found.problem.or(Some(problem)), ..found },
+    }
+}
+
+fn authority(secrets: &Secrets, namespace: &str, key: &SecretKey) -> Result<Authority, String> {
+    let pem = secret_bytes(secrets, namespace, key)?;
+    let (name, key) = (&key.name, &key.key);
+    Authority::parse(pem).map_err(|why| {
+        format!("its endpointCA is the key {key:?} of the Secret {namespace}/{name}: {why}")
+    })
+}
+
+fn look_for_keys(
     configuration: &StoreConfiguration,
     namespace: &str,
     secrets: Option<&Secrets>,
@@ -56,7 +81,8 @@ pub(super) fn look(
     };
     let Some(read) = secrets else { return Found::configured(None) };
     let problem = keys.named().find_map(|key| secret_text(read, namespace, key).err());
-    let found = Found { credentials: StoreCredentials::Secrets(keys), region: None, problem };
+    let credentials = StoreCredentials::Secrets(keys);
+    let found = Found { credentials, ..Found::configured(problem) };
     with_region(found, named, namespace, secrets)
 }
 
@@ -75,7 +101,7 @@ fn with_region(
 
 impl Found {
     fn configured(problem: Option<String>) -> Self {
-        Self { credentials: StoreCredentials::Configured, region: None, problem }
+        Self { credentials: StoreCredentials::Configured, region: None, authority: None, problem }
     }
 }
 

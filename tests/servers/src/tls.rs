@@ -17,14 +17,14 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// What the server presents, and what its clients trust.
-pub(super) struct Identity {
-    pub(super) acceptor: TlsAcceptor,
+pub(crate) struct Identity {
+    pub(crate) acceptor: TlsAcceptor,
     /// The authority's certificate, as PEM.
-    pub(super) ca: String,
+    pub(crate) ca: String,
 }
 
 /// Makes an authority and a certificate for loopback and for the names within a cluster.
-pub(super) fn new_identity() -> anyhow::Result<Identity> {
+pub(crate) fn new_identity() -> anyhow::Result<Identity> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "kubernetes");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
