@@ -18,6 +18,7 @@ use crate::assessment::finding::Finding;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::RestoreDrill;
+use crate::domain::operator_version::OperatorVersion;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
 use crate::observation::cluster::DeclaredStore;
@@ -37,6 +38,7 @@ pub struct ClusterState {
     /// CloudNativePG's word for what it does.
     pub phase: Option<String>,
     pub instance: Instance,
+    pub operator: Option<OperatorVersion>,
     /// The `ObjectStore` of this archive; `None` for an in-tree one, and where the configuration
     /// names another place than the cluster does.
     pub object_store: Option<String>,
@@ -115,6 +117,7 @@ impl<'a> ClusterCase<'a> {
             created_at: cluster.created_at,
             phase: cluster.activity.phase.clone(),
             instance: cluster.instance.clone(),
+            operator: cluster.operator,
             object_store: self.object_store().map(str::to_owned),
             silence: silence(self),
             schedules,

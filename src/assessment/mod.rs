@@ -187,6 +187,8 @@ pub struct AssessedBackup {
     pub ended_at: Option<DateTime<Utc>>,
     pub begin_wal: Option<SegmentName>,
     pub end_wal: Option<SegmentName>,
+    /// By name.
+    pub tablespaces: Box<[Box<str>]>,
     pub size_bytes: u64,
 }
 

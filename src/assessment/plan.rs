@@ -14,6 +14,7 @@ use crate::assessment::TimeSource;
 use crate::domain::backup::BackupId;
 use crate::domain::lsn::Lsn;
 use crate::domain::moment::before;
+use crate::domain::operator_version::OperatorVersion;
 use crate::domain::recovery_target::Question;
 use crate::domain::recovery_target::Target;
 use crate::domain::timeline::TimelineId;
@@ -44,6 +45,8 @@ pub struct Restore {
     pub wal_bytes_max: u64,
     /// PostgreSQL must not read ahead: behind the target lies an object on which it would fail.
     pub needs_prefetch_off: bool,
+    /// The operator that would restore it refuses the history files on the way.
+    pub dropped_by: Option<OperatorVersion>,
 }
 
 /// What recovery is told to stop at.
@@ -292,8 +295,17 @@ impl<'a> Asked<'a> {
             elsewhere,
             base_bytes: backup.map_or(0, |backup| backup.size_bytes),
             wal_bytes_max: segments.saturating_mul(mean),
+            dropped_by: self.dropped_by(window, stop),
             needs_prefetch_off: window.ends_at_misfit && is_prefetching,
         })
+    }
+
+    fn dropped_by(&self, window: &RecoveryWindow, stop: Stop) -> Option<OperatorVersion> {
+        let mut timelines = window.path.iter().map(|stretch| stretch.first.timeline);
+        let first = timelines.next()?;
+        let is_over_several = timelines.any(|it| it != first) && stop != Stop::Consistent;
+        let operator = self.assessment.cluster.as_ref()?.operator;
+        operator.filter(|version| is_over_several && version.drops_histories())
     }
 
     fn unknown(&self) -> RestorePlan {

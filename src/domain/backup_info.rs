@@ -32,8 +32,8 @@ pub struct BackupInfo {
     pub system_identifier: Option<u64>,
     /// `server_version_num`, such as 150020.
     pub server_version: Option<u32>,
-    /// Object identifiers; each has a tar file of its own.
-    pub tablespaces: Vec<u32>,
+    /// Each has a tar file of its own.
+    pub tablespaces: Box<[Tablespace]>,
     pub is_from_standby: bool,
     /// The data lies in volume snapshots, not in tar files.
     pub is_snapshot: bool,
@@ -42,6 +42,12 @@ pub struct BackupInfo {
     pub error: Option<String>,
     /// Always there when `status` is `DONE`.
     pub wal: Option<BackupWal>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tablespace {
+    pub name: Box<str>,
+    pub oid: u32,
 }
 
 /// The WAL between the start and the end of a backup, all of which a restore needs.
@@ -90,9 +96,7 @@ impl BackupInfo {
             server_version: fields.optional("version", "a number", parse_number)?,
             tablespaces: fields
                 .optional("tablespaces", "a list of tablespaces", parse_tablespaces)?
-                .into_iter()
-                .flatten()
-                .collect(),
+                .unwrap_or_default(),
             is_from_standby: label
                 .is_some_and(|label| label.lines().any(|line| line == "BACKUP FROM: standby")),
             is_snapshot: fields.value("snapshots_info").is_some(),
@@ -254,13 +258,16 @@ fn parse_time(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// `[('name', 16384, '/location')]`
-fn parse_tablespaces(text: &str) -> Option<Vec<u32>> {
+fn parse_tablespaces(text: &str) -> Option<Box<[Tablespace]>> {
     let PythonLiteral::Sequence(items) = PythonLiteral::parse(text)? else { return None };
     items
         .into_iter()
         .map(|item| match item {
             PythonLiteral::Sequence(parts) => match parts.as_slice() {
-                [_, PythonLiteral::Integer(oid), _] => u32::try_from(*oid).ok(),
+                [PythonLiteral::Text(name), PythonLiteral::Integer(oid), _] => {
+                    let oid = u32::try_from(*oid).ok()?;
+                    Some(Tablespace { name: name.as_str().into(), oid })
+                }
                 _ => None,
             },
             PythonLiteral::None | PythonLiteral::Integer(_) | PythonLiteral::Text(_) => None,
@@ -309,7 +316,8 @@ xlog_segment_size=16777216
         assert_eq!(info.status, BackupStatus::Done);
         assert_eq!(info.ended_at.unwrap().to_rfc3339(), "2026-11-22T11:10:56.397232+00:00");
         assert_eq!(info.system_identifier, Some(7_710_951_340_492_910_721));
-        assert_eq!(info.tablespaces, [16384]);
+        let tablespace = Tablespace { name: "ts1".into(), oid: 16384 };
+        assert_eq!(*info.tablespaces, [tablespace]);
         assert!(!info.is_from_standby);
         let wal = info.wal.unwrap();
         assert_eq!((wal.first_required.value(), wal.last_required.value()), (6, 6));

@@ -1,5 +1,6 @@
 //! What a CloudNativePG `Cluster` declares about its backups.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::DateTime;
@@ -44,7 +45,22 @@ pub struct Instance {
     pub storage: Option<Storage>,
     /// `None` where WAL lies on the volume of the data.
     pub wal_storage: Option<Storage>,
+    /// Each on a volume of its own.
+    pub tablespaces: Vec<TablespaceVolume>,
+    pub recovery_parameters: RecoveryParameters,
 }
+
+/// `spec.tablespaces`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TablespaceVolume {
+    pub name: String,
+    /// `None` where a template says the size.
+    pub storage: Option<Storage>,
+}
+
+/// Parameters that recovery must not have lower than the server had them (`CheckRequiredParameterValues`
+/// in `xlog.c`), by name and as written in `spec.postgresql.parameters`.
+pub type RecoveryParameters = BTreeMap<&'static str, String>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {

@@ -16,6 +16,7 @@ pub mod lsn;
 pub mod moment;
 pub mod object_key;
 pub mod object_version;
+pub mod operator_version;
 mod python_literal;
 pub mod recovery_cluster;
 pub mod recovery_target;

@@ -39,6 +39,8 @@ pub struct Spec {
     pub storage: Storage,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wal_storage: Option<Storage>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tablespaces: Vec<Tablespace>,
     #[serde(skip_serializing_if = "Postgresql::is_empty")]
     pub postgresql: Postgresql,
     pub bootstrap: Bootstrap,
@@ -51,7 +53,14 @@ pub struct Spec {
 /// What PostgreSQL must be set to for the recovery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Postgresql {
-    pub parameters: BTreeMap<&'static str, &'static str>,
+    pub parameters: BTreeMap<&'static str, String>,
+}
+
+/// One that the backup has: recovery needs a volume for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tablespace {
+    pub name: String,
+    pub storage: Storage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -12,6 +12,7 @@ use crate::domain::cluster::BackupPhase;
 use crate::domain::cluster::ClusterId;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::RestoreDrill;
+use crate::domain::operator_version::OperatorVersion;
 use crate::domain::schedule::Schedule;
 use crate::domain::segment::SegmentName;
 use crate::domain::unreadable::Unreadable;
@@ -31,6 +32,8 @@ pub struct ObservedCluster {
     /// a failover may have come since. After a
     /// major upgrade, CloudNativePG before 1.28.1 leaves that of the old server here.
     pub timeline: Option<u32>,
+    /// The operator's, where its image tells.
+    pub operator: Option<OperatorVersion>,
     pub archiver: Archiver,
     pub instance: Instance,
     pub store: Reading<DeclaredStore>,
@@ -199,6 +202,7 @@ impl ObservedCluster {
             created_at: None,
             system_identifier: None,
             timeline: None,
+            operator: None,
             archiver: Archiver::Nobody,
             instance: Instance::default(),
             store: Err(why.clone()),

@@ -40,7 +40,9 @@ struct PlanJson<'a> {
     backup_id: Option<&'a str>,
     recovery_target: Option<RecoveryTarget>,
     /// What the new server must be set to besides.
-    parameters: Option<BTreeMap<&'static str, &'static str>>,
+    parameters: Option<BTreeMap<&'static str, String>>,
+    /// Why a restore may end elsewhere all the same.
+    warnings: Vec<String>,
     /// Other branches of the archive that have the moment, with another state.
     elsewhere: Vec<Elsewhere>,
     wal: Vec<PathStep>,
@@ -118,7 +120,8 @@ impl<'a> PlanDocument<'a> {
                 },
                 target_immediate: restore.stop == Stop::Consistent,
             }),
-            parameters: restore.map(parameters),
+            parameters: restore.map(|restore| parameters(self.assessment, restore)),
+            warnings: restore.iter().flat_map(|restore| warnings(restore)).collect(),
             elsewhere: restore
                 .iter()
                 .flat_map(|restore| &restore.elsewhere)
@@ -195,8 +198,23 @@ impl<'a> PlanDocument<'a> {
 }
 
 /// By name and value, as `spec.postgresql.parameters` has them.
-fn parameters(restore: &Restore) -> BTreeMap<&'static str, &'static str> {
-    restore.needs_prefetch_off.then_some(("recovery_prefetch", "off")).into_iter().collect()
+fn parameters(assessment: &Assessment, restore: &Restore) -> BTreeMap<&'static str, String> {
+    let cluster = assessment.cluster.as_ref();
+    let own = cluster.map(|it| it.instance.recovery_parameters.clone()).unwrap_or_default();
+    let prefetch = restore.needs_prefetch_off.then(|| ("recovery_prefetch", "off".to_owned()));
+    own.into_iter().chain(prefetch).collect()
+}
+
+fn warnings(restore: &Restore) -> Vec<String> {
+    let dropped = restore.dropped_by.map(|version| {
+        let timeline = restore.window.path.first().map(|it| it.first.timeline.to_string());
+        format!(
+            "CloudNativePG {version} refuses history files in a recovery and ends it on timeline {}: \
+             upgrade it first",
+            timeline.unwrap_or_default()
+        )
+    });
+    dropped.into_iter().collect()
 }
 
 fn reachable(target: &str, restore: &Restore) -> String {
@@ -214,6 +232,9 @@ fn reachable(target: &str, restore: &Restore) -> String {
     if restore.needs_prefetch_off {
         text += "  setting      recovery_prefetch = off: behind the target lies an object of the wrong \
                  size\n";
+    }
+    for warning in warnings(restore) {
+        text += &format!("  beware       {warning}\n");
     }
     for (timeline, backup) in &restore.elsewhere {
         text += &format!(

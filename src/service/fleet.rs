@@ -174,6 +174,7 @@ mod tests {
             created_at: None,
             system_identifier: None,
             timeline: None,
+            operator: None,
             archiver: Archiver::Plugin { is_wal_archiver: true },
             instance: Default::default(),
             store: Ok(DeclaredStore::Undeclared),

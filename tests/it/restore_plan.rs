@@ -12,6 +12,8 @@ use cnpg_backup_verifier::assessment::plan::Obstruction;
 use cnpg_backup_verifier::assessment::plan::Restore;
 use cnpg_backup_verifier::assessment::plan::RestorePlan;
 use cnpg_backup_verifier::assessment::plan::Stop;
+use cnpg_backup_verifier::domain::cluster::Storage;
+use cnpg_backup_verifier::domain::cluster::TablespaceVolume;
 use cnpg_backup_verifier::domain::recovery_target::Question;
 use cnpg_backup_verifier::domain::recovery_target::Target;
 
@@ -266,6 +268,55 @@ fn the_manifest_of_a_discovered_cluster_is_ready_to_be_applied() {
             barmanObjectName: postgres-r2-backup
             serverName: pg-restored
     "#);
+}
+
+#[test]
+fn the_manifest_has_a_volume_for_each_tablespace_and_what_recovery_insists_on() {
+    let given = GAP.replace(
+        "backup    20260110T000000  wal 40..41",
+        "backup    20260110T000000  wal 40..41 tablespaces 16384,16385 tars data.tar.bz2,16384.tar.bz2,16385.tar.bz2",
+    );
+    assert_ne!(given, GAP);
+    let mut assessment = assessed(&given);
+    let mut state = cluster();
+    let fast = Storage { size: "5Gi".to_owned(), storage_class: Some("nvme".to_owned()) };
+    state.instance.tablespaces =
+        vec![TablespaceVolume { name: "ts16384".to_owned(), storage: Some(fast) }];
+    state.instance.recovery_parameters = [("max_connections", "300".to_owned())].into();
+    assessment.cluster = Some(state);
+    let yaml = PlanDocument::new(&assessment, Target::Latest).yaml().unwrap();
+    let manifest: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+    let expected = serde_json::json!([
+        {"name": "ts16384", "storage": {"size": "5Gi", "storageClass": "nvme"}},
+        {"name": "ts16385", "storage": {"size": "TABLESPACE_SIZE"}},
+    ]);
+    assert_eq!(manifest["spec"]["tablespaces"], expected, "{yaml}");
+    let parameters = &manifest["spec"]["postgresql"]["parameters"];
+    assert_eq!(*parameters, serde_json::json!({"max_connections": "300"}), "{yaml}");
+    assert!(yaml.contains("# Replace TABLESPACE_SIZE: "), "{yaml}");
+}
+
+#[test]
+fn an_operator_that_drops_timelines_is_told_where_the_route_changes_them() {
+    let given = "
+        now       2026-01-10 12:00
+        timeline  1  wal 30..45
+        timeline  2  wal 45..51
+        history   2  1@0/45000100
+        backup    20260109T000000  wal 34..35
+        cluster   operator 1.29.1
+    ";
+    let assessment = assessed(given);
+    let document = PlanDocument::new(&assessment, Target::Latest);
+    let json: serde_json::Value = serde_json::from_str(&document.json().unwrap()).unwrap();
+    let expected = "CloudNativePG 1.29.1 refuses history files in a recovery and ends it on timeline \
+                    1: upgrade it first";
+    assert_eq!(json["warnings"], serde_json::json!([expected]));
+    assert!(document.text().contains(expected), "{}", document.text());
+    let mended = assessed(&given.replace("1.29.1", "1.29.2"));
+    let json = PlanDocument::new(&mended, Target::Latest).json().unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["warnings"], serde_json::json!([]));
 }
 
 #[test]

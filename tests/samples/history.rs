@@ -89,6 +89,7 @@ fn with_history(template: &Assessment) -> Assessment {
             ended_at: (!is_failed).then_some(ended_at),
             begin_wal: Some(segment(day * PER_DAY)),
             end_wal: Some(segment(day * PER_DAY + 1)),
+            tablespaces: Default::default(),
             size_bytes: 3_650_722_202 + day * 20_000_000,
         });
         if is_failed {

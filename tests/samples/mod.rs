@@ -144,6 +144,7 @@ fn cluster_state() -> ClusterState {
         created_at: Some(at("2025-06-01T00:00:00Z")),
         phase: Some("Cluster in healthy state".to_owned()),
         instance: instance(),
+        operator: None,
         object_store: Some("postgres-r2-backup".to_owned()),
         silence: None,
         schedules: vec!["0 0 0 * * *".to_owned()],
@@ -161,7 +162,12 @@ fn instance() -> Instance {
         name: "ghcr.io/cloudnative-pg/postgresql:17.6-standard-bookworm".to_owned(),
         postgres_major: Some(17),
     };
-    Instance { image: Some(image), storage: Some(volume("20Gi")), wal_storage: Some(volume("4Gi")) }
+    Instance {
+        image: Some(image),
+        storage: Some(volume("20Gi")),
+        wal_storage: Some(volume("4Gi")),
+        ..Instance::default()
+    }
 }
 
 /// The older backup is stranded before a hole, another hole is accepted, one backup failed.
@@ -342,6 +348,7 @@ fn backup(backup_id: &str, begin: u64) -> AssessedBackup {
         ended_at: Some(began_at + TimeDelta::minutes(7)),
         begin_wal: Some(segment(begin)),
         end_wal: Some(segment(begin + 1)),
+        tablespaces: Default::default(),
         size_bytes: 3_650_722_202,
     }
 }

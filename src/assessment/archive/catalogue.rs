@@ -216,8 +216,8 @@ fn finished(backup: &ObservedBackup, info: &BackupInfo) -> BackupState {
 fn missing_objects(backup: &ObservedBackup, info: &BackupInfo) -> Vec<String> {
     let mut pieces: BTreeMap<TarContents, Vec<(u32, u64)>> = BTreeMap::new();
     pieces.insert(TarContents::DataDirectory, Vec::new());
-    for &oid in &info.tablespaces {
-        pieces.insert(TarContents::Tablespace(oid), Vec::new());
+    for tablespace in &info.tablespaces {
+        pieces.insert(TarContents::Tablespace(tablespace.oid), Vec::new());
     }
     for tar in &backup.tars {
         pieces.entry(tar.contents).or_default().push((tar.piece, tar.version.size));

@@ -55,6 +55,11 @@ fn describe_one(
         ended_at: info.and_then(|info| info.ended_at),
         begin_wal: wal.map(|wal| wal.begin),
         end_wal: wal.map(|wal| wal.end),
+        tablespaces: info
+            .iter()
+            .flat_map(|info| &info.tablespaces)
+            .map(|tablespace| tablespace.name.clone())
+            .collect(),
         size_bytes: backup.size_bytes(),
     }
 }

@@ -8,6 +8,7 @@ mod freshness;
 mod gaps;
 mod identity;
 mod obstacles;
+mod operator;
 mod retention;
 pub(super) mod store;
 mod timelines;
@@ -26,6 +27,7 @@ pub(super) const JUDGES: &[fn(&ArchiveCase<'_>) -> Vec<Finding>] = &[
     timelines::judge,
     fork::judge,
     identity::judge,
+    operator::judge,
     backups::judge,
     freshness::judge,
     retention::judge,

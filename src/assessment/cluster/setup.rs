@@ -58,6 +58,7 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
         }
         Err(unreadable) => risk(Setup::KubernetesUnreadable(unreadable.clone())),
     }
+    tablespace_missing(case).into_iter().for_each(&mut risk);
     if let Ok(DeclaredStore::Found(store)) = &cluster.store {
         if let Some(why) = store.credentials_problem.clone() {
             risk(Setup::CredentialsIncomplete { why });
@@ -69,6 +70,18 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
         findings.extend(notices(cluster, store));
     }
     findings
+}
+
+/// A tablespace that was made since the newest backup: its record in the WAL ends recovery with an
+/// error, as nobody has made the place for it (`create_tablespace_directories` in `tablespace.c`).
+fn tablespace_missing(case: &ClusterCase<'_>) -> Option<Setup> {
+    let usable = case.backups?.iter().filter(|backup| backup.is_usable());
+    let newest = usable.max_by_key(|backup| (backup.ended_at, &backup.id))?;
+    let declared = case.cluster.instance.tablespaces.iter().map(|it| &it.name);
+    let has = |name: &String| newest.tablespaces.iter().any(|it| **it == **name);
+    let missing: Vec<String> = declared.filter(|name| !has(name)).cloned().collect();
+    let backup = newest.id.clone();
+    (!missing.is_empty()).then_some(Setup::TablespaceMissing { tablespaces: missing, backup })
 }
 
 /// What is worth knowing and breaks no promise.

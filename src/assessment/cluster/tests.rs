@@ -91,6 +91,7 @@ fn stored(day: u32) -> AssessedBackup {
         ended_at: Some(at(&format!("2026-01-{day:02}T00:10:00Z"))),
         begin_wal: None,
         end_wal: None,
+        tablespaces: Default::default(),
         size_bytes: 1,
     }
 }
@@ -132,6 +133,7 @@ impl Example {
             created_at: Some(at("2025-06-01T00:00:00Z")),
             system_identifier: None,
             timeline: None,
+            operator: None,
             archiver: Archiver::Plugin { is_wal_archiver: true },
             instance: Default::default(),
             store: Ok(DeclaredStore::Found(store)),

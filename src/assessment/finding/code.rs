@@ -73,4 +73,6 @@ finding_codes! {
     StorageClassCold => "storage_class_cold",
     StorageClassInfrequent => "storage_class_infrequent",
     FirstBackupAwaited => "first_backup_awaited",
+    TablespaceMissing => "tablespace_missing",
+    OperatorDropsTimelines => "operator_drops_timelines",
 }

@@ -9,8 +9,11 @@ use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::topic::Topic;
 use crate::assessment::finding::words::duration;
+use crate::domain::backup::BackupId;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::ClusterId;
+use crate::domain::operator_version::OperatorVersion;
+use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::Unreadable;
 use crate::observation::cluster::PluginDeployment;
 
@@ -44,6 +47,17 @@ pub enum Setup {
         key: String,
         value: String,
         expected: String,
+    },
+    /// Declared, and not in the newest backup.
+    TablespaceMissing {
+        tablespaces: Vec<String>,
+        backup: BackupId,
+    },
+    /// A recovery from the newest backup ends on its timeline.
+    OperatorDropsTimelines {
+        version: OperatorVersion,
+        ends_on: TimelineId,
+        goes_on_to: TimelineId,
     },
     /// Something in Kubernetes that says what was promised.
     KubernetesUnreadable(Unreadable),
@@ -102,6 +116,12 @@ impl Family for Setup {
             Self::AnnotationInvalid { key, .. } => {
                 (FindingCode::AnnotationInvalid, Topic::Annotation(key))
             }
+            Self::TablespaceMissing { backup, .. } => {
+                (FindingCode::TablespaceMissing, Topic::Backup(backup))
+            }
+            Self::OperatorDropsTimelines { .. } => {
+                (FindingCode::OperatorDropsTimelines, Topic::Whole)
+            }
             Self::KubernetesUnreadable(unread) => {
                 (FindingCode::KubernetesUnreadable, Topic::Read(&unread.what))
             }
@@ -158,6 +178,14 @@ impl Family for Setup {
                  base backup of each"
             }
             Self::AnnotationInvalid { .. } => "correct or remove the annotation on the Cluster",
+            Self::TablespaceMissing { .. } => {
+                "TAKE_A_BACKUP: recovery from an older one cannot make the tablespace, and fails where \
+                 the WAL does"
+            }
+            Self::OperatorDropsTimelines { .. } => {
+                "upgrade CloudNativePG to 1.28.4, 1.29.2, 1.30 or later before any restore, or \
+                 TAKE_A_BACKUP, which begins on the present timeline"
+            }
             Self::KubernetesUnreadable(_) => {
                 "check the ServiceAccount's roles and that the custom resource is installed"
             }
@@ -169,6 +197,14 @@ impl Family for Setup {
             Self::Schedule { flaw, .. } => Vec::from_iter(flaw.evidence()),
             Self::SharedServerName { others } => vec![("clusters", names(others))],
             Self::AnnotationInvalid { value, .. } => vec![("value", value.clone())],
+            Self::TablespaceMissing { tablespaces, .. } => {
+                vec![("tablespaces", tablespaces.join(", "))]
+            }
+            Self::OperatorDropsTimelines { version, ends_on, goes_on_to } => vec![
+                ("operator", version.to_string()),
+                ("ends_on", ends_on.to_string()),
+                ("goes_on_to", goes_on_to.to_string()),
+            ],
             Self::KubernetesUnreadable(unread) => {
                 vec![("reason", unread.reason.code().to_owned())]
             }
@@ -237,6 +273,16 @@ impl fmt::Display for Setup {
             Self::AnnotationInvalid { key, value, expected } => {
                 write!(f, "annotation {key} is {value:?}, expected {expected}")
             }
+            Self::TablespaceMissing { tablespaces, backup } => write!(
+                f,
+                "the newest usable backup {backup} is older than {}",
+                tablespace_names(tablespaces)
+            ),
+            Self::OperatorDropsTimelines { version, ends_on, goes_on_to } => write!(
+                f,
+                "CloudNativePG {version} refuses history files in a recovery: from the newest backup it \
+                 ends on timeline {ends_on}, and everything of timeline {goes_on_to} is missing"
+            ),
             Self::KubernetesUnreadable(unreadable) => unreadable.fmt(f),
         }
     }
@@ -319,6 +365,11 @@ impl fmt::Display for NoStore {
 
 fn of_store(name: &str) -> String {
     if name.is_empty() { String::new() } else { format!(" in ObjectStore {name}") }
+}
+
+fn tablespace_names(tablespaces: &[String]) -> String {
+    let word = if tablespaces.len() == 1 { "tablespace" } else { "tablespaces" };
+    format!("{word} {}", tablespaces.join(", "))
 }
 
 fn names(clusters: &[ClusterId]) -> String {

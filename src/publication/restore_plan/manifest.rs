@@ -16,6 +16,7 @@ use crate::domain::recovery_cluster::Recovery;
 use crate::domain::recovery_cluster::RecoveryCluster;
 use crate::domain::recovery_cluster::RecoveryTarget;
 use crate::domain::recovery_cluster::Spec;
+use crate::domain::recovery_cluster::Tablespace;
 use crate::publication::restore_plan::parameters;
 
 /// Stands where something is not known. In capitals, which no name in Kubernetes may have.
@@ -30,6 +31,8 @@ const OBJECT_STORE: Blank = Blank {
     what: "the ObjectStore of the source; make one of its barmanObjectStore if it has none",
 };
 const MAJOR: Blank = Blank { word: "MAJOR", what: "the major version of the source's PostgreSQL" };
+const TABLESPACE_SIZE: Blank =
+    Blank { word: "TABLESPACE_SIZE", what: "at least that of the tablespace's volume" };
 const SIZE: Blank = Blank { word: "SIZE", what: "at least that of the source's volume" };
 
 const ADVICE: &str = "\
@@ -84,6 +87,19 @@ fn cluster(
         .storage
         .clone()
         .unwrap_or_else(|| Storage { size: or_blank(None, &SIZE), storage_class: None });
+    let mut tablespace = |name: &str| {
+        let declared = instance.tablespaces.iter().find(|it| it.name == name);
+        let storage = declared.and_then(|it| it.storage.clone());
+        let storage = storage.unwrap_or_else(|| Storage {
+            size: or_blank(None, &TABLESPACE_SIZE),
+            storage_class: None,
+        });
+        Tablespace { name: name.to_owned(), storage }
+    };
+    let backup = assessment.backups.iter().find(|it| it.id == *restore.backup_id());
+    let tablespaces = backup.iter().flat_map(|it| &it.tablespaces);
+    let tablespaces: Vec<Tablespace> = tablespaces.map(|name| tablespace(name)).collect();
+    blanks.dedup_by_key(|blank| blank.word);
     let origin = Plugin::reading(store.clone(), archive.server_name.clone());
     let metadata = Metadata { name: restored_name(source), namespace };
     let recovery_target = RecoveryTarget {
@@ -101,7 +117,8 @@ fn cluster(
         image_name,
         storage,
         wal_storage: instance.wal_storage.clone(),
-        postgresql: Postgresql { parameters: parameters(restore) },
+        tablespaces,
+        postgresql: Postgresql { parameters: parameters(assessment, restore) },
         bootstrap: Bootstrap { recovery: Recovery { source: ORIGIN.to_owned(), recovery_target } },
         external_clusters: [ExternalCluster { name: ORIGIN.to_owned(), plugin: origin }],
         plugins: vec![Plugin::archiving(store, format!("{}-restored", archive.server_name))],

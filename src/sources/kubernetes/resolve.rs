@@ -9,6 +9,7 @@
 mod annotations;
 mod backups;
 mod cluster;
+mod operator;
 mod plugin;
 mod store;
 
@@ -236,6 +237,7 @@ impl<'a> Wired<'a> {
             created_at: self.cluster.meta.created_at,
             system_identifier: cluster::system_identifier(self.cluster).filter(|_| is_read),
             timeline: cluster::timeline(self.cluster).filter(|_| is_read),
+            operator: operator::version(content),
             archiver: self.wiring.archiver.clone(),
             instance: cluster::instance(self.cluster),
             store: self.store.declared,

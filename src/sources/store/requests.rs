@@ -137,7 +137,7 @@ mod tests {
             family.get_metric().len()
         };
         assert_eq!(series("_requests_total"), 4);
-        assert_eq!(series("_request_errors_total"), 40);
+        assert_eq!(series("_request_errors_total"), 52);
         assert_eq!(series("_request_duration_seconds"), 4);
         requests.count_sent(Operation::List);
         requests.count_error(Operation::List, StoreErrorKind::Throttled);

@@ -80,6 +80,7 @@ async fn the_recovery_of_a_discovered_cluster_is_accepted_as_it_is_printed() {
         "imageName": "ghcr.io/cloudnative-pg/postgresql:17.6",
         "storage": {"size": "3Gi", "storageClass": "fast"},
         "walStorage": {"size": "1Gi"},
+        "postgresql": {"parameters": {"max_connections": "300"}},
     });
     let mut cluster = world.plugin_cluster("main", to_store());
     merge(&mut cluster["spec"], shape.clone());

@@ -124,7 +124,7 @@ impl GivenBackup {
         let mut text = format!("begin_time={begin_time}\nstatus={status}\nerror=None\n");
         let tablespaces = self.after("tablespaces").map_or("None".to_owned(), |oids| {
             let tuples: Vec<String> =
-                oids.split(',').map(|oid| format!("('ts', {oid}, '/ts')")).collect();
+                oids.split(',').map(|oid| format!("('ts{oid}', {oid}, '/ts')")).collect();
             format!("[{}]", tuples.join(", "))
         });
         let system = self.after("system").map_or(OUR_SYSTEM, |it| it.parse().unwrap());

@@ -4,6 +4,9 @@ use chrono::DateTime;
 use chrono::Utc;
 use cnpg_backup_verifier::domain::cluster::Archiver;
 use cnpg_backup_verifier::domain::cluster::ClusterId;
+use cnpg_backup_verifier::domain::cluster::Instance;
+use cnpg_backup_verifier::domain::cluster::TablespaceVolume;
+use cnpg_backup_verifier::domain::operator_version::OperatorVersion;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
 use cnpg_backup_verifier::observation::cluster::Activity;
 use cnpg_backup_verifier::observation::cluster::DeclaredStore;
@@ -21,11 +24,13 @@ pub(crate) struct GivenCluster {
     created_at: Option<DateTime<Utc>>,
     system_identifier: Option<u64>,
     timeline: Option<u32>,
+    operator: Option<OperatorVersion>,
+    tablespaces: Vec<TablespaceVolume>,
     snapshot: Option<SnapshotBackup>,
 }
 
 impl GivenCluster {
-    /// `cluster [created DATE TIME] [system ID] [timeline T]`
+    /// `cluster [created DATE TIME] [system ID] [timeline T] [operator VERSION] [tablespace NAME]`
     pub(crate) fn take(&mut self, words: &[&str]) {
         match words {
             [] => {}
@@ -39,6 +44,15 @@ impl GivenCluster {
             }
             ["timeline", timeline, rest @ ..] => {
                 self.timeline = Some(timeline.parse().unwrap());
+                self.take(rest);
+            }
+            ["operator", version, rest @ ..] => {
+                self.operator = OperatorVersion::of_image(&format!("cloudnative-pg:{version}"));
+                self.take(rest);
+            }
+            ["tablespace", name, rest @ ..] => {
+                let name = (*name).to_owned();
+                self.tablespaces.push(TablespaceVolume { name, storage: None });
                 self.take(rest);
             }
             other => panic!("cluster {other:?}"),
@@ -66,8 +80,9 @@ impl GivenCluster {
             created_at: self.created_at,
             system_identifier: self.system_identifier,
             timeline: self.timeline,
+            operator: self.operator,
             archiver: Archiver::Nobody,
-            instance: Default::default(),
+            instance: Instance { tablespaces: self.tablespaces.clone(), ..Instance::default() },
             store: Ok(DeclaredStore::Undeclared),
             activity: Activity::default(),
             schedules: Ok(Vec::new()),

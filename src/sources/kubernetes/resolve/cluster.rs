@@ -2,12 +2,15 @@
 
 use crate::domain::cluster::Image;
 use crate::domain::cluster::Instance;
+use crate::domain::cluster::RecoveryParameters;
 use crate::domain::cluster::Storage;
+use crate::domain::cluster::TablespaceVolume;
 use crate::observation::cluster::Activity;
 use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Condition;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::ObjectName;
+use crate::sources::kubernetes::resources::RecoveryParameters as Declared;
 use crate::sources::kubernetes::resources::Replica;
 use crate::sources::kubernetes::resources::StorageConfiguration;
 
@@ -29,7 +32,27 @@ pub(super) fn instance(Kept { spec, status, .. }: &Kept<Cluster>) -> Instance {
         image: running.or_else(named),
         storage: spec.storage.as_ref().and_then(storage),
         wal_storage: spec.wal_storage.as_ref().and_then(storage),
+        tablespaces: spec
+            .tablespaces
+            .iter()
+            .map(|it| TablespaceVolume {
+                name: it.name.clone(),
+                storage: it.storage.as_ref().and_then(storage),
+            })
+            .collect(),
+        recovery_parameters: recovery_parameters(&spec.postgresql.parameters),
     }
+}
+
+fn recovery_parameters(declared: &Declared) -> RecoveryParameters {
+    let all = [
+        ("max_connections", &declared.max_connections),
+        ("max_worker_processes", &declared.max_worker_processes),
+        ("max_wal_senders", &declared.max_wal_senders),
+        ("max_prepared_transactions", &declared.max_prepared_transactions),
+        ("max_locks_per_transaction", &declared.max_locks_per_transaction),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }
 
 /// `None` where a template says the size.

@@ -120,6 +120,32 @@ pub(crate) struct ClusterSpec {
     pub(crate) image_name: Option<String>,
     pub(crate) storage: Option<StorageConfiguration>,
     pub(crate) wal_storage: Option<StorageConfiguration>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) tablespaces: Vec<TablespaceConfiguration>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) postgresql: PostgresConfiguration,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct TablespaceConfiguration {
+    pub(crate) name: String,
+    pub(crate) storage: Option<StorageConfiguration>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct PostgresConfiguration {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) parameters: RecoveryParameters,
+}
+
+/// Those of many that recovery insists on.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct RecoveryParameters {
+    pub(crate) max_connections: Option<String>,
+    pub(crate) max_worker_processes: Option<String>,
+    pub(crate) max_wal_senders: Option<String>,
+    pub(crate) max_prepared_transactions: Option<String>,
+    pub(crate) max_locks_per_transaction: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
