@@ -8,6 +8,7 @@ mod identity;
 mod judges;
 mod recoverability;
 mod snapshots;
+mod succession;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -124,6 +125,7 @@ impl<'a> ArchiveCase<'a> {
     /// The assessment, and what to ask the store so that the next one can say more.
     pub(super) fn judge(self) -> (Assessment, Questions) {
         let found = JUDGES.iter().flat_map(|judge| judge(&self)).collect();
+        let timelines = succession::timelines(&self.recoverability).into();
         let (cluster, told) = self.cluster.unzip();
         let findings = finding::ranked(found, told.unwrap_or_default());
         let Recoverability { latest, gaps, windows, newest_segment, wanted, sought, .. } =
@@ -135,6 +137,8 @@ impl<'a> ArchiveCase<'a> {
             unreadable: self.seen.unread().next().map(|unreadable| unreadable.reason),
             latest,
             windows: windows.into(),
+            timelines,
+            systems: succession::systems(&self.catalogue).into(),
             gaps: gaps.iter().map(|placed| placed.gap).collect(),
             totals: Totals::of(&self.catalogue, self.inventory),
             backups: self.backups.into(),

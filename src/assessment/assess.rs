@@ -95,6 +95,8 @@ impl Assessment {
             unreadable: None,
             latest: Latest::Unknown,
             windows: Shared::default(),
+            timelines: Shared::default(),
+            systems: Shared::default(),
             gaps: Shared::default(),
             backups: Shared::default(),
             newest_segment: None,

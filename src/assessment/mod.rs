@@ -23,6 +23,7 @@ use chrono::Utc;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::LifeSign;
 use crate::assessment::shared::Shared;
 use crate::assessment::unusable::UnusableReason;
 use crate::assessment::verdict::Verdict;
@@ -68,6 +69,10 @@ pub struct Assessment {
     pub latest: Latest,
     /// One for each usable backup, oldest first.
     pub windows: Shared<RecoveryWindow>,
+    /// Of the present server, oldest first; of very many the newest.
+    pub timelines: Shared<TimelineState>,
+    /// The servers that finished a backup here, the present one last.
+    pub systems: Shared<SystemState>,
     /// In the order of timelines and segments.
     pub gaps: Shared<Gap>,
     /// Oldest first.
@@ -111,6 +116,25 @@ pub struct RecoveryWindow {
     pub system: Option<u64>,
     /// The WAL that a restore to the end of the window reads, in order.
     pub path: Vec<WalStretch>,
+}
+
+/// A timeline that left WAL or a history file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimelineState {
+    pub timeline: TimelineId,
+    /// The server goes on with it.
+    pub is_living: bool,
+    /// What shows that, where a newer timeline left traces.
+    pub signs: Vec<LifeSign>,
+}
+
+/// A PostgreSQL server, by its system identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemState {
+    pub system: u64,
+    pub is_living: bool,
+    /// Whether they can be restored or not.
+    pub backups: usize,
 }
 
 /// Segments of one timeline, both ends included.

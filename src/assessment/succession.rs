@@ -51,6 +51,8 @@ impl Assessment {
     #[must_use]
     fn settled(mut self, earlier: Option<&Self>) -> Self {
         self.windows.settle(earlier.map(|earlier| &earlier.windows));
+        self.timelines.settle(earlier.map(|earlier| &earlier.timelines));
+        self.systems.settle(earlier.map(|earlier| &earlier.systems));
         self.gaps.settle(earlier.map(|earlier| &earlier.gaps));
         self.backups.settle(earlier.map(|earlier| &earlier.backups));
         self.findings.settle(earlier.map(|earlier| &earlier.findings));

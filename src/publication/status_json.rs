@@ -15,6 +15,8 @@ use crate::assessment::Gap;
 use crate::assessment::LastPoint;
 use crate::assessment::NewestSegment;
 use crate::assessment::RecoveryWindow;
+use crate::assessment::SystemState;
+use crate::assessment::TimelineState;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
@@ -61,6 +63,8 @@ struct ArchiveDocument<'a> {
     stale: bool,
     latest_recoverable: Option<bool>,
     recovery_windows: Vec<Window<'a>>,
+    timelines: Vec<Timeline>,
+    systems: Vec<System>,
     gaps: Vec<MissingWal>,
     backups: Vec<Backup<'a>>,
     newest_segment: Option<Segment>,
@@ -81,12 +85,27 @@ struct Window<'a> {
     backup_id: &'a str,
     first: First,
     last: Last,
+    timeline_choice: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     target_timeline: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     apart_from: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     system_identifier: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Timeline {
+    id: u32,
+    living: bool,
+    evidence: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct System {
+    system_identifier: String,
+    living: bool,
+    backups: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -217,6 +236,8 @@ impl<'a> ArchiveDocument<'a> {
             stale: archive.standing.is_stale(),
             latest_recoverable: assessment.latest.is_reached(),
             recovery_windows: assessment.windows.iter().map(Window::new).collect(),
+            timelines: assessment.timelines.iter().map(Timeline::new).collect(),
+            systems: assessment.systems.iter().copied().map(System::new).collect(),
             gaps: assessment.gaps.iter().map(MissingWal::new).collect(),
             backups: assessment.backups.iter().map(Backup::new).collect(),
             newest_segment: assessment.newest_segment.map(Segment::new),
@@ -272,10 +293,31 @@ impl<'a> Window<'a> {
                 timeline: segment.timeline.value(),
                 time_source: source.code(),
             },
+            timeline_choice: if window.target_timeline.is_some() { "told" } else { "default" },
             target_timeline: window.target_timeline.map(|timeline| timeline.value()),
             apart_from: window.apart_from.map(Time),
             // Beyond what JavaScript counts exactly.
             system_identifier: window.system.map(|system| system.to_string()),
+        }
+    }
+}
+
+impl Timeline {
+    fn new(state: &TimelineState) -> Self {
+        Self {
+            id: state.timeline.value(),
+            living: state.is_living,
+            evidence: state.signs.iter().map(|sign| sign.code()).collect(),
+        }
+    }
+}
+
+impl System {
+    fn new(state: SystemState) -> Self {
+        Self {
+            system_identifier: state.system.to_string(),
+            living: state.is_living,
+            backups: state.backups,
         }
     }
 }

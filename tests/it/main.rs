@@ -42,5 +42,6 @@ mod scene;
 mod seeking;
 mod signals;
 mod storm;
+mod succession;
 mod wal;
 mod watching;

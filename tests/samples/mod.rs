@@ -17,7 +17,9 @@ use cnpg_backup_verifier::assessment::NewestSegment;
 use cnpg_backup_verifier::assessment::Promises;
 use cnpg_backup_verifier::assessment::RecoveryWindow;
 use cnpg_backup_verifier::assessment::Strays;
+use cnpg_backup_verifier::assessment::SystemState;
 use cnpg_backup_verifier::assessment::TimeSource;
+use cnpg_backup_verifier::assessment::TimelineState;
 use cnpg_backup_verifier::assessment::Totals;
 use cnpg_backup_verifier::assessment::cluster::ClusterState;
 use cnpg_backup_verifier::assessment::cluster::ScheduledBackups;
@@ -43,6 +45,7 @@ use cnpg_backup_verifier::domain::cluster::Storage;
 use cnpg_backup_verifier::domain::lsn::Lsn;
 use cnpg_backup_verifier::domain::segment::SegmentName;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
+use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::domain::unreadable::Unreadable;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
 use cnpg_backup_verifier::publication::snapshot::CheckCounts;
@@ -110,6 +113,18 @@ fn healthy(index: usize) -> Assessment {
             uploaded_at: at("2026-01-10T11:58:03Z"),
         }),
         findings: Shared::default(),
+        timelines: vec![TimelineState {
+            timeline: TimelineId::FIRST,
+            is_living: true,
+            signs: Vec::new(),
+        }]
+        .into(),
+        systems: vec![SystemState {
+            system: 7_710_951_340_492_910_721,
+            is_living: true,
+            backups: 2,
+        }]
+        .into(),
         strays: Strays::default(),
         totals: Totals {
             base_objects: 4,

@@ -9,6 +9,7 @@ use crate::assessment::archive::recoverability::candidate;
 use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::SegmentFault;
+use crate::assessment::finding::Weight;
 use crate::assessment::finding::archive::store::StoreDefect;
 use crate::assessment::finding::archive::wal::WalDefect;
 use crate::domain::segment::SegmentRange;
@@ -28,7 +29,9 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             let segment = id.number.name(id.timeline, case.inventory.segment_size);
             let problem = match kind {
                 ObstacleKind::Missing => return None,
-                ObstacleKind::Shadowed => WalDefect::PartialShadowsSegment { segment },
+                ObstacleKind::Shadowed => {
+                    WalDefect::PartialShadowsSegment { segment, is_at_end: false }
+                }
                 // Said once for the whole archive.
                 ObstacleKind::Damaged(
                     SegmentFault::ForeignSystem { .. } | SegmentFault::Frozen,
@@ -41,7 +44,21 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             Some(Finding::new(effect.into(), problem))
         })
         .chain(frozen)
+        .chain(partial_at_end(case))
         .collect()
+}
+
+/// PostgreSQL reads the last segment twice. `barman-cloud-wal-restore` 3.19.1 finds both objects by
+/// the segment's name, delivers the complete one, and puts the other into its spool for the second time
+/// (`barman/clients/cloud_walrestore.py`).
+fn partial_at_end(case: &ArchiveCase<'_>) -> Option<Finding> {
+    let segment = case.recoverability.newest_segment?.name;
+    let archive = case.inventory.timeline(segment.timeline)?;
+    let number = segment.number(case.inventory.segment_size).ok()?;
+    let is_shadowed = archive.shadowed().contains(number);
+    let problem = WalDefect::PartialShadowsSegment { segment, is_at_end: true };
+    (archive.partials().contains(number) && !is_shadowed)
+        .then(|| Finding::new(Weight::Risk, problem))
 }
 
 /// All segments that must be thawed, in one finding: a lifecycle rule takes them by the thousand.

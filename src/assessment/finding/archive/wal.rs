@@ -42,6 +42,8 @@ pub enum WalDefect {
     },
     PartialShadowsSegment {
         segment: SegmentName,
+        /// Only when PostgreSQL asks for it again, as it does for the last one.
+        is_at_end: bool,
     },
     SegmentTwice {
         first: SegmentName,
@@ -103,7 +105,7 @@ impl Family for WalDefect {
             Self::HistoryDamaged { timeline, .. } => {
                 (FindingCode::HistoryDamaged, Topic::Timeline(*timeline))
             }
-            Self::PartialShadowsSegment { segment } => {
+            Self::PartialShadowsSegment { segment, .. } => {
                 (FindingCode::PartialShadowsSegment, Topic::Segment(*segment))
             }
             Self::SegmentTwice { first, .. } => {
@@ -192,6 +194,9 @@ impl Family for WalDefect {
             }
             Self::Damaged { fault, .. } => vec![("kind", fault.code().to_owned())],
             Self::HistoryMissing { stranded, .. } => vec![("stranded", ids(stranded))],
+            Self::PartialShadowsSegment { is_at_end: true, .. } => {
+                vec![("kind", "last_segment".to_owned())]
+            }
             Self::HistoryDamaged { .. } | Self::PartialShadowsSegment { .. } => Vec::new(),
             Self::SegmentTwice { count, .. } => vec![("count", count.to_string())],
             Self::TimelineFork { living, is_refused, signs, against, .. } => {
@@ -246,7 +251,12 @@ impl fmt::Display for WalDefect {
             Self::HistoryDamaged { timeline, fault } => {
                 write!(f, "the history file of timeline {timeline} is damaged: {fault}")
             }
-            Self::PartialShadowsSegment { segment } => write!(
+            Self::PartialShadowsSegment { segment, is_at_end: true } => write!(
+                f,
+                "a leftover {segment}.partial is restored when PostgreSQL reads the last segment \
+                 again, and may stop it at the end of recovery"
+            ),
+            Self::PartialShadowsSegment { segment, is_at_end: false } => write!(
                 f,
                 "a leftover {segment}.partial is restored instead of the complete segment"
             ),
