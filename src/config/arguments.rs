@@ -84,6 +84,9 @@ pub(super) struct SelectionArguments {
     /// Name of the Cluster
     #[arg(long, value_name = "NAME", requires = "namespace")]
     pub(super) cluster: Option<String>,
+    /// How many WAL segments are opened at most, to find transactions and borders [default: 1024]
+    #[arg(long, value_name = "COUNT")]
+    pub(super) segments_per_look: Option<String>,
 }
 
 /// What the archives are held to; wins over the configuration.

@@ -62,6 +62,8 @@ pub struct ChosenArchives {
     pub credentials: Credentials,
     pub object_stores: ObjectStoresConfig,
     pub bzip2_decoder: Bzip2,
+    /// How many segments one look opens at most; `None` where nobody said it.
+    pub segments_per_look: Option<usize>,
     /// The defaults for archives that Kubernetes shows, without the flags.
     pub expectations: ExpectationConfig,
     /// Applied to `archives` already; wins over annotations too.
@@ -164,6 +166,11 @@ impl Chosen<'_> {
     fn read(&self, reader: &mut SettingReader) -> ChosenArchives {
         let document = read_file(reader, self.file.config.as_deref());
         let flags = FlagExpectations::read(reader, self.selection, self.expectations);
+        let segments_per_look = reader.flag(
+            "--segments-per-look",
+            self.selection.segments_per_look.as_deref(),
+            &format::SEGMENTS_PER_LOOK,
+        );
         let needed = match self.selection.archive {
             Some(_) => Archives::Optional,
             None => Archives::Needed(
@@ -191,6 +198,7 @@ impl Chosen<'_> {
             credentials: config.credentials,
             object_stores: config.object_stores,
             bzip2_decoder: config.bzip2_decoder,
+            segments_per_look: segments_per_look.or(config.segments_per_look),
             expectations: config.expectations,
             flags,
         }

@@ -49,6 +49,15 @@ pub(super) const BZIP2_DECODER: Format<Bzip2> = Format {
     parse: |text| Bzip2::ALL.into_iter().find(|it| it.code() == text).ok_or(Flaw::Mismatch),
 };
 
+/// One is opened at a time, so very many at each look would only make looks late.
+pub(super) const SEGMENTS_PER_LOOK: Format<usize> = Format {
+    expected: "a number from 1 to 100000",
+    parse: |text| {
+        let number = text.parse().ok().filter(|it| (1..=100_000).contains(it));
+        number.ok_or(Flaw::Mismatch)
+    },
+};
+
 pub(super) const RETENTION: Format<RetentionPolicy> = Format {
     expected: "a count of days, weeks or months of at most a hundred years, such as 30d, 4w or 6m",
     parse: |text| RetentionPolicy::parse(text).ok_or(Flaw::Mismatch),

@@ -61,6 +61,8 @@ pub struct Config {
     pub polling: Polling,
     /// Between two listings of everything; not shorter than `poll_interval`.
     pub full_listing_interval: Duration,
+    /// How many segments one look opens at most; `None` leaves it to the command.
+    pub segments_per_look: Option<usize>,
     pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
     pub object_stores: ObjectStoresConfig,
@@ -108,6 +110,7 @@ impl Config {
             let poll_interval = poll_interval.unwrap_or(POLL_INTERVAL);
             let polling = section.text("polling", &polling::POLLING).unwrap_or_default();
             let full_listing_interval = full_listing_interval(section, poll_interval, polling);
+            let segments_per_look = section.text("segments_per_look", &format::SEGMENTS_PER_LOOK);
             let mut kubernetes = section.section("kubernetes", KubernetesConfig::read);
             let needed = if kubernetes.may_discover() { Archives::Optional } else { needed };
             let credentials = section.section("credentials", |section| {
@@ -123,6 +126,7 @@ impl Config {
                 poll_interval,
                 polling,
                 full_listing_interval,
+                segments_per_look,
                 kubernetes,
                 credentials,
                 object_stores,

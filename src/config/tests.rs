@@ -100,6 +100,7 @@ fn everything_has_a_default() {
         credentials: Credentials::DefaultChain,
         object_stores: ObjectStoresConfig::default(),
         bzip2_decoder: Bzip2::Fast,
+        segments_per_look: None,
         archives: vec![archive],
         expectations: ExpectationConfig::DEFAULT,
     };
@@ -290,9 +291,9 @@ content: {wal: true}
     archives[3].server_name: expected the name of one folder, found ".."
     archives[3].region: expected nothing, since the archive is a directory, found a value
     archives[4]: expected a mapping, found a text
-    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found an unknown key
+    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, segments_per_look, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found an unknown key
     full_listing_interval: expected this key once, found it again
-    content: expected one of listen, poll_interval, polling, full_listing_interval, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found a key of content verification, which is not built yet
+    content: expected one of listen, poll_interval, polling, full_listing_interval, segments_per_look, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found a key of content verification, which is not built yet
     "#);
 }
 

@@ -15,6 +15,7 @@ use crate::config::Polling;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
 use crate::sources::archive::Listing;
+use crate::sources::limits;
 
 /// When what was listed last, and what is awaited.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ struct Complete {
 pub struct Pace {
     /// Between two looks; longer than any `TimeDelta` where nobody looks again.
     pub looks_every: Duration,
+    /// How many segments one look opens at most; what is left is opened by the next one.
+    pub segments_per_look: usize,
     complete_every: Duration,
     wals_every: Duration,
     backups_every: Duration,
@@ -68,12 +71,22 @@ impl Pace {
 
     /// Of a command, which looks at everything.
     pub const fn once() -> Self {
-        Self::of(Polling::List)
+        Self { segments_per_look: limits::SEGMENTS_PER_LONE_LOOK, ..Self::of(Polling::List) }
+    }
+
+    /// Opens so many segments at a look, where somebody said it.
+    #[must_use]
+    pub const fn opening(self, segments_per_look: Option<usize>) -> Self {
+        match segments_per_look {
+            Some(segments_per_look) => Self { segments_per_look, ..self },
+            None => self,
+        }
     }
 
     const fn of(polling: Polling) -> Self {
         let list = Self {
             looks_every: Duration::MAX,
+            segments_per_look: limits::SEGMENTS_PER_LOOK,
             complete_every: polling.full_listing_interval(),
             wals_every: Duration::ZERO,
             backups_every: TEN_MINUTES,

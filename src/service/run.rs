@@ -43,7 +43,8 @@ pub async fn run_until(
     if world.kubernetes.is_none() && config.archives.is_empty() {
         return Err(ConfigError::without_archives().into());
     }
-    let pace = Pace::new(config.polling, config.poll_interval, config.full_listing_interval);
+    let pace = Pace::new(config.polling, config.poll_interval, config.full_listing_interval)
+        .opening(config.segments_per_look);
     let (snapshots, latest) = watch::channel(Arc::new(Snapshot::empty(clock::now())));
     let health = Health::new(shutdown.clone());
     let published = Published::new(latest, health.clone(), world.metrics.registry.clone());

@@ -43,8 +43,9 @@ impl Selection {
             chosen.cluster.as_ref().is_none_or(|it| names == (&it.namespace, &it.name))
         };
         let specs = fleet.specs().iter().filter(is_chosen).cloned();
+        let pace = Pace::once().opening(chosen.segments_per_look);
         let archives: Vec<Watched> =
-            specs.map(|spec| Watched::new(spec, &world.stores, Pace::once())).collect();
+            specs.map(|spec| Watched::new(spec, &world.stores, pace)).collect();
         if archives.is_empty() {
             return Err(absence(fleet.discovery(), chosen.cluster));
         }

@@ -50,9 +50,8 @@ pub struct Look {
     pub duration: Duration,
 }
 
-/// Rounds of opening segments after one listing. A commit is looked for in eight segments at a time,
-/// and the border between two servers' WAL is found by halving.
-const PROBE_ROUNDS_MAX: usize = 40;
+/// Rounds after one listing in which nothing is opened, but asked for by name.
+const SEEKING_ROUNDS_MAX: usize = 8;
 
 impl Watched {
     /// Asks the store for nothing yet.
@@ -61,6 +60,7 @@ impl Watched {
         let collector = spec.address.as_ref().map(|address| {
             let store = stores.open(address, &spec.access);
             Collector::new(store, stores.turns(address), address.folder())
+                .opening(pace.segments_per_look)
         });
         let agenda = Agenda::new(pace, spec.address.as_ref());
         let accepts_plain_http = stores.names_endpoints();
@@ -138,7 +138,8 @@ impl Watched {
         let subject = self.spec.subject();
         let mut seen = collector.observe(listing, now).await;
         seen.cluster.clone_from(&self.spec.cluster);
-        let mut rounds = 0..PROBE_ROUNDS_MAX;
+        // Each opens a segment at least.
+        let mut rounds = 0..collector.segments_per_look().saturating_add(SEEKING_ROUNDS_MAX);
         loop {
             let (assessment, asked) = assess_and_ask(&subject, &seen, expected, now);
             let Questions { mut segments, sought } = asked;

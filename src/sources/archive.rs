@@ -43,6 +43,7 @@ pub struct Collector {
     cache: Cache,
     /// Segments that were opened for the latest observation.
     opened: usize,
+    segments_per_look: usize,
     asked: Asked,
 }
 
@@ -69,7 +70,25 @@ pub enum Listing {
 impl Collector {
     /// `turns` are those at the store.
     pub fn new(store: Arc<dyn ObjectStore>, turns: Turns, folder: ServerFolder) -> Self {
-        Self { store, turns, folder, cache: Cache::default(), opened: 0, asked: Asked::default() }
+        Self {
+            store,
+            turns,
+            folder,
+            cache: Cache::default(),
+            opened: 0,
+            segments_per_look: limits::SEGMENTS_PER_LOOK,
+            asked: Asked::default(),
+        }
+    }
+
+    /// Opens so many segments for one observation at most.
+    #[must_use]
+    pub fn opening(self, segments_per_look: usize) -> Self {
+        Self { segments_per_look, ..self }
+    }
+
+    pub const fn segments_per_look(&self) -> usize {
+        self.segments_per_look
     }
 
     /// Waits until it may be looked; what this takes is not the archive's time.
@@ -143,7 +162,7 @@ impl Collector {
     /// ones, since what was opened is remembered.
     pub async fn probe(&mut self, seen: &mut Observation, wanted: &[SegmentId]) -> usize {
         let Ok(inventory) = &seen.archive else { return 0 };
-        let room = limits::PROBES_PER_LOOK_MAX.saturating_sub(self.opened);
+        let room = self.segments_per_look.saturating_sub(self.opened);
         let newest = self.newest_segment(inventory);
         let (mut count, mut gone) = (0_usize, Vec::new());
         for &id in wanted.iter().take(room) {

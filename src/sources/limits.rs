@@ -177,7 +177,11 @@ pub const fn probes_remembered_max(backups: usize) -> usize {
 /// Twice what a month of daily backups can want, each with a reach of its own, and less than ten
 /// seconds of a minute's poll. Until a later look comes to the rest, a window ends at an upload,
 /// and says so.
-pub const PROBES_PER_LOOK_MAX: usize = 64;
+pub const SEGMENTS_PER_LOOK: usize = 64;
+
+/// The same for a command that looks once: two nights and a weekend without a transaction, at a segment
+/// every five minutes.
+pub const SEGMENTS_PER_LONE_LOOK: usize = 1024;
 
 /// What answers of all stores may take in memory at once: four listings of 32 pages each, or
 /// two segments that are decoded.

@@ -11,6 +11,7 @@ use cnpg_backup_verifier::config::Polling;
 use cnpg_backup_verifier::domain::object_version::ObjectVersion;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
 use cnpg_backup_verifier::observation::store_clock::StoreClock;
+use cnpg_backup_verifier::service::agenda::Pace;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::watched::Watched;
 use cnpg_backup_verifier::sources::store::body::Body;
@@ -48,11 +49,15 @@ impl Polled {
     }
 
     pub(crate) fn new(archive: MadeArchive, polling: Polling) -> Self {
+        Self::at(archive, pace(polling, DAY))
+    }
+
+    pub(crate) fn at(archive: MadeArchive, pace: Pace) -> Self {
         let inner = Failing::new(archive.in_memory());
         let head_answer = Mutex::new(HeadAnswer::Truth);
         let store = Arc::new(Noting { inner, asked: Mutex::default(), head_answer });
         let shared: Arc<dyn ObjectStore> = store.clone();
-        let watched = watch_store_at(archive.config(None), shared, pace(polling, DAY));
+        let watched = watch_store_at(archive.config(None), shared, pace);
         Self { archive, store, watched }
     }
 

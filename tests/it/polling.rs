@@ -5,6 +5,7 @@ use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::TimeSource;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::Polling;
+use cnpg_backup_verifier::service::agenda::Pace;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::sources::store::error::StoreError;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
@@ -76,6 +77,27 @@ async fn a_stray_timeline_does_not_draw_polls_away() {
         assert_eq!(polled.poll().await.verdict, Verdict::AtRisk);
         polled.upload(41);
         assert_eq!(polled.poll_newest().await, "000000010000000000000029");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_reads_further_back_than_a_poll_and_as_far_as_it_is_told() {
+    // 70 holes leave 140 ends of windows to open.
+    let mut archive = MadeArchive::empty();
+    for backup in 0..70 {
+        let first = 6 * backup + 1;
+        for number in (first..first + 6).filter(|it| *it != first + 3) {
+            let uploaded_at = archive.minutes_ago(421 - number);
+            archive.add_segment(number, uploaded_at);
+        }
+        let ended_at = archive.minutes_ago(420 - first);
+        archive.add_backup(ended_at, first, first + 1);
+    }
+    for (segments_per_look, opened) in [(None, 140), (Some(10), 10), (Some(139), 139)] {
+        let pace = Pace::once().opening(segments_per_look);
+        let mut polled = Polled::at(archive.clone(), pace);
+        polled.poll().await;
+        assert_eq!(polled.asked().matches('g').count(), 70 + opened, "{segments_per_look:?}");
     }
 }
 

@@ -110,6 +110,7 @@ async fn the_daemon_counts_what_it_sends_and_sends_one_list_a_poll() {
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
         bzip2_decoder: Bzip2::Fast,
+        segments_per_look: None,
         archives: vec![archive.config(Some(server.endpoint_url()))],
         expectations: ExpectationConfig {
             uploading_grace: Some(TimeDelta::minutes(10)),

@@ -79,8 +79,8 @@ impl fmt::Display for Doubt {
             Self::Finding(finding) => finding,
             Self::NoCommitFound => {
                 "no transaction was found in the newest segments that could be opened, so whether \
-                 one follows the target is not known; a look opens 64 at most, and the next look of \
-                 the daemon goes on from there"
+                 one follows the target is not known; more are opened at a look with \
+                 segments_per_look, and the daemon's next look goes on from there"
             }
             Self::EndOfLogNotRead => {
                 "the position lies in the last segment, and how far the log goes in it was not read"

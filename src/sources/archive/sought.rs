@@ -263,7 +263,7 @@ impl Collector {
             return false;
         };
         let id = SegmentId { timeline, number };
-        if number != last || !seen.probes.has(id) || self.opened >= limits::PROBES_PER_LOOK_MAX {
+        if number != last || !seen.probes.has(id) || self.opened >= self.segments_per_look {
             return false;
         }
         self.opened = self.opened.saturating_add(1);

@@ -143,6 +143,7 @@ fn watching(archive: ArchiveConfig, keys: &KeyFiles) -> Config {
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
         bzip2_decoder: Bzip2::Fast,
+        segments_per_look: None,
         archives: vec![archive],
         expectations: ExpectationConfig {
             uploading_grace: Some(TimeDelta::minutes(10)),
