@@ -107,3 +107,66 @@ fn time(value: &Value) -> DateTime<Utc> {
 fn setting(moment: DateTime<Utc>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
+
+/// Transactions go on while the backup ends, and so before and after its `end_time`.
+#[tokio::test]
+async fn the_first_moment_of_a_window_is_restored_though_others_wrote_while_the_backup_ended() {
+    let s3 = Rclone::start().await;
+    s3.create_bucket("backups");
+    let barman = Barman::new(s3.endpoint(), "s3://backups/cluster", "main");
+    let primary = Postgres::start(&Options::archiving(&barman, Codec::Gzip)).await;
+    primary.sql("CREATE TABLE kept (n int)").await;
+    primary
+        .sql(
+            "CREATE PROCEDURE work(until timestamptz) LANGUAGE plpgsql AS $$ BEGIN \
+                 WHILE clock_timestamp() < until LOOP INSERT INTO kept VALUES (1); COMMIT; \
+                 END LOOP; END $$",
+        )
+        .await;
+    let bzip2 = BackupOptions { codec: Codec::Bzip2, ..BackupOptions::default() };
+    let work = "CALL work(clock_timestamp() + interval '6 seconds')";
+    let writers = futures::future::join3(primary.sql(work), primary.sql(work), primary.sql(work));
+    tokio::join!(writers, barman.backup(&primary, &bzip2));
+    primary.archive_segments(1).await;
+    primary.sql("INSERT INTO kept VALUES (2)").await;
+    primary.archive_segments(1).await;
+    drop(primary);
+
+    let [first, _] = window(&barman).await;
+    let rows: u64 = rows_restored_to(&barman, first).await.parse().unwrap();
+    assert!(0 < rows, "{first}");
+}
+
+/// PostgreSQL reads ahead from version 15 on.
+#[tokio::test]
+async fn an_empty_object_behind_the_target_is_passed_by_the_plan_alone() {
+    let s3 = Rclone::start().await;
+    s3.create_bucket("backups");
+    let barman = Barman::new(s3.endpoint(), "s3://backups/cluster", "main");
+    let primary = Postgres::start(&Options::archiving(&barman, Codec::Gzip)).await;
+    primary.sql("CREATE TABLE kept (n int)").await;
+    let bzip2 = BackupOptions { codec: Codec::Bzip2, ..BackupOptions::default() };
+    barman.backup(&primary, &bzip2).await;
+    let mut names = Vec::new();
+    for n in 0..6 {
+        primary.sql(&format!("INSERT INTO kept VALUES ({n})")).await;
+        names.extend(primary.archive_segments(1).await);
+    }
+    drop(primary);
+    let lost = &names[4];
+    let object = format!("cluster/main/wals/{}/{lost}.gz", &lost[..16]);
+    std::fs::write(s3.path("backups", &object), "").unwrap();
+
+    let [_, last] = window(&barman).await;
+    let moment = setting(last - MOMENT);
+    let plan = document(&restore_plan(&barman, &["--to", &moment, "-o", "json"]).await);
+    assert_eq!(plan["parameters"]["recovery_prefetch"], "off", "{plan:#}");
+    let backup_id = plan["backup_id"].as_str().unwrap();
+    let target = [("recovery_target_time", moment.as_str())];
+    let recovery = Recovery { barman: &barman, backup_id, target: &target };
+    let log = Postgres::recover_in_vain(&recovery, &Options::default()).await;
+    assert!(log.contains("wrong size"), "{log}");
+    let told = Options::default().with_setting("recovery_prefetch", "off");
+    let restored = Postgres::recover(&recovery, &told).await;
+    assert_eq!(restored.sql("SELECT count(*) FROM kept").await, "3");
+}

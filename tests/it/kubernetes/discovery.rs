@@ -24,7 +24,7 @@ const EXPECTED: [Row<'_>; 13] = [
     ("bare", "bare", None, "unrecoverable", &["no_object_store"]),
     ("deep", "deep", Some("/of/many/"), "at_risk", &["no_schedule"]),
     ("disabled", "disabled", None, "unrecoverable", &["no_object_store"]),
-    ("follower", "follower", Some("/"), "unrecoverable", &["archive_empty", "no_schedule"]),
+    ("follower", "follower", Some("/"), "unknown", &["first_backup_awaited", "no_schedule"]),
     ("in-tree", "old-name", Some("/tree/"), "at_risk", &["legacy_in_tree_backup", "no_schedule"]),
     ("lost", "lost", None, "unrecoverable", &["no_object_store", "no_schedule"]),
     ("named", "another", Some("/"), "recoverable", &[]),
@@ -68,9 +68,8 @@ async fn every_way_to_wire_a_cluster_leads_to_its_archive() {
     let mut ignored = world.plugin_cluster("ignored", json!({"barmanObjectName": STORE}));
     world.server.apply(&ignored).await;
     world.server.delete(&world.plugin_cluster("lost", to_store())).await;
-    world
-        .cluster_when(&daemon, "ignored", "an annotation is gone", |it| it["verdict"] != "unknown")
-        .await;
+    let awaited = |it: &Value| it.to_string().contains("first_backup_awaited");
+    world.cluster_when(&daemon, "ignored", "an annotation is gone", awaited).await;
     assert!(world.archives(&daemon).await.iter().all(|it| it["cnpg_cluster"] != "lost"));
     merge(&mut ignored["metadata"], json!({"annotations": ignore()}));
     world.server.apply(&ignored).await;

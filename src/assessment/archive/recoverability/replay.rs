@@ -10,12 +10,14 @@ use crate::assessment::archive::identity::Writer;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::SegmentFault;
+use crate::domain::codec::Codec;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentId;
 use crate::observation::timeline_archive::TimelineArchive;
 
@@ -219,8 +221,19 @@ impl<'a> Replay<'a> {
 
     /// Whether barman hands out an object of the wrong size, which stops PostgreSQL.
     pub(crate) fn is_misfit(&self, id: SegmentId) -> bool {
-        let archive = self.inventory.timeline(id.timeline);
-        archive.is_some_and(|archive| archive.misfits().contains(id.number))
+        let Some(archive) = self.inventory.timeline(id.timeline) else { return false };
+        let is_short = archive.newest_codec().is_some_and(Codec::delivers_cut_as_short);
+        let damage = self.seen.probes.timeline(id.timeline).and_then(|probes| {
+            let mut damaged = probes.damaged(SegmentRange::only(id.number));
+            damaged.next().map(|(_, damage)| damage)
+        });
+        let was_opened = match damage {
+            Some(SegmentDamage::Length { .. }) => true,
+            Some(SegmentDamage::Truncated) => is_short,
+            Some(_) | None => false,
+        };
+        archive.misfits().contains(id.number)
+            || was_opened && archive.segments().contains(id.number)
     }
 
     /// Whether a segment was opened, and this server wrote it.
