@@ -39,6 +39,7 @@ extern crate self as cnpg_backup_verifier;
 pub mod assessment;
 pub mod cli;
 pub mod config;
+pub mod content;
 pub mod domain;
 pub mod execution;
 pub mod observation;

@@ -138,6 +138,7 @@ fn observation(
         archive: Ok(inventory),
         histories: histories.into_iter().map(|it| (it.timeline, Ok(Ok(it)))).collect(),
         probes: Probes::default(),
+        content: Default::default(),
         cluster: None,
     }
 }

@@ -148,6 +148,7 @@ impl Synthetic {
             archive: Ok(inventory),
             histories: [].into(),
             probes: Probes::default(),
+            content: Default::default(),
             cluster: None,
         }
     }

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod clock;
+mod content;
 mod description;
 mod identity;
 mod judges;
@@ -74,7 +75,7 @@ impl<'a> ArchiveCase<'a> {
     ) -> Option<Self> {
         let (backups, inventory) = (seen.backups.as_ref().ok()?, seen.archive.as_ref().ok()?);
         let clock = Clock::of_store(seen, expected, now);
-        let catalogue = Catalogue::of(backups, now, clock);
+        let catalogue = Catalogue::of(backups, &seen.content, now, clock);
         let accepted_before = expected.acknowledge_gap_before;
         let mut recoverability =
             Recoverability::of(seen, inventory, &catalogue, clock, accepted_before);
@@ -174,7 +175,8 @@ pub(super) fn unlisted(
     now: DateTime<Utc>,
 ) -> Assessment {
     let listed = seen.backups.as_ref().map_or(&[][..], Vec::as_slice);
-    let catalogue = Catalogue::of(listed, now, Clock::of_store(seen, expected, now));
+    let clock = Clock::of_store(seen, expected, now);
+    let catalogue = Catalogue::of(listed, &seen.content, now, clock);
     let mut found = store::judge_reads(seen, Weight::Unknown);
     found.extend(catalogue.backups.iter().filter_map(|(_, state)| backups::judge_state(state)));
     let cluster = seen.cluster.as_deref();

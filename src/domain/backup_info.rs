@@ -34,6 +34,9 @@ pub struct BackupInfo {
     pub server_version: Option<u32>,
     /// Each has a tar file of its own.
     pub tablespaces: Box<[Tablespace]>,
+    /// Whether its pages have checksums; `None` where it says neither `on` nor `off`, as while they are
+    /// being switched.
+    pub has_checksums: Option<bool>,
     pub is_from_standby: bool,
     /// The data lies in volume snapshots, not in tar files.
     pub is_snapshot: bool,
@@ -97,6 +100,11 @@ impl BackupInfo {
             tablespaces: fields
                 .optional("tablespaces", "a list of tablespaces", parse_tablespaces)?
                 .unwrap_or_default(),
+            has_checksums: fields.value("data_checksums").and_then(|text| match text {
+                "on" => Some(true),
+                "off" => Some(false),
+                _ => None,
+            }),
             is_from_standby: label
                 .is_some_and(|label| label.lines().any(|line| line == "BACKUP FROM: standby")),
             is_snapshot: fields.value("snapshots_info").is_some(),

@@ -57,6 +57,19 @@ impl Codec {
     pub const ALL: [Self; 7] =
         [Self::None, Self::Gzip, Self::Bzip2, Self::Xz, Self::Snappy, Self::Zstd, Self::Lz4];
 
+    /// As people call it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::None => "not compressed",
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Snappy => "snappy",
+            Self::Zstd => "zstd",
+            Self::Lz4 => "lz4",
+        }
+    }
+
     pub const fn suffix(self) -> &'static str {
         match self {
             Self::None => "",

@@ -33,6 +33,18 @@ pub enum TarContents {
     Tablespace(u32),
 }
 
+impl TarContents {
+    /// The name of one piece below its backup's folder.
+    pub fn file_name(self, piece: u32, codec: Codec) -> String {
+        let contents = match self {
+            Self::DataDirectory => "data".to_owned(),
+            Self::Tablespace(oid) => oid.to_string(),
+        };
+        let piece = if piece == 0 { String::new() } else { format!("_{piece:04}") };
+        format!("{contents}{piece}.tar{}", codec.suffix())
+    }
+}
+
 impl ServerFolder {
     /// Joins as `os.path.join` does in barman-cloud: slashes at the ends do not double, and an
     /// empty part is left out, so that a server may lie at the root of the bucket.
@@ -162,7 +174,10 @@ mod tests {
         let id = BackupId::parse("20260801T020000").unwrap();
         for (file, meaning) in cases {
             let key = format!("x/pg/base/20260801T020000/{file}");
-            assert_eq!(folder.backup_file(&key), Some((id.clone(), meaning)), "{key}");
+            assert_eq!(folder.backup_file(&key), Some((id.clone(), meaning.clone())), "{key}");
+            if let BackupFile::Tar { contents, piece, codec } = meaning {
+                assert_eq!(contents.file_name(piece, codec), file);
+            }
         }
         for stray in ["x/pg/base/latest/data.tar", "x/pg/base/20260801T020000", "y/pg/base/a/b"] {
             assert_eq!(folder.backup_file(stray), None, "{stray}");

@@ -4,6 +4,7 @@
 
 pub mod backup;
 pub mod cluster;
+pub mod content;
 mod edge_uploads;
 pub mod inventory;
 pub mod probe;
@@ -23,6 +24,7 @@ use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::Unreadable;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::cluster::ObservedCluster;
+use crate::observation::content::Content;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 use crate::observation::store_clock::StoreClock;
@@ -44,6 +46,8 @@ pub struct Observation {
     /// One entry for every history file that the archive lists.
     pub histories: BTreeMap<TimelineId, ObservedHistory>,
     pub probes: Probes,
+    /// Empty unless objects were read to their last byte.
+    pub content: Content,
     /// `None` for an archive that only the configuration names.
     pub cluster: Option<Arc<ObservedCluster>>,
 }
@@ -81,6 +85,7 @@ impl Observation {
             archive: Err(unreadable),
             histories: BTreeMap::new(),
             probes: Probes::default(),
+            content: Content::default(),
             cluster: None,
         }
     }
@@ -96,6 +101,7 @@ impl Observation {
         let infos = backups.into_iter().flatten().filter_map(ObservedBackup::unread);
         let histories = self.histories.values().filter_map(|history| history.as_ref().err());
         let lists = backups.err().into_iter().chain(self.archive.as_ref().err());
-        lists.chain(infos).chain(histories).chain(self.probes.unread())
+        let read = histories.chain(self.probes.unread()).chain(self.content.unread());
+        lists.chain(infos).chain(read)
     }
 }

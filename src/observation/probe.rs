@@ -53,6 +53,9 @@ pub enum SegmentDamage {
     TooLarge { bytes_max: u64 },
     #[error("it has {found} bytes, expected {expected}")]
     Length { found: u64, expected: u64 },
+    /// A complete segment is filled, or left with a switch.
+    #[error("the log ends at {0}, inside the segment")]
+    Ends(Lsn),
     #[error("it does not begin with a page header")]
     NoHeader,
     #[error(transparent)]
@@ -81,7 +84,7 @@ pub struct TimelineProbes {
 impl SegmentDamage {
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Truncated => "truncated",
+            Self::Truncated | Self::Ends(_) => "truncated",
             Self::Length { found, expected } if *found < *expected => "truncated",
             Self::Undecodable(_) => "undecodable",
             Self::TooLarge { .. } | Self::Length { .. } => "wrong_size",

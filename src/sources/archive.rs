@@ -8,6 +8,7 @@ mod heads;
 mod histories;
 mod probes;
 mod sought;
+pub mod verification;
 mod wals;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
 use crate::observation::Reading;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::content::Content;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 use crate::sources::archive::cache::Cache;
@@ -153,6 +155,7 @@ impl Collector {
             archive,
             histories,
             probes: self.cache.probes.clone(),
+            content: Content::default(),
             cluster: None,
         }
     }

@@ -191,6 +191,20 @@ pub const BYTES_IN_FLIGHT_MAX: usize = 64 << 20;
 /// quarter of the bytes in flight to other stores.
 pub const SEGMENTS_OPEN_AT_A_STORE: usize = 2;
 
+/// Runs of segments that are read side by side when all are: as many as can be open at once, and one
+/// that waits.
+pub const RUNS_AT_ONCE: usize = 3;
+
+/// Tar files of one backup that are read side by side: a large one decodes on two threads by itself.
+pub const TARS_AT_ONCE: usize = 2;
+
+/// Twice what PostgreSQL can keep in a tablespace of one table of 32 TiB; it bounds how long a crafted
+/// object is decoded, not memory.
+pub const TAR_BYTES_MAX: u64 = 64 << 40;
+
+/// Of segments that could not be read these are named; a store that is down fails them all alike.
+pub const UNREAD_SEGMENTS_MAX: usize = 20;
+
 /// Chunks between a store and a decoder: enough that neither waits for the other, and up to a
 /// megabyte, as an answer of S3 comes in at most 400 KiB at a time.
 pub const CHUNKS_WAITING_MAX: usize = 2;

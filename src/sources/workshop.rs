@@ -92,6 +92,12 @@ impl Workshop {
 }
 
 impl Turns {
+    /// The same turns, where bzip2 is read by this decoder.
+    #[must_use]
+    pub fn decoding_by(&self, bzip2: Bzip2) -> Self {
+        Self { bzip2, ..self.clone() }
+    }
+
     /// Which decoder reads bzip2 here.
     pub const fn bzip2(&self) -> Bzip2 {
         self.bzip2

@@ -6,6 +6,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod assembly;
+mod blocks;
 mod damage;
 mod fields;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod survey;
 mod transaction;
 mod version;
 
+pub use blocks::BlockReference;
 pub use damage::Damage;
 pub use damage::DamageKind;
 pub use damage::HeaderDamage;

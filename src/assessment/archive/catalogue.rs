@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::archive::clock::Clock;
+use crate::assessment::archive::content::fatal;
 use crate::assessment::archive::identity::Owners;
 use crate::assessment::backup_pace::run_max;
 use crate::assessment::finding::archive::backup::BackupDefect;
@@ -20,6 +21,7 @@ use crate::domain::object_key::TarContents;
 use crate::domain::segment::SegmentSize;
 use crate::domain::storage_class::StorageClass;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::content::Content;
 
 /// All backups with what their folders amount to, and whose they are.
 pub(super) struct Catalogue<'a> {
@@ -75,11 +77,18 @@ impl BackupPace {
 }
 
 impl<'a> Catalogue<'a> {
-    pub(super) fn of(backups: &'a [ObservedBackup], now: DateTime<Utc>, store: Clock) -> Self {
+    pub(super) fn of(
+        backups: &'a [ObservedBackup],
+        content: &Content,
+        now: DateTime<Utc>,
+        store: Clock,
+    ) -> Self {
         let pace = BackupPace::of(backups, now, store);
         let own = backups.iter().filter(|backup| !is_leftover(backup));
         let judged = own.map(|backup| {
-            let state = state_of(backup, &pace).and_then(|wal| whole(backup, backups, &pace, wal));
+            let state = state_of(backup, &pace)
+                .and_then(|wal| whole(backup, backups, &pace, wal))
+                .and_then(|wal| intact(backup, content, wal));
             (backup, state)
         });
         Self { backups: judged.collect(), owners: Owners::of(backups) }
@@ -124,6 +133,16 @@ fn whole(
     let full = full.map(|it| it.id.clone());
     let (backup, parent) = (backup.id.clone(), parent.clone());
     Err(BackupDefect::Incremental { backup, parent, full, is_superseded }.into())
+}
+
+/// By its content, as far as that was read.
+fn intact(backup: &ObservedBackup, content: &Content, wal: BackupWal) -> BackupState {
+    let read = content.backups.get(&backup.id).zip(backup.parsed_info());
+    let damages = read.map(|(content, info)| fatal(content, info)).unwrap_or_default();
+    if damages.is_empty() {
+        return Ok(wal);
+    }
+    Err(BackupDefect::Damaged { backup: backup.id.clone(), damages }.into())
 }
 
 fn parent_of(backup: &ObservedBackup) -> Option<&BackupId> {

@@ -1,6 +1,7 @@
 //! What is wrong with what an archive holds, or should hold.
 
 pub mod backup;
+pub mod content;
 pub mod promise;
 pub mod store;
 pub mod wal;

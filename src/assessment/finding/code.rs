@@ -73,6 +73,7 @@ finding_codes! {
     StorageClassCold => "storage_class_cold",
     StorageClassInfrequent => "storage_class_infrequent",
     FirstBackupAwaited => "first_backup_awaited",
+    BackupDamaged => "backup_damaged",
     TablespaceMissing => "tablespace_missing",
     OperatorDropsTimelines => "operator_drops_timelines",
 }

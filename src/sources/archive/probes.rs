@@ -24,6 +24,7 @@ use crate::sources::limits;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::listing::list_all;
+use crate::sources::workshop::Turns;
 use crate::wal::Ending;
 use crate::wal::SegmentHeader;
 use crate::wal::SegmentIdentity;
@@ -140,6 +141,19 @@ impl Collector {
         bytes_max: u64,
         fed: F,
     ) -> Result<Decoded<F>, StoreError> {
+        let decoded = self.decode_segment_by(&self.turns, inventory, id, bytes_max, fed).await?;
+        Ok(decoded.1)
+    }
+
+    /// The same by the decoder of these turns; tells the compression by the object's name.
+    pub(super) async fn decode_segment_by<F: Fed>(
+        &self,
+        turns: &Turns,
+        inventory: &Inventory,
+        id: SegmentId,
+        bytes_max: u64,
+        fed: F,
+    ) -> Result<(Codec, Decoded<F>), StoreError> {
         let size = inventory.segment_size;
         let archive = inventory.timeline(id.timeline);
         let name = id.number.name(id.timeline, size);
@@ -147,7 +161,7 @@ impl Collector {
             let key = self.folder.segment(name, codec);
             let stored_bytes_max = limits::segment_object_bytes_max(size.bytes());
             let content = StoredContent { key: &key, codec, stored_bytes_max, bytes_max };
-            decode_object(self.store.as_ref(), &self.turns, content, fed).await
+            decode_object(self.store.as_ref(), turns, content, fed).await.map(|it| (codec, it))
         };
         let is_ambiguous = archive.is_some_and(|archive| archive.twice().contains(id.number));
         if let Some(codec) =
@@ -174,7 +188,7 @@ impl Collector {
     }
 }
 
-fn undecodable(error: DecompressError) -> SegmentDamage {
+pub(super) fn undecodable(error: DecompressError) -> SegmentDamage {
     match error {
         DecompressError::Truncated => SegmentDamage::Truncated,
         DecompressError::Undecodable(why) => SegmentDamage::Undecodable(why),

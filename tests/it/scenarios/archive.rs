@@ -253,6 +253,7 @@ impl Scenario {
             archive: failed("archive").map_or(Ok(inventory), Err),
             histories,
             probes: self.probes(),
+            content: Default::default(),
             cluster: self.cluster.as_ref().map(|cluster| Arc::new(cluster.observe())),
         }
     }

@@ -4,6 +4,7 @@ use crate::assessment::GapEffect;
 use crate::assessment::Latest;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::archive::catalogue::BackupState;
+use crate::assessment::archive::content::wrong_pages;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::archive::recoverability::route::Stretch;
@@ -16,12 +17,14 @@ use crate::assessment::finding::archive::store::StoreDefect;
 use crate::assessment::finding::duty::Duty;
 use crate::assessment::unusable::UnusableReason;
 use crate::domain::segment::SegmentRange;
+use crate::observation::backup::ObservedBackup;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut candidates = case.recoverability.candidates.iter().peekable();
     for (backup, state) in &case.catalogue.backups {
         findings.extend(judge_state(state));
+        findings.extend(state.as_ref().ok().and_then(|_| wrong_pages_of(case, backup)));
         // Candidates are some of the backups, in the same order.
         let candidate = candidates.next_if(|it| it.backup.id == backup.id);
         findings.extend(candidate.and_then(|it| incomplete(it, &case.recoverability.gaps)));
@@ -47,6 +50,14 @@ fn nothing_usable(case: &ArchiveCase<'_>) -> Problem {
         }
         backups => BackupDefect::NoneUsable { backups }.into(),
     }
+}
+
+/// A backup that is restored all the same, with pages that nobody can read.
+fn wrong_pages_of(case: &ArchiveCase<'_>, backup: &ObservedBackup) -> Option<Finding> {
+    let content = case.seen.content.backups.get(&backup.id)?;
+    let damage = wrong_pages(content, backup.parsed_info()?)?;
+    let (backup, damages) = (backup.id.clone(), vec![damage]);
+    Some(Finding::new(Weight::Risk, BackupDefect::Damaged { backup, damages }))
 }
 
 /// What a backup's own objects show to be wrong.

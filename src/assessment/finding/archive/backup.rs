@@ -6,6 +6,7 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::archive::content::BackupDamage;
 use crate::assessment::finding::archive::store::COLD_HINT;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
@@ -46,6 +47,12 @@ pub enum BackupDefect {
     Cold {
         backup: BackupId,
         objects: usize,
+    },
+    /// Its content was read, and shows it.
+    Damaged {
+        backup: BackupId,
+        /// At least one.
+        damages: Vec<BackupDamage>,
     },
     /// Of no use without those that it stands on, and nobody puts them together.
     Incremental {
@@ -98,6 +105,7 @@ impl Family for BackupDefect {
                 (FindingCode::BackupInfoUnreadable, Topic::Backup(backup))
             }
             Self::Cold { backup, .. } => (FindingCode::StorageClassCold, Topic::Backup(backup)),
+            Self::Damaged { backup, .. } => (FindingCode::BackupDamaged, Topic::Backup(backup)),
             Self::Incremental { backup, .. } => {
                 (FindingCode::BackupIncremental, Topic::Backup(backup))
             }
@@ -128,6 +136,10 @@ impl Family for BackupDefect {
                  restore the object or delete the backup's folder"
             }
             Self::Cold { .. } => COLD_HINT,
+            Self::Damaged { .. } => {
+                "TAKE_A_BACKUP, and look for the cause: the disk under the database first, then the \
+                 store; an older backup with its WAL may still be whole"
+            }
             Self::Incremental { .. } => {
                 "take full backups: nothing that restores from this archive combines them; then \
                  TAKE_A_BACKUP"
@@ -140,6 +152,11 @@ impl Family for BackupDefect {
             Self::NoneUsable { backups } => vec![("backups", backups.to_string())],
             Self::Failed { .. } | Self::Stuck { .. } | Self::InfoUnreadable { .. } => Vec::new(),
             Self::Cold { objects, .. } => vec![("objects", objects.to_string())],
+            Self::Damaged { damages, .. } => {
+                let kind = damages.first().map_or("", BackupDamage::code);
+                let places: Vec<String> = damages.iter().flat_map(BackupDamage::places).collect();
+                vec![("kind", kind.to_owned()), ("places", places.join(", "))]
+            }
             Self::Incremental { parent, full, .. } => {
                 let full = full.as_ref().map(|full| ("full", full.to_string()));
                 std::iter::once(("parent", parent.to_string())).chain(full).collect()
@@ -190,6 +207,10 @@ impl fmt::Display for BackupDefect {
                 "backup {backup} lies with {objects} of its tar files in a storage class that must be \
                  thawed before a restore; a lifecycle rule of the bucket is the likely cause"
             ),
+            Self::Damaged { backup, damages } => {
+                let damages: Vec<String> = damages.iter().map(ToString::to_string).collect();
+                write!(f, "backup {backup} is damaged: {}", damages.join("; "))
+            }
             Self::Incremental { backup, parent, full, is_superseded } => {
                 write!(f, "backup {backup} holds only what changed since {parent}")?;
                 match full {

@@ -1,0 +1,143 @@
+//! What the content of a base backup amounts to, where it was read.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::assessment::finding::archive::content::BackupDamage;
+use crate::content::control_file::ControlFile;
+use crate::content::members::BlockId;
+use crate::content::members::RelationFile;
+use crate::content::tar_check::TarReport;
+use crate::domain::backup_info::BackupInfo;
+use crate::domain::lsn::Lsn;
+use crate::domain::object_key::TarContents;
+use crate::observation::content::BackupContent;
+use crate::observation::content::ContentDamage;
+use crate::observation::content::TarContent;
+
+/// Without them a restore fails, or PostgreSQL does not start.
+pub(super) fn fatal(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
+    let mut damages: Vec<BackupDamage> = content.tars.iter().filter_map(of_tar).collect();
+    let is_read = content.tars.iter().all(|tar| matches!(tar.report, Ok(Ok(_))));
+    // What a damaged or unread tar file may hold is not called missing.
+    if damages.is_empty() && is_read {
+        damages.extend(of_members(content, info));
+    }
+    damages
+}
+
+/// Pages that stay wrong after a recovery.
+pub(super) fn wrong_pages(content: &BackupContent, info: &BackupInfo) -> Option<BackupDamage> {
+    let reports = || read(content).map(|(_, report)| report);
+    let unlogged: BTreeSet<&RelationFile> = reports().flat_map(|it| &it.unlogged).collect();
+    let wrong: BTreeMap<BlockId, Lsn> =
+        reports().flat_map(|it| &it.wrong_pages).map(|(page, lsn)| (*page, *lsn)).collect();
+    let (named, counted) = (wrong.len(), reports().map(|it| it.wrong_page_count).sum::<u64>());
+    let left: Vec<BlockId> = wrong
+        .into_iter()
+        .filter(|(page, _)| !unlogged.contains(&page.relation()))
+        .filter(|(page, _)| !content.restored_pages.contains(page))
+        .filter(|(_, lsn)| !is_written_during(info, *lsn))
+        .map(|(page, _)| page)
+        .collect();
+    // Of so many that not all are named, those behind are as the others.
+    let beyond = counted.saturating_sub(u64::try_from(named).unwrap_or(u64::MAX));
+    let count = u64::try_from(left.len()).unwrap_or(u64::MAX).saturating_add(beyond);
+    (!left.is_empty()).then_some(BackupDamage::PageChecksum { first: left, count })
+}
+
+/// A page that was written while it was copied may be torn; the log writes it again.
+fn is_written_during(info: &BackupInfo, lsn: Lsn) -> bool {
+    info.wal.is_some_and(|wal| wal.begin_lsn <= lsn && lsn <= wal.end_lsn)
+}
+
+fn read(content: &BackupContent) -> impl Iterator<Item = (&TarContent, &TarReport)> {
+    content.tars.iter().filter_map(|tar| Some((tar, tar.report.as_ref().ok()?.as_ref().ok()?)))
+}
+
+fn of_tar(tar: &TarContent) -> Option<BackupDamage> {
+    let object = || tar.name.clone();
+    match tar.report.as_ref().ok()? {
+        Err(ContentDamage::Truncated) => Some(BackupDamage::Truncated { object: object() }),
+        Err(ContentDamage::Undecodable(why)) => {
+            Some(BackupDamage::Undecodable { object: object(), why: why.clone() })
+        }
+        Ok(TarReport { error: Some(error), .. }) => {
+            Some(BackupDamage::BadTar { object: object(), why: error.to_string() })
+        }
+        Ok(TarReport { is_closed: false, .. }) => {
+            Some(BackupDamage::Truncated { object: object() })
+        }
+        Ok(TarReport { strays, .. }) => strays.first.first().map(|path| {
+            let why = format!("a member leads out of the data directory: {path}");
+            BackupDamage::BadTar { object: object(), why }
+        }),
+    }
+}
+
+/// What must be there, in all tar files together.
+fn of_members(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
+    let data = || read(content).filter(|(tar, _)| tar.contents == TarContents::DataDirectory);
+    let mut missing = Vec::new();
+    let mut damages = Vec::new();
+    let version = data().find_map(|(_, report)| report.version.as_deref());
+    match (version, info.server_version.map(|version| version / 10_000)) {
+        (None, _) => missing.push("PG_VERSION".to_owned()),
+        (Some(found), Some(expected)) if found != expected.to_string() => {
+            let why = format!("PG_VERSION says {found:?}, and backup.info {expected}");
+            damages.push(BackupDamage::Foreign { member: "PG_VERSION", why });
+        }
+        (Some(_), _) => {}
+    }
+    match data().find_map(|(_, report)| report.control_file.as_ref()) {
+        None => missing.push("global/pg_control".to_owned()),
+        Some(Err(error)) => {
+            damages.push(BackupDamage::Foreign {
+                member: "global/pg_control",
+                why: error.to_string(),
+            });
+        }
+        Some(Ok(control)) => damages.extend(of_control_file(*control, info)),
+    }
+    match data().find_map(|(_, report)| report.backup_label.as_ref()) {
+        None => missing.push("backup_label".to_owned()),
+        Some(label) => damages.extend(info.wal.and_then(|wal| {
+            let expected = format!("START WAL LOCATION: {} (file {})", wal.begin_lsn, wal.begin);
+            let found = label.text.lines().next().unwrap_or_default();
+            (found != expected).then(|| BackupDamage::Foreign {
+                member: "backup_label",
+                why: format!("it says {found:?}, expected {expected:?}"),
+            })
+        })),
+    }
+    missing.extend(missing_parts(content));
+    if !missing.is_empty() {
+        damages.insert(0, BackupDamage::MissingMembers(missing));
+    }
+    damages
+}
+
+fn of_control_file(control: ControlFile, info: &BackupInfo) -> Option<BackupDamage> {
+    let expected = info.system_identifier?;
+    let found = control.system_identifier;
+    (found != expected).then(|| BackupDamage::Foreign {
+        member: "global/pg_control",
+        why: format!("its system identifier is {found}, expected {expected}"),
+    })
+}
+
+/// A relation's later file is of no use without those of a whole gigabyte before it.
+fn missing_parts(content: &BackupContent) -> Vec<String> {
+    let reports = || read(content).map(|(_, report)| report);
+    let full: BTreeSet<&RelationFile> = reports().flat_map(|it| &it.full_files).collect();
+    let later = reports().flat_map(|it| &it.later_files);
+    let before = later.filter_map(|file| {
+        let segment = file.segment.checked_sub(1)?;
+        Some(RelationFile { segment, ..*file })
+    });
+    let lost: BTreeSet<RelationFile> = before.filter(|file| !full.contains(file)).collect();
+    lost.into_iter().take(PARTS_NAMED_MAX).map(|file| file.path()).collect()
+}
+
+/// Enough to see what is wrong.
+const PARTS_NAMED_MAX: usize = 20;

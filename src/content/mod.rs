@@ -1,0 +1,9 @@
+//! What is inside a base backup, from bytes it is given: tar members, control file, pages.
+//!
+//! Fetches and decodes nothing. Bytes come in any chunking; none of them can make it panic.
+
+pub mod control_file;
+pub mod members;
+pub mod page;
+pub mod tar;
+pub mod tar_check;

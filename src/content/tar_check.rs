@@ -1,0 +1,288 @@
+//! Looks at all members of one tar file of a base backup, and keeps what is worth knowing of them.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::content::control_file::CONTROL_FILE_BYTES;
+use crate::content::control_file::ControlFile;
+use crate::content::control_file::ControlFileError;
+use crate::content::members::BlockId;
+use crate::content::members::Fork;
+use crate::content::members::RelationFile;
+use crate::content::members::leads_out;
+use crate::content::members::normalised;
+use crate::content::page;
+use crate::content::page::BLOCKS_PER_FILE;
+use crate::content::page::PAGE_BYTES;
+use crate::content::page::PageState;
+use crate::content::tar::Event;
+use crate::content::tar::Member;
+use crate::content::tar::MemberKind;
+use crate::content::tar::TarEnding;
+use crate::content::tar::TarError;
+use crate::content::tar::TarReader;
+use crate::domain::lsn::Lsn;
+use crate::domain::object_key::TarContents;
+
+/// What is known before the file is read.
+#[derive(Clone, Copy, Debug)]
+pub struct TarExpectation {
+    pub contents: TarContents,
+    /// Whether pages have checksums.
+    pub has_checksums: bool,
+}
+
+/// What one tar file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TarReport {
+    pub members: u64,
+    /// Looked at and right, or never written to.
+    pub pages: u64,
+    /// It ends as a tar file does.
+    pub is_closed: bool,
+    pub error: Option<TarError>,
+    pub control_file: Option<Result<ControlFile, ControlFileError>>,
+    /// `PG_VERSION` of the data directory.
+    pub version: Option<String>,
+    pub backup_label: Option<BackupLabel>,
+    /// Members whose paths lead out of the directory.
+    pub strays: Listed<String>,
+    /// Pages whose checksum is wrong: by relation, fork and block, with where in the log they were last
+    /// written.
+    pub wrong_pages: BTreeMap<BlockId, Lsn>,
+    /// Of very many not all are named.
+    pub wrong_page_count: u64,
+    /// Relations without a log, which are emptied at the end of recovery.
+    pub unlogged: BTreeSet<RelationFile>,
+    /// Files of relations that end inside a page.
+    pub cut_relations: Listed<String>,
+    /// Files of a gigabyte, which another one may follow.
+    pub full_files: BTreeSet<RelationFile>,
+    /// Files that follow another one.
+    pub later_files: BTreeSet<RelationFile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupLabel {
+    pub text: String,
+    /// No member follows it.
+    pub is_last: bool,
+}
+
+/// The first of many, and how many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<T> {
+    pub first: Vec<T>,
+    pub count: u64,
+}
+
+/// So many are named.
+const LISTED_MAX: usize = 20;
+
+/// More than that of one backup are counted only. Whether recovery writes them again is asked of each.
+const WRONG_PAGES_MAX: u64 = 10_000;
+
+/// Ten times what barman writes.
+const LABEL_BYTES_MAX: usize = 4096;
+
+const GIGABYTE: u64 = BLOCKS_PER_FILE as u64 * PAGE_BYTES as u64;
+
+/// Is fed a tar file from its first byte.
+#[derive(Clone, Debug)]
+pub struct TarCheck {
+    expected: TarExpectation,
+    reader: TarReader,
+    current: Current,
+    report: TarReport,
+}
+
+/// What is done with the content of a member.
+#[derive(Clone, Debug)]
+enum Current {
+    Passed,
+    /// Kept whole.
+    Small {
+        what: Small,
+        content: Vec<u8>,
+        max: usize,
+    },
+    /// Looked at page by page; the last one as far as it has come in.
+    Pages {
+        file: RelationFile,
+        block: u32,
+        page: Vec<u8>,
+    },
+}
+
+/// The pages of one file, and how many of the relation's came before the next one.
+struct Pages<'a> {
+    file: RelationFile,
+    block: &'a mut u32,
+    report: &'a mut TarReport,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Small {
+    ControlFile,
+    Version,
+    Label,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { first: Vec::new(), count: 0 }
+    }
+}
+
+impl<T> Listed<T> {
+    fn push(&mut self, item: T) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() < LISTED_MAX {
+            self.first.push(item);
+        }
+    }
+}
+
+impl TarCheck {
+    pub fn new(expected: TarExpectation) -> Self {
+        Self {
+            expected,
+            reader: TarReader::default(),
+            current: Current::Passed,
+            report: TarReport::default(),
+        }
+    }
+
+    /// Takes the bytes that follow those fed before. After damage it ignores them.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        if self.report.error.is_some() {
+            return;
+        }
+        loop {
+            match self.reader.step(&mut bytes) {
+                Ok(None) => return,
+                Ok(Some(Event::Member(member))) => self.begin(&member),
+                Ok(Some(Event::Content(content))) => self.add(content),
+                Ok(Some(Event::End)) => self.end(),
+                Err(error) => {
+                    self.report.error = Some(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What the bytes fed so far hold.
+    pub fn report(mut self) -> TarReport {
+        self.report.is_closed = self.reader.ending() == TarEnding::Closed;
+        self.report
+    }
+
+    fn begin(&mut self, member: &Member) {
+        let report = &mut self.report;
+        report.members = report.members.saturating_add(1);
+        if let Some(label) = &mut report.backup_label {
+            label.is_last = false;
+        }
+        if leads_out(&member.path) {
+            report.strays.push(member.path.clone());
+        }
+        self.current = Current::Passed;
+        if member.kind != MemberKind::File {
+            return;
+        }
+        let is_data = self.expected.contents == TarContents::DataDirectory;
+        let small = match normalised(&member.path) {
+            "global/pg_control" if is_data => Some((Small::ControlFile, CONTROL_FILE_BYTES + 1)),
+            "PG_VERSION" if is_data => Some((Small::Version, 16)),
+            "backup_label" if is_data => Some((Small::Label, LABEL_BYTES_MAX)),
+            _ => None,
+        };
+        if let Some((what, max)) = small {
+            self.current = Current::Small { what, content: Vec::new(), max };
+        } else if let Some(file) = RelationFile::of(self.expected.contents, &member.path) {
+            self.begin_relation(file, member);
+        }
+    }
+
+    fn begin_relation(&mut self, file: RelationFile, member: &Member) {
+        if member.size == GIGABYTE {
+            self.report.full_files.insert(file);
+        }
+        if file.segment > 0 {
+            self.report.later_files.insert(file);
+        }
+        if file.fork == Fork::Init {
+            self.report.unlogged.insert(RelationFile { fork: Fork::Main, segment: 0, ..file });
+        }
+        if member.size % PAGE_BYTES as u64 != 0 {
+            self.report.cut_relations.push(member.path.clone());
+        }
+        if let Some(block) = file.first_block().filter(|_| self.expected.has_checksums) {
+            let page = Vec::with_capacity(PAGE_BYTES);
+            self.current = Current::Pages { file, block, page };
+        }
+    }
+
+    fn add(&mut self, mut bytes: &[u8]) {
+        match &mut self.current {
+            Current::Passed => {}
+            Current::Small { content, max, .. } => {
+                let room = max.saturating_sub(content.len()).min(bytes.len());
+                content.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            }
+            Current::Pages { file, block, page } => {
+                let mut pages = Pages { file: *file, block, report: &mut self.report };
+                if !page.is_empty() {
+                    let missing = PAGE_BYTES.saturating_sub(page.len()).min(bytes.len());
+                    let (taken, rest) = bytes.split_at(missing);
+                    page.extend_from_slice(taken);
+                    bytes = rest;
+                    if let Ok(whole) = page.as_slice().try_into() {
+                        pages.look_at(whole);
+                        page.clear();
+                    }
+                }
+                let (whole, rest) = bytes.as_chunks::<PAGE_BYTES>();
+                whole.iter().for_each(|page| pages.look_at(page));
+                page.extend_from_slice(rest);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Current::Small { what, content, .. } =
+            std::mem::replace(&mut self.current, Current::Passed)
+        {
+            let text = || String::from_utf8_lossy(&content).into_owned();
+            match what {
+                Small::ControlFile => {
+                    self.report.control_file = Some(ControlFile::parse(&content));
+                }
+                Small::Version => self.report.version = Some(text().trim().to_owned()),
+                Small::Label => {
+                    self.report.backup_label = Some(BackupLabel { text: text(), is_last: true });
+                }
+            }
+        }
+    }
+}
+
+impl Pages<'_> {
+    fn look_at(&mut self, page: &[u8; PAGE_BYTES]) {
+        let (block, report) = (*self.block, &mut *self.report);
+        match page::check(page, block) {
+            PageState::Right | PageState::New => report.pages = report.pages.saturating_add(1),
+            PageState::Wrong(lsn) => {
+                report.wrong_page_count = report.wrong_page_count.saturating_add(1);
+                if report.wrong_page_count <= WRONG_PAGES_MAX {
+                    report.wrong_pages.insert(BlockId { file: self.file.whole(), block }, lsn);
+                }
+            }
+        }
+        *self.block = block.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

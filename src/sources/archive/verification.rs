@@ -1,0 +1,50 @@
+//! Reads what an archive holds to its last byte, and adds what is wrong with it to an observation.
+//!
+//! No damage is told before the object was decoded a second time, by the reference decoder, and the
+//! store has shown that these are the bytes that it holds.
+
+mod backups;
+mod progress;
+mod sniff;
+mod wal;
+
+use md5::Digest;
+use md5::Md5;
+
+use crate::domain::object_version::ObjectVersion;
+use crate::sources::archive::Collector;
+use crate::sources::store::error::StoreError;
+
+pub use crate::sources::archive::verification::progress::Progress;
+
+impl Collector {
+    /// Whether a store holds an object as it was read, and did not only answer badly: its entity tag is
+    /// the digest of these bytes, or, where tags are no digests, reading again gives the same ones.
+    async fn is_stored_so(&self, key: &str) -> Result<bool, StoreError> {
+        let (first, version) = self.digest(key, None).await?;
+        if is_tag_of(&first, &version) {
+            return Ok(true);
+        }
+        let (second, _) = self.digest(key, Some(&version)).await?;
+        Ok(first == second)
+    }
+
+    async fn digest(
+        &self,
+        key: &str,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<(String, ObjectVersion), StoreError> {
+        let mut body = self.store.open(key, 0, expected).await?;
+        let version = body.version().clone();
+        let mut digest = Md5::new();
+        while let Some(chunk) = body.next().await? {
+            digest.update(&chunk);
+        }
+        let hex = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((hex, version))
+    }
+}
+
+fn is_tag_of(digest: &str, version: &ObjectVersion) -> bool {
+    version.etag.trim_matches('"').eq_ignore_ascii_case(digest)
+}

@@ -1,0 +1,284 @@
+//! Every tar file of the finished base backups, and the log that makes torn pages whole again.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream;
+
+use crate::content::members::BlockId;
+use crate::content::tar_check::TarCheck;
+use crate::content::tar_check::TarExpectation;
+use crate::content::tar_check::TarReport;
+use crate::domain::backup::BackupStatus;
+use crate::domain::backup_info::BackupInfo;
+use crate::domain::backup_info::BackupWal;
+use crate::domain::codec::Bzip2;
+use crate::domain::lsn::Lsn;
+use crate::domain::storage_class::StorageClass;
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
+use crate::observation::Observation;
+use crate::observation::Reading;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::backup::TarObject;
+use crate::observation::content::BackupContent;
+use crate::observation::content::ContentDamage;
+use crate::observation::content::TarContent;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentId;
+use crate::sources::archive::Collector;
+use crate::sources::archive::verification::Progress;
+use crate::sources::archive::verification::sniff::Sniffed;
+use crate::sources::decode::decoder::DecompressError;
+use crate::sources::decode::object::Fed;
+use crate::sources::decode::object::StoredContent;
+use crate::sources::decode::object::decode_object;
+use crate::sources::limits;
+use crate::sources::store::error::StoreError;
+use crate::sources::workshop::Turns;
+use crate::wal::RecordReader;
+use crate::wal::SegmentIdentity;
+use crate::wal::Step;
+use crate::wal::Version;
+
+type Checked = Result<TarReport, ContentDamage>;
+
+impl Fed for TarCheck {
+    fn feed(&mut self, piece: &[u8]) {
+        Self::feed(self, piece);
+    }
+}
+
+impl Collector {
+    /// Adds what the tar files of each finished backup hold, the newest first.
+    pub async fn verify_backups(&self, seen: &mut Observation, progress: &Progress) {
+        let Ok(backups) = &seen.backups else { return };
+        let mut finished: Vec<(&ObservedBackup, &BackupInfo)> = backups
+            .iter()
+            .filter_map(|backup| Some((backup, backup.parsed_info()?)))
+            .filter(|(_, info)| info.status == BackupStatus::Done && !info.is_snapshot)
+            .collect();
+        finished.sort_by_key(|(_, info)| std::cmp::Reverse(info.ended_at));
+        let tars = finished.iter().flat_map(|(backup, _)| &backup.tars);
+        let (objects, bytes) = tars.fold((0_u64, 0_u64), |(objects, bytes), tar| {
+            (objects.saturating_add(1), bytes.saturating_add(tar.version.size))
+        });
+        progress.expect(objects, bytes);
+        let archive = seen.archive.as_ref();
+        for (backup, info) in finished {
+            let content = self.verify_backup(backup, info, archive, progress).await;
+            seen.content.backups.insert(backup.id.clone(), content);
+        }
+    }
+
+    async fn verify_backup(
+        &self,
+        backup: &ObservedBackup,
+        info: &BackupInfo,
+        archive: Result<&Inventory, &Unreadable>,
+        progress: &Progress,
+    ) -> BackupContent {
+        let has_checksums = info.has_checksums == Some(true);
+        let reads = backup.tars.iter().map(|tar| async move {
+            let expected = TarExpectation { contents: tar.contents, has_checksums };
+            let report = self.read_tar(backup, tar, expected).await;
+            progress.note(1, tar.version.size);
+            (tar, expected, report)
+        });
+        let read: Vec<_> = stream::iter(reads).buffered(limits::TARS_AT_ONCE).collect().await;
+        let mut content = BackupContent::default();
+        for (tar, _, report) in &read {
+            content.tars.push(TarContent {
+                name: tar.contents.file_name(tar.piece, tar.codec),
+                contents: tar.contents,
+                piece: tar.piece,
+                report: report.clone(),
+            });
+        }
+        let suspects = content.wrong_pages();
+        let version = info.server_version.and_then(|it| u16::try_from(it / 10_000).ok());
+        let version = version.and_then(Version::of_major);
+        if let (Some(wal), Some(version), false) = (info.wal, version, suspects.is_empty()) {
+            let restored = match archive {
+                Ok(inventory) => self.restored_pages(inventory, wal, version, suspects).await,
+                Err(unread) => Err(unread.clone()),
+            };
+            match restored {
+                Ok(restored) => content.restored_pages = restored,
+                Err(unread) => content.log_unread = Some(unread),
+            }
+        }
+        // What is left would accuse the store: it is read once more, by the other decoder.
+        for (at, (tar, expected, _)) in read.iter().enumerate() {
+            let Some(told) = content.tars.get_mut(at) else { continue };
+            let is_left = |report: &TarReport| {
+                report.wrong_pages.keys().any(|page| !content.restored_pages.contains(page))
+            };
+            if matches!(&told.report, Ok(Ok(report)) if is_left(report)) {
+                told.report = self.confirm_tar(backup, tar, *expected).await;
+            }
+        }
+        content
+    }
+
+    async fn read_tar(
+        &self,
+        backup: &ObservedBackup,
+        tar: &TarObject,
+        expected: TarExpectation,
+    ) -> Reading<Checked> {
+        let what = || format!("read {} of backup {}", name_of(tar), backup.id);
+        if tar.class == StorageClass::Frozen {
+            let why = "it must be thawed first".to_owned();
+            return Err(Unreadable { what: what(), why, reason: UnreadableReason::Internal });
+        }
+        let read = self.check_tar(backup, tar, expected, &self.turns).await;
+        match read.map_err(|error| error.unreadable(&what()))? {
+            Ok(report) if report.error.is_none() && report.is_closed => Ok(Ok(report)),
+            Ok(_) | Err(_) => self.confirm_tar(backup, tar, expected).await,
+        }
+    }
+
+    /// By the reference decoder; damage only of what the store really holds.
+    async fn confirm_tar(
+        &self,
+        backup: &ObservedBackup,
+        tar: &TarObject,
+        expected: TarExpectation,
+    ) -> Reading<Checked> {
+        let what = format!("read {} of backup {}", name_of(tar), backup.id);
+        let unread = |error: StoreError| error.unreadable(&what);
+        let refused = |why: String| {
+            Err(Unreadable { what: what.clone(), why, reason: UnreadableReason::Parse })
+        };
+        let by_reference = self.turns.decoding_by(Bzip2::Reference);
+        let checked = self.check_tar(backup, tar, expected, &by_reference).await;
+        let checked = checked.map_err(unread)?;
+        let key = self.tar_key(backup, tar);
+        if !self.is_stored_so(&key).await.map_err(unread)? {
+            return refused("the store does not give the same bytes twice".to_owned());
+        }
+        match self.sniff(&key).await.map_err(unread)? {
+            Some(Sniffed::Encrypted(how)) => refused(format!("it is encrypted with {how}")),
+            Some(Sniffed::Compressed(found)) if found != tar.codec && checked.is_err() => {
+                let (named, found) = (tar.codec.label(), found.label());
+                let why = format!("it is named as {named} and begins as {found} does");
+                Ok(Err(ContentDamage::Undecodable(why)))
+            }
+            Some(Sniffed::Compressed(_)) | None => Ok(checked),
+        }
+    }
+
+    async fn check_tar(
+        &self,
+        backup: &ObservedBackup,
+        tar: &TarObject,
+        expected: TarExpectation,
+        turns: &Turns,
+    ) -> Result<Checked, StoreError> {
+        let key = self.tar_key(backup, tar);
+        let content = StoredContent {
+            key: &key,
+            codec: tar.codec,
+            stored_bytes_max: u64::MAX,
+            bytes_max: limits::TAR_BYTES_MAX,
+        };
+        let check = TarCheck::new(expected);
+        let (check, end) = decode_object(self.store.as_ref(), turns, content, check).await?;
+        Ok(match end {
+            Ok(_) => Ok(check.report()),
+            Err(DecompressError::Truncated) => Err(ContentDamage::Truncated),
+            Err(error @ (DecompressError::Undecodable(_) | DecompressError::TooLarge { .. })) => {
+                Err(ContentDamage::Undecodable(error.to_string()))
+            }
+        })
+    }
+
+    fn tar_key(&self, backup: &ObservedBackup, tar: &TarObject) -> String {
+        format!("{}{}/{}", self.folder.base(), backup.id, name_of(tar))
+    }
+
+    /// Those of the pages that the backup's own log writes whole: it is replayed before anybody may
+    /// look, and holds an image of each page that changed while it was copied.
+    async fn restored_pages(
+        &self,
+        inventory: &Inventory,
+        wal: BackupWal,
+        version: Version,
+        suspects: BTreeSet<BlockId>,
+    ) -> Reading<BTreeSet<BlockId>> {
+        let mut search = Search {
+            reader: RecordReader::new(SegmentIdentity::default()),
+            version,
+            within: wal.begin_lsn..wal.end_lsn,
+            wanted: Arc::new(suspects),
+            found: BTreeSet::new(),
+        };
+        let mut number = wal.first_required;
+        loop {
+            let on = |timeline| {
+                let archive = inventory.timeline(timeline);
+                archive.is_some_and(|archive| archive.segments().contains(number))
+            };
+            let timelines = [wal.begin.timeline, wal.end.timeline];
+            let timeline = timelines.into_iter().find(|it| on(*it)).unwrap_or(wal.begin.timeline);
+            let id = SegmentId { timeline, number };
+            let what = || {
+                let name = number.name(timeline, inventory.segment_size);
+                format!("read WAL segment {name}")
+            };
+            search.reader.follow(timeline);
+            let bytes_max = limits::segment_content_bytes_max(inventory.segment_size.bytes());
+            let _turn = self.turns.segment().await;
+            let decoded =
+                self.decode_segment_by(&self.turns, inventory, id, bytes_max, search).await;
+            let (_, (after, _)) = decoded.map_err(|error| error.unreadable(&what()))?;
+            search = after;
+            if number == wal.last_required {
+                return Ok(search.found);
+            }
+            number = number.next();
+        }
+    }
+}
+
+fn name_of(tar: &TarObject) -> String {
+    tar.contents.file_name(tar.piece, tar.codec)
+}
+
+/// Looks for images of pages in the log.
+#[derive(Clone)]
+struct Search {
+    reader: RecordReader,
+    version: Version,
+    /// Only these records are replayed before the backup is consistent.
+    within: Range<Lsn>,
+    wanted: Arc<BTreeSet<BlockId>>,
+    found: BTreeSet<BlockId>,
+}
+
+impl Fed for Search {
+    fn feed(&mut self, mut piece: &[u8]) {
+        while let Ok(Step::Record(record)) = self.reader.step(&mut piece) {
+            if !self.within.contains(&record.start) {
+                continue;
+            }
+            record.restored_blocks(self.version, |reference| {
+                let page = BlockId::of_reference(reference);
+                self.found.extend(page.filter(|page| self.wanted.contains(page)));
+            });
+        }
+    }
+}
+
+impl BackupContent {
+    /// All pages with a wrong checksum, but for those of relations that are emptied anyway.
+    fn wrong_pages(&self) -> BTreeSet<BlockId> {
+        let reports = || self.tars.iter().filter_map(|tar| tar.report.as_ref().ok()?.as_ref().ok());
+        let unlogged: BTreeSet<_> = reports().flat_map(|report| &report.unlogged).collect();
+        let is_logged = |page: &&BlockId| !unlogged.contains(&page.relation());
+        reports().flat_map(|report| report.wrong_pages.keys()).filter(is_logged).copied().collect()
+    }
+}

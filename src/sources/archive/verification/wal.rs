@@ -1,0 +1,257 @@
+//! Every segment that is listed, each with those before it: records go on from one to the next.
+
+use futures::StreamExt;
+use futures::stream;
+
+use crate::domain::codec::Bzip2;
+use crate::domain::codec::Codec;
+use crate::domain::segment::SegmentNumber;
+use crate::domain::segment::SegmentRange;
+use crate::domain::segment::SegmentSize;
+use crate::domain::segment_set::SegmentSet;
+use crate::domain::timeline::TimelineId;
+use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
+use crate::observation::Observation;
+use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentDamage;
+use crate::observation::probe::SegmentId;
+use crate::observation::probe::SegmentProbe;
+use crate::observation::timeline_archive::TimelineArchive;
+use crate::sources::archive::Collector;
+use crate::sources::archive::probes::undecodable;
+use crate::sources::archive::verification::Progress;
+use crate::sources::archive::verification::sniff::Sniffed;
+use crate::sources::limits;
+use crate::sources::store::error::StoreError;
+use crate::sources::workshop::Turns;
+use crate::wal::Damage;
+use crate::wal::DamageKind;
+use crate::wal::Ending;
+use crate::wal::HeaderDamage;
+use crate::wal::SegmentIdentity;
+use crate::wal::Surveyor;
+
+/// Consecutive segments of one timeline that are read one after the other.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    timeline: TimelineId,
+    segments: SegmentRange,
+}
+
+/// What reading a run showed.
+#[derive(Debug)]
+struct RunReport {
+    timeline: TimelineId,
+    whole: SegmentSet,
+    damaged: Vec<(SegmentNumber, SegmentDamage)>,
+    unread: Vec<Unreadable>,
+}
+
+/// The end of what was read, which the next segment goes on from; boxed, as it holds the beginning of a
+/// record.
+type Log = Option<Box<Surveyor>>;
+
+/// What one segment shows.
+enum Shown {
+    Whole(Box<Surveyor>),
+    Damaged(SegmentDamage),
+}
+
+impl Collector {
+    /// Adds damaged segments as probes, and notes which ones are whole.
+    pub async fn verify_wal(&self, seen: &mut Observation, progress: &Progress) {
+        let Ok(inventory) = &seen.archive else { return };
+        let mut runs = runs(inventory);
+        // What a restore to now needs comes first.
+        runs.reverse();
+        progress.expect(runs.iter().map(|run| run.segments.count()).sum(), 0);
+        let reports = runs.into_iter().map(|run| self.verify_run(inventory, run, progress));
+        let reports: Vec<RunReport> =
+            stream::iter(reports).buffer_unordered(limits::RUNS_AT_ONCE).collect().await;
+        for RunReport { timeline, whole, damaged, unread } in reports {
+            let verified = seen.content.segments.entry(timeline).or_default();
+            whole.ranges().iter().for_each(|range| verified.insert_range(*range));
+            for (number, damage) in damaged {
+                let id = SegmentId { timeline, number };
+                seen.probes.insert(id, Ok(SegmentProbe::Damaged(damage)));
+            }
+            let told = &mut seen.content.unread_segments;
+            let room = limits::UNREAD_SEGMENTS_MAX.saturating_sub(told.len());
+            told.extend(unread.into_iter().take(room));
+        }
+    }
+
+    async fn verify_run(&self, inventory: &Inventory, run: Run, progress: &Progress) -> RunReport {
+        let Run { timeline, segments } = run;
+        let mut report = RunReport {
+            timeline,
+            whole: SegmentSet::default(),
+            damaged: Vec::new(),
+            unread: Vec::new(),
+        };
+        let (mut log, mut number) = (None, segments.first);
+        loop {
+            let id = SegmentId { timeline, number };
+            log = self.verify_segment(inventory, id, log, &mut report).await;
+            progress.note(1, 0);
+            if number == segments.last {
+                break;
+            }
+            number = number.next();
+        }
+        // The last record may go on in the segment behind, which another run reads from its start.
+        let goes_on =
+            log.as_ref().is_some_and(|it| matches!(it.survey().ending, Ending::InsideRecord(_)));
+        let next = SegmentId { timeline, number: segments.last.next() };
+        let archive = inventory.timeline(timeline);
+        if goes_on && archive.is_some_and(|archive| readable(archive).contains(next.number)) {
+            self.verify_segment(inventory, next, log, &mut report).await;
+            // It is told whole by the run that it belongs to.
+            report.whole.remove(next.number);
+        }
+        report
+    }
+
+    /// What the next segment goes on from; `None` where this one is not whole.
+    async fn verify_segment(
+        &self,
+        inventory: &Inventory,
+        id: SegmentId,
+        log: Log,
+        report: &mut RunReport,
+    ) -> Log {
+        let name = id.number.name(id.timeline, inventory.segment_size);
+        match self.read_segment(inventory, id, log).await {
+            Ok(Ok(Shown::Whole(surveyor))) => {
+                report.whole.insert(id.number);
+                return Some(surveyor);
+            }
+            Ok(Ok(Shown::Damaged(damage))) => report.damaged.push((id.number, damage)),
+            Ok(Err(why)) => report.unread.push(Unreadable {
+                what: format!("read WAL segment {name}"),
+                why,
+                reason: UnreadableReason::Parse,
+            }),
+            Err(error) => {
+                report.unread.push(error.unreadable(&format!("read WAL segment {name}")));
+            }
+        }
+        None
+    }
+
+    /// Damage only after the reference decoder and the store have confirmed it; else why it is not known
+    /// what the segment holds.
+    async fn read_segment(
+        &self,
+        inventory: &Inventory,
+        id: SegmentId,
+        log: Log,
+    ) -> Result<Result<Shown, String>, StoreError> {
+        let (_, mut shown) = self.survey_segment(inventory, id, log.clone(), &self.turns).await?;
+        let mut log = log;
+        if let Shown::Damaged(SegmentDamage::Log(damage)) = &shown
+            && log.is_some()
+            && is_of_other_server(damage)
+        {
+            // Another server wrote it, and nothing goes on here.
+            log = None;
+            (_, shown) = self.survey_segment(inventory, id, None, &self.turns).await?;
+        }
+        if matches!(shown, Shown::Whole(_)) {
+            return Ok(Ok(shown));
+        }
+        let by_reference = self.turns.decoding_by(Bzip2::Reference);
+        let (codec, shown) = self.survey_segment(inventory, id, log, &by_reference).await?;
+        let Shown::Damaged(damage) = shown else { return Ok(Ok(shown)) };
+        let key = self.folder.segment(id.number.name(id.timeline, inventory.segment_size), codec);
+        if !self.is_stored_so(&key).await? {
+            return Ok(Err("the store does not give the same bytes twice".to_owned()));
+        }
+        match self.sniff(&key).await? {
+            Some(Sniffed::Encrypted(how)) => Ok(Err(format!("it is encrypted with {how}"))),
+            Some(Sniffed::Compressed(found)) if found != codec => {
+                let (named, found) = (codec.label(), found.label());
+                let why = format!("it is named as {named} and begins as {found} does");
+                Ok(Ok(Shown::Damaged(SegmentDamage::Undecodable(why))))
+            }
+            Some(Sniffed::Compressed(_)) | None => Ok(Ok(Shown::Damaged(damage))),
+        }
+    }
+
+    async fn survey_segment(
+        &self,
+        inventory: &Inventory,
+        id: SegmentId,
+        log: Log,
+        turns: &Turns,
+    ) -> Result<(Codec, Shown), StoreError> {
+        let size = inventory.segment_size;
+        let surveyor = log.unwrap_or_else(|| {
+            Box::new(Surveyor::new(SegmentIdentity {
+                start: Some(id.number.start(size)),
+                timeline: Some(id.timeline),
+                segment_size: Some(size),
+                system_identifier: None,
+            }))
+        });
+        let _turn = self.turns.segment().await;
+        let bytes_max = limits::segment_content_bytes_max(size.bytes());
+        let (codec, (surveyor, end)) =
+            self.decode_segment_by(turns, inventory, id, bytes_max, *surveyor).await?;
+        let damage = match end {
+            Err(error) => Some(undecodable(error)),
+            Ok(length) => damage_of(&surveyor, length, size),
+        };
+        let whole = || Shown::Whole(Box::new(surveyor));
+        Ok((codec, damage.map_or_else(whole, Shown::Damaged)))
+    }
+}
+
+fn damage_of(surveyor: &Surveyor, found: u64, size: SegmentSize) -> Option<SegmentDamage> {
+    let expected = size.bytes();
+    match surveyor.survey().ending {
+        Ending::Damaged(damage) => Some(damage.into()),
+        _ if found != expected => Some(SegmentDamage::Length { found, expected }),
+        // A complete segment is filled, or ends with a switch.
+        Ending::Zeros { at, .. } | Ending::Short(at) => Some(SegmentDamage::Ends(at)),
+        Ending::Full | Ending::Switched | Ending::InsideRecord(_) => None,
+    }
+}
+
+const fn is_of_other_server(damage: &Damage) -> bool {
+    matches!(
+        damage.kind,
+        DamageKind::Header(HeaderDamage::OtherSystem { .. } | HeaderDamage::OtherMagic { .. })
+    )
+}
+
+/// What a listing alone shows to be of no use is not read.
+fn readable(archive: &TimelineArchive) -> SegmentSet {
+    let useless = [archive.shadowed(), archive.empty(), archive.misfits(), archive.frozen()];
+    useless.into_iter().fold(archive.segments().clone(), |left, set| left.without(set))
+}
+
+/// All of them, those of a timeline in a row.
+fn runs(inventory: &Inventory) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for (&timeline, archive) in &inventory.timelines {
+        for range in readable(archive).ranges() {
+            let mut first = range.first;
+            loop {
+                let end = SegmentNumber::new(first.value().saturating_add(RUN_SEGMENTS - 1));
+                let last = end.min(range.last);
+                runs.push(Run { timeline, segments: SegmentRange { first, last } });
+                if last == range.last {
+                    break;
+                }
+                first = last.next();
+            }
+        }
+    }
+    runs
+}
+
+/// Each run reads a segment more than it has; a sixty-fourth is cheap, and runs are many enough to be
+/// read side by side.
+const RUN_SEGMENTS: u64 = 64;
