@@ -42,6 +42,9 @@ pub enum Command {
     /// Look at archives once, print what can be restored, and exit with the worst verdict
     #[command(after_help = CHECK_HELP)]
     Check(Box<CheckArguments>),
+    /// Read archives to the last byte, print what is damaged and what can be restored
+    #[command(after_help = VERIFY_HELP)]
+    Verify(Box<CheckArguments>),
     /// Tell whether a moment can be restored, and print the recovery Cluster to apply
     #[command(after_help = RESTORE_PLAN_HELP)]
     RestorePlan(Box<RestorePlanArguments>),
@@ -76,7 +79,9 @@ impl Cli {
         let default = match self.command {
             Command::Run(_) => LevelFilter::INFO,
             // Its output is the answer; what it did on the way matters only when it went wrong.
-            Command::Check(_) | Command::RestorePlan(_) | Command::Version => LevelFilter::WARN,
+            Command::Check(_) | Command::Verify(_) | Command::RestorePlan(_) | Command::Version => {
+                LevelFilter::WARN
+            }
         };
         self.log.log_level.clone().unwrap_or_else(|| telemetry::default_filter(default))
     }
@@ -165,6 +170,14 @@ Examples:
   cnpg-backup-verifier check --archive file:///mnt/backups/postgres-main
   cnpg-backup-verifier check --config config.yaml --namespace databases --cluster postgres -o json";
 
+const VERIFY_HELP: &str = "\
+As check --depth full: every record of the WAL and every page of the base backups is read, and how
+far it has come is told on stderr. The exit codes are those of check.
+
+Example:
+  cnpg-backup-verifier verify --archive s3://backups/prod/postgres-main \\
+      --endpoint-url https://s3.example.com";
+
 const RESTORE_PLAN_HELP: &str = "\
 A target after the newest archived commit is not reachable: PostgreSQL refuses to end recovery
 before it has passed its target. Leave --to out to get the newest archived state.
@@ -206,15 +219,18 @@ mod tests {
               --config <FILE>    Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
           -o, --output <OUTPUT>  How the result is printed on stdout [default: text] [possible values: text,
                                  json, nagios]
+              --depth <DEPTH>    How much is read [default: listing] [possible values: listing, wal, full]
           -h, --help             Print help (see more with '--help')
 
         Which archives (without any: all of the configuration):
-              --archive <ADDRESS>   s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME; of the
-                                    configuration only the credentials are used
-              --endpoint-url <URL>  Where the S3 store answers, if it is not AWS
-              --region <REGION>     Region of the S3 store [default: auto]
-              --namespace <NS>      Namespace of the Cluster
-              --cluster <NAME>      Name of the Cluster
+              --archive <ADDRESS>          s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME;
+                                           of the configuration only the credentials are used
+              --endpoint-url <URL>         Where the S3 store answers, if it is not AWS
+              --region <REGION>            Region of the S3 store [default: auto]
+              --namespace <NS>             Namespace of the Cluster
+              --cluster <NAME>             Name of the Cluster
+              --segments-per-look <COUNT>  How many WAL segments are opened at most, to find transactions
+                                           and borders [default: 1024]
 
         Expectations (win over the configuration; --archive has no others):
               --wal-max-age <DURATION>          How old the newest WAL may be, such as 15m

@@ -22,15 +22,16 @@
 //!
 //! 1. [`domain`]: the words of the field as types, and the formats they are read from.
 //! 2. [`wal`]: reads write-ahead log from bytes that it is given.
-//! 3. [`observation`]: what was seen of one archive, once.
-//! 4. [`assessment`]: the judges, one question each, and the verdict. `docs/recoverability.md` has
+//! 3. [`content`]: reads what is inside base backups from bytes that it is given.
+//! 4. [`observation`]: what was seen of one archive, once.
+//! 5. [`assessment`]: the judges, one question each, and the verdict. `docs/recoverability.md` has
 //!    their rules.
-//! 5. [`publication`]: renders assessments, for programs and for people.
-//! 6. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
-//! 7. [`sources`]: reads object stores and Kubernetes, and fills observations.
-//! 8. [`execution`]: writes to Kubernetes, as nothing else may.
-//! 9. [`service`]: the daemon and the commands: clocks, HTTP, signals, logs.
-//! 10. [`cli`]: which command is meant, and its exit code.
+//! 6. [`publication`]: renders assessments, for programs and for people.
+//! 7. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
+//! 8. [`sources`]: reads object stores and Kubernetes, and fills observations.
+//! 9. [`execution`]: writes to Kubernetes, as nothing else may.
+//! 10. [`service`]: the daemon and the commands: clocks, HTTP, signals, logs.
+//! 11. [`cli`]: which command is meant, and its exit code.
 
 // Tests in here share their samples with tests and benches outside.
 #[cfg(test)]

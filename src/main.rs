@@ -46,6 +46,10 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
             let verdict = check(CheckConfig::read(&arguments)?).await?;
             Ok(cli::exit_code(verdict))
         }
+        Command::Verify(arguments) => {
+            let verdict = check(CheckConfig::read(&arguments.in_full())?).await?;
+            Ok(cli::exit_code(verdict))
+        }
         Command::RestorePlan(arguments) => {
             let answer = restore_plan(RestorePlanConfig::read(&arguments)?).await?;
             Ok(cli::plan_exit_code(answer))

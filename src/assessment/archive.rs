@@ -145,6 +145,7 @@ impl<'a> ArchiveCase<'a> {
             backups: self.backups.into(),
             newest_segment,
             findings,
+            proof: description::proof(self.seen, self.inventory, &self.catalogue),
             strays: Strays::of(self.inventory),
             cluster,
             ..Assessment::of_nothing(self.subject, self.expected, self.now)

@@ -19,6 +19,7 @@ use crate::assessment::finding;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::setup::Setup;
+use crate::assessment::proof::Proof;
 use crate::assessment::shared::Shared;
 use crate::assessment::verdict::Verdict;
 use crate::observation::Observation;
@@ -101,6 +102,7 @@ impl Assessment {
             backups: Shared::default(),
             newest_segment: None,
             findings: Shared::default(),
+            proof: Proof::default(),
             strays: Strays::default(),
             totals: Totals::default(),
             promises: Promises::of(expected, now),

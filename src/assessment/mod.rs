@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod expectations;
 pub mod finding;
 pub mod plan;
+pub mod proof;
 pub mod shared;
 pub mod standing;
 pub mod succession;
@@ -24,6 +25,7 @@ use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::LifeSign;
+use crate::assessment::proof::Proof;
 use crate::assessment::shared::Shared;
 use crate::assessment::unusable::UnusableReason;
 use crate::assessment::verdict::Verdict;
@@ -80,6 +82,7 @@ pub struct Assessment {
     pub newest_segment: Option<NewestSegment>,
     /// Worst first.
     pub findings: Shared<Finding>,
+    pub proof: Proof,
     pub strays: Strays,
     pub totals: Totals,
     pub promises: Promises,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::ValueEnum;
 
+use crate::domain::depth::Depth;
+
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArguments {
     #[command(flatten)]
@@ -21,6 +23,9 @@ pub struct CheckArguments {
     /// How the result is printed on stdout
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: Output,
+    /// How much is read
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) depth: DepthChoice,
     #[command(flatten)]
     pub(super) selection: SelectionArguments,
     #[command(flatten)]
@@ -105,6 +110,36 @@ pub(super) struct ExpectationArguments {
     /// How far back every moment must be reachable, such as 30d, 4w or 6m
     #[arg(long, value_name = "POLICY")]
     pub(super) retention: Option<String>,
+}
+
+/// How thoroughly `check` looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DepthChoice {
+    /// Lists, and what answers depend on
+    #[default]
+    Listing,
+    /// All WAL as well, record by record
+    Wal,
+    /// All base backups as well, page by page
+    Full,
+}
+
+impl CheckArguments {
+    /// The same, reading everything.
+    #[must_use]
+    pub fn in_full(self) -> Self {
+        Self { depth: DepthChoice::Full, ..self }
+    }
+}
+
+impl From<DepthChoice> for Depth {
+    fn from(choice: DepthChoice) -> Self {
+        match choice {
+            DepthChoice::Listing => Self::Listing,
+            DepthChoice::Wal => Self::Wal,
+            DepthChoice::Full => Self::Full,
+        }
+    }
 }
 
 /// In which form `check` prints its result.

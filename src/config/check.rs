@@ -27,6 +27,7 @@ use crate::config::reader::SettingReader;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::ClusterId;
 use crate::domain::codec::Bzip2;
+use crate::domain::depth::Depth;
 use crate::domain::destination::ARCHIVE;
 use crate::domain::destination::Access;
 use crate::domain::destination::ENDPOINT_URL;
@@ -47,6 +48,7 @@ use crate::domain::timeline::TimelineId;
 pub struct CheckConfig {
     pub chosen: ChosenArchives,
     pub output: Output,
+    pub depth: Depth,
 }
 
 /// Which archives a command looks at, as far as is known before Kubernetes is asked.
@@ -83,7 +85,11 @@ impl CheckConfig {
             expectations: &arguments.expectations,
         };
         let chosen = chosen.read(&mut reader);
-        reader.finish(Some(Self { chosen, output: arguments.output }))
+        reader.finish(Some(Self {
+            chosen,
+            output: arguments.output,
+            depth: arguments.depth.into(),
+        }))
     }
 }
 

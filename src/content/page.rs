@@ -16,7 +16,6 @@ pub const BLOCKS_PER_FILE: u32 = 131_072;
 type Page = [u8; PAGE_BYTES];
 
 const SUMS: usize = 32;
-const ROWS: usize = PAGE_BYTES / (SUMS * size_of::<u32>());
 const FNV_PRIME: u32 = 16_777_619;
 
 /// `checksumBaseOffsets`.
@@ -68,19 +67,24 @@ pub enum PageState {
 
 /// Looks at the page that is this block of its relation, all files of that together.
 pub fn check(page: &Page, block: u32) -> PageState {
-    let field = |at: usize| u16::from_le_bytes([page[at], page[at + 1]]);
     // `pd_upper` is 0 in no page that was ever initialised (`PageIsNew` in `bufpage.h`).
-    if field(14) == 0 && page.iter().all(|byte| *byte == 0) {
+    if half_word(page, 14) == 0 && page.iter().all(|byte| *byte == 0) {
         return PageState::New;
     }
-    let stored = field(8);
+    let stored = half_word(page, 8);
     if stored == checksum(page, block) { PageState::Right } else { PageState::Wrong(lsn(page)) }
 }
 
 /// `pd_lsn`: the upper half comes first.
 fn lsn(page: &Page) -> Lsn {
-    let word = |at: usize| u32::from_le_bytes([page[at], page[at + 1], page[at + 2], page[at + 3]]);
-    Lsn::new(u64::from(word(0)) << 32 | u64::from(word(4)))
+    let word =
+        |at: usize| u64::from(half_word(page, at + 2)) << 16 | u64::from(half_word(page, at));
+    Lsn::new(word(0) << 32 | word(4))
+}
+
+fn half_word(page: &Page, at: usize) -> u16 {
+    let (half_words, _) = page.as_chunks::<2>();
+    half_words.get(at / 2).map_or(0, |bytes| u16::from_le_bytes(*bytes))
 }
 
 /// As if no checksum were stored in it.
@@ -94,11 +98,10 @@ pub fn checksum(page: &Page, block: u32) -> u16 {
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 fn sum(page: &Page) -> u32 {
     let mut sums = SEEDS;
-    for row in 0..ROWS {
-        let mut words = [0; SUMS];
-        for (word, bytes) in words.iter_mut().zip(page[row * 128..].chunks_exact(4)) {
-            *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        }
+    let (words, _) = page.as_chunks::<4>();
+    let (rows, _) = words.as_chunks::<SUMS>();
+    for (row, bytes) in rows.iter().enumerate() {
+        let mut words = bytes.map(u32::from_le_bytes);
         // Where the checksum itself stands.
         if row == 0 {
             words[2] &= 0xFFFF_0000;
@@ -145,20 +148,20 @@ mod tests {
             sums[at % SUMS] = mix(sums[at % SUMS], word);
         }
         let sum = sums.into_iter().fold(0, |all, sum| all ^ sum) ^ block;
-        (sum % 65_535 + 1) as u16
+        u16::try_from(sum % 65_535 + 1).unwrap()
     }
 
     #[test]
     fn every_way_to_sum_gives_the_same() {
         for (seed, block) in [(1_usize, 0), (7, 1), (251, 131_072), (3, u32::MAX)] {
-            let page = page(|at| (at * seed >> 3) as u8 ^ (at % 251) as u8);
+            let page = page(|at| (at * seed).to_le_bytes()[1] ^ at.to_le_bytes()[0]);
             assert_eq!(checksum(&page, block), slow(&page, block), "{seed}");
         }
     }
 
     #[test]
     fn a_page_is_right_new_or_wrong() {
-        let mut page = page(|at| if at < 8192 { (at % 7) as u8 } else { 0 });
+        let mut page = page(|at| at.to_le_bytes()[0] % 7);
         page[0..8].copy_from_slice(&[1, 0, 0, 0, 0x28, 0, 0, 2]);
         let sum = checksum(&page, 5);
         page[8..10].copy_from_slice(&sum.to_le_bytes());

@@ -82,7 +82,7 @@ enum State {
     },
     Padding(u64),
     /// Behind the first empty block; so many more zeros.
-    Closing(u32),
+    Closing(u64),
 }
 
 /// What PAX records say of the member that follows them.
@@ -157,8 +157,7 @@ impl TarReader {
                     }
                     // It is padded to a record of twenty blocks.
                     self.pending.clear();
-                    let more = u32::try_from(taken.len()).unwrap_or(u32::MAX);
-                    self.state = State::Closing(bytes.saturating_add(more));
+                    self.state = State::Closing(bytes.saturating_add(taken.len() as u64));
                 }
             }
         }
@@ -166,7 +165,7 @@ impl TarReader {
 
     pub const fn ending(&self) -> TarEnding {
         match self.state {
-            State::Closing(bytes) if bytes >= BLOCK as u32 => TarEnding::Closed,
+            State::Closing(bytes) if BLOCK as u64 <= bytes => TarEnding::Closed,
             _ => TarEnding::Open,
         }
     }

@@ -215,7 +215,7 @@ impl TarCheck {
         if file.fork == Fork::Init {
             self.report.unlogged.insert(RelationFile { fork: Fork::Main, segment: 0, ..file });
         }
-        if member.size % PAGE_BYTES as u64 != 0 {
+        if !member.size.is_multiple_of(PAGE_BYTES as u64) {
             self.report.cut_relations.push(member.path.clone());
         }
         if let Some(block) = file.first_block().filter(|_| self.expected.has_checksums) {

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod backup_info;
 pub mod cluster;
 pub mod codec;
+pub mod depth;
 pub mod destination;
 pub mod endpoint;
 pub mod format;

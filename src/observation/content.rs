@@ -17,6 +17,7 @@ use crate::observation::Reading;
 pub struct Content {
     /// Segments of which every record is right.
     pub segments: BTreeMap<TimelineId, SegmentSet>,
+    pub damaged_segments: u64,
     /// Segments that could not be read: the first ones.
     pub unread_segments: Vec<Unreadable>,
     pub backups: BTreeMap<BackupId, BackupContent>,

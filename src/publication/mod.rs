@@ -13,7 +13,7 @@ pub mod snapshot;
 mod span;
 pub mod status_json;
 pub mod view;
-mod wording;
+pub mod wording;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::Serializer;
 
 use crate::assessment::AssessedBackup;
+use crate::assessment::Assessment;
 use crate::assessment::FirstPoint;
 use crate::assessment::Gap;
 use crate::assessment::LastPoint;
@@ -69,9 +70,21 @@ struct ArchiveDocument<'a> {
     backups: Vec<Backup<'a>>,
     newest_segment: Option<Segment>,
     findings: Vec<JudgedProblem>,
+    proof: Rungs,
     strays: StrayObjects<'a>,
     /// `null` for an archive that only the configuration names.
     kubernetes: Option<Kubernetes<'a>>,
+}
+
+/// What the verdict rests on.
+#[derive(Debug, Serialize)]
+struct Rungs {
+    listed: Option<Time>,
+    read: Option<Time>,
+    segments: u64,
+    segments_read: u64,
+    backups: u64,
+    backups_read: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -246,6 +259,7 @@ impl<'a> ArchiveDocument<'a> {
                 .iter()
                 .map(|finding| JudgedProblem::new(finding, &assessment.archive))
                 .collect(),
+            proof: Rungs::new(assessment),
             strays: StrayObjects {
                 count: assessment.strays.count,
                 examples: &assessment.strays.examples,
@@ -347,6 +361,21 @@ impl<'a> Backup<'a> {
             begin_wal: backup.begin_wal.map(|name| name.to_string()),
             end_wal: backup.end_wal.map(|name| name.to_string()),
             size_bytes: backup.size_bytes,
+        }
+    }
+}
+
+impl Rungs {
+    fn new(assessment: &Assessment) -> Self {
+        let proof = assessment.proof;
+        let read_at = assessment.observed_at.filter(|_| proof.is_any());
+        Self {
+            listed: assessment.observed_at.map(Time),
+            read: read_at.map(Time),
+            segments: proof.segments,
+            segments_read: proof.segments_read,
+            backups: proof.backups,
+            backups_read: proof.backups_read,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::assessment::GapEffect;
 use crate::assessment::verdict::Verdict;
 use crate::config::CheckConfig;
 use crate::config::Output;
+use crate::domain::depth::Depth;
 use crate::publication::nagios;
 use crate::publication::report;
 use crate::publication::report::Colour;
@@ -23,10 +24,12 @@ use crate::publication::view::View;
 use crate::service::check_log::log_check;
 use crate::service::clock;
 use crate::service::output;
+use crate::service::progress;
 use crate::service::selection::Selection;
 use crate::service::watched::Look;
 use crate::service::watched::Watched;
 use crate::sources::archive::Listing;
+use crate::sources::archive::verification::Progress;
 
 /// Two looks at a hole are this far apart: longer than an upload that was under way at the first.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -37,7 +40,10 @@ const UPLOADING_MAX: TimeDelta = TimeDelta::minutes(10);
 /// Checks, prints, and tells the worst verdict.
 pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
     let Selection { archives, discovery, world: _world } = Selection::of(config.chosen).await?;
-    let assessments = join_all(archives.into_iter().map(assess_once)).await;
+    let assessments = match config.depth {
+        Depth::Listing => join_all(archives.into_iter().map(assess_once)).await,
+        Depth::Wal | Depth::Full => assess_thoroughly(archives, config.depth).await,
+    };
     let snapshot = Snapshot::once(clock::now(), assessments).discovered(discovery);
     let view = View::new(&snapshot, snapshot.generated_at);
     print(&view, config.output).context("print the result")?;
@@ -59,6 +65,22 @@ pub(super) async fn assess_once(mut watched: Watched) -> Assessment {
     }
     tokio::time::sleep(SECOND_LOOK_AFTER).await;
     look_again(&mut watched, TimeDelta::zero()).await
+}
+
+/// One archive after another: each alone keeps all processors busy.
+async fn assess_thoroughly(archives: Vec<Watched>, depth: Depth) -> Vec<Assessment> {
+    let progress = Arc::<Progress>::default();
+    let _shown = progress::show(Arc::clone(&progress));
+    let mut assessments = Vec::new();
+    for mut watched in archives {
+        if watched.spec.expectations.uploading_grace.is_none() {
+            Arc::make_mut(&mut watched.spec).expectations.uploading_grace = Some(UPLOADING_MAX);
+        }
+        let Look { assessment, duration, .. } = watched.verify(depth, &progress).await;
+        log_check(None, &assessment, duration);
+        assessments.push(Arc::unwrap_or_clone(assessment));
+    }
+    assessments
 }
 
 /// Reads everything once more and judges it with another grace.

@@ -13,6 +13,7 @@ pub mod health;
 pub mod http;
 pub mod output;
 pub mod own_metrics;
+mod progress;
 pub mod restore_plan;
 pub mod run;
 mod selection;

@@ -17,6 +17,7 @@ use crate::assessment::expectations::Expectations;
 use crate::assessment::succession::Known;
 use crate::assessment::wants::Wants;
 use crate::assessment::wants::told_until;
+use crate::domain::depth::Depth;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
@@ -28,6 +29,7 @@ use crate::service::archive_spec::ArchiveSpec;
 use crate::service::clock;
 use crate::sources::archive::Collector;
 use crate::sources::archive::Listing;
+use crate::sources::archive::verification::Progress;
 use crate::sources::limits;
 use crate::sources::store::opening::Stores;
 
@@ -103,6 +105,17 @@ impl Watched {
         Look { assessment, events, duration: began_at.elapsed() }
     }
 
+    /// Reads everything to the last byte, however long that takes.
+    pub async fn verify(&mut self, depth: Depth, progress: &Arc<Progress>) -> Look {
+        let (began_at, now) = (Instant::now(), clock::now());
+        let expected = self.expectations(now);
+        let (assessment, _) = self
+            .read_by(Listing::Complete, &expected, now, Some((depth, Arc::clone(progress))))
+            .await;
+        let assessment = Arc::new(self.known.followed_by(assessment));
+        Look { assessment, events: Vec::new(), duration: began_at.elapsed() }
+    }
+
     /// What the next look follows.
     pub fn keep(&mut self, assessment: &Arc<Assessment>) {
         self.known.keep(assessment);
@@ -129,6 +142,16 @@ impl Watched {
         expected: &Expectations,
         now: DateTime<Utc>,
     ) -> (Assessment, Option<Wants>) {
+        self.read_by(listing, expected, now, None).await
+    }
+
+    async fn read_by(
+        &mut self,
+        listing: Listing,
+        expected: &Expectations,
+        now: DateTime<Utc>,
+        content: Option<(Depth, Arc<Progress>)>,
+    ) -> (Assessment, Option<Wants>) {
         let Some(collector) = &mut self.collector else {
             return (self.without_archive(expected, now), None);
         };
@@ -138,6 +161,9 @@ impl Watched {
         let subject = self.spec.subject();
         let mut seen = collector.observe(listing, now).await;
         seen.cluster.clone_from(&self.spec.cluster);
+        if let Some((depth, progress)) = content {
+            collector.verify(&mut seen, depth, &progress).await;
+        }
         // Each opens a segment at least.
         let mut rounds = 0..collector.segments_per_look().saturating_add(SEEKING_ROUNDS_MAX);
         loop {

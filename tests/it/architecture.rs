@@ -24,13 +24,18 @@ enum Effects {
 const LAYERS: &[Layer] = &[
     Layer { name: "domain", may_use: &[], effects: Effects::None },
     Layer { name: "wal", may_use: &["domain"], effects: Effects::None },
-    Layer { name: "observation", may_use: &["domain", "wal"], effects: Effects::None },
-    Layer { name: "assessment", may_use: &["domain", "observation"], effects: Effects::None },
+    Layer { name: "content", may_use: &["domain", "wal"], effects: Effects::None },
+    Layer { name: "observation", may_use: &["domain", "wal", "content"], effects: Effects::None },
+    Layer {
+        name: "assessment",
+        may_use: &["domain", "content", "observation"],
+        effects: Effects::None,
+    },
     Layer { name: "publication", may_use: &["domain", "assessment"], effects: Effects::None },
     Layer { name: "config", may_use: &["domain"], effects: Effects::Allowed },
     Layer {
         name: "sources",
-        may_use: &["domain", "wal", "observation", "config"],
+        may_use: &["domain", "wal", "content", "observation", "config"],
         effects: Effects::Allowed,
     },
     Layer {
@@ -43,6 +48,7 @@ const LAYERS: &[Layer] = &[
         may_use: &[
             "domain",
             "wal",
+            "content",
             "observation",
             "assessment",
             "publication",

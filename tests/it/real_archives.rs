@@ -2,6 +2,7 @@
 //! name: verdict, backups, windows, gaps and findings.
 
 mod answer;
+mod content;
 mod deliveries;
 mod failed_backups;
 mod one_primary;

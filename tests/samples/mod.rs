@@ -125,6 +125,7 @@ fn healthy(index: usize) -> Assessment {
             backups: 2,
         }]
         .into(),
+        proof: Default::default(),
         strays: Strays::default(),
         totals: Totals {
             base_objects: 4,

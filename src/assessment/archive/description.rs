@@ -9,10 +9,15 @@ use crate::assessment::Totals;
 use crate::assessment::archive::catalogue::BackupState;
 use crate::assessment::archive::catalogue::Catalogue;
 use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::proof::Proof;
 use crate::assessment::unusable::UnusableReason;
 use crate::domain::backup::BackupId;
+use crate::domain::backup::BackupStatus;
 use crate::domain::backup_info::BackupInfo;
+use crate::domain::segment_set::SegmentSet;
+use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::content::BackupContent;
 use crate::observation::inventory::Inventory;
 
 /// All backups, oldest first.
@@ -80,6 +85,22 @@ impl Totals {
             postgres_major: newest
                 .and_then(|info: &BackupInfo| Some(info.server_version? / 10_000)),
         }
+    }
+}
+
+/// How much of an archive was read.
+pub(super) fn proof(seen: &Observation, inventory: &Inventory, catalogue: &Catalogue<'_>) -> Proof {
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let content = &seen.content;
+    let whole: u64 = content.segments.values().map(SegmentSet::count).sum();
+    let is_finished = |info: &BackupInfo| info.status == BackupStatus::Done && !info.is_snapshot;
+    let infos = catalogue.backups.iter().filter_map(|(backup, _)| backup.parsed_info());
+    let is_read = |content: &&BackupContent| content.tars.iter().all(|tar| tar.report.is_ok());
+    Proof {
+        segments: inventory.timelines.values().map(|it| it.segments().count()).sum(),
+        segments_read: whole.saturating_add(content.damaged_segments),
+        backups: count(infos.filter(|info| is_finished(info)).count()),
+        backups_read: count(content.backups.values().filter(is_read).count()),
     }
 }
 

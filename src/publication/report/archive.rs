@@ -10,6 +10,7 @@ use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
 use crate::assessment::finding::duration;
+use crate::assessment::proof::Proof;
 use crate::assessment::verdict::Verdict;
 use crate::publication::cluster;
 use crate::publication::report::paper::Paper;
@@ -38,6 +39,17 @@ pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: D
     paper.paragraph(0, &format!("{}, {read}", assessment.place()));
     if let Some(at) = assessment.fully_listed_at.filter(|at| *at < assessment.checked_at) {
         paper.paragraph(0, &format!("deletions are excluded until {}", utc(at)));
+    }
+    let proof = assessment.proof;
+    if proof.is_any() {
+        let Proof { segments, segments_read, backups, backups_read } = proof;
+        paper.paragraph(
+            0,
+            &format!(
+                "content read: {segments_read} of {segments} segments, {backups_read} of {backups} \
+                 base backups"
+            ),
+        );
     }
     write_findings(paper, assessment);
     let is_known = assessment.observed_at.is_some() || !assessment.backups.is_empty();

@@ -6,6 +6,7 @@ use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentSize;
 use crate::domain::unreadable::Unreadable;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
@@ -33,6 +34,14 @@ use crate::wal::Surveyor;
 
 /// As much of a segment as holds its long page header (`SizeOfXLogLongPHD`).
 const HEADER_BYTES: u64 = 40;
+
+/// A segment, and how much of its content may be looked at.
+#[derive(Clone, Copy)]
+pub(super) struct WantedSegment<'a> {
+    pub(super) inventory: &'a Inventory,
+    pub(super) id: SegmentId,
+    pub(super) bytes_max: u64,
+}
 
 /// Why a segment that was listed could not be opened.
 pub(super) enum Unopened {
@@ -77,18 +86,33 @@ impl Collector {
         })
         .asked_before(self.backups_ended_in(id, size));
         let bytes_max = limits::segment_content_bytes_max(size.bytes());
-        let decoded = self.decode_segment(inventory, id, bytes_max, surveyor);
-        let (surveyor, end) = decoded.await.map_err(|error| {
+        let unopened = |error: StoreError| {
             let unread = error.unreadable(&what);
             if error.kind == StoreErrorKind::NoSuchKey {
                 Unopened::Gone(unread)
             } else {
                 Unopened::Unread(unread)
             }
-        })?;
+        };
+        let decoded = self.decode_segment_by(
+            &self.turns,
+            WantedSegment { inventory, id, bytes_max },
+            surveyor,
+        );
+        let (codec, (surveyor, end)) = decoded.await.map_err(unopened)?;
         let content =
             end.map_err(undecodable).and_then(|length| content(&surveyor.survey(), length, size));
-        let probe = content.map_or_else(SegmentProbe::Damaged, SegmentProbe::Read);
+        let probe = match content {
+            Ok(content) => SegmentProbe::Read(content),
+            Err(damage) => {
+                let key = self.folder.segment(name, codec);
+                let confirmed = self.confirmed(&key, codec, damage);
+                SegmentProbe::Damaged(confirmed.await.map_err(unopened)?.map_err(|why| {
+                    let (what, reason) = (what.clone(), UnreadableReason::Parse);
+                    Unopened::Unread(Unreadable { what, why, reason })
+                })?)
+            }
+        };
         let backups = self.cache.backups.len();
         if limits::probes_remembered_max(backups) <= self.cache.probes.count() {
             self.cache.probes = Probes::default();
@@ -141,7 +165,9 @@ impl Collector {
         bytes_max: u64,
         fed: F,
     ) -> Result<Decoded<F>, StoreError> {
-        let decoded = self.decode_segment_by(&self.turns, inventory, id, bytes_max, fed).await?;
+        let decoded = self
+            .decode_segment_by(&self.turns, WantedSegment { inventory, id, bytes_max }, fed)
+            .await?;
         Ok(decoded.1)
     }
 
@@ -149,11 +175,10 @@ impl Collector {
     pub(super) async fn decode_segment_by<F: Fed>(
         &self,
         turns: &Turns,
-        inventory: &Inventory,
-        id: SegmentId,
-        bytes_max: u64,
+        wanted: WantedSegment<'_>,
         fed: F,
     ) -> Result<(Codec, Decoded<F>), StoreError> {
+        let WantedSegment { inventory, id, bytes_max } = wanted;
         let size = inventory.segment_size;
         let archive = inventory.timeline(id.timeline);
         let name = id.number.name(id.timeline, size);

@@ -8,16 +8,56 @@ mod progress;
 mod sniff;
 mod wal;
 
+use std::sync::Arc;
+
 use md5::Digest;
 use md5::Md5;
 
+use crate::domain::codec::Codec;
+use crate::domain::depth::Depth;
 use crate::domain::object_version::ObjectVersion;
+use crate::observation::Observation;
+use crate::observation::probe::SegmentDamage;
 use crate::sources::archive::Collector;
+use crate::sources::archive::verification::sniff::Sniffed;
 use crate::sources::store::error::StoreError;
 
+pub use crate::sources::archive::verification::progress::Mark;
 pub use crate::sources::archive::verification::progress::Progress;
 
 impl Collector {
+    /// As thoroughly as that.
+    pub async fn verify(&self, seen: &mut Observation, depth: Depth, progress: &Arc<Progress>) {
+        if Depth::Wal <= depth {
+            self.verify_wal(seen, progress).await;
+        }
+        if Depth::Full <= depth {
+            self.verify_backups(seen, progress).await;
+        }
+    }
+
+    /// What is wrong with a segment's object, if the store really holds it so; else why it is not known
+    /// what the segment holds.
+    pub(super) async fn confirmed(
+        &self,
+        key: &str,
+        codec: Codec,
+        damage: SegmentDamage,
+    ) -> Result<Result<SegmentDamage, String>, StoreError> {
+        if !self.is_stored_so(key).await? {
+            return Ok(Err("the store does not give the same bytes twice".to_owned()));
+        }
+        Ok(match self.sniff(key).await? {
+            Some(Sniffed::Encrypted(how)) => Err(format!("it is encrypted with {how}")),
+            Some(Sniffed::Compressed(found)) if found != codec => {
+                let (named, found) = (codec.label(), found.label());
+                let why = format!("it is named as {named} and begins as {found} does");
+                Ok(SegmentDamage::Undecodable(why))
+            }
+            Some(Sniffed::Compressed(_)) | None => Ok(damage),
+        })
+    }
+
     /// Whether a store holds an object as it was read, and did not only answer badly: its entity tag is
     /// the digest of these bytes, or, where tags are no digests, reading again gives the same ones.
     async fn is_stored_so(&self, key: &str) -> Result<bool, StoreError> {

@@ -76,7 +76,8 @@ fn losing_a_segment_never_improves_a_verdict() {
 }
 
 /// A code that nothing looks for would be published as 0, as if somebody had looked. What only
-/// Kubernetes shows has no scenario: a test of its judge, or of the daemon, expects it.
+/// Kubernetes or content shows has no scenario: a test of its judge, of the daemon, or of real archives
+/// expects it.
 #[test]
 fn every_finding_is_the_answer_of_some_test() {
     let scenarios = scenario_files().into_iter().map(|path| {
@@ -88,8 +89,9 @@ fn every_finding_is_the_answer_of_some_test() {
         let is_test = path.ends_with("tests.rs") || path.parent().unwrap().ends_with("tests");
         if is_test { text } else { text.split("#[cfg(test)]").skip(1).collect() }
     });
-    let of_the_daemon = files_below("tests/it/kubernetes", "rs");
-    let of_the_daemon = of_the_daemon.iter().map(|path| fs::read_to_string(path).unwrap());
+    let of_the_daemon = files_below("tests/it/kubernetes", "rs").into_iter();
+    let of_the_daemon = of_the_daemon.chain(files_below("tests/it/real_archives", "rs"));
+    let of_the_daemon = of_the_daemon.map(|path| fs::read_to_string(path).unwrap());
     let scenarios: String = scenarios.collect();
     let tests: String = of_judges.chain(of_the_daemon).collect();
     for code in FindingCode::ALL {

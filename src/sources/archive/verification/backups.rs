@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream;
 
 use crate::content::members::BlockId;
@@ -29,6 +31,7 @@ use crate::observation::content::TarContent;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 use crate::sources::archive::Collector;
+use crate::sources::archive::probes::WantedSegment;
 use crate::sources::archive::verification::Progress;
 use crate::sources::archive::verification::sniff::Sniffed;
 use crate::sources::decode::decoder::DecompressError;
@@ -53,7 +56,7 @@ impl Fed for TarCheck {
 
 impl Collector {
     /// Adds what the tar files of each finished backup hold, the newest first.
-    pub async fn verify_backups(&self, seen: &mut Observation, progress: &Progress) {
+    pub(super) async fn verify_backups(&self, seen: &mut Observation, progress: &Arc<Progress>) {
         let Ok(backups) = &seen.backups else { return };
         let mut finished: Vec<(&ObservedBackup, &BackupInfo)> = backups
             .iter()
@@ -78,15 +81,19 @@ impl Collector {
         backup: &ObservedBackup,
         info: &BackupInfo,
         archive: Result<&Inventory, &Unreadable>,
-        progress: &Progress,
+        progress: &Arc<Progress>,
     ) -> BackupContent {
         let has_checksums = info.has_checksums == Some(true);
-        let reads = backup.tars.iter().map(|tar| async move {
+        let mut reads: Vec<BoxFuture<'_, _>> = Vec::new();
+        for tar in &backup.tars {
             let expected = TarExpectation { contents: tar.contents, has_checksums };
-            let report = self.read_tar(backup, tar, expected).await;
-            progress.note(1, tar.version.size);
-            (tar, expected, report)
-        });
+            let read = async move {
+                let report = self.read_tar(backup, tar, expected).await;
+                progress.note(1, tar.version.size);
+                (tar, expected, report)
+            };
+            reads.push(read.boxed());
+        }
         let read: Vec<_> = stream::iter(reads).buffered(limits::TARS_AT_ONCE).collect().await;
         let mut content = BackupContent::default();
         for (tar, _, report) in &read {
@@ -232,8 +239,8 @@ impl Collector {
             search.reader.follow(timeline);
             let bytes_max = limits::segment_content_bytes_max(inventory.segment_size.bytes());
             let _turn = self.turns.segment().await;
-            let decoded =
-                self.decode_segment_by(&self.turns, inventory, id, bytes_max, search).await;
+            let wanted = WantedSegment { inventory, id, bytes_max };
+            let decoded = self.decode_segment_by(&self.turns, wanted, search).await;
             let (_, (after, _)) = decoded.map_err(|error| error.unreadable(&what()))?;
             search = after;
             if number == wal.last_required {

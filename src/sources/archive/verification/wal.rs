@@ -1,6 +1,10 @@
 //! Every segment that is listed, each with those before it: records go on from one to the next.
 
+use std::sync::Arc;
+
+use futures::FutureExt;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream;
 
 use crate::domain::codec::Bzip2;
@@ -19,12 +23,11 @@ use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 use crate::observation::timeline_archive::TimelineArchive;
 use crate::sources::archive::Collector;
+use crate::sources::archive::probes::WantedSegment;
 use crate::sources::archive::probes::undecodable;
 use crate::sources::archive::verification::Progress;
-use crate::sources::archive::verification::sniff::Sniffed;
 use crate::sources::limits;
 use crate::sources::store::error::StoreError;
-use crate::sources::workshop::Turns;
 use crate::wal::Damage;
 use crate::wal::DamageKind;
 use crate::wal::Ending;
@@ -45,12 +48,20 @@ struct RunReport {
     timeline: TimelineId,
     whole: SegmentSet,
     damaged: Vec<(SegmentNumber, SegmentDamage)>,
-    unread: Vec<Unreadable>,
+    unread: Vec<(SegmentNumber, Unreadable)>,
 }
 
 /// The end of what was read, which the next segment goes on from; boxed, as it holds the beginning of a
 /// record.
 type Log = Option<Box<Surveyor>>;
+
+#[derive(Clone, Copy)]
+enum Pass {
+    First,
+    /// By the reference decoder, and further than a segment is long, so that what is wrong with the object
+    /// itself comes to light.
+    Second,
+}
 
 /// What one segment shows.
 enum Shown {
@@ -60,29 +71,41 @@ enum Shown {
 
 impl Collector {
     /// Adds damaged segments as probes, and notes which ones are whole.
-    pub async fn verify_wal(&self, seen: &mut Observation, progress: &Progress) {
+    pub(super) async fn verify_wal(&self, seen: &mut Observation, progress: &Arc<Progress>) {
         let Ok(inventory) = &seen.archive else { return };
         let mut runs = runs(inventory);
         // What a restore to now needs comes first.
         runs.reverse();
         progress.expect(runs.iter().map(|run| run.segments.count()).sum(), 0);
-        let reports = runs.into_iter().map(|run| self.verify_run(inventory, run, progress));
+        let reports: Vec<BoxFuture<'_, RunReport>> =
+            runs.into_iter().map(|run| self.verify_run(inventory, run, progress).boxed()).collect();
         let reports: Vec<RunReport> =
             stream::iter(reports).buffer_unordered(limits::RUNS_AT_ONCE).collect().await;
         for RunReport { timeline, whole, damaged, unread } in reports {
             let verified = seen.content.segments.entry(timeline).or_default();
             whole.ranges().iter().for_each(|range| verified.insert_range(*range));
+            let count = u64::try_from(damaged.len()).unwrap_or(u64::MAX);
+            seen.content.damaged_segments = seen.content.damaged_segments.saturating_add(count);
             for (number, damage) in damaged {
                 let id = SegmentId { timeline, number };
                 seen.probes.insert(id, Ok(SegmentProbe::Damaged(damage)));
             }
-            let told = &mut seen.content.unread_segments;
-            let room = limits::UNREAD_SEGMENTS_MAX.saturating_sub(told.len());
-            told.extend(unread.into_iter().take(room));
+            for (number, unreadable) in unread {
+                if seen.content.unread_segments.len() < limits::UNREAD_SEGMENTS_MAX {
+                    let id = SegmentId { timeline, number };
+                    seen.probes.insert(id, Err(unreadable.clone()));
+                    seen.content.unread_segments.push(unreadable);
+                }
+            }
         }
     }
 
-    async fn verify_run(&self, inventory: &Inventory, run: Run, progress: &Progress) -> RunReport {
+    async fn verify_run(
+        &self,
+        inventory: &Inventory,
+        run: Run,
+        progress: &Arc<Progress>,
+    ) -> RunReport {
         let Run { timeline, segments } = run;
         let mut report = RunReport {
             timeline,
@@ -128,13 +151,13 @@ impl Collector {
                 return Some(surveyor);
             }
             Ok(Ok(Shown::Damaged(damage))) => report.damaged.push((id.number, damage)),
-            Ok(Err(why)) => report.unread.push(Unreadable {
-                what: format!("read WAL segment {name}"),
-                why,
-                reason: UnreadableReason::Parse,
-            }),
+            Ok(Err(why)) => {
+                let (what, reason) = (format!("read WAL segment {name}"), UnreadableReason::Parse);
+                report.unread.push((id.number, Unreadable { what, why, reason }));
+            }
             Err(error) => {
-                report.unread.push(error.unreadable(&format!("read WAL segment {name}")));
+                let unreadable = error.unreadable(&format!("read WAL segment {name}"));
+                report.unread.push((id.number, unreadable));
             }
         }
         None
@@ -148,7 +171,7 @@ impl Collector {
         id: SegmentId,
         log: Log,
     ) -> Result<Result<Shown, String>, StoreError> {
-        let (_, mut shown) = self.survey_segment(inventory, id, log.clone(), &self.turns).await?;
+        let (_, mut shown) = self.survey_segment(inventory, id, log.clone(), Pass::First).await?;
         let mut log = log;
         if let Shown::Damaged(SegmentDamage::Log(damage)) = &shown
             && log.is_some()
@@ -156,27 +179,16 @@ impl Collector {
         {
             // Another server wrote it, and nothing goes on here.
             log = None;
-            (_, shown) = self.survey_segment(inventory, id, None, &self.turns).await?;
+            (_, shown) = self.survey_segment(inventory, id, None, Pass::First).await?;
         }
         if matches!(shown, Shown::Whole(_)) {
             return Ok(Ok(shown));
         }
-        let by_reference = self.turns.decoding_by(Bzip2::Reference);
-        let (codec, shown) = self.survey_segment(inventory, id, log, &by_reference).await?;
+        let (codec, shown) = self.survey_segment(inventory, id, log, Pass::Second).await?;
         let Shown::Damaged(damage) = shown else { return Ok(Ok(shown)) };
-        let key = self.folder.segment(id.number.name(id.timeline, inventory.segment_size), codec);
-        if !self.is_stored_so(&key).await? {
-            return Ok(Err("the store does not give the same bytes twice".to_owned()));
-        }
-        match self.sniff(&key).await? {
-            Some(Sniffed::Encrypted(how)) => Ok(Err(format!("it is encrypted with {how}"))),
-            Some(Sniffed::Compressed(found)) if found != codec => {
-                let (named, found) = (codec.label(), found.label());
-                let why = format!("it is named as {named} and begins as {found} does");
-                Ok(Ok(Shown::Damaged(SegmentDamage::Undecodable(why))))
-            }
-            Some(Sniffed::Compressed(_)) | None => Ok(Ok(Shown::Damaged(damage))),
-        }
+        let name = id.number.name(id.timeline, inventory.segment_size);
+        let confirmed = self.confirmed(&self.folder.segment(name, codec), codec, damage).await?;
+        Ok(confirmed.map(Shown::Damaged))
     }
 
     async fn survey_segment(
@@ -184,7 +196,7 @@ impl Collector {
         inventory: &Inventory,
         id: SegmentId,
         log: Log,
-        turns: &Turns,
+        pass: Pass,
     ) -> Result<(Codec, Shown), StoreError> {
         let size = inventory.segment_size;
         let surveyor = log.unwrap_or_else(|| {
@@ -197,8 +209,15 @@ impl Collector {
         });
         let _turn = self.turns.segment().await;
         let bytes_max = limits::segment_content_bytes_max(size.bytes());
-        let (codec, (surveyor, end)) =
-            self.decode_segment_by(turns, inventory, id, bytes_max, *surveyor).await?;
+        let (turns, bytes_max) = match pass {
+            Pass::First => (self.turns.clone(), bytes_max),
+            Pass::Second => {
+                let by_reference = self.turns.decoding_by(Bzip2::Reference);
+                (by_reference, bytes_max.saturating_mul(BOMB_FACTOR))
+            }
+        };
+        let wanted = WantedSegment { inventory, id, bytes_max };
+        let (codec, (surveyor, end)) = self.decode_segment_by(&turns, wanted, *surveyor).await?;
         let damage = match end {
             Err(error) => Some(undecodable(error)),
             Ok(length) => damage_of(&surveyor, length, size),
@@ -251,6 +270,9 @@ fn runs(inventory: &Inventory) -> Vec<Run> {
     }
     runs
 }
+
+/// So many segments are decoded of an object that holds more than one, to see how it ends.
+const BOMB_FACTOR: u64 = 16;
 
 /// Each run reads a segment more than it has; a sixty-fourth is cheap, and runs are many enough to be
 /// read side by side.
