@@ -162,7 +162,7 @@ fn archive(
             class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
         });
     }
-    let tablespaces = info.tablespaces.iter().map(|oid| TarContents::Tablespace(*oid));
+    let tablespaces = info.tablespaces.iter().map(|it| TarContents::Tablespace(it.oid));
     let contents = tablespaces.chain([TarContents::DataDirectory]);
     let tars = contents.map(|contents| TarObject {
         class: cnpg_backup_verifier::domain::storage_class::StorageClass::default(),
@@ -187,6 +187,7 @@ fn archive(
         archive: Ok(fold.finish()),
         histories: BTreeMap::new(),
         probes: Probes::default(),
+        content: Default::default(),
         cluster: None,
     }
 }
@@ -224,8 +225,9 @@ fn write(info: &BackupInfo) -> String {
         Some(value) => writeln!(text, "{name}={value}").unwrap(),
         None => writeln!(text, "{name}=None").unwrap(),
     };
+    let tablespaces = info.tablespaces.iter();
     let tablespaces: Vec<String> =
-        info.tablespaces.iter().map(|oid| format!("('it\\'s', {oid}, '/srv')")).collect();
+        tablespaces.map(|it| format!("('{}', {}, '/srv')", literal(&it.name), it.oid)).collect();
     line("status", Some(&info.status.code()));
     line("tablespaces", Some(&format!("[{}]", tablespaces.join(", "))));
     line("begin_time", info.began_at.map(written_time).as_ref().map(|it| it as &dyn Display));
@@ -233,6 +235,8 @@ fn write(info: &BackupInfo) -> String {
     line("systemid", info.system_identifier.as_ref().map(|it| it as &dyn Display));
     line("version", info.server_version.as_ref().map(|it| it as &dyn Display));
     line("error", info.error.as_ref().map(|it| it as &dyn Display));
+    let has_checksums = info.has_checksums.map(|it| if it { "on" } else { "off" });
+    line("data_checksums", has_checksums.as_ref().map(|it| it as &dyn Display));
     if info.is_from_standby {
         line("backup_label", Some(&"'START TIMELINE: 1\\nBACKUP FROM: standby\\n'"));
     }
@@ -249,6 +253,15 @@ fn write(info: &BackupInfo) -> String {
         line("end_offset", Some(&(wal.end_lsn.value() % wal.segment_size.bytes())));
     }
     text
+}
+
+/// What stands between the quotes.
+fn literal(text: &str) -> String {
+    let escaped = |it: char| match it {
+        '\0'..=' ' | '\'' | '\\' | '\u{7f}'..='\u{ff}' => format!("\\x{:02x}", it as u32),
+        _ => it.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// `str(datetime)` in Python.

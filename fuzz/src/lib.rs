@@ -4,6 +4,8 @@
 pub mod assessment;
 #[path = "../../src/config/mod.rs"]
 pub mod config;
+#[path = "../../src/content/mod.rs"]
+pub mod content;
 #[path = "../../src/domain/mod.rs"]
 pub mod domain;
 #[path = "../../src/observation/mod.rs"]

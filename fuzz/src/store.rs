@@ -10,8 +10,12 @@ pub mod object_store;
 /// The parser of S3's answers, which nothing outside the daemon's client sees.
 #[path = "../../src/sources/store/s3"]
 pub mod s3 {
+    #[expect(dead_code, reason = "only the client looks into it")]
+    mod authority;
     mod list_answer;
     mod xml;
+
+    pub use authority::Authority;
 
     use crate::sources::store::error::StoreError;
     use crate::sources::store::object_store::ListPage;
