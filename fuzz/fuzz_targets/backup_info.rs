@@ -235,6 +235,8 @@ fn write(info: &BackupInfo) -> String {
     line("systemid", info.system_identifier.as_ref().map(|it| it as &dyn Display));
     line("version", info.server_version.as_ref().map(|it| it as &dyn Display));
     line("error", info.error.as_ref().map(|it| it as &dyn Display));
+    line("backup_name", info.backup_name.as_ref().map(|it| it as &dyn Display));
+    line("parent_backup_id", info.parent.as_ref().map(|it| it as &dyn Display));
     let has_checksums = info.has_checksums.map(|it| if it { "on" } else { "off" });
     line("data_checksums", has_checksums.as_ref().map(|it| it as &dyn Display));
     if info.is_from_standby {
