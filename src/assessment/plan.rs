@@ -1,6 +1,9 @@
 //! Can a moment be restored, from which backup, and if not, which moments are nearest?
 
 mod refusal;
+mod restore_point;
+
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -22,6 +25,7 @@ use crate::domain::timeline::TimelineId;
 pub use crate::assessment::plan::refusal::Doubt;
 pub use crate::assessment::plan::refusal::Obstruction;
 pub use crate::assessment::plan::refusal::Why;
+pub use crate::assessment::plan::restore_point::Found;
 
 /// The answer to *can I restore to …*.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +54,15 @@ pub struct Restore {
 }
 
 /// What recovery is told to stop at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// Nothing: it replays everything.
     Never,
     /// Before the first transaction that ended later.
     At(DateTime<Utc>),
     Lsn(Lsn),
+    /// The first restore point of this name.
+    RestorePoint(Arc<str>),
     /// As soon as the backup is consistent.
     Consistent,
 }
@@ -78,6 +84,8 @@ impl RestorePlan {
             Target::Latest => asked.latest(),
             Target::At(at) => asked.moment(at),
             Target::Lsn(lsn) => asked.lsn(lsn),
+            // The log has to be searched for it: [`Self::to_restore_point`].
+            Target::RestorePoint(_) => Self::Unknown(Doubt::LogNotSearched),
             Target::Backup => asked.backup_itself(),
         }
     }
@@ -291,19 +299,19 @@ impl<'a> Asked<'a> {
         let is_prefetching = totals.postgres_major.is_none_or(|major| PREFETCHING <= major);
         RestorePlan::Reachable(Restore {
             window: window.clone(),
-            stop,
             elsewhere,
             base_bytes: backup.map_or(0, |backup| backup.size_bytes),
             wal_bytes_max: segments.saturating_mul(mean),
-            dropped_by: self.dropped_by(window, stop),
+            dropped_by: self.dropped_by(window, &stop),
             needs_prefetch_off: window.ends_at_misfit && is_prefetching,
+            stop,
         })
     }
 
-    fn dropped_by(&self, window: &RecoveryWindow, stop: Stop) -> Option<OperatorVersion> {
+    fn dropped_by(&self, window: &RecoveryWindow, stop: &Stop) -> Option<OperatorVersion> {
         let mut timelines = window.path.iter().map(|stretch| stretch.first.timeline);
         let first = timelines.next()?;
-        let is_over_several = timelines.any(|it| it != first) && stop != Stop::Consistent;
+        let is_over_several = timelines.any(|it| it != first) && *stop != Stop::Consistent;
         let operator = self.assessment.cluster.as_ref()?.operator;
         operator.filter(|version| is_over_several && version.drops_histories())
     }
@@ -341,11 +349,27 @@ impl Restore {
         self.window.target_timeline
     }
 
+    /// The position that recovery is told to stop at.
+    pub const fn stop_at_lsn(&self) -> Option<Lsn> {
+        match self.stop {
+            Stop::Lsn(lsn) => Some(lsn),
+            Stop::Never | Stop::At(_) | Stop::RestorePoint(_) | Stop::Consistent => None,
+        }
+    }
+
+    /// The name that recovery is told to stop at.
+    pub fn stop_at_name(&self) -> Option<&str> {
+        match &self.stop {
+            Stop::RestorePoint(name) => Some(name),
+            Stop::Never | Stop::At(_) | Stop::Lsn(_) | Stop::Consistent => None,
+        }
+    }
+
     /// The moment that recovery is told to stop at.
     pub const fn stop_at(&self) -> Option<DateTime<Utc>> {
         match self.stop {
             Stop::At(at) => Some(at),
-            Stop::Never | Stop::Lsn(_) | Stop::Consistent => None,
+            Stop::Never | Stop::Lsn(_) | Stop::RestorePoint(_) | Stop::Consistent => None,
         }
     }
 }

@@ -52,6 +52,9 @@ pub struct RestorePlanArguments {
     /// The state after a position in the log, such as 0/3000060
     #[arg(long, value_name = "LSN", conflicts_with = "to")]
     pub(super) lsn: Option<String>,
+    /// The state at a restore point, by the name that it was given
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["to", "lsn"])]
+    pub(super) name: Option<String>,
     /// How the plan is printed on stdout
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: PlanOutput,

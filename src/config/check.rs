@@ -1,5 +1,7 @@
 //! What `check` looks at: archives of the configuration, or one named by its address.
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 use chrono::Utc;
 
@@ -123,14 +125,16 @@ impl RestorePlanConfig {
 /// Without a moment, a named backup is meant by itself.
 fn question(arguments: &RestorePlanArguments, reader: &mut SettingReader) -> Question {
     let lsn = reader.flag("--lsn", arguments.lsn.as_deref(), &POSITION);
-    let target = match (arguments.to.as_deref(), lsn) {
-        (_, Some(lsn)) => Target::Lsn(lsn),
-        (Some("latest"), None) => Target::Latest,
-        (Some(moment), None) => {
+    let name = reader.flag("--name", arguments.name.as_deref(), &RESTORE_POINT);
+    let target = match (arguments.to.as_deref(), lsn, name) {
+        (_, _, Some(name)) => Target::RestorePoint(name),
+        (_, Some(lsn), None) => Target::Lsn(lsn),
+        (Some("latest"), None, None) => Target::Latest,
+        (Some(moment), None, None) => {
             reader.flag("--to", Some(moment), &TARGET).map_or(Target::Latest, Target::At)
         }
-        (None, None) if arguments.backup.is_some() => Target::Backup,
-        (None, None) => Target::Latest,
+        (None, None, None) if arguments.backup.is_some() => Target::Backup,
+        (None, None, None) => Target::Latest,
     };
     let timeline = reader.flag("--timeline", arguments.timeline.as_deref(), &TIMELINE);
     Question { target, backup: arguments.backup.clone(), timeline }
@@ -139,6 +143,17 @@ fn question(arguments: &RestorePlanArguments, reader: &mut SettingReader) -> Que
 const POSITION: Format<Lsn> = Format {
     expected: "a position in the log such as 0/3000060",
     parse: |text| text.parse().map_err(|_| Flaw::Mismatch),
+};
+
+/// `MAXFNAMELEN` of `xlog_internal.h`, without the zero at the end.
+const RESTORE_POINT_BYTES_MAX: usize = 63;
+
+const RESTORE_POINT: Format<Arc<str>> = Format {
+    expected: "the name of a restore point, of at most 63 bytes",
+    parse: |text| match text.len() {
+        1..=RESTORE_POINT_BYTES_MAX => Ok(text.into()),
+        _ => Err(Flaw::Mismatch),
+    },
 };
 
 const TIMELINE: Format<TimelineId> = Format {

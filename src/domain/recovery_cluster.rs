@@ -94,6 +94,8 @@ pub struct RecoveryTarget {
         skip_serializing_if = "Option::is_none"
     )]
     pub lsn: Option<Lsn>,
+    #[serde(rename = "targetName", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     #[serde(rename = "targetImmediate", skip_serializing_if = "Option::is_none")]
     pub is_immediate: Option<bool>,
     #[serde(

@@ -1,5 +1,7 @@
 //! What an operator asks to have restored.
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 use chrono::Utc;
 
@@ -7,13 +9,15 @@ use crate::domain::lsn::Lsn;
 use crate::domain::timeline::TimelineId;
 
 /// What the operator wants back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The newest archived state.
     Latest,
     At(DateTime<Utc>),
     /// The state after a position in the log.
     Lsn(Lsn),
+    /// The state at a position that was given this name (`pg_create_restore_point`).
+    RestorePoint(Arc<str>),
     /// The state of a backup's own end, and nothing that came after.
     Backup,
 }

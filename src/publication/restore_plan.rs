@@ -38,7 +38,7 @@ struct PlanJson<'a> {
     reason: Option<String>,
     observed_at: Option<String>,
     backup_id: Option<&'a str>,
-    recovery_target: Option<RecoveryTarget>,
+    recovery_target: Option<RecoveryTarget<'a>>,
     /// What the new server must be set to besides.
     parameters: Option<BTreeMap<&'static str, String>>,
     /// Why a restore may end elsewhere all the same.
@@ -54,10 +54,11 @@ struct PlanJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct RecoveryTarget {
+struct RecoveryTarget<'a> {
     target_time: Option<String>,
     target_timeline: Option<u32>,
     target_lsn: Option<String>,
+    target_name: Option<&'a str>,
     target_immediate: bool,
 }
 
@@ -79,6 +80,11 @@ impl<'a> PlanDocument<'a> {
     pub fn new(assessment: &'a Assessment, question: impl Into<Question>) -> Self {
         let question = question.into();
         let plan = RestorePlan::new(assessment, question.clone());
+        Self::of(assessment, question, plan)
+    }
+
+    /// Of a plan that needed more than the assessment.
+    pub const fn of(assessment: &'a Assessment, question: Question, plan: RestorePlan) -> Self {
         Self { assessment, question, plan }
     }
 
@@ -114,10 +120,8 @@ impl<'a> PlanDocument<'a> {
             recovery_target: restore.map(|restore| RecoveryTarget {
                 target_time: restore.stop_at().map(rfc3339),
                 target_timeline: restore.target_timeline().map(|timeline| timeline.value()),
-                target_lsn: match restore.stop {
-                    Stop::Lsn(lsn) => Some(lsn.to_string()),
-                    Stop::Never | Stop::At(_) | Stop::Consistent => None,
-                },
+                target_lsn: restore.stop_at_lsn().map(|lsn| lsn.to_string()),
+                target_name: restore.stop_at_name(),
                 target_immediate: restore.stop == Stop::Consistent,
             }),
             parameters: restore.map(|restore| parameters(self.assessment, restore)),
@@ -181,10 +185,11 @@ impl<'a> PlanDocument<'a> {
     }
 
     fn target_text(&self, moment: fn(DateTime<Utc>) -> String) -> String {
-        let mut text = match self.question.target {
+        let mut text = match &self.question.target {
             Target::Latest => "latest".to_owned(),
-            Target::At(at) => moment(at),
+            Target::At(at) => moment(*at),
             Target::Lsn(lsn) => lsn.to_string(),
+            Target::RestorePoint(name) => format!("restore point {name}"),
             Target::Backup => "the backup itself".to_owned(),
         };
         if let Some(backup) = &self.question.backup {

@@ -41,7 +41,10 @@ const UPLOADING_MAX: TimeDelta = TimeDelta::minutes(10);
 pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
     let Selection { archives, discovery, world: _world } = Selection::of(config.chosen).await?;
     let assessments = match config.depth {
-        Depth::Listing => join_all(archives.into_iter().map(assess_once)).await,
+        Depth::Listing => {
+            let mut archives = archives;
+            join_all(archives.iter_mut().map(assess_once)).await
+        }
         Depth::Wal | Depth::Full => assess_thoroughly(archives, config.depth).await,
     };
     let snapshot = Snapshot::once(clock::now(), assessments).discovered(discovery);
@@ -52,7 +55,7 @@ pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
 
 /// Where nobody said how long an upload may take, a fresh hole is a gap if it is still there at a
 /// second look.
-pub(super) async fn assess_once(mut watched: Watched) -> Assessment {
+pub(super) async fn assess_once(watched: &mut Watched) -> Assessment {
     let Look { assessment: first, duration, .. } = watched.look().await;
     log_check(None, &first, duration);
     let first = Arc::unwrap_or_clone(first);
@@ -60,11 +63,11 @@ pub(super) async fn assess_once(mut watched: Watched) -> Assessment {
     if watched.spec.expectations.uploading_grace.is_some() || !has_gap {
         return first;
     }
-    if look_again(&mut watched, UPLOADING_MAX).await.gaps == first.gaps {
+    if look_again(watched, UPLOADING_MAX).await.gaps == first.gaps {
         return first;
     }
     tokio::time::sleep(SECOND_LOOK_AFTER).await;
-    look_again(&mut watched, TimeDelta::zero()).await
+    look_again(watched, TimeDelta::zero()).await
 }
 
 /// One archive after another: each alone keeps all processors busy.

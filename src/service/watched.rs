@@ -29,6 +29,7 @@ use crate::service::archive_spec::ArchiveSpec;
 use crate::service::clock;
 use crate::sources::archive::Collector;
 use crate::sources::archive::Listing;
+use crate::sources::archive::restore_points::RestorePointSearch;
 use crate::sources::archive::verification::Progress;
 use crate::sources::limits;
 use crate::sources::store::opening::Stores;
@@ -114,6 +115,11 @@ impl Watched {
             .await;
         let assessment = Arc::new(self.known.followed_by(assessment));
         Look { assessment, events: Vec::new(), duration: began_at.elapsed() }
+    }
+
+    /// Looks for a restore point in what the last look saw; `None` where there is no archive.
+    pub fn restore_points(&self, name: &str) -> Option<RestorePointSearch<'_>> {
+        self.collector.as_ref().map(|collector| RestorePointSearch::new(collector, name))
     }
 
     /// What the next look follows.

@@ -7,6 +7,7 @@ mod folders;
 mod heads;
 mod histories;
 mod probes;
+pub mod restore_points;
 mod sought;
 pub mod verification;
 mod wals;

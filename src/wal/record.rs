@@ -37,8 +37,9 @@ const LENGTH_MAX: u32 = (1 << 30) - 1;
 
 /// `RM_XLOG_ID` in `rmgrlist.h`.
 const RM_XLOG: u8 = 0;
-/// `XLOG_SWITCH` and `XLOG_OVERWRITE_CONTRECORD` in `pg_control.h`.
+/// `XLOG_SWITCH`, `XLOG_RESTORE_POINT` and `XLOG_OVERWRITE_CONTRECORD` in `pg_control.h`.
 const SWITCH: u8 = 0x40;
+const RESTORE_POINT: u8 = 0x70;
 const OVERWRITE_CONTRECORD: u8 = 0xD0;
 /// `XLR_RMGR_INFO_MASK` in `xlogrecord.h`.
 const RESOURCE_MANAGER_FLAGS: u8 = 0xF0;
@@ -72,6 +73,12 @@ impl RecordHeader {
         self.is_log_record(SWITCH)
     }
 
+    /// A record that names a position.
+    #[inline]
+    pub(super) fn is_restore_point(&self) -> bool {
+        self.is_log_record(RESTORE_POINT)
+    }
+
     /// A record written over the missing rest of one that a crash cut off.
     pub(super) fn is_overwrite_contrecord(&self) -> bool {
         self.is_log_record(OVERWRITE_CONTRECORD)
@@ -83,7 +90,7 @@ impl RecordHeader {
     }
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
     /// How much of a record is kept, in bytes.
     ///
     /// All block references lie within `HEADER_SCRATCH_SIZE` of `xloginsert.c`, 928 bytes: the
@@ -92,7 +99,7 @@ impl Record<'_> {
     pub const HEAD_BYTES_MAX: usize = 1024;
 
     /// The start of what the resource manager stored, for records without block references.
-    pub fn main_data(&self) -> Option<&[u8]> {
+    pub fn main_data(&self) -> Option<&'a [u8]> {
         main_data(self.head)
     }
 }

@@ -34,6 +34,7 @@ mod program;
 mod real_archives;
 mod requests;
 mod restore_plan;
+mod restore_points;
 mod restore_proof;
 #[path = "../samples/mod.rs"]
 mod samples;

@@ -500,7 +500,7 @@ fn behind_the_target_an_object_of_the_wrong_size_forbids_to_read_ahead() {
         probe     1 45 commit 2026-01-10 10:30
     ";
     let target = Target::At(at("10T06:00:00"));
-    assert!(reachable(given, target).needs_prefetch_off);
+    assert!(reachable(given, target.clone()).needs_prefetch_off);
     let assessment = assessed(given);
     let yaml = PlanDocument::new(&assessment, target).yaml().unwrap();
     let manifest: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();

@@ -31,6 +31,8 @@ pub enum Why {
     NothingFollowsBeforeTheEnd,
     Missing,
     NoSuchPosition,
+    NoSuchRestorePoint(String),
+    RestorePointTooEarly(String),
 }
 
 /// Why nobody can say.
@@ -42,6 +44,11 @@ pub enum Doubt {
     /// So many segments were opened, and none of them holds a transaction.
     NoCommitFound,
     EndOfLogNotRead,
+    LogNotSearched,
+    /// So many segments were read for it.
+    RestorePointNotFoundYet(usize),
+    /// In the words of what went wrong.
+    LogUnread(String),
 }
 
 impl fmt::Display for Why {
@@ -50,6 +57,16 @@ impl fmt::Display for Why {
             Self::NoSuchBackup(name) => return write!(f, "there is no backup {name}"),
             Self::BackupUnusable(id, why) => {
                 return write!(f, "backup {id} cannot be restored: {why}");
+            }
+            Self::NoSuchRestorePoint(name) => {
+                return write!(f, "the WAL that usable backups lead through has no restore point {name}");
+            }
+            Self::RestorePointTooEarly(name) => {
+                return write!(
+                    f,
+                    "restore point {name} lies before the end of every backup that leads to it, where \
+                     recovery cannot stop"
+                );
             }
             Self::NoUsableBackup => "there is no usable backup",
             Self::NewestNotReached => "no usable backup reaches the newest archived state",
@@ -76,7 +93,15 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotReadYet => "the archive was not read yet",
-            Self::Finding(finding) => finding,
+            Self::Finding(text) | Self::LogUnread(text) => text,
+            Self::RestorePointNotFoundYet(read) => {
+                return write!(
+                    f,
+                    "the restore point is not in the {read} segments that were read, and more may not \
+                     be: name a later backup with --backup, or allow more with --segments-per-look"
+                );
+            }
+            Self::LogNotSearched => "the WAL was not searched for it",
             Self::NoCommitFound => {
                 "no transaction was found in the newest segments that could be opened, so whether \
                  one follows the target is not known; more are opened at a look with \

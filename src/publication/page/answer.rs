@@ -42,7 +42,7 @@ pub(super) fn restore(
         section.restore id=[position.is_target.then_some("restore")] {
             (heading(level, None, &html! { "Can I restore to …?" }))
             @if is_about_this {
-                @match asked.question {
+                @match &asked.question {
                     Question::None => {}
                     Question::Refused(why) => p.notice id={ (id) "-refusal" } role="alert" { (why) },
                     Question::Asked(target) => (answer(context, entry, target, &address, level + 1)),
@@ -106,12 +106,12 @@ fn suggestion(assessment: &Assessment) -> String {
 fn answer(
     context: &Context<'_>,
     entry: &ArchiveView<'_>,
-    target: Target,
+    target: &Target,
     address: &Address,
     level: u8,
 ) -> Markup {
     let assessment = entry.assessment;
-    let document = PlanDocument::new(assessment, target);
+    let document = PlanDocument::new(assessment, target.clone());
     let (class, word) = match (&document.plan, entry.standing.is_old()) {
         (RestorePlan::Reachable(_), false) => ("yes", "Yes"),
         (RestorePlan::Reachable(_), true) => ("maybe", "It could, when it was read last"),
@@ -138,14 +138,15 @@ fn answer(
     }
 }
 
-fn target_text(target: Target) -> Markup {
+fn target_text(target: &Target) -> Markup {
     html! {
         @match target {
             Target::Latest => "the newest archived state",
             Target::Lsn(lsn) => { "position " (lsn) },
+            Target::RestorePoint(name) => { "restore point " (name) },
             Target::Backup => "the state of a backup",
             // A fraction is said only where there is one.
-            Target::At(at) => @if at.trunc_subsecs(0) == at { (plain_time(at)) } @else { (rfc3339(at)) },
+            Target::At(at) => @if at.trunc_subsecs(0) == *at { (plain_time(*at)) } @else { (rfc3339(*at)) },
         }
     }
 }

@@ -105,10 +105,8 @@ fn cluster(
     let recovery_target = RecoveryTarget {
         backup_id: restore.backup_id().clone(),
         time: restore.stop_at(),
-        lsn: match restore.stop {
-            Stop::Lsn(lsn) => Some(lsn),
-            Stop::Never | Stop::At(_) | Stop::Consistent => None,
-        },
+        lsn: restore.stop_at_lsn(),
+        name: restore.stop_at_name().map(str::to_owned),
         is_immediate: (restore.stop == Stop::Consistent).then_some(true),
         timeline: restore.target_timeline(),
     };
