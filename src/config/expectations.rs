@@ -1,8 +1,6 @@
 //! What archives are held to, as far as the configuration says.
 
-use chrono::DateTime;
 use chrono::TimeDelta;
-use chrono::Utc;
 
 use crate::config::format;
 use crate::config::reader::Section;
@@ -11,7 +9,8 @@ use crate::domain::format::BASE_BACKUP_AGE_MAX;
 use crate::domain::format::BaseBackupAgeMax;
 use crate::domain::format::Flaw;
 use crate::domain::format::Format;
-use crate::domain::format::MOMENT;
+use crate::domain::format::LOSS_ACCEPTED;
+use crate::domain::format::LossAccepted;
 
 /// What one archive is held to; `None` expects nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,8 +18,8 @@ pub struct ExpectationConfig {
     pub base_backup_age_max: Option<BaseBackupAgeMax>,
     pub wal_age_max: Option<TimeDelta>,
     pub uploading_grace: Option<TimeDelta>,
-    /// Gaps before this moment are known and accepted.
-    pub acknowledge_gap_before: Option<DateTime<Utc>>,
+    /// Gaps from before then are known and accepted.
+    pub acknowledge_gap_before: Option<LossAccepted>,
 }
 
 /// For an archive that is named by its address alone, and so has no schedule.
@@ -49,7 +48,7 @@ impl ExpectationConfig {
 
     /// What one archive is held to.
     pub(super) fn read_for_archive(section: &mut Section<'_>, defaults: Self) -> Self {
-        let acknowledge_gap_before = section.text("acknowledge_gap_before", &MOMENT);
+        let acknowledge_gap_before = section.text("acknowledge_gap_before", &LOSS_ACCEPTED);
         Self { acknowledge_gap_before, ..Self::read_ages(section).or(defaults) }
     }
 

@@ -14,6 +14,7 @@ use crate::domain::archive_id::StoreAddress;
 use crate::domain::codec::Bzip2;
 use crate::domain::destination;
 use crate::domain::format::BaseBackupAgeMax;
+use crate::domain::format::LossAccepted;
 use crate::domain::retention_policy::RetentionPolicy;
 use crate::domain::schedule::Schedule;
 
@@ -192,7 +193,7 @@ fn an_archive_takes_from_the_defaults_what_it_does_not_say() {
             base_backup_age_max: Some(BaseBackupAgeMax::Exactly(TimeDelta::hours(26))),
             wal_age_max: Some(TimeDelta::hours(2)),
             uploading_grace: Some(TimeDelta::minutes(5)),
-            acknowledge_gap_before: "2026-01-10T11:00:00Z".parse().ok(),
+            acknowledge_gap_before: "2026-01-10T11:00:00Z".parse().ok().map(LossAccepted::Before),
         }
     );
 }
@@ -283,7 +284,7 @@ content: {wal: true}
     archives[0].endpoint_url: expected an http or https address without user, password and query, such as https://s3.example.com, found an address that may hold credentials, not shown
     archives[0].retention_policy: expected a count of days, weeks or months of at most a hundred years, such as 30d, 4w or 6m, found "30 days"
     archives[0].schedule: expected a schedule with six fields as in a ScheduledBackup, such as "0 0 0 * * *", found the schedule "0 0 0 * *  * * *" has 8 fields, expected second, minute, hour, day of month, month and day of week, of which only the last may be left out
-    archives[0].expectations.acknowledge_gap_before: expected a moment as in RFC 3339, such as 2026-01-10T12:00:00Z, found "yesterday"
+    archives[0].expectations.acknowledge_gap_before: expected a moment as in RFC 3339, such as 2026-01-10T12:00:00Z, or an age with its unit, such as 30d, found "yesterday"
     archives[0].expectations.wal_age: expected one of acknowledge_gap_before, base_backup_max_age, wal_max_age, uploading_grace, found an unknown key
     archives[2].server_name: expected another than in archives[1] with the same namespace and cluster, found "b"
     archives[3].namespace: expected a name of letters, digits, dots, dashes and underscores, found "a/b"

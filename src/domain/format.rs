@@ -30,6 +30,24 @@ pub enum BaseBackupAgeMax {
     Exactly(TimeDelta),
 }
 
+/// Which gaps somebody knows and accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossAccepted {
+    Before(DateTime<Utc>),
+    /// Always, as where WAL is thinned on purpose once it has reached an age.
+    OlderThan(TimeDelta),
+}
+
+impl LossAccepted {
+    /// Gaps before this moment are accepted; none, if it lies before the calendar begins.
+    pub fn before(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Before(moment) => Some(moment),
+            Self::OlderThan(age) => now.checked_sub_signed(age),
+        }
+    }
+}
+
 pub const AGE_MAX: Format<TimeDelta> = Format {
     expected: "a duration with its unit from 1s to 3650d, such as 15m",
     parse: |text| delta(duration_between(text, SECOND, DAY * 3650)?),
@@ -48,6 +66,15 @@ pub const MOMENT: Format<DateTime<Utc>> = Format {
     parse: |text| {
         let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Flaw::Mismatch)?;
         in_calendar(moment.with_timezone(&Utc)).ok_or(Flaw::Mismatch)
+    },
+};
+
+pub const LOSS_ACCEPTED: Format<LossAccepted> = Format {
+    expected: "a moment as in RFC 3339, such as 2026-01-10T12:00:00Z, or an age with its unit, such \
+               as 30d",
+    parse: |text| match (AGE_MAX.parse)(text) {
+        Ok(age) => Ok(LossAccepted::OlderThan(age)),
+        Err(_) => (MOMENT.parse)(text).map(LossAccepted::Before),
     },
 };
 
@@ -99,6 +126,18 @@ pub(crate) const DAY: Duration = Duration::from_hours(24);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loss_is_accepted_before_a_moment_or_from_an_age_on() {
+        let now = (MOMENT.parse)("2026-01-31T12:00:00Z").ok().unwrap();
+        let before = |text| (LOSS_ACCEPTED.parse)(text).ok()?.before(now);
+        let moment = (MOMENT.parse)("2026-01-01T12:00:00Z").ok();
+        assert_eq!(before("2026-01-01T13:00:00+01:00"), moment);
+        assert_eq!(before("30d"), moment);
+        for wrong in ["30", "-30d", "0s", "20000d", "yesterday", "2026-01-01"] {
+            assert_eq!(before(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_moment_lies_in_a_year_of_four_digits() {

@@ -156,7 +156,8 @@ impl ArchiveSpec {
             retention: self.retention_policy.as_ref().map(RetentionPolicy::window),
             schedule,
             check_interval: TimeDelta::from_std(looks_every).ok(),
-            acknowledge_gap_before: config.acknowledge_gap_before,
+            acknowledge_gap_before: (config.acknowledge_gap_before)
+                .and_then(|accepted| accepted.before(now)),
             accepts_plain_http: false,
         }
     }

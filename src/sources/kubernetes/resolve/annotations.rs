@@ -10,6 +10,7 @@ use crate::domain::format::AGE_MAX;
 use crate::domain::format::BASE_BACKUP_AGE_MAX;
 use crate::domain::format::Format;
 use crate::domain::format::IS_TRUE;
+use crate::domain::format::LOSS_ACCEPTED;
 use crate::domain::format::MOMENT;
 use crate::observation::cluster::BadAnnotation;
 use crate::sources::kubernetes::resources::Meta;
@@ -50,7 +51,7 @@ impl Annotations {
                 expectations.base_backup_age_max = Some(parse(&BASE_BACKUP_AGE_MAX, text)?);
             }
             ACKNOWLEDGE_GAP_BEFORE => {
-                expectations.acknowledge_gap_before = Some(parse(&MOMENT, text)?);
+                expectations.acknowledge_gap_before = Some(parse(&LOSS_ACCEPTED, text)?);
             }
             _ => {
                 let kind = DrillKind::ALL.into_iter().find(|kind| name == drill_key(*kind));

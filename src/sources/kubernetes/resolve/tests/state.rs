@@ -1,6 +1,7 @@
 //! What a cluster shows of itself.
 
 use super::*;
+use crate::domain::format::LossAccepted;
 
 #[test]
 fn what_a_cluster_does_explains_its_silence() {
@@ -111,7 +112,7 @@ fn annotations_are_taken_or_told_to_be_wrong() {
     assert_eq!(found.expectations.uploading_grace, ExpectationConfig::DEFAULT.uploading_grace);
     let age_max = BaseBackupAgeMax::Exactly(TimeDelta::hours(26));
     assert_eq!(found.expectations.base_backup_age_max, Some(age_max));
-    let known = "2026-01-01T00:00:00Z".parse().ok();
+    let known = "2026-01-01T00:00:00Z".parse().ok().map(LossAccepted::Before);
     assert_eq!(found.expectations.acknowledge_gap_before, known);
     let mut drills = found.cluster.drills;
     drills.sort_by_key(|drill| drill.kind);
