@@ -9,6 +9,7 @@ mod histories;
 mod probes;
 pub mod restore_points;
 mod sought;
+mod tiers;
 pub mod verification;
 mod wals;
 
@@ -120,7 +121,7 @@ impl Collector {
         let mut backups = if self.cache.has_all_backups && !listing.shows_backups() {
             Ok(self.known_backups())
         } else {
-            self.read_backups().await
+            self.read_backups(listing).await
         };
         let archive = match &backups {
             Ok(backups) => self.read_archive(listing, backups).await,

@@ -22,6 +22,7 @@ use crate::observation::backup::ObservedInfo;
 use crate::observation::backup::TarObject;
 use crate::observation::inventory::ListedObject;
 use crate::sources::archive::Collector;
+use crate::sources::archive::Listing;
 use crate::sources::archive::cache::KnownBackup;
 use crate::sources::archive::cache::is_same;
 use crate::sources::limits;
@@ -40,7 +41,7 @@ struct Folder {
 const LIST: &str = "list the backups";
 
 impl Collector {
-    pub(super) async fn read_backups(&mut self) -> Reading<Vec<ObservedBackup>> {
+    pub(super) async fn read_backups(&mut self, listing: Listing) -> Reading<Vec<ObservedBackup>> {
         self.cache.has_all_backups = false;
         let folders = self.list_backups().await?;
         let this = &*self;
@@ -48,6 +49,7 @@ impl Collector {
         let read: Vec<Option<KnownBackup>> =
             stream::iter(reads).buffered(limits::BACKUPS_AT_ONCE).collect().await;
         self.cache.backups = read.into_iter().flatten().collect();
+        self.look_into_tiers(listing).await;
         let backups = self.known_backups();
         self.cache.has_all_backups = backups.iter().all(|backup| backup.unread().is_none());
         Ok(backups)

@@ -31,6 +31,8 @@ pub(super) struct Cache {
     pub(super) backups: Vec<KnownBackup>,
     /// Whether these are all, and nothing of them was left unread.
     pub(super) has_all_backups: bool,
+    /// Those that lie in an archive tier; `None` if that is not known.
+    pub(super) archived: Option<Vec<BackupId>>,
     pub(super) fully_listed_at: Option<DateTime<Utc>>,
     pub(super) histories: BTreeMap<TimelineId, KnownHistory>,
     pub(super) probes: Probes,

@@ -44,6 +44,8 @@ struct Stored {
     bytes: Bytes,
     uploaded_at: DateTime<Utc>,
     write: u64,
+    /// As it is listed, and as a HEAD tells.
+    classes: [StorageClass; 2],
 }
 
 impl MemoryStore {
@@ -60,8 +62,16 @@ impl MemoryStore {
     ) {
         let mut contents = self.contents();
         contents.writes = contents.writes.saturating_add(1);
-        let stored = Stored { bytes: bytes.into(), uploaded_at, write: contents.writes };
+        let classes = [StorageClass::default(); 2];
+        let stored = Stored { bytes: bytes.into(), uploaded_at, write: contents.writes, classes };
         contents.objects.insert(key.into(), stored);
+    }
+
+    /// Says whether there is one.
+    pub fn set_class(&self, key: &str, listed: StorageClass, told: StorageClass) -> bool {
+        let mut contents = self.contents();
+        let stored = contents.objects.get_mut(key);
+        stored.map(|stored| stored.classes = [listed, told]).is_some()
     }
 
     /// Says whether there was one.
@@ -94,7 +104,7 @@ impl Stored {
         ListedObject {
             key: key.to_owned(),
             version: ObjectVersion::new(format!("\"{:032x}\"", self.write), size),
-            class: StorageClass::default(),
+            class: self.classes[0],
             uploaded_at: self.uploaded_at,
         }
     }
@@ -135,7 +145,8 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
-        Ok(self.find(key)?.listed(key))
+        let stored = self.find(key)?;
+        Ok(ListedObject { class: stored.classes[1], ..stored.listed(key) })
     }
 
     fn clock(&self) -> StoreClock {

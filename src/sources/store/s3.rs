@@ -123,13 +123,17 @@ impl ObjectStore for S3Store {
             return Err(attempts.refuse(StoreError::new(StoreErrorKind::Malformed, detail)));
         };
         let class = object.storage_class().map(|class| StorageClass::parse(class.as_str()));
+        let is_archived = object.archive_status().is_some();
         let version = ObjectVersion::new(object.e_tag.unwrap_or_default(), size);
         Ok(ListedObject {
             key: key.to_owned(),
             version,
             uploaded_at,
             // Of the standard class nothing is said (`x-amz-storage-class`).
-            class: class.unwrap_or(StorageClass::Standard),
+            class: match class {
+                Some(StorageClass::Tiered) if is_archived => StorageClass::Frozen,
+                class => class.unwrap_or(StorageClass::Standard),
+            },
         })
     }
 

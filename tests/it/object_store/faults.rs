@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
+use cnpg_backup_verifier::domain::storage_class::StorageClass;
 use cnpg_backup_verifier::observation::store_clock::StoreClock;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::sources::store::error::StoreError;
@@ -261,6 +262,16 @@ async fn rotated_key_files_work_at_the_next_request() {
     std::fs::write(&access_key_id, "rotated").unwrap();
     std::fs::write(&secret_access_key, "rotated-secret").unwrap();
     store.head(KEY).await.unwrap();
+}
+
+/// Amazon tells the tier of `INTELLIGENT_TIERING` in a header of its own (`HeadObject` in its API).
+#[tokio::test]
+async fn an_object_in_an_archive_tier_is_frozen() {
+    let server = filled().await;
+    let store = open(&server);
+    assert_eq!(store.head(KEY).await.unwrap().class, StorageClass::Standard);
+    server.inject(Trigger::next(Sent::Head, 1), Fault::ArchiveTier);
+    assert_eq!(store.head(KEY).await.unwrap().class, StorageClass::Frozen);
 }
 
 #[tokio::test]

@@ -203,7 +203,11 @@ impl Collector {
         })
     }
 
-    fn tar_key(&self, backup: &ObservedBackup, tar: &TarObject) -> String {
+    pub(in crate::sources::archive) fn tar_key(
+        &self,
+        backup: &ObservedBackup,
+        tar: &TarObject,
+    ) -> String {
         format!("{}{}/{}", self.folder.base(), backup.id, name_of(tar))
     }
 

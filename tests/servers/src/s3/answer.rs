@@ -62,7 +62,7 @@ pub(super) fn canned(fault: &Fault) -> Option<Response<Body>> {
         Fault::Drip { status } => drip(*status),
         Fault::Gateway { status } => html(StatusCode::from_u16(*status).unwrap()),
         Fault::CutBody | Fault::CutBodyAt(_) | Fault::Slow(_) | Fault::Reset => return None,
-        Fault::Hang | Fault::HalfBody | Fault::StaleList => return None,
+        Fault::Hang | Fault::HalfBody | Fault::ArchiveTier | Fault::StaleList => return None,
         Fault::XmlCutAtStart | Fault::XmlCutInTag | Fault::XmlCutBetweenElements => return None,
     };
     Some(response)
@@ -73,6 +73,7 @@ pub(super) async fn spoil(fault: &Fault, response: Response<Body>) -> Response<B
     let cut: fn(&[u8]) -> usize = match fault {
         Fault::CutBody => return cut_body(response, None).await,
         Fault::CutBodyAt(at) => return cut_body(response, Some(*at)).await,
+        Fault::ArchiveTier => return archived(response),
         Fault::HalfBody => |body| body.len() / 2,
         Fault::XmlCutAtStart => |xml| end_of(b"</Name>", xml),
         Fault::XmlCutInTag => |xml| end_of(b"</", half(xml)),
@@ -161,6 +162,13 @@ fn authorization_malformed(region: &str) -> Response<Body> {
     let element = format!("<Region>{region}</Region>");
     let mut response = error_with(400, "AuthorizationHeaderMalformed", &message, &element);
     response.headers_mut().insert(BUCKET_REGION, region.parse().unwrap());
+    response
+}
+
+fn archived(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert("x-amz-storage-class", "INTELLIGENT_TIERING".parse().unwrap());
+    headers.insert("x-amz-archive-status", "ARCHIVE_ACCESS".parse().unwrap());
     response
 }
 

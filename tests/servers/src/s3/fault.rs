@@ -60,6 +60,8 @@ pub enum Fault {
     Hang,
     /// The right headers but for a `Content-Length` that fits half of the body, and that half.
     HalfBody,
+    /// The right answer, with the headers of an object that Amazon has moved to an archive tier.
+    ArchiveTier,
     /// To a listing, the answer of the last `S3Server::remember`; else the right one.
     StaleList,
 }
