@@ -93,7 +93,12 @@ async fn what_was_read_last_stays_while_the_server_is_away() {
     for daemon in [&daemon, &away] {
         let log = daemon.log();
         assert!(log.contains("Connection refused") && !log.contains("kube_"), "{log}");
+        assert!(log.contains("works again"), "{log}");
     }
+    // Whoever reads the server's audit log sees who asks.
+    let requests = world.server.as_double().requests_of(&world.user());
+    let agent = format!("cnpg-backup-verifier/{}", env!("CARGO_PKG_VERSION"));
+    assert!(requests.iter().all(|it| it.user_agent == agent), "{requests:?}");
 }
 
 #[tokio::test]
