@@ -24,14 +24,15 @@
 //! 2. [`wal`]: reads write-ahead log from bytes that it is given.
 //! 3. [`content`]: reads what is inside base backups from bytes that it is given.
 //! 4. [`observation`]: what was seen of one archive, once.
-//! 5. [`assessment`]: the judges, one question each, and the verdict. `docs/recoverability.md` has
+//! 5. [`ledger`]: what was read to its last byte, over restarts.
+//! 6. [`assessment`]: the judges, one question each, and the verdict. `docs/recoverability.md` has
 //!    their rules.
-//! 6. [`publication`]: renders assessments, for programs and for people.
-//! 7. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
-//! 8. [`sources`]: reads object stores and Kubernetes, and fills observations.
-//! 9. [`execution`]: writes to Kubernetes, as nothing else may.
-//! 10. [`service`]: the daemon and the commands: clocks, HTTP, signals, logs.
-//! 11. [`cli`]: which command is meant, and its exit code.
+//! 7. [`publication`]: renders assessments, for programs and for people.
+//! 8. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
+//! 9. [`sources`]: reads object stores and Kubernetes, and fills observations.
+//! 10. [`execution`]: writes to Kubernetes, as nothing else may.
+//! 11. [`service`]: the daemon and the commands: clocks, HTTP, signals, logs.
+//! 12. [`cli`]: which command is meant, and its exit code.
 
 // Tests in here share their samples with tests and benches outside.
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub mod config;
 pub mod content;
 pub mod domain;
 pub mod execution;
+pub mod ledger;
 pub mod observation;
 pub mod publication;
 pub mod service;

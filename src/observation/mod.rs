@@ -6,6 +6,7 @@ pub mod backup;
 pub mod cluster;
 pub mod content;
 mod edge_uploads;
+pub mod folder_sums;
 pub mod inventory;
 pub mod probe;
 pub mod sought;

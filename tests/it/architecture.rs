@@ -31,6 +31,7 @@ const LAYERS: &[Layer] = &[
         may_use: &["domain", "content", "observation"],
         effects: Effects::None,
     },
+    Layer { name: "ledger", may_use: &["domain", "observation"], effects: Effects::Allowed },
     Layer { name: "publication", may_use: &["domain", "assessment"], effects: Effects::None },
     Layer { name: "config", may_use: &["domain"], effects: Effects::Allowed },
     Layer {
@@ -50,6 +51,7 @@ const LAYERS: &[Layer] = &[
             "wal",
             "content",
             "observation",
+            "ledger",
             "assessment",
             "publication",
             "config",
@@ -81,6 +83,7 @@ const EFFECTS: &[&str] = &[
     "k8s_openapi",
     "aws_sdk_s3",
     "aws_config",
+    "rusqlite",
     "tracing",
     "futures",
     "std::fs",

@@ -99,9 +99,10 @@ impl Collector {
             WantedSegment { inventory, id, bytes_max },
             surveyor,
         );
-        let (codec, (surveyor, end)) = decoded.await.map_err(unopened)?;
-        let content =
-            end.map_err(undecodable).and_then(|length| content(&surveyor.survey(), length, size));
+        let (codec, Decoded { fed: surveyor, length, .. }) = decoded.await.map_err(unopened)?;
+        let content = length
+            .map_err(undecodable)
+            .and_then(|length| content(&surveyor.survey(), length, size));
         let probe = match content {
             Ok(content) => SegmentProbe::Read(content),
             Err(damage) => {
@@ -149,8 +150,8 @@ impl Collector {
         let what = "read the segment size from the newest WAL segment";
         let decoded = self.decode_segment(inventory, newest, HEADER_BYTES, Vec::new());
         // What follows the header does not matter.
-        let (header, _) = decoded.await.map_err(|error| error.unreadable(what))?;
-        let header = SegmentHeader::parse(&header).ok();
+        let decoded = decoded.await.map_err(|error| error.unreadable(what))?;
+        let header = SegmentHeader::parse(&decoded.fed).ok();
         // A damaged segment tells nothing; without a backup nothing depends on it either.
         let told = header.map(|header| header.segment_size);
         Ok(told.filter(|told| *told != inventory.segment_size))

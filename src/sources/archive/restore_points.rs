@@ -14,6 +14,7 @@ use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 use crate::sources::archive::Collector;
 use crate::sources::archive::probes::WantedSegment;
+use crate::sources::decode::object::Decoded;
 use crate::sources::decode::object::Fed;
 use crate::sources::limits;
 use crate::wal::Ending;
@@ -115,9 +116,10 @@ impl<'a> RestorePointSearch<'a> {
             Unsearched::Unread(Unreadable { what: what(), why, reason })
         };
         let decoded = self.collector.decode_segment_by(turns, wanted, fed).await;
-        let (_, (fed, end)) =
+        let (_, decoded) =
             decoded.map_err(|error| Unsearched::Unread(error.unreadable(&what())))?;
-        end.map_err(|error| unread(error.to_string()))?;
+        let Decoded { fed, length, .. } = decoded;
+        length.map_err(|error| unread(error.to_string()))?;
         if let Ending::Damaged(damage) = fed.reader.ending() {
             return Err(unread(damage.to_string()));
         }

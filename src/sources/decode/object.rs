@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::domain::codec::Bzip2;
 use crate::domain::codec::Codec;
+use crate::domain::object_version::ObjectVersion;
 use crate::sources::decode::decoder::DecompressError;
 use crate::sources::decode::decoder::decode;
 use crate::sources::limits;
@@ -35,8 +36,15 @@ pub trait Fed: Clone + Send + 'static {
     fn feed(&mut self, piece: &[u8]);
 }
 
-/// What was fed, and how long the content is.
-pub type Decoded<F> = (F, Result<u64, DecompressError>);
+/// An object that was read to its end, or as far as it could be decoded.
+#[derive(Clone, Debug)]
+pub struct Decoded<F> {
+    pub fed: F,
+    /// In bytes of content.
+    pub length: Result<u64, DecompressError>,
+    /// Of what was read.
+    pub version: ObjectVersion,
+}
 
 impl Fed for Vec<u8> {
     fn feed(&mut self, piece: &[u8]) {
@@ -59,7 +67,7 @@ pub async fn decode_object<F: Fed>(
     let _in_flight = turns.bytes(limits::DECODER_BYTES).await;
     let bzip2 = turns.bzip2();
     let decoded = decode_body(body, content, bzip2, fed.clone()).await?;
-    if !decoded.1.as_ref().is_err_and(|error| error.needs_reference(content.codec, bzip2)) {
+    if !decoded.length.as_ref().is_err_and(|error| error.needs_reference(content.codec, bzip2)) {
         return Ok(decoded);
     }
     let body = store.open(content.key, 0, Some(&version)).await?;
@@ -72,6 +80,7 @@ async fn decode_body<F: Fed>(
     bzip2: Bzip2,
     mut fed: F,
 ) -> Result<Decoded<F>, StoreError> {
+    let version = body.version().clone();
     let (sender, chunks) = mpsc::channel(limits::CHUNKS_WAITING_MAX);
     let decoding = spawn_blocking(move || {
         let stored = Arriving { chunks, chunk: Bytes::new() };
@@ -82,7 +91,9 @@ async fn decode_body<F: Fed>(
     let decoded = decoding.await;
     // Of a body that broke off, the decoder saw an end that means nothing.
     arrived?;
-    decoded.map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))
+    let (fed, length) =
+        decoded.map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))?;
+    Ok(Decoded { fed, length, version })
 }
 
 /// To its end, or until the decoder wants no more.
@@ -185,7 +196,8 @@ mod tests {
     async fn what_arrives_in_many_chunks_is_one_content() {
         let content = content();
         for (codec, stored) in [(Codec::None, content.clone()), (Codec::Bzip2, bzip2(&content))] {
-            let (found, end) = decode_all(&store(stored), codec).await.unwrap();
+            let Decoded { fed: found, length: end, .. } =
+                decode_all(&store(stored), codec).await.unwrap();
             assert_eq!(end, Ok(3_000_000), "{codec:?}");
             assert!(found == content, "{codec:?}");
         }
@@ -197,7 +209,7 @@ mod tests {
         let middle = damaged.len() / 2;
         damaged[middle] ^= 1;
         let store = store(damaged);
-        let (_, end) = decode_all(&store, Codec::Bzip2).await.unwrap();
+        let Decoded { length: end, .. } = decode_all(&store, Codec::Bzip2).await.unwrap();
         assert!(matches!(end, Err(DecompressError::Undecodable(_))), "{end:?}");
         assert_eq!(store.calls(), 2);
         store.fail_nth(Operation::Get, 2, StoreError::changed(KEY));
@@ -208,14 +220,15 @@ mod tests {
     #[tokio::test]
     async fn where_the_reference_decoder_is_chosen_no_other_is_asked() {
         let content = content();
-        let (found, end) =
+        let Decoded { fed: found, length: end, .. } =
             decode_by(Bzip2::Reference, &store(bzip2(&content)), Codec::Bzip2).await.unwrap();
         assert_eq!(end, Ok(3_000_000));
         assert!(found == content);
         // The fast decoder sees nothing in these; the other one says what is wrong, and at once.
         let empty = store(b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0".repeat(1_001));
-        assert_eq!(decode_by(Bzip2::Fast, &empty, Codec::Bzip2).await.unwrap().1, Ok(0));
-        let (_, end) = decode_by(Bzip2::Reference, &empty, Codec::Bzip2).await.unwrap();
+        assert_eq!(decode_by(Bzip2::Fast, &empty, Codec::Bzip2).await.unwrap().length, Ok(0));
+        let Decoded { length: end, .. } =
+            decode_by(Bzip2::Reference, &empty, Codec::Bzip2).await.unwrap();
         assert!(matches!(end, Err(DecompressError::Undecodable(_))), "{end:?}");
         assert_eq!(empty.calls(), 2);
     }

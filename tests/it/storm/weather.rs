@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use test_servers::s3::Fault;
 use test_servers::s3::Operation;
 
@@ -17,7 +18,7 @@ pub(super) fn storm(mut dice: Dice) -> impl FnMut(Operation) -> Option<Fault> + 
         if dice.below(100) < worse_than {
             return None;
         }
-        let fault = match dice.below(22) {
+        let fault = match dice.below(23) {
             0 => Fault::SlowDown,
             1 => Fault::TooManyRequests,
             2 => Fault::InternalError,
@@ -39,7 +40,11 @@ pub(super) fn storm(mut dice: Dice) -> impl FnMut(Operation) -> Option<Fault> + 
             18 => Fault::Drip { status: either(dice.below(2)) },
             19 => Fault::HalfBody,
             20 => Fault::LargeBody { status: either(dice.below(2)), bytes: LARGE },
-            _ => Fault::StaleList,
+            21 => Fault::StaleList,
+            // From a day early to a day late.
+            _ => Fault::WrongDate(TimeDelta::seconds(
+                86_400 - i64::try_from(dice.below(172_800)).unwrap(),
+            )),
         };
         Some(fault)
     }

@@ -193,9 +193,9 @@ impl Collector {
             bytes_max: limits::TAR_BYTES_MAX,
         };
         let check = TarCheck::new(expected);
-        let (check, end) = decode_object(self.store.as_ref(), turns, content, check).await?;
-        Ok(match end {
-            Ok(_) => Ok(check.report()),
+        let decoded = decode_object(self.store.as_ref(), turns, content, check).await?;
+        Ok(match decoded.length {
+            Ok(_) => Ok(decoded.fed.report()),
             Err(DecompressError::Truncated) => Err(ContentDamage::Truncated),
             Err(error @ (DecompressError::Undecodable(_) | DecompressError::TooLarge { .. })) => {
                 Err(ContentDamage::Undecodable(error.to_string()))
@@ -245,8 +245,8 @@ impl Collector {
             let _turn = self.turns.segment().await;
             let wanted = WantedSegment { inventory, id, bytes_max };
             let decoded = self.decode_segment_by(&self.turns, wanted, search).await;
-            let (_, (after, _)) = decoded.map_err(|error| error.unreadable(&what()))?;
-            search = after;
+            let (_, decoded) = decoded.map_err(|error| error.unreadable(&what()))?;
+            search = decoded.fed;
             if number == wal.last_required {
                 return Ok(search.found);
             }

@@ -217,8 +217,9 @@ impl Collector {
             }
         };
         let wanted = WantedSegment { inventory, id, bytes_max };
-        let (codec, (surveyor, end)) = self.decode_segment_by(&turns, wanted, *surveyor).await?;
-        let damage = match end {
+        let (codec, decoded) = self.decode_segment_by(&turns, wanted, *surveyor).await?;
+        let surveyor = decoded.fed;
+        let damage = match decoded.length {
             Err(error) => Some(undecodable(error)),
             Ok(length) => damage_of(&surveyor, length, size),
         };

@@ -63,6 +63,7 @@ pub(super) fn canned(fault: &Fault) -> Option<Response<Body>> {
         Fault::Gateway { status } => html(StatusCode::from_u16(*status).unwrap()),
         Fault::CutBody | Fault::CutBodyAt(_) | Fault::Slow(_) | Fault::Reset => return None,
         Fault::Hang | Fault::HalfBody | Fault::ArchiveTier | Fault::StaleList => return None,
+        Fault::WrongDate(_) => return None,
         Fault::XmlCutAtStart | Fault::XmlCutInTag | Fault::XmlCutBetweenElements => return None,
     };
     Some(response)

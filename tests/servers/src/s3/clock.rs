@@ -24,7 +24,7 @@ impl Clock {
     }
 
     /// The form of `Date` in RFC 9110, section 5.6.7.
-    pub(super) fn http_date(&self) -> String {
-        self.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    pub(super) fn http_date(&self, off_by: TimeDelta) -> String {
+        (self.now() + off_by).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use http::HeaderValue;
 use http::Request;
 use http::Response;
@@ -90,6 +91,7 @@ impl Front {
         if !treatment.latency.is_zero() {
             tokio::time::sleep(treatment.latency).await;
         }
+        let mut date_off_by = TimeDelta::zero();
         let response = match treatment.fault {
             None => self.pass_on(operation, request).await,
             Some(Fault::Reset) => return Err(ResetHere),
@@ -99,6 +101,10 @@ impl Front {
             }
             Some(Fault::StaleList) if operation == Operation::List => {
                 answered(&self.stale_service, request).await
+            }
+            Some(Fault::WrongDate(off_by)) => {
+                date_off_by = off_by;
+                self.pass_on(operation, request).await
             }
             Some(Fault::Slow(delay)) => {
                 tokio::time::sleep(delay).await;
@@ -114,7 +120,8 @@ impl Front {
         };
         let mut response = answer::without_body(&method, response);
         let headers = response.headers_mut();
-        headers.insert(DATE, HeaderValue::try_from(self.store.clock.http_date()).unwrap());
+        headers
+            .insert(DATE, HeaderValue::try_from(self.store.clock.http_date(date_off_by)).unwrap());
         let id = format!("{:016X}", treatment.number);
         headers.insert("x-amz-request-id", HeaderValue::try_from(id).unwrap());
         Ok(response)

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::double::Turns;
 use crate::s3::operation::Operation;
 
@@ -60,6 +62,8 @@ pub enum Fault {
     Hang,
     /// The right headers but for a `Content-Length` that fits half of the body, and that half.
     HalfBody,
+    /// The right answer, but for a `Date` that is off by this much.
+    WrongDate(TimeDelta),
     /// The right answer, with the headers of an object that Amazon has moved to an archive tier.
     ArchiveTier,
     /// To a listing, the answer of the last `S3Server::remember`; else the right one.

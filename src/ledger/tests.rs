@@ -1,0 +1,127 @@
+use chrono::DateTime;
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::backup::BackupId;
+use crate::domain::object_version::ObjectVersion;
+use crate::domain::segment::SegmentNumber;
+use crate::domain::timeline::TimelineId;
+use crate::observation::folder_sums::FolderId;
+use crate::observation::folder_sums::ObjectSum;
+use crate::observation::probe::SegmentId;
+
+const ARCHIVE: &str = "s3://backups/main";
+
+fn id(number: u64) -> SegmentId {
+    SegmentId { timeline: TimelineId::FIRST, number: SegmentNumber::new(number) }
+}
+
+fn whole(number: u64) -> (SegmentId, SegmentNote) {
+    let version = ObjectVersion::new(format!("\"{number}\""), 1);
+    let sum = ObjectSum::of(&number.to_string(), &version).unwrap();
+    (id(number), SegmentNote::Whole(sum))
+}
+
+fn folder(index: u64) -> FolderId {
+    FolderId { timeline: TimelineId::FIRST, index }
+}
+
+/// Each folder with the number of its segments that were read.
+fn counts(ledger: &Ledger) -> Vec<(u64, u64)> {
+    let folders = ledger.folders(ARCHIVE);
+    folders.into_iter().map(|(folder, record)| (folder.index, record.segments.count())).collect()
+}
+
+#[test]
+fn what_was_noted_is_known_after_a_restart() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("ledger.sqlite");
+    let ledger = Ledger::open(&path).unwrap();
+    let notes: Vec<_> = (200..600).map(whole).collect();
+    assert!(ledger.note_segments(ARCHIVE, &notes));
+    assert!(ledger.note_segments(ARCHIVE, &[(id(700), SegmentNote::Damaged)]));
+    let record = BackupRecord {
+        sum: ObjectSum(7),
+        is_whole: true,
+        read_at: DateTime::from_timestamp(1_767_225_600, 0).unwrap(),
+    };
+    let backup = BackupId::parse("20260101T000000").unwrap();
+    assert!(ledger.note_backup(ARCHIVE, &backup, &record));
+    let before = ledger.folders(ARCHIVE);
+    drop(ledger);
+
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(counts(&ledger), [(0, 56), (1, 256), (2, 88)]);
+    assert_eq!(ledger.folders(ARCHIVE), before);
+    assert_eq!(ledger.damaged(ARCHIVE), [id(700)].into());
+    assert_eq!(ledger.backups(ARCHIVE), [(backup, record)].into());
+    assert_eq!(ledger.folders("s3://backups/other"), [].into());
+    assert_eq!(ledger.is_writable(), Some(true));
+}
+
+#[test]
+fn a_segment_counts_once_and_damage_goes_with_the_next_good_reading() {
+    let ledger = Ledger::in_memory().unwrap();
+    ledger.note_segments(ARCHIVE, &[whole(1), whole(2)]);
+    let once = ledger.folders(ARCHIVE);
+    ledger.note_segments(ARCHIVE, &[whole(2), (id(3), SegmentNote::Damaged)]);
+    assert_eq!(ledger.folders(ARCHIVE), once);
+    assert_eq!(ledger.damaged(ARCHIVE), [id(3)].into());
+    ledger.note_segments(ARCHIVE, &[whole(3)]);
+    assert_eq!(ledger.damaged(ARCHIVE), [].into());
+    ledger.note_segments(ARCHIVE, &[(id(4), SegmentNote::Damaged)]);
+    ledger.forget_damaged(ARCHIVE, &[id(4)]);
+    ledger.forget_folders(ARCHIVE, &[folder(0)]);
+    assert_eq!((counts(&ledger), ledger.damaged(ARCHIVE)), (Vec::new(), [].into()));
+    assert_eq!(ledger.is_writable(), None);
+}
+
+#[test]
+fn what_is_no_ledger_is_set_aside_and_a_new_one_begun() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("ledger.sqlite");
+    let other_version = |path: &std::path::Path| {
+        Ledger::open(path).unwrap().note_segments(ARCHIVE, &[whole(1)]);
+        Connection::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    };
+    let foreign = |path: &std::path::Path| {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
+        connection.pragma_update(None, "application_id", 1).unwrap();
+    };
+    let cut = |path: &std::path::Path| {
+        Ledger::open(path).unwrap().note_segments(ARCHIVE, &[whole(1)]);
+        let bytes = std::fs::read(path).unwrap();
+        std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    };
+    let no_database = |path: &std::path::Path| std::fs::write(path, [b'x'; 8192]).unwrap();
+    let cases: [&dyn Fn(&std::path::Path); 4] = [&other_version, &foreign, &cut, &no_database];
+    for (number, spoil) in cases.into_iter().enumerate() {
+        let _ = std::fs::remove_file(&path);
+        spoil(&path);
+        let spoilt = std::fs::read(&path).unwrap();
+        let ledger = Ledger::open(&path).unwrap();
+        assert_eq!(counts(&ledger), [], "{number}");
+        assert!(ledger.note_segments(ARCHIVE, &[whole(1)]), "{number}");
+        assert_eq!(ledger.is_writable(), Some(true), "{number}");
+        let aside = std::fs::read(directory.path().join("ledger.sqlite.old")).unwrap();
+        assert_eq!(aside, spoilt, "{number}");
+    }
+}
+
+#[test]
+fn one_process_writes_and_what_cannot_be_written_is_kept_in_memory() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("ledger.sqlite");
+    let first = Ledger::open(&path).unwrap();
+    first.note_segments(ARCHIVE, &[whole(1)]);
+    let missing = directory.path().join("missing/ledger.sqlite");
+    for path in [&path, &missing] {
+        let other = Ledger::open(path).unwrap();
+        assert_eq!((other.is_writable(), counts(&other)), (Some(false), Vec::new()));
+        assert!(!other.note_segments(ARCHIVE, &[whole(2)]));
+        assert_eq!(counts(&other), [(0, 1)]);
+        assert_eq!(other.is_writable(), Some(false));
+    }
+    assert_eq!(counts(&first), [(0, 1)]);
+}
