@@ -19,7 +19,7 @@ pub(super) struct ServerClock {
     known: Mutex<Known>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Known {
     /// How far it was ahead at the last answer, and what it showed.
     last: Option<(TimeDelta, DateTime<Utc>)>,
@@ -27,7 +27,19 @@ struct Known {
     /// stands still is off by the seconds between two answers only.
     steady_since: Option<Tick>,
     moved: Option<(TimeDelta, Instant)>,
+    /// What was known before each of the last moves, until a second answer bears the new time out: a
+    /// single answer may come from a proxy, and the next one tells.
+    before: Vec<Before>,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    steady_since: Tick,
+    moved: Option<(TimeDelta, Instant)>,
+}
+
+/// More answers in a row that agree with nothing are the clock's own.
+const STRAYS_MAX: usize = 4;
 
 /// Both clocks at one answer.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +58,27 @@ impl ServerClock {
         known.last = Some((theirs.signed_duration_since(now), theirs));
         let since = *known.steady_since.get_or_insert(tick);
         let by = tick.moved_since(since);
-        if CLOCK_TOLERANCE < by.abs() {
-            (known.steady_since, known.moved) = (Some(tick), Some((by, at)));
+        if by.abs() <= CLOCK_TOLERANCE {
+            known.before.clear();
+            return;
         }
+        let agrees = |it: &Before| tick.moved_since(it.steady_since).abs() <= CLOCK_TOLERANCE;
+        if let Some(back) = known.before.iter().position(agrees) {
+            let was = known.before.drain(back..).next();
+            known.steady_since = was.map(|was| was.steady_since);
+            known.moved = was.and_then(|was| was.moved);
+            return;
+        }
+        if STRAYS_MAX <= known.before.len() {
+            known.before.remove(0);
+        }
+        let moved = known.moved;
+        known.before.push(Before { steady_since: since, moved });
+        (known.steady_since, known.moved) = (Some(tick), Some((by, at)));
     }
 
     pub(super) fn read(&self, at: Instant) -> StoreClock {
-        let known = *self.known();
+        let known = self.known().clone();
         let (ahead, shown) = known.last.unzip();
         let moved = known.moved.map(|(by, moved_at)| ClockMove { by, ago: between(moved_at, at) });
         StoreClock { ahead, shown, moved }
@@ -121,6 +147,18 @@ mod tests {
             let later = noted(&[(0, 0), (60, 60 + by), (120, 120 + by), (660, 660 + by)]);
             assert_eq!(later.moved, moved(by, 600));
         }
+    }
+
+    #[test]
+    fn a_stray_answer_is_forgotten_with_the_next_one_and_two_alike_are_the_clock() {
+        let day = 86_400;
+        assert_eq!(noted(&[(0, 0), (60, 60 - day), (120, 120)]).moved, None);
+        assert_eq!(noted(&[(0, 0), (60, 60 - day), (61, 9_000), (120, 120)]).moved, None);
+        let confirmed = [(0, 0), (60, 60 - day), (61, 61 - day), (120, 120)];
+        assert_eq!(noted(&confirmed).moved, moved(day, 0));
+        // An earlier move is not forgotten over it.
+        let earlier = [(0, 0), (60, 3_660), (120, 3_720), (180, 0), (240, 3_840)];
+        assert_eq!(noted(&earlier).moved, moved(3_600, 180));
     }
 
     #[test]
