@@ -58,6 +58,10 @@ impl ObjectSum {
 }
 
 impl FolderSums {
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
     pub fn add(&mut self, id: SegmentId, sum: ObjectSum) {
         let known = self.0.entry(FolderId::of(id)).or_default();
         *known = known.plus(sum);

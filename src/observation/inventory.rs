@@ -12,9 +12,12 @@ use crate::domain::object_key::ServerFolder;
 use crate::domain::object_version::ObjectVersion;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
+use crate::domain::segment_set::SegmentSet;
 use crate::domain::storage_class::StorageClass;
 use crate::domain::timeline::TimelineId;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::folder_sums::FolderSums;
+use crate::observation::folder_sums::ObjectSum;
 use crate::observation::probe::SegmentId;
 use crate::observation::timeline_archive::Restores;
 use crate::observation::timeline_archive::StoredSegment;
@@ -47,6 +50,8 @@ pub struct Inventory {
     pub oldest_upload_at: Option<DateTime<Utc>>,
     /// Whether some segment is in a class of which each read is billed.
     pub has_infrequent: bool,
+    /// Over the objects that were asked for, of a complete listing.
+    pub sums: FolderSums,
 }
 
 /// A history file, not opened yet.
@@ -80,6 +85,8 @@ pub struct Fold<'a> {
     folder: &'a ServerFolder,
     inventory: Inventory,
     open: Option<OpenSegment>,
+    /// Of these a sum is asked for.
+    summed: Option<&'a BTreeMap<TimelineId, SegmentSet>>,
     /// An incremental listing shows the same labels and strays again and again, so only a
     /// complete one counts them.
     is_complete: bool,
@@ -91,6 +98,7 @@ struct OpenSegment {
     stored: StoredSegment,
     objects: u64,
     size_bytes: u64,
+    sum: Option<ObjectSum>,
 }
 
 impl Inventory {
@@ -104,6 +112,7 @@ impl Inventory {
             size_bytes: 0,
             oldest_upload_at: None,
             has_infrequent: false,
+            sums: FolderSums::new(),
         }
     }
 
@@ -129,6 +138,7 @@ impl Inventory {
             whole.object_count = whole.object_count.saturating_add(part.object_count);
             whole.size_bytes = whole.size_bytes.saturating_add(part.size_bytes);
             whole.has_infrequent |= part.has_infrequent;
+            whole.sums.absorb(part.sums);
             let oldest = [whole.oldest_upload_at, part.oldest_upload_at];
             whole.oldest_upload_at = oldest.into_iter().flatten().min();
             whole
@@ -205,12 +215,18 @@ impl<'a> Fold<'a> {
     /// For a listing of everything.
     pub const fn complete(segment_size: SegmentSize, folder: &'a ServerFolder) -> Self {
         let inventory = Inventory::empty(segment_size);
-        Self { folder, inventory, open: None, is_complete: true }
+        Self { folder, inventory, open: None, summed: None, is_complete: true }
+    }
+
+    /// Sums up these segments; one that is stored twice or without an entity tag counts for nothing.
+    #[must_use]
+    pub fn summing(self, segments: &'a BTreeMap<TimelineId, SegmentSet>) -> Self {
+        Self { summed: Some(segments), ..self }
     }
 
     /// For a listing of a part, which adds to what is already known.
     pub const fn onto(inventory: Inventory, folder: &'a ServerFolder) -> Self {
-        Self { folder, inventory, open: None, is_complete: false }
+        Self { folder, inventory, open: None, summed: None, is_complete: false }
     }
 
     pub fn add(&mut self, object: &ListedObject) {
@@ -256,6 +272,7 @@ impl<'a> Fold<'a> {
             },
             objects: 0,
             size_bytes: 0,
+            sum: None,
         });
         open.objects = open.objects.saturating_add(1);
         open.size_bytes = open.size_bytes.saturating_add(object.version.size);
@@ -271,6 +288,10 @@ impl<'a> Fold<'a> {
                 };
                 let is_frozen = object.class == StorageClass::Frozen;
                 self.inventory.has_infrequent |= object.class == StorageClass::Infrequent;
+                let is_summed = self.summed.and_then(|it| it.get(&name.timeline));
+                if is_summed.is_some_and(|set| set.contains(number)) {
+                    open.sum = ObjectSum::of(&object.key, &object.version);
+                }
                 *none = Some(Whole { codec, size, is_misfit, is_frozen, uploaded_at, objects: 1 });
             }
         }
@@ -278,6 +299,10 @@ impl<'a> Fold<'a> {
 
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
+        if let (Some(sum), Some(Whole { objects: 1, .. })) = (open.sum, open.stored.whole) {
+            let id = SegmentId { timeline: open.name.timeline, number: open.stored.number };
+            self.inventory.sums.add(id, sum);
+        }
         let timeline = self.inventory.timelines.entry(open.name.timeline).or_default();
         if timeline.store(open.stored) {
             self.count(open.objects, open.size_bytes);
@@ -346,7 +371,7 @@ mod tests {
         fold.finish()
     }
 
-    fn numbers(values: &[u64]) -> crate::domain::segment_set::SegmentSet {
+    fn numbers(values: &[u64]) -> SegmentSet {
         values.iter().copied().map(SegmentNumber::new).collect()
     }
 

@@ -21,12 +21,15 @@ use chrono::Utc;
 
 use crate::domain::object_key::ServerFolder;
 use crate::domain::segment::SegmentSize;
+use crate::domain::segment_set::SegmentSet;
+use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
 use crate::observation::Reading;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::content::Content;
+use crate::observation::folder_sums::FolderSums;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentId;
 use crate::sources::archive::cache::Cache;
@@ -49,6 +52,10 @@ pub struct Collector {
     opened: usize,
     segments_per_look: usize,
     asked: Asked,
+    /// Over these, complete listings make sums.
+    summed: BTreeMap<TimelineId, SegmentSet>,
+    /// Those of the last one, until they are taken.
+    sums: Option<FolderSums>,
 }
 
 /// What is asked of the store; what is not stays as it was seen last.
@@ -82,6 +89,8 @@ impl Collector {
             opened: 0,
             segments_per_look: limits::SEGMENTS_PER_LOOK,
             asked: Asked::default(),
+            summed: BTreeMap::new(),
+            sums: None,
         }
     }
 
@@ -89,6 +98,16 @@ impl Collector {
     #[must_use]
     pub fn opening(self, segments_per_look: usize) -> Self {
         Self { segments_per_look, ..self }
+    }
+
+    /// The next complete listing makes sums over the objects of these segments.
+    pub fn sum_up(&mut self, segments: BTreeMap<TimelineId, SegmentSet>) {
+        self.summed = segments;
+    }
+
+    /// What came of it: nothing, if not everything was listed.
+    pub const fn take_sums(&mut self) -> Option<FolderSums> {
+        self.sums.take()
     }
 
     pub const fn segments_per_look(&self) -> usize {
@@ -117,6 +136,7 @@ impl Collector {
     /// `backup.info` which was not there when it was read.
     pub async fn observe(&mut self, listing: Listing, now: DateTime<Utc>) -> Observation {
         self.opened = 0;
+        self.sums = None;
         self.asked = self.asked.at_next_look();
         let mut backups = if self.cache.has_all_backups && !listing.shows_backups() {
             Ok(self.known_backups())

@@ -24,6 +24,10 @@ use crate::sources::store::error::StoreError;
 
 pub use crate::sources::archive::verification::progress::Mark;
 pub use crate::sources::archive::verification::progress::Progress;
+pub use crate::sources::archive::verification::wal::Log;
+pub use crate::sources::archive::verification::wal::Run;
+pub use crate::sources::archive::verification::wal::RunReport;
+pub use crate::sources::archive::verification::wal::runs;
 
 impl Collector {
     /// As thoroughly as that.

@@ -46,18 +46,19 @@ impl Collector {
         size: SegmentSize,
         known: Option<Inventory>,
     ) -> Reading<Inventory> {
-        let folder = &self.folder;
+        let (folder, summed) = (&self.folder, &self.summed);
         let wals = folder.wals();
         let folds = list_in_ranges(
             self.store.as_ref(),
             &self.turns,
             &wals,
-            || Fold::complete(size, folder),
+            || Fold::complete(size, folder).summing(summed),
             |fold, object| fold.add(&object),
         );
         let folds = folds.await.map_err(|error| error.unreadable(LIST))?;
         let parts = folds.into_iter().map(Fold::finish);
         let mut inventory = Inventory::join(parts).unwrap_or_else(|| Inventory::empty(size));
+        self.sums = Some(std::mem::take(&mut inventory.sums));
         self.asked.covered = Covered::Everything;
         if let Some(known) = known {
             // What no listing has shown cannot have vanished.

@@ -76,7 +76,8 @@ impl Collector {
         }
     }
 
-    async fn verify_backup(
+    /// All tar files of one finished backup.
+    pub async fn verify_backup(
         &self,
         backup: &ObservedBackup,
         info: &BackupInfo,

@@ -1,5 +1,6 @@
 //! Every segment that is listed, each with those before it: records go on from one to the next.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -17,6 +18,7 @@ use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
+use crate::observation::folder_sums::ObjectSum;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentId;
@@ -36,24 +38,28 @@ use crate::wal::SegmentIdentity;
 use crate::wal::Surveyor;
 
 /// Consecutive segments of one timeline that are read one after the other.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    timeline: TimelineId,
-    segments: SegmentRange,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub timeline: TimelineId,
+    pub segments: SegmentRange,
 }
 
 /// What reading a run showed.
 #[derive(Debug)]
-struct RunReport {
-    timeline: TimelineId,
-    whole: SegmentSet,
-    damaged: Vec<(SegmentNumber, SegmentDamage)>,
-    unread: Vec<(SegmentNumber, Unreadable)>,
+pub struct RunReport {
+    pub timeline: TimelineId,
+    pub whole: SegmentSet,
+    /// Of those that are whole; none for one without an entity tag.
+    pub sums: Vec<(SegmentNumber, ObjectSum)>,
+    pub damaged: Vec<(SegmentNumber, SegmentDamage)>,
+    pub unread: Vec<(SegmentNumber, Unreadable)>,
+    /// Where the last segment ended, if it is whole.
+    pub log: Log,
 }
 
 /// The end of what was read, which the next segment goes on from; boxed, as it holds the beginning of a
 /// record.
-type Log = Option<Box<Surveyor>>;
+pub type Log = Option<Box<Surveyor>>;
 
 #[derive(Clone, Copy)]
 enum Pass {
@@ -65,7 +71,7 @@ enum Pass {
 
 /// What one segment shows.
 enum Shown {
-    Whole(Box<Surveyor>),
+    Whole(Box<Surveyor>, Option<ObjectSum>),
     Damaged(SegmentDamage),
 }
 
@@ -73,15 +79,15 @@ impl Collector {
     /// Adds damaged segments as probes, and notes which ones are whole.
     pub(super) async fn verify_wal(&self, seen: &mut Observation, progress: &Arc<Progress>) {
         let Ok(inventory) = &seen.archive else { return };
-        let mut runs = runs(inventory);
-        // What a restore to now needs comes first.
-        runs.reverse();
+        let runs = runs(inventory, &BTreeMap::new());
         progress.expect(runs.iter().map(|run| run.segments.count()).sum(), 0);
-        let reports: Vec<BoxFuture<'_, RunReport>> =
-            runs.into_iter().map(|run| self.verify_run(inventory, run, progress).boxed()).collect();
+        let reports: Vec<BoxFuture<'_, RunReport>> = runs
+            .into_iter()
+            .map(|run| self.verify_run(inventory, run, None, progress).boxed())
+            .collect();
         let reports: Vec<RunReport> =
             stream::iter(reports).buffer_unordered(limits::RUNS_AT_ONCE).collect().await;
-        for RunReport { timeline, whole, damaged, unread } in reports {
+        for RunReport { timeline, whole, damaged, unread, .. } in reports {
             let verified = seen.content.segments.entry(timeline).or_default();
             whole.ranges().iter().for_each(|range| verified.insert_range(*range));
             let count = u64::try_from(damaged.len()).unwrap_or(u64::MAX);
@@ -100,20 +106,24 @@ impl Collector {
         }
     }
 
-    async fn verify_run(
+    /// `log` is where the segment before the first one ended, if that was read.
+    pub async fn verify_run(
         &self,
         inventory: &Inventory,
         run: Run,
+        log: Log,
         progress: &Arc<Progress>,
     ) -> RunReport {
         let Run { timeline, segments } = run;
         let mut report = RunReport {
             timeline,
             whole: SegmentSet::default(),
+            sums: Vec::new(),
             damaged: Vec::new(),
             unread: Vec::new(),
+            log: None,
         };
-        let (mut log, mut number) = (None, segments.first);
+        let (mut log, mut number) = (log, segments.first);
         loop {
             let id = SegmentId { timeline, number };
             log = self.verify_segment(inventory, id, log, &mut report).await;
@@ -129,10 +139,12 @@ impl Collector {
         let next = SegmentId { timeline, number: segments.last.next() };
         let archive = inventory.timeline(timeline);
         if goes_on && archive.is_some_and(|archive| readable(archive).contains(next.number)) {
-            self.verify_segment(inventory, next, log, &mut report).await;
+            self.verify_segment(inventory, next, log.clone(), &mut report).await;
             // It is told whole by the run that it belongs to.
             report.whole.remove(next.number);
+            report.sums.retain(|(number, _)| *number != next.number);
         }
+        report.log = log;
         report
     }
 
@@ -146,8 +158,9 @@ impl Collector {
     ) -> Log {
         let name = id.number.name(id.timeline, inventory.segment_size);
         match self.read_segment(inventory, id, log).await {
-            Ok(Ok(Shown::Whole(surveyor))) => {
+            Ok(Ok(Shown::Whole(surveyor, sum))) => {
                 report.whole.insert(id.number);
+                report.sums.extend(sum.map(|sum| (id.number, sum)));
                 return Some(surveyor);
             }
             Ok(Ok(Shown::Damaged(damage))) => report.damaged.push((id.number, damage)),
@@ -181,7 +194,7 @@ impl Collector {
             log = None;
             (_, shown) = self.survey_segment(inventory, id, None, Pass::First).await?;
         }
-        if matches!(shown, Shown::Whole(_)) {
+        if matches!(shown, Shown::Whole(..)) {
             return Ok(Ok(shown));
         }
         let (codec, shown) = self.survey_segment(inventory, id, log, Pass::Second).await?;
@@ -219,11 +232,13 @@ impl Collector {
         let wanted = WantedSegment { inventory, id, bytes_max };
         let (codec, decoded) = self.decode_segment_by(&turns, wanted, *surveyor).await?;
         let surveyor = decoded.fed;
+        let name = id.number.name(id.timeline, size);
+        let sum = ObjectSum::of(&self.folder.segment(name, codec), &decoded.version);
         let damage = match decoded.length {
             Err(error) => Some(undecodable(error)),
             Ok(length) => damage_of(&surveyor, length, size),
         };
-        let whole = || Shown::Whole(Box::new(surveyor));
+        let whole = || Shown::Whole(Box::new(surveyor), sum);
         Ok((codec, damage.map_or_else(whole, Shown::Damaged)))
     }
 }
@@ -252,11 +267,14 @@ fn readable(archive: &TimelineArchive) -> SegmentSet {
     useless.into_iter().fold(archive.segments().clone(), |left, set| left.without(set))
 }
 
-/// All of them, those of a timeline in a row.
-fn runs(inventory: &Inventory) -> Vec<Run> {
+/// All segments but those that are known; what a restore to now needs comes first.
+pub fn runs(inventory: &Inventory, known: &BTreeMap<TimelineId, SegmentSet>) -> Vec<Run> {
     let mut runs = Vec::new();
     for (&timeline, archive) in &inventory.timelines {
-        for range in readable(archive).ranges() {
+        let known = known.get(&timeline);
+        let readable = readable(archive);
+        let wanted = known.map_or_else(|| readable.clone(), |known| readable.without(known));
+        for range in wanted.ranges() {
             let mut first = range.first;
             loop {
                 let end = SegmentNumber::new(first.value().saturating_add(RUN_SEGMENTS - 1));
@@ -269,6 +287,7 @@ fn runs(inventory: &Inventory) -> Vec<Run> {
             }
         }
     }
+    runs.reverse();
     runs
 }
 
