@@ -101,6 +101,7 @@ async fn fleet(segments: u64) {
     let (_stop, shutdown) = Shutdown::channel();
     let (health, board) = (Health::new(shutdown.clone()), Board::default());
     let world = World {
+        reading: None,
         stores: Stores::opened_by(move |address, _| stores[address].clone()),
         kubernetes: None,
         metrics: OwnMetrics::register().unwrap(),

@@ -3,7 +3,7 @@
 
 mod catalogue;
 mod clock;
-mod content;
+pub(crate) mod content;
 mod description;
 mod identity;
 mod judges;

@@ -41,6 +41,7 @@ use crate::domain::unreadable::UnreadableReason;
 use crate::observation::probe::SegmentId;
 use crate::observation::sought::Sought;
 
+pub use crate::assessment::archive::content::is_content_right;
 pub use crate::assessment::assess::assess;
 pub use crate::assessment::assess::assess_and_ask;
 pub use crate::assessment::assess::assess_without_archive;

@@ -93,7 +93,7 @@ pub(super) const CREDENTIAL_FILE: Format<PathBuf> = Format {
     },
 };
 
-fn absolute(text: &str) -> Result<PathBuf, Flaw> {
+pub(super) fn absolute(text: &str) -> Result<PathBuf, Flaw> {
     let path = Path::new(text);
     path.is_absolute().then(|| path.to_owned()).ok_or(Flaw::Mismatch)
 }

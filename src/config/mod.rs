@@ -5,6 +5,7 @@
 mod archive;
 mod arguments;
 mod check;
+mod content;
 mod credentials;
 mod document;
 mod environment;
@@ -37,6 +38,7 @@ pub use crate::config::check::ChosenArchives;
 pub use crate::config::check::FlagExpectations;
 pub use crate::config::check::ONE_ARCHIVE;
 pub use crate::config::check::RestorePlanConfig;
+pub use crate::config::content::ContentConfig;
 pub use crate::config::credentials::Credentials;
 use crate::config::document::Node;
 use crate::config::environment::Overrides;
@@ -67,6 +69,7 @@ pub struct Config {
     pub credentials: Credentials,
     pub object_stores: ObjectStoresConfig,
     pub bzip2_decoder: Bzip2,
+    pub content: ContentConfig,
     /// Empty only where Kubernetes may name others.
     pub archives: Vec<ArchiveConfig>,
     /// For archives that say nothing else; those in `archives` have them filled in.
@@ -119,6 +122,7 @@ impl Config {
             });
             let object_stores = section.section("object_stores", ObjectStoresConfig::read);
             let bzip2_decoder = section.text("bzip2_decoder", &format::BZIP2_DECODER);
+            let content = section.section("content", ContentConfig::read);
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
             Self {
@@ -131,6 +135,7 @@ impl Config {
                 credentials,
                 object_stores,
                 bzip2_decoder: bzip2_decoder.unwrap_or_default(),
+                content,
                 archives,
                 expectations,
             }

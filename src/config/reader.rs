@@ -226,12 +226,7 @@ impl<'a> Section<'a> {
                 self.note::<()>(key, "this key once", "it again");
             } else if !self.known.contains(&key.as_str()) {
                 let expected = format!("one of {}", self.known.join(", "));
-                let found = match self.path_of(key).as_str() {
-                    // Earlier manifests have it.
-                    "content" => "a key of content verification, which is not built yet",
-                    _ => "an unknown key",
-                };
-                self.note::<()>(key, expected, found);
+                self.note::<()>(key, expected, "an unknown key");
             }
         }
     }

@@ -101,6 +101,7 @@ fn everything_has_a_default() {
         credentials: Credentials::DefaultChain,
         object_stores: ObjectStoresConfig::default(),
         bzip2_decoder: Bzip2::Fast,
+        content: ContentConfig::default(),
         segments_per_look: None,
         archives: vec![archive],
         expectations: ExpectationConfig::DEFAULT,
@@ -266,7 +267,7 @@ archives:
   - {namespace: a/b, server_name: "..", destination_path: file:///c, region: auto}
   - just text
 expectations: {wal_max_age: 15, uploading_grace: 2d, base_backup_max_age: never}
-content: {wal: true}
+content: {wal: always, base_backups: {cadence: now}, bytes_per_second_max: 1, ledger: here}
 "#;
     assert_snapshot!(problems(text), @r#"
     listen: expected an address and a port, such as 0.0.0.0:8080, found a number without unit or quotes
@@ -294,7 +295,6 @@ content: {wal: true}
     archives[4]: expected a mapping, found a text
     poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, segments_per_look, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found an unknown key
     full_listing_interval: expected this key once, found it again
-    content: expected one of listen, poll_interval, polling, full_listing_interval, segments_per_look, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found a key of content verification, which is not built yet
     "#);
 }
 

@@ -21,6 +21,8 @@ pub struct Content {
     /// Segments that could not be read: the first ones.
     pub unread_segments: Vec<Unreadable>,
     pub backups: BTreeMap<BackupId, BackupContent>,
+    /// Those of which nothing is kept, since all was right.
+    pub whole_backups: BTreeSet<BackupId>,
 }
 
 /// All tar files of one base backup.

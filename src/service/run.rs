@@ -39,7 +39,9 @@ pub async fn run_until(
 ) -> anyhow::Result<()> {
     let address = listener.local_addr().context("tell the address listened on")?;
     let (object_stores, bzip2) = (config.object_stores, config.bzip2_decoder);
-    let world = World::open(&config.credentials, object_stores, bzip2, &config.kubernetes).await?;
+    let world = World::open(&config.credentials, object_stores, bzip2, &config.kubernetes)
+        .await?
+        .reading(config.content, bzip2)?;
     if world.kubernetes.is_none() && config.archives.is_empty() {
         return Err(ConfigError::without_archives().into());
     }

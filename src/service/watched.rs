@@ -27,6 +27,8 @@ use crate::service::agenda::Agenda;
 use crate::service::agenda::Pace;
 use crate::service::archive_spec::ArchiveSpec;
 use crate::service::clock;
+use crate::service::reading::Reader;
+use crate::service::reading::ReadingRoom;
 use crate::sources::archive::Collector;
 use crate::sources::archive::Listing;
 use crate::sources::archive::restore_points::RestorePointSearch;
@@ -42,6 +44,8 @@ pub struct Watched {
     collector: Option<Collector>,
     accepts_plain_http: bool,
     known: Known,
+    /// `None` where nothing is read to its last byte beside the looks.
+    reader: Option<Reader>,
 }
 
 /// What came of one look.
@@ -67,7 +71,16 @@ impl Watched {
         });
         let agenda = Agenda::new(pace, spec.address.as_ref());
         let accepts_plain_http = stores.names_endpoints();
-        Self { spec, agenda, collector, accepts_plain_http, known: Known::default() }
+        let known = Known::default();
+        Self { spec, agenda, collector, accepts_plain_http, known, reader: None }
+    }
+
+    /// Has what it holds read to its last byte, beside the looks.
+    pub async fn read_in(&mut self, room: &Arc<ReadingRoom>, stores: &Stores) {
+        if let Some(address) = &self.spec.address {
+            let store = stores.open(address, &self.spec.access);
+            self.reader = Some(Reader::start(Arc::clone(room), address, store).await);
+        }
     }
 
     /// What was kept of the looks before.
@@ -165,8 +178,17 @@ impl Watched {
             collector.forget_probes();
         }
         let subject = self.spec.subject();
+        let summed = self.reader.as_ref().map(|it| it.verified().segments()).unwrap_or_default();
+        collector.sum_up(summed.clone());
         let mut seen = collector.observe(listing, now).await;
         seen.cluster.clone_from(&self.spec.cluster);
+        if let Some(reader) = &self.reader {
+            if let Some(sums) = collector.take_sums() {
+                reader.verified().hold_against(&seen, &summed, sums).await;
+            }
+            reader.verified().tell(&mut seen);
+            reader.offer(&seen, now);
+        }
         if let Some((depth, progress)) = content {
             collector.verify(&mut seen, depth, &progress).await;
         }

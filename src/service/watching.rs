@@ -126,6 +126,9 @@ async fn look(
     board: Board,
 ) {
     let mut checks = CheckCounts::default();
+    if let Some(room) = &world.reading {
+        watched.read_in(room, &world.stores).await;
+    }
     loop {
         period.tick().await;
         watched.spec.clone_from(&specs.borrow());
@@ -211,6 +214,7 @@ mod tests {
         let world = Arc::new(World {
             stores: Stores::opened_by(|_, _| Arc::new(MemoryStore::default())),
             kubernetes: None,
+            reading: None,
             metrics: OwnMetrics::register().unwrap(),
         });
         let pace = Pace::new(Polling::List, MINUTE, 60 * MINUTE);

@@ -202,6 +202,9 @@ pub const TARS_AT_ONCE: usize = 2;
 /// object is decoded, not memory.
 pub const TAR_BYTES_MAX: u64 = 64 << 40;
 
+/// So many that cannot be read end a run of segments: each may take all the patience that there is.
+pub const UNREAD_IN_A_RUN_MAX: usize = 3;
+
 /// Of segments that could not be read these are named; a store that is down fails them all alike.
 pub const UNREAD_SEGMENTS_MAX: usize = 20;
 

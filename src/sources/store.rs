@@ -8,6 +8,7 @@ pub mod listing;
 pub mod memory;
 pub mod object_store;
 pub mod opening;
+pub mod paced;
 mod paging;
 mod refused;
 pub mod requests;

@@ -31,6 +31,7 @@ mod page;
 mod polled;
 mod polling;
 mod program;
+mod reading;
 mod real_archives;
 mod requests;
 mod restore_plan;

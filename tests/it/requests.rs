@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::Config;
+use cnpg_backup_verifier::config::ContentConfig;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
@@ -109,6 +110,7 @@ async fn the_daemon_counts_what_it_sends_and_sends_one_list_a_poll() {
         },
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
+        content: ContentConfig::default(),
         bzip2_decoder: Bzip2::Fast,
         segments_per_look: None,
         archives: vec![archive.config(Some(server.endpoint_url()))],

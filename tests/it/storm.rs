@@ -235,6 +235,7 @@ impl Daemon {
         let requests = Requests::register(&Registry::new()).unwrap();
         let clients = S3Clients::new(clock::now, requests).over(servers.clone());
         let world = World {
+            reading: None,
             stores: Stores::new(
                 clients,
                 &keys.config(),

@@ -95,6 +95,7 @@ impl Daemon {
             StoreAddress::S3 { .. } | StoreAddress::Directory(_) => Arc::clone(&memory),
         };
         let world = World {
+            reading: None,
             stores: Stores::opened_by(open),
             kubernetes: None,
             metrics: OwnMetrics::register().unwrap(),

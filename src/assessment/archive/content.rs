@@ -26,6 +26,11 @@ pub(super) fn fatal(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDam
     damages
 }
 
+/// Whether a backup can be restored to what the server had, by its content.
+pub fn is_content_right(content: &BackupContent, info: &BackupInfo) -> bool {
+    fatal(content, info).is_empty() && wrong_pages(content, info).is_none()
+}
+
 /// Pages that stay wrong after a recovery.
 pub(super) fn wrong_pages(content: &BackupContent, info: &BackupInfo) -> Option<BackupDamage> {
     let reports = || read(content).map(|(_, report)| report);

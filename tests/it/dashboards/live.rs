@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use cnpg_backup_verifier::config::ArchiveConfig;
 use cnpg_backup_verifier::config::Config;
+use cnpg_backup_verifier::config::ContentConfig;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
@@ -142,6 +143,7 @@ fn watching(archive: ArchiveConfig, keys: &KeyFiles) -> Config {
         kubernetes: KubernetesConfig { enabled: KubernetesEnabled::Never, ..Default::default() },
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
+        content: ContentConfig::default(),
         bzip2_decoder: Bzip2::Fast,
         segments_per_look: None,
         archives: vec![archive],

@@ -128,7 +128,8 @@ impl Collector {
             let id = SegmentId { timeline, number };
             log = self.verify_segment(inventory, id, log, &mut report).await;
             progress.note(1, 0);
-            if number == segments.last {
+            // A store that fails one after the other is down; the rest stays unread for now.
+            if number == segments.last || limits::UNREAD_IN_A_RUN_MAX <= report.unread.len() {
                 break;
             }
             number = number.next();

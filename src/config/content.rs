@@ -1,0 +1,103 @@
+//! What is read to its last byte, how often, and how fast.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use crate::config::format::absolute;
+use crate::config::reader::Section;
+use crate::domain::format::DAY;
+use crate::domain::format::Flaw;
+use crate::domain::format::Format;
+use crate::domain::format::IS_TRUE;
+use crate::domain::format::duration_between;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContentConfig {
+    /// Every segment, once.
+    pub wal: bool,
+    /// The newest base backup and an older one, each time this has passed; `None` reads none.
+    pub base_backups_every: Option<Duration>,
+    /// Of what is stored, from all archives together; `None` is as fast as it goes.
+    pub bytes_per_second_max: Option<u64>,
+    /// Where what was read is remembered over a restart; `None` is nowhere.
+    pub ledger: Option<PathBuf>,
+}
+
+impl ContentConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let base_backups = section.section("base_backups", |section| {
+            section.text("cadence", &CADENCE).unwrap_or_default()
+        });
+        Self {
+            wal: section.word("wal", &IS_TRUE).unwrap_or_default(),
+            base_backups_every: base_backups,
+            bytes_per_second_max: section.text("bytes_per_second_max", &BYTES_PER_SECOND),
+            ledger: section.text("ledger", &LEDGER),
+        }
+    }
+
+    /// Whether anything is read.
+    pub const fn is_on(&self) -> bool {
+        self.wal || self.base_backups_every.is_some()
+    }
+}
+
+const CADENCE: Format<Option<Duration>> = Format {
+    expected: "daily, weekly, monthly, never, or a duration with its unit from 1h to 365d",
+    parse: |text| {
+        let days = match text {
+            "never" => return Ok(None),
+            "daily" => 1,
+            "weekly" => 7,
+            "monthly" => 30,
+            _ => return duration_between(text, Duration::from_hours(1), DAY * 365).map(Some),
+        };
+        Ok(Some(DAY * days))
+    },
+};
+
+/// A store gives up on who reads more slowly, and a segment takes a minute at least then.
+const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
+
+const BYTES_PER_SECOND: Format<u64> = Format {
+    expected: "an amount of at least 1 MiB with its unit, such as 32MiB",
+    parse: |text| {
+        let amount = text.parse::<ByteSize>().map_err(|_| Flaw::Mismatch)?.as_u64();
+        let is_bare = text.ends_with(|c: char| c.is_ascii_digit());
+        (BYTES_PER_SECOND_MIN <= amount && !is_bare).then_some(amount).ok_or(Flaw::Mismatch)
+    },
+};
+
+const LEDGER: Format<PathBuf> = Format {
+    expected: "the absolute path of a file",
+    parse: |text| absolute(text).map_err(|_| Flaw::Mismatch),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_a_unit_and_is_no_trickle() {
+        let reads = |text| (BYTES_PER_SECOND.parse)(text).ok();
+        assert_eq!(reads("32MiB"), Some(32 << 20));
+        assert_eq!(reads("20 MB"), Some(20_000_000));
+        assert_eq!(reads("1GiB"), Some(1 << 30));
+        for wrong in ["32", "33554432", "1kB", "-1MiB", "fast", "1 MiB/s"] {
+            assert_eq!(reads(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cadence_is_a_word_or_a_duration() {
+        let reads = |text| (CADENCE.parse)(text).ok();
+        assert_eq!(reads("weekly"), Some(Some(DAY * 7)));
+        assert_eq!(reads("never"), Some(None));
+        assert_eq!(reads("36h"), Some(Some(Duration::from_hours(36))));
+        for wrong in ["7", "1m", "2y", "sometimes"] {
+            assert_eq!(reads(wrong), None, "{wrong}");
+        }
+    }
+}

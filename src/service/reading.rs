@@ -1,0 +1,267 @@
+//! Reads what archives hold to its last byte, beside the looks: one unit of WAL and one base backup at
+//! a time in the whole process, in turn.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::DateTime;
+use chrono::TimeDelta;
+use chrono::Utc;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::assessment::is_content_right;
+use crate::config::ContentConfig;
+use crate::domain::archive_id::ArchiveAddress;
+use crate::domain::archive_id::StoreAddress;
+use crate::domain::backup::BackupId;
+use crate::domain::backup::BackupStatus;
+use crate::domain::codec::Bzip2;
+use crate::domain::timeline::TimelineId;
+use crate::ledger::BackupRecord;
+use crate::ledger::Ledger;
+use crate::observation::Observation;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::inventory::Inventory;
+use crate::service::clock;
+use crate::service::verified::Verified;
+use crate::service::verified::sum_of;
+use crate::sources::archive::Collector;
+use crate::sources::archive::verification::Log;
+use crate::sources::archive::verification::Progress;
+use crate::sources::archive::verification::Run;
+use crate::sources::archive::verification::runs;
+use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::paced::ByteRate;
+use crate::sources::store::paced::PacedStore;
+use crate::sources::workshop::Workshop;
+
+/// What all readers share.
+#[derive(Debug)]
+pub struct ReadingRoom {
+    config: ContentConfig,
+    ledger: Arc<Ledger>,
+    /// Not that of the looks, which wait for nobody who reads for hours.
+    workshop: Workshop,
+    rate: Option<Arc<ByteRate>>,
+    wal: Semaphore,
+    backups: Semaphore,
+    progress: Arc<Progress>,
+}
+
+/// What is there to be read of one archive, as a look saw it.
+struct Errand {
+    inventory: Inventory,
+    runs: Vec<Run>,
+    backups: Vec<ObservedBackup>,
+}
+
+/// Where a look leaves what is to be read; one errand at a time.
+pub struct Reader {
+    verified: Arc<Verified>,
+    room: Arc<ReadingRoom>,
+    errands: mpsc::Sender<Errand>,
+    reading: JoinHandle<()>,
+}
+
+/// Runs of one errand: what is new meanwhile comes before the rest of what is old.
+const RUNS_MAX: usize = 16;
+
+/// After a failure the archive waits this long, and each time twice as long: an object may just be
+/// replaced, and a store that is down is no better a second later.
+const PAUSE_FIRST: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_mins(20);
+
+impl ReadingRoom {
+    /// `None` where nothing is to be read.
+    pub fn open(config: ContentConfig, bzip2: Bzip2) -> anyhow::Result<Option<Self>> {
+        if !config.is_on() {
+            return Ok(None);
+        }
+        let ledger = match &config.ledger {
+            Some(path) => Ledger::open(path),
+            None => Ledger::in_memory(),
+        };
+        let rate = config.bytes_per_second_max.map(|it| Arc::new(ByteRate::new(it)));
+        Ok(Some(Self {
+            config,
+            ledger: Arc::new(ledger.context("open a ledger")?),
+            workshop: Workshop::decoding_by(bzip2),
+            rate,
+            wal: Semaphore::new(1),
+            backups: Semaphore::new(1),
+            progress: Arc::default(),
+        }))
+    }
+
+    /// Whether what is read is remembered over a restart; `None` where that is not wanted.
+    pub fn is_ledger_writable(&self) -> Option<bool> {
+        self.ledger.is_writable()
+    }
+}
+
+impl Reader {
+    /// Begins to read the archive in this store, until it is dropped.
+    pub async fn start(
+        room: Arc<ReadingRoom>,
+        address: &ArchiveAddress,
+        store: Arc<dyn ObjectStore>,
+    ) -> Self {
+        let verified = Verified::load(Arc::clone(&room.ledger), name_of(address)).await;
+        let verified = Arc::new(verified);
+        let store = match &room.rate {
+            Some(rate) => Arc::new(PacedStore::new(store, Arc::clone(rate))),
+            None => store,
+        };
+        let turns = room.workshop.at(&address.store);
+        let collector = Collector::new(store, turns, address.folder());
+        let (errands, wanted) = mpsc::channel(1);
+        let reading =
+            tokio::spawn(read(Arc::clone(&verified), Arc::clone(&room), collector, wanted));
+        Self { verified, room, errands, reading }
+    }
+
+    pub fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// Leaves what is to be read, unless there is enough to do.
+    pub fn offer(&self, seen: &Observation, now: DateTime<Utc>) {
+        let (Ok(inventory), Ok(backups)) = (&seen.archive, &seen.backups) else { return };
+        let Ok(place) = self.errands.try_reserve() else { return };
+        let config = &self.room.config;
+        let mut wanted = Vec::new();
+        if config.wal {
+            wanted = runs(inventory, &self.verified.read());
+            wanted.truncate(RUNS_MAX);
+        }
+        let backups = match config.base_backups_every.and_then(|it| TimeDelta::from_std(it).ok()) {
+            Some(every) => due(backups, &self.verified.backups(), every, now),
+            None => Vec::new(),
+        };
+        if wanted.is_empty() && backups.is_empty() {
+            return;
+        }
+        place.send(Errand { inventory: inventory.clone(), runs: wanted, backups });
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
+}
+
+/// Two stores may have a bucket of one name.
+fn name_of(address: &ArchiveAddress) -> String {
+    match &address.store {
+        StoreAddress::S3 { endpoint_url: Some(url), .. } => format!("{address} at {url}"),
+        StoreAddress::S3 { endpoint_url: None, .. } | StoreAddress::Directory(_) => {
+            address.to_string()
+        }
+    }
+}
+
+/// The newest backup, each time the cadence has passed, and one that was never read or longest ago.
+/// A backup after one that is damaged is what is hoped for, and waits for nothing.
+fn due(
+    backups: &[ObservedBackup],
+    read: &BTreeMap<BackupId, BackupRecord>,
+    every: TimeDelta,
+    now: DateTime<Utc>,
+) -> Vec<ObservedBackup> {
+    let mut finished: Vec<&ObservedBackup> = backups.iter().filter(|it| is_readable(it)).collect();
+    finished.sort_by_key(|it| it.parsed_info().and_then(|info| info.ended_at));
+    let Some((newest, older)) = finished.split_last() else { return Vec::new() };
+    let record = |backup: &ObservedBackup| {
+        read.get(&backup.id).filter(|record| sum_of(backup) == Some(record.sum))
+    };
+    let last_read = read.values().max_by_key(|record| record.read_at);
+    let is_due = |read_at: DateTime<Utc>| every <= now.signed_duration_since(read_at);
+    let is_newest_due = match record(newest) {
+        Some(record) => is_due(record.read_at),
+        None => last_read.is_none_or(|last| is_due(last.read_at) || !last.is_whole),
+    };
+    if !is_newest_due {
+        return Vec::new();
+    }
+    let longest_ago = older.iter().rev().min_by_key(|it| record(it).map(|it| it.read_at));
+    let longest_ago = longest_ago.filter(|it| record(it).is_none_or(|it| is_due(it.read_at)));
+    [Some(newest), longest_ago].into_iter().flatten().map(|it| (*it).clone()).collect()
+}
+
+fn is_readable(backup: &ObservedBackup) -> bool {
+    backup.parsed_info().is_some_and(|info| info.status == BackupStatus::Done && !info.is_snapshot)
+        && sum_of(backup).is_some()
+}
+
+async fn read(
+    verified: Arc<Verified>,
+    room: Arc<ReadingRoom>,
+    collector: Collector,
+    mut errands: mpsc::Receiver<Errand>,
+) {
+    let mut ends: BTreeMap<TimelineId, (Run, Log)> = BTreeMap::new();
+    let mut pause = PAUSE_FIRST;
+    while let Some(errand) = errands.recv().await {
+        // In a box, as a thousand of them wait.
+        let is_read = Box::pin(run_errand(&verified, &room, &collector, errand, &mut ends)).await;
+        if is_read {
+            pause = PAUSE_FIRST;
+        } else {
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(PAUSE_MAX);
+        }
+    }
+}
+
+/// Tells whether everything could be read.
+async fn run_errand(
+    verified: &Verified,
+    room: &ReadingRoom,
+    collector: &Collector,
+    errand: Errand,
+    ends: &mut BTreeMap<TimelineId, (Run, Log)>,
+) -> bool {
+    let Errand { inventory, runs, backups } = errand;
+    let mut is_all_read = true;
+    for run in runs {
+        let Ok(_turn) = room.wal.acquire().await else { return false };
+        // A record that began in the segment before is read as a whole.
+        let known = ends.get(&run.timeline);
+        let follows = known.filter(|(last, _)| last.segments.last.next() == run.segments.first);
+        let log = follows.and_then(|(_, log)| log.clone());
+        let report = collector.verify_run(&inventory, run, log, &room.progress).await;
+        verified.note_run(&report).await;
+        is_all_read &= report.unread.is_empty();
+        if let Some((_, unread)) = report.unread.first() {
+            tracing::warn!(%unread, "WAL could not be read to its last byte");
+            break;
+        }
+        let is_newest = known.is_none_or(|(last, _)| last.segments.last < run.segments.last);
+        if is_newest {
+            ends.insert(run.timeline, (run, report.log));
+        }
+    }
+    for backup in backups {
+        let Some(info) = backup.parsed_info() else { continue };
+        let Ok(_turn) = room.backups.acquire().await else { return false };
+        let archive = Ok(&inventory);
+        let content = collector.verify_backup(&backup, info, archive, &room.progress).await;
+        let unread = content.tars.iter().find_map(|tar| tar.report.as_ref().err());
+        if let Some(unread) = unread.or(content.log_unread.as_ref()) {
+            tracing::warn!(%unread, "a base backup could not be read to its last byte");
+            is_all_read = false;
+            continue;
+        }
+        let is_whole = is_content_right(&content, info);
+        tracing::info!(backup = %backup.id, is_whole, "read a base backup to its last byte");
+        let wrong = (!is_whole).then_some(content);
+        verified.note_backup(&backup, wrong, clock::now()).await;
+    }
+    is_all_read
+}
