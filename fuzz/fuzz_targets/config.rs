@@ -8,12 +8,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use cnpg_backup_verifier::config::ArchiveConfig;
 use cnpg_backup_verifier::config::Config;
+use cnpg_backup_verifier::config::ContentConfig;
 use cnpg_backup_verifier::config::Credentials;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
 use cnpg_backup_verifier::domain::archive_id::ArchiveId;
 use cnpg_backup_verifier::domain::archive_id::StoreAddress;
 use cnpg_backup_verifier::domain::format::BaseBackupAgeMax;
+use cnpg_backup_verifier::domain::format::LossAccepted;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use serde_json::json;
@@ -86,8 +88,21 @@ fn write(config: &Config) -> Value {
         "credentials": credentials,
         "object_stores": {"allowed": allowed.collect::<Vec<_>>()},
         "bzip2_decoder": config.bzip2_decoder.code(),
+        "segments_per_look": config.segments_per_look.map(|it| it.to_string()),
+        "content": content(&config.content),
         "archives": config.archives.iter().map(archive).collect::<Vec<_>>(),
         "expectations": expectations(&config.expectations),
+    })
+}
+
+fn content(content: &ContentConfig) -> Value {
+    json!({
+        "wal": content.wal.to_string(),
+        "base_backups": {
+            "cadence": content.base_backups_every.map_or_else(|| "never".to_owned(), duration),
+        },
+        "bytes_per_second_max": content.bytes_per_second_max.map(|it| format!("{it} B")),
+        "ledger": content.ledger,
     })
 }
 
@@ -118,8 +133,11 @@ fn expectations(expected: &ExpectationConfig) -> Value {
         "wal_max_age": wal_age_max.map(delta),
         "uploading_grace": uploading_grace.map(delta),
     });
-    if let Some(moment) = expected.acknowledge_gap_before {
-        written["acknowledge_gap_before"] = json!(moment.to_rfc3339());
+    if let Some(accepted) = expected.acknowledge_gap_before {
+        written["acknowledge_gap_before"] = json!(match accepted {
+            LossAccepted::Before(moment) => moment.to_rfc3339(),
+            LossAccepted::OlderThan(age) => delta(age),
+        });
     }
     written
 }

@@ -277,6 +277,10 @@ content: {wal: always, base_backups: {cadence: now}, bytes_per_second_max: 1, le
     kubernetes.namespaces[1]: expected a name of letters, digits, dots, dashes and underscores, found a mapping
     kubernetes.operator_namespace: expected a name of letters, digits, dots, dashes and underscores, found "a/b"
     credentials: expected a mapping, found a list
+    content.base_backups.cadence: expected daily, weekly, monthly, never, or a duration with its unit from 1h to 365d, found "now"
+    content.wal: expected true or false, found "always"
+    content.bytes_per_second_max: expected an amount of at least 1 MiB with its unit, such as 32MiB, found a number without unit or quotes
+    content.ledger: expected the absolute path of a file, found "here"
     expectations.base_backup_max_age: expected auto or a duration with its unit from 1s to 3650d, such as 26h, found "never"
     expectations.wal_max_age: expected a duration with its unit from 1s to 3650d, such as 15m, found a number without unit or quotes
     expectations.uploading_grace: expected a duration with its unit from 0s to 1d, such as 10m, found "2d"
@@ -293,7 +297,7 @@ content: {wal: always, base_backups: {cadence: now}, bytes_per_second_max: 1, le
     archives[3].server_name: expected the name of one folder, found ".."
     archives[3].region: expected nothing, since the archive is a directory, found a value
     archives[4]: expected a mapping, found a text
-    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, segments_per_look, kubernetes, credentials, object_stores, bzip2_decoder, expectations, archives, found an unknown key
+    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, segments_per_look, kubernetes, credentials, object_stores, bzip2_decoder, content, expectations, archives, found an unknown key
     full_listing_interval: expected this key once, found it again
     "#);
 }
