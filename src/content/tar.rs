@@ -152,8 +152,9 @@ impl TarReader {
                     if taken.is_empty() {
                         return Ok(None);
                     }
-                    if taken.iter().any(|byte| *byte != 0) {
-                        return Err(TarError::Trailing(self.at));
+                    if let Some(first) = taken.iter().position(|byte| *byte != 0) {
+                        let behind = taken.len().saturating_sub(first) as u64;
+                        return Err(TarError::Trailing(self.at.saturating_sub(behind)));
                     }
                     // It is padded to a record of twenty blocks.
                     self.pending.clear();
@@ -388,7 +389,10 @@ pub(super) mod tests {
         assert_eq!(walk(&flipped, 512).1, Err(TarError::Checksum(0)));
         let mut trailing = good.clone();
         *trailing.last_mut().unwrap() = 1;
-        assert!(matches!(walk(&trailing, 512).1, Err(TarError::Trailing(_))));
+        let last = trailing.len() as u64 - 1;
+        for piece in [1, 512, 100_000] {
+            assert_eq!(walk(&trailing, piece).1, Err(TarError::Trailing(last)));
+        }
         assert!(matches!(walk(&closed(records("5 a=b\nx")), 512).1, Err(TarError::Records(_))));
         let huge = header("pax", b'x', 1 << 32);
         assert_eq!(walk(&huge, 512).1, Err(TarError::Records(0)));

@@ -174,7 +174,8 @@ impl TarCheck {
 
     /// What the bytes fed so far hold.
     pub fn report(mut self) -> TarReport {
-        self.report.is_closed = self.reader.ending() == TarEnding::Closed;
+        let is_right = self.report.error.is_none();
+        self.report.is_closed = is_right && self.reader.ending() == TarEnding::Closed;
         self.report
     }
 
