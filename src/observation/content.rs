@@ -54,6 +54,14 @@ pub enum ContentDamage {
     Undecodable(String),
 }
 
+impl BackupContent {
+    /// Whether all of it was read, to the end.
+    pub fn is_read(&self) -> bool {
+        let is_any = !self.tars.is_empty();
+        is_any && self.log_unread.is_none() && self.tars.iter().all(|tar| tar.report.is_ok())
+    }
+}
+
 impl Content {
     /// What could not be read.
     pub fn unread(&self) -> impl Iterator<Item = &Unreadable> {

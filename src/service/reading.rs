@@ -140,7 +140,13 @@ impl Reader {
             wanted.truncate(RUNS_MAX);
         }
         let backups = match config.base_backups_every.and_then(|it| TimeDelta::from_std(it).ok()) {
-            Some(every) => due(backups, &self.verified.backups(), every, now),
+            Some(every) => {
+                let doubted = self.verified.doubted_backups();
+                let again = backups.iter().filter(|it| is_readable(it) && doubted.contains(&it.id));
+                let again: Vec<ObservedBackup> = again.cloned().collect();
+                let due = || due(backups, &self.verified.backups(), every, now);
+                if again.is_empty() { due() } else { again }
+            }
             None => Vec::new(),
         };
         if wanted.is_empty() && backups.is_empty() {

@@ -1,6 +1,7 @@
 //! What was read of one archive to its last byte: looks judge by it, and a reader adds to it.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -98,6 +99,14 @@ impl Verified {
     /// What is remembered of each backup that was read.
     pub fn backups(&self) -> BTreeMap<BackupId, BackupRecord> {
         self.state().backups.iter().map(|(id, read)| (id.clone(), read.record)).collect()
+    }
+
+    /// Backups that were damaged when they were read before a restart: what was wrong is not known.
+    pub fn doubted_backups(&self) -> BTreeSet<BackupId> {
+        let state = self.state();
+        let doubted =
+            state.backups.iter().filter(|(_, it)| !it.record.is_whole && it.content.is_none());
+        doubted.map(|(id, _)| id.clone()).collect()
     }
 
     /// Adds to an observation what is known of the objects that it shows.

@@ -18,7 +18,7 @@ use crate::observation::content::TarContent;
 /// Without them a restore fails, or PostgreSQL does not start.
 pub(super) fn fatal(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
     let mut damages: Vec<BackupDamage> = content.tars.iter().filter_map(of_tar).collect();
-    let is_read = content.tars.iter().all(|tar| matches!(tar.report, Ok(Ok(_))));
+    let is_read = content.is_read() && content.tars.iter().all(|it| matches!(it.report, Ok(Ok(_))));
     // What a damaged or unread tar file may hold is not called missing.
     if damages.is_empty() && is_read {
         damages.extend(of_members(content, info));
@@ -33,6 +33,10 @@ pub fn is_content_right(content: &BackupContent, info: &BackupInfo) -> bool {
 
 /// Pages that stay wrong after a recovery.
 pub(super) fn wrong_pages(content: &BackupContent, info: &BackupInfo) -> Option<BackupDamage> {
+    // Which pages the log writes anew is not known then, and that is told.
+    if content.log_unread.is_some() {
+        return None;
+    }
     let reports = || read(content).map(|(_, report)| report);
     let unlogged: BTreeSet<&RelationFile> = reports().flat_map(|it| &it.unlogged).collect();
     let wrong: BTreeMap<BlockId, Lsn> =
@@ -146,3 +150,27 @@ fn missing_parts(content: &BackupContent) -> Vec<String> {
 
 /// Enough to see what is wrong.
 const PARTS_NAMED_MAX: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::unreadable::Unreadable;
+    use crate::domain::unreadable::UnreadableReason;
+
+    #[test]
+    fn what_was_not_read_is_no_damage() {
+        let text = "status=DONE\nbegin_offset=40\nend_offset=312\nbegin_time=2026-01-01 00:00:00+00:00\nbegin_xlog=0/6000028\n\
+            begin_wal=000000010000000000000006\nend_time=2026-01-01 00:01:00+00:00\n\
+            end_wal=000000010000000000000006\nend_xlog=0/6000138\nsystemid=1\ntimeline=1\n\
+            tablespaces=None\nversion=150020\nxlog_segment_size=16777216\n";
+        let info = BackupInfo::parse(text.as_bytes()).unwrap();
+        let unread = Unreadable {
+            what: "read base backup".to_owned(),
+            why: "it is read again".to_owned(),
+            reason: UnreadableReason::Internal,
+        };
+        let content = BackupContent { log_unread: Some(unread), ..BackupContent::default() };
+        assert_eq!(fatal(&content, &info), []);
+        assert_eq!(wrong_pages(&content, &info), None);
+    }
+}

@@ -17,7 +17,6 @@ use crate::domain::backup_info::BackupInfo;
 use crate::domain::segment_set::SegmentSet;
 use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
-use crate::observation::content::BackupContent;
 use crate::observation::inventory::Inventory;
 
 /// All backups, oldest first.
@@ -95,14 +94,11 @@ pub(super) fn proof(seen: &Observation, inventory: &Inventory, catalogue: &Catal
     let whole: u64 = content.segments.values().map(SegmentSet::count).sum();
     let is_finished = |info: &BackupInfo| info.status == BackupStatus::Done && !info.is_snapshot;
     let infos = catalogue.backups.iter().filter_map(|(backup, _)| backup.parsed_info());
-    let is_read = |content: &&BackupContent| {
-        content.log_unread.is_none() && content.tars.iter().all(|tar| tar.report.is_ok())
-    };
     Proof {
         segments: inventory.timelines.values().map(|it| it.segments().count()).sum(),
         segments_read: whole.saturating_add(content.damaged_segments),
         backups: count(infos.filter(|info| is_finished(info)).count()),
-        backups_read: count(content.backups.values().filter(is_read).count())
+        backups_read: count(content.backups.values().filter(|it| it.is_read()).count())
             .saturating_add(count(content.whole_backups.len())),
     }
 }
