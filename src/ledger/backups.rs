@@ -22,6 +22,7 @@ pub struct BackupRecord {
 }
 
 impl Ledger {
+    /// Those that were read; one that is not told is read again.
     pub fn backups(&self, archive: &str) -> BTreeMap<BackupId, BackupRecord> {
         self.read(|connection| {
             let Some(archive) = number_of(connection, archive)? else { return Ok(BTreeMap::new()) };
@@ -41,6 +42,7 @@ impl Ledger {
             })?;
             rows.filter_map(Result::transpose).collect()
         })
+        .unwrap_or_default()
     }
 
     /// Takes the place of what was known of it; tells whether that is on the disk.

@@ -59,12 +59,12 @@ impl Ledger {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What cannot be read is as good as not known.
-    fn read<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
-        read(&self.connection()).unwrap_or_else(|error| {
+    /// `None` where it cannot be read: then nothing is known.
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Option<T> {
+        let told = |error: &rusqlite::Error| {
             tracing::warn!(%error, "the ledger cannot be read, and what it knew is read again");
-            T::default()
-        })
+        };
+        read(&self.connection()).inspect_err(told).ok()
     }
 
     /// All of it or nothing; the answer is whether it is on the disk now.

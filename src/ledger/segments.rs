@@ -38,8 +38,8 @@ pub enum SegmentNote {
 const BITS_BYTES: usize = (SEGMENTS_PER_FOLDER / 8) as usize;
 
 impl Ledger {
-    /// What is known of an archive's segments, folder by folder.
-    pub fn folders(&self, archive: &str) -> BTreeMap<FolderId, FolderRecord> {
+    /// What is known of an archive's segments, folder by folder; `None` where the ledger cannot be read.
+    pub fn folders(&self, archive: &str) -> Option<BTreeMap<FolderId, FolderRecord>> {
         self.read(|connection| {
             let Some(archive) = number_of(connection, archive)? else { return Ok(BTreeMap::new()) };
             let mut find = connection.prepare_cached(
@@ -50,7 +50,8 @@ impl Ledger {
         })
     }
 
-    /// Segments that were found wrong.
+    /// Segments that were found wrong. One that is not told is read again, as none of them is known to be
+    /// right.
     pub fn damaged(&self, archive: &str) -> BTreeSet<SegmentId> {
         self.read(|connection| {
             let Some(archive) = number_of(connection, archive)? else { return Ok(BTreeSet::new()) };
@@ -63,6 +64,7 @@ impl Ledger {
             })?;
             rows.filter_map(Result::transpose).collect()
         })
+        .unwrap_or_default()
     }
 
     /// Adds what was read; tells whether that is on the disk.

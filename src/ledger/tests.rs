@@ -28,7 +28,7 @@ fn folder(index: u64) -> FolderId {
 
 /// Each folder with the number of its segments that were read.
 fn counts(ledger: &Ledger) -> Vec<(u64, u64)> {
-    let folders = ledger.folders(ARCHIVE);
+    let folders = ledger.folders(ARCHIVE).unwrap();
     folders.into_iter().map(|(folder, record)| (folder.index, record.segments.count())).collect()
 }
 
@@ -47,15 +47,15 @@ fn what_was_noted_is_known_after_a_restart() {
     };
     let backup = BackupId::parse("20260101T000000").unwrap();
     assert!(ledger.note_backup(ARCHIVE, &backup, &record));
-    let before = ledger.folders(ARCHIVE);
+    let before = ledger.folders(ARCHIVE).unwrap();
     drop(ledger);
 
     let ledger = Ledger::open(&path).unwrap();
     assert_eq!(counts(&ledger), [(0, 56), (1, 256), (2, 88)]);
-    assert_eq!(ledger.folders(ARCHIVE), before);
+    assert_eq!(ledger.folders(ARCHIVE).unwrap(), before);
     assert_eq!(ledger.damaged(ARCHIVE), [id(700)].into());
     assert_eq!(ledger.backups(ARCHIVE), [(backup, record)].into());
-    assert_eq!(ledger.folders("s3://backups/other"), [].into());
+    assert_eq!(ledger.folders("s3://backups/other").unwrap(), [].into());
     assert_eq!(ledger.is_writable(), Some(true));
 }
 
@@ -63,9 +63,9 @@ fn what_was_noted_is_known_after_a_restart() {
 fn a_segment_counts_once_and_damage_goes_with_the_next_good_reading() {
     let ledger = Ledger::in_memory().unwrap();
     ledger.note_segments(ARCHIVE, &[whole(1), whole(2)]);
-    let once = ledger.folders(ARCHIVE);
+    let once = ledger.folders(ARCHIVE).unwrap();
     ledger.note_segments(ARCHIVE, &[whole(2), (id(3), SegmentNote::Damaged)]);
-    assert_eq!(ledger.folders(ARCHIVE), once);
+    assert_eq!(ledger.folders(ARCHIVE).unwrap(), once);
     assert_eq!(ledger.damaged(ARCHIVE), [id(3)].into());
     ledger.note_segments(ARCHIVE, &[whole(3)]);
     assert_eq!(ledger.damaged(ARCHIVE), [].into());
@@ -124,4 +124,14 @@ fn one_process_writes_and_what_cannot_be_written_is_kept_in_memory() {
         assert_eq!(other.is_writable(), Some(false));
     }
     assert_eq!(counts(&first), [(0, 1)]);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_read_knows_nothing_and_is_not_taken_for_an_empty_one() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("ledger.sqlite");
+    let ledger = Ledger::open(&path).unwrap();
+    ledger.note_segments(ARCHIVE, &[whole(1)]);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE folders").unwrap();
+    assert_eq!(ledger.folders(ARCHIVE), None);
 }

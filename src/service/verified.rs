@@ -188,7 +188,11 @@ impl Verified {
     pub async fn hold_against(&self, seen: &Observation, summed: &Segments, sums: FolderSums) {
         let (Ok(inventory), Ok(backups)) = (&seen.archive, &seen.backups) else { return };
         let (ledger, archive) = (Arc::clone(&self.ledger), self.archive.clone());
-        let Ok(folders) = spawn_blocking(move || ledger.folders(&archive)).await else { return };
+        let Ok(Some(folders)) = spawn_blocking(move || ledger.folders(&archive)).await else {
+            // What may have been replaced is not known any more.
+            self.state().segments.clear();
+            return;
+        };
         let forgotten = {
             // What was noted meanwhile is in no sum.
             let folders = folders.into_iter();
@@ -272,7 +276,7 @@ impl State {
 
     fn load(ledger: &Ledger, archive: &str) -> Self {
         let mut segments = Segments::new();
-        for (folder, record) in ledger.folders(archive) {
+        for (folder, record) in ledger.folders(archive).unwrap_or_default() {
             let known = segments.entry(folder.timeline).or_default();
             record.segments.ranges().iter().for_each(|range| known.insert_range(*range));
         }
