@@ -134,6 +134,7 @@ fn observation(
         store_clock: StoreClock::default(),
         fully_listed_at: None,
         head_trouble: None,
+        expiry_rules: None,
         backups: Ok(backups),
         archive: Ok(inventory),
         histories: histories.into_iter().map(|it| (it.timeline, Ok(Ok(it)))).collect(),

@@ -144,6 +144,7 @@ impl Synthetic {
             store_clock: StoreClock::default(),
             fully_listed_at: None,
             head_trouble: None,
+            expiry_rules: None,
             backups: Ok((0..BACKUPS).map(|it| self.backup(it)).collect()),
             archive: Ok(inventory),
             histories: [].into(),

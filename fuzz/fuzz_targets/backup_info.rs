@@ -186,6 +186,7 @@ fn archive(
         store_clock: StoreClock::default(),
         fully_listed_at: None,
         head_trouble: None,
+        expiry_rules: None,
         backups: Ok(vec![backup]),
         archive: Ok(fold.finish()),
         histories: BTreeMap::new(),

@@ -96,12 +96,15 @@ fn write(config: &Config) -> Value {
 }
 
 fn content(content: &ContentConfig) -> Value {
+    // Left out, it leaves out what is billed by the read as well.
+    let cadence = content
+        .reads_infrequent_backups
+        .then(|| content.base_backups_every.map_or_else(|| "never".to_owned(), duration));
     json!({
         "wal": content.wal.to_string(),
-        "base_backups": {
-            "cadence": content.base_backups_every.map_or_else(|| "never".to_owned(), duration),
-        },
-        "bytes_per_second_max": content.bytes_per_second_max.map(|it| format!("{it} B")),
+        "base_backups": {"cadence": cadence},
+        "bytes_per_second_max": format!("{} B", content.bytes_per_second_max),
+        "bytes_per_month_max": content.bytes_per_month_max.map(|it| format!("{it} B")),
         "ledger": content.ledger,
     })
 }

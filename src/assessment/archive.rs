@@ -7,6 +7,7 @@ pub(crate) mod content;
 mod description;
 mod identity;
 mod judges;
+mod proof;
 mod recoverability;
 mod snapshots;
 mod succession;
@@ -80,7 +81,9 @@ impl<'a> ArchiveCase<'a> {
         let mut recoverability =
             Recoverability::of(seen, inventory, &catalogue, clock, accepted_before);
         let of_predecessors = recoverability.predecessors.iter().flat_map(|it| &it.candidates);
-        let backups = describe(&catalogue, recoverability.candidates.iter().chain(of_predecessors));
+        let content = &seen.content;
+        let backups =
+            describe(&catalogue, content, recoverability.candidates.iter().chain(of_predecessors));
         let elsewhere =
             snapshots::beside_wal(seen, inventory, &catalogue, &recoverability, &backups);
         let is_running = |it: &AssessedBackup| it.kind == BackupKind::Running;
@@ -126,6 +129,7 @@ impl<'a> ArchiveCase<'a> {
     /// The assessment, and what to ask the store so that the next one can say more.
     pub(super) fn judge(self) -> (Assessment, Questions) {
         let found = JUDGES.iter().flat_map(|judge| judge(&self)).collect();
+        let proof = proof::proof(&self);
         let timelines = succession::timelines(&self.recoverability).into();
         let (cluster, told) = self.cluster.unzip();
         let findings = finding::ranked(found, told.unwrap_or_default());
@@ -145,7 +149,7 @@ impl<'a> ArchiveCase<'a> {
             backups: self.backups.into(),
             newest_segment,
             findings,
-            proof: description::proof(self.seen, self.inventory, &self.catalogue),
+            proof,
             strays: Strays::of(self.inventory),
             cluster,
             ..Assessment::of_nothing(self.subject, self.expected, self.now)
@@ -186,7 +190,7 @@ pub(super) fn unlisted(
     let (cluster, told) = cluster.unzip();
     Assessment {
         unreadable: seen.unread().next().map(|unreadable| unreadable.reason),
-        backups: describe(&catalogue, []).into(),
+        backups: describe(&catalogue, &seen.content, []).into(),
         findings: finding::ranked(found, told.unwrap_or_default()),
         cluster,
         ..Assessment::of_nothing(subject, expected, now)

@@ -23,4 +23,15 @@ pub struct Expectations {
     pub acknowledge_gap_before: Option<DateTime<Utc>>,
     /// Somebody named the endpoints that may be asked, and means it where one of them is plain http.
     pub accepts_plain_http: bool,
+    /// What is read to its last byte beside the looks; `None` where nothing is.
+    pub content: Option<ContentExpectation>,
+}
+
+/// How often what is stored is read to its last byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentExpectation {
+    pub reads_wal: bool,
+    pub base_backups_every: Option<TimeDelta>,
+    /// Base backups in storage classes of which each read is billed as well.
+    pub reads_infrequent_backups: bool,
 }

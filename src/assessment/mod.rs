@@ -40,6 +40,7 @@ use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::probe::SegmentId;
 use crate::observation::sought::Sought;
+use crate::wal::Demands;
 
 pub use crate::assessment::archive::content::is_content_right;
 pub use crate::assessment::assess::assess;
@@ -118,6 +119,12 @@ pub struct RecoveryWindow {
     pub ends_at_misfit: bool,
     /// The system identifier, if it is another server's: one that wrote to this archive before.
     pub system: Option<u64>,
+    /// Up to here its backup and its WAL were read to the last byte, and nothing was wrong; `None` if
+    /// they were not as far as the first moment.
+    pub read_until: Option<DateTime<Utc>>,
+    /// What the WAL on the way asks of the server that is restored, as far as it was read; in a box, since
+    /// most asks for nothing.
+    pub demands: Option<Box<Demands>>,
     /// The WAL that a restore to the end of the window reads, in order.
     pub path: Vec<WalStretch>,
 }
@@ -218,6 +225,8 @@ pub struct AssessedBackup {
     /// By name.
     pub tablespaces: Box<[Box<str>]>,
     pub size_bytes: u64,
+    /// When all of it was read last, to the last byte.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// What a backup is good for; the label of `_base_backups`.

@@ -13,27 +13,36 @@ use crate::domain::format::Format;
 use crate::domain::format::IS_TRUE;
 use crate::domain::format::duration_between;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentConfig {
     /// Every segment, once.
     pub wal: bool,
     /// The newest base backup and an older one, each time this has passed; `None` reads none.
     pub base_backups_every: Option<Duration>,
-    /// Of what is stored, from all archives together; `None` is as fast as it goes.
-    pub bytes_per_second_max: Option<u64>,
+    /// Base backups in storage classes of which each read is billed as well.
+    pub reads_infrequent_backups: bool,
+    /// Of what is stored, from all archives together.
+    pub bytes_per_second_max: u64,
+    /// The same in each month of the calendar; `None` is as much as there is.
+    pub bytes_per_month_max: Option<u64>,
     /// Where what was read is remembered over a restart; `None` is nowhere.
     pub ledger: Option<PathBuf>,
 }
 
 impl ContentConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let base_backups = section.section("base_backups", |section| {
-            section.text("cadence", &CADENCE).unwrap_or_default()
-        });
+        let base_backups =
+            section.section("base_backups", |section| section.text("cadence", &CADENCE));
+        let default = Self::default();
+        let wal = section.word("wal", &IS_TRUE);
+        let rate = section.text("bytes_per_second_max", &BYTES_PER_SECOND);
         Self {
-            wal: section.word("wal", &IS_TRUE).unwrap_or_default(),
-            base_backups_every: base_backups,
-            bytes_per_second_max: section.text("bytes_per_second_max", &BYTES_PER_SECOND),
+            wal: wal.unwrap_or(default.wal),
+            base_backups_every: base_backups.unwrap_or(default.base_backups_every),
+            // Who asks for it has thought of what it costs.
+            reads_infrequent_backups: base_backups.is_some(),
+            bytes_per_second_max: rate.unwrap_or(default.bytes_per_second_max),
+            bytes_per_month_max: section.text("bytes_per_month_max", &BYTES_PER_MONTH),
             ledger: section.text("ledger", &LEDGER),
         }
     }
@@ -41,6 +50,19 @@ impl ContentConfig {
     /// Whether anything is read.
     pub const fn is_on(&self) -> bool {
         self.wal || self.base_backups_every.is_some()
+    }
+}
+
+impl Default for ContentConfig {
+    fn default() -> Self {
+        Self {
+            wal: true,
+            base_backups_every: Some(DAY * 7),
+            reads_infrequent_backups: false,
+            bytes_per_second_max: 50_000_000,
+            bytes_per_month_max: None,
+            ledger: None,
+        }
     }
 }
 
@@ -63,12 +85,18 @@ const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
 
 const BYTES_PER_SECOND: Format<u64> = Format {
     expected: "an amount of at least 1 MiB with its unit, such as 32MiB",
-    parse: |text| {
-        let amount = text.parse::<ByteSize>().map_err(|_| Flaw::Mismatch)?.as_u64();
-        let is_bare = text.ends_with(|c: char| c.is_ascii_digit());
-        (BYTES_PER_SECOND_MIN <= amount && !is_bare).then_some(amount).ok_or(Flaw::Mismatch)
-    },
+    parse: |text| amount(text).filter(|it| BYTES_PER_SECOND_MIN <= *it).ok_or(Flaw::Mismatch),
 };
+
+const BYTES_PER_MONTH: Format<u64> = Format {
+    expected: "an amount with its unit, such as 500GB",
+    parse: |text| amount(text).filter(|it| 0 < *it).ok_or(Flaw::Mismatch),
+};
+
+fn amount(text: &str) -> Option<u64> {
+    let is_bare = text.ends_with(|c: char| c.is_ascii_digit());
+    text.parse::<ByteSize>().ok().filter(|_| !is_bare).map(|it| it.as_u64())
+}
 
 const LEDGER: Format<PathBuf> = Format {
     expected: "the absolute path of a file",

@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 const APPLICATION_ID: i32 = 0x434E_5047;
 
 /// Of the tables, and of the checks behind what they say: another one reads everything anew.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Only short transactions of this process can be in the way.
 const BUSY: Duration = Duration::from_secs(2);
@@ -25,7 +25,9 @@ const BUSY: Duration = Duration::from_secs(2);
 const TABLES: &str = "
 CREATE TABLE archives (
     id INTEGER PRIMARY KEY,
-    address TEXT NOT NULL UNIQUE
+    address TEXT NOT NULL UNIQUE,
+    -- Since when it is read, in seconds since 1970.
+    began_at INTEGER NOT NULL
 ) STRICT;
 -- 256 segments that follow each other, of which some or all were read and found right.
 CREATE TABLE folders (
@@ -36,7 +38,24 @@ CREATE TABLE folders (
     verified BLOB,
     -- Over name, entity tag and size of each of them.
     sum BLOB NOT NULL,
+    -- The server that wrote them; NULL if there were two.
+    system TEXT,
+    -- The last of them in which a transaction ended, and when, in microseconds since 1970; NULL if
+    -- there is none.
+    committing INTEGER,
+    committed_at INTEGER,
     PRIMARY KEY (archive, timeline, folder)
+) STRICT, WITHOUT ROWID;
+-- What a segment asks of a server that replays it.
+CREATE TABLE demands (
+    archive INTEGER NOT NULL,
+    timeline INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    -- Five numbers, in the order of the record that asks for them; NULL if none changed.
+    parameters TEXT,
+    -- Object identifiers of new ones.
+    tablespaces TEXT NOT NULL,
+    PRIMARY KEY (archive, timeline, number)
 ) STRICT, WITHOUT ROWID;
 -- Segments that were read and found wrong.
 CREATE TABLE damaged (
@@ -55,6 +74,20 @@ CREATE TABLE backups (
     -- In seconds since 1970.
     read_at INTEGER NOT NULL,
     PRIMARY KEY (archive, backup_id)
+) STRICT, WITHOUT ROWID;
+-- How many bytes were read in each month of the calendar, such as 2026-01.
+CREATE TABLE spent (
+    month TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- Finished base backups and history files that were listed once: by their names.
+CREATE TABLE listed (
+    archive INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    -- In seconds since 1970; of a backup its end, of a history file its upload.
+    dated INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    PRIMARY KEY (archive, name)
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -4,8 +4,11 @@
 //! held against the next complete listing. Calls wait for the disk.
 
 mod backups;
+mod demands;
 mod file;
+mod listed;
 mod segments;
+mod spent;
 #[cfg(test)]
 mod tests;
 
@@ -16,14 +19,18 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use chrono::DateTime;
+use chrono::Utc;
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
 use rusqlite::params;
 
 pub use crate::ledger::backups::BackupRecord;
+pub use crate::ledger::listed::ListedOnce;
 pub use crate::ledger::segments::FolderRecord;
 pub use crate::ledger::segments::SegmentNote;
+pub use crate::ledger::segments::Writer;
 
 /// The ledger of one process.
 #[derive(Debug)]
@@ -53,6 +60,17 @@ impl Ledger {
             Kept::InMemoryOnly => Some(false),
             Kept::OnDisk(is_writable) => Some(is_writable.load(Ordering::Relaxed)),
         }
+    }
+
+    /// Since when an archive is read: from now on, if it is not known.
+    pub fn began(&self, archive: &str) -> Option<DateTime<Utc>> {
+        self.write(|transaction| number_for(transaction, archive).map(drop));
+        let began_at = self.read(|connection| {
+            let mut find =
+                connection.prepare_cached("SELECT began_at FROM archives WHERE address = ?1")?;
+            find.query_row([archive], |row| row.get(0)).optional()
+        });
+        began_at.flatten().and_then(|at| DateTime::from_timestamp(at, 0))
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -102,6 +120,7 @@ fn number_for(transaction: &Transaction<'_>, archive: &str) -> rusqlite::Result<
     if let Some(number) = number_of(transaction, archive)? {
         return Ok(number);
     }
-    transaction.execute("INSERT INTO archives (address) VALUES (?1)", params![archive])?;
+    let begin = "INSERT INTO archives (address, began_at) VALUES (?1, unixepoch())";
+    transaction.execute(begin, params![archive])?;
     Ok(transaction.last_insert_rowid())
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 
+use chrono::DateTime;
+use chrono::Utc;
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
@@ -10,11 +13,14 @@ use rusqlite::Transaction;
 use rusqlite::params;
 
 use crate::domain::segment::SegmentNumber;
+use crate::domain::segment::SegmentRange;
 use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
 use crate::ledger::Ledger;
+use crate::ledger::demands::note_demands;
 use crate::ledger::number_for;
 use crate::ledger::number_of;
+use crate::observation::content::WholeSegment;
 use crate::observation::folder_sums::FolderId;
 use crate::observation::folder_sums::ObjectSum;
 use crate::observation::folder_sums::SEGMENTS_PER_FOLDER;
@@ -26,13 +32,47 @@ pub struct FolderRecord {
     pub segments: SegmentSet,
     /// Over the objects of them.
     pub sum: ObjectSum,
+    pub writer: Writer,
+    /// The last of them in which a transaction ended, and when.
+    pub newest_commit: Option<(SegmentNumber, DateTime<Utc>)>,
 }
 
-/// One segment that was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which server wrote the segments of a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writer {
+    #[default]
+    None,
+    /// By its system identifier.
+    One(u64),
+    Several,
+}
+
+/// One segment that was read. One without an entity tag is not remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmentNote {
-    Whole(ObjectSum),
+    Whole(WholeSegment),
     Damaged,
+}
+
+impl Writer {
+    const fn and(self, system: u64) -> Self {
+        match self {
+            Self::None => Self::One(system),
+            Self::One(one) if one == system => self,
+            Self::One(_) | Self::Several => Self::Several,
+        }
+    }
+}
+
+impl FolderRecord {
+    fn note(&mut self, number: SegmentNumber, whole: &WholeSegment) {
+        let Some(sum) = whole.sum.filter(|_| !self.segments.contains(number)) else { return };
+        self.segments.insert(number);
+        self.sum = self.sum.plus(sum);
+        self.writer = self.writer.and(whole.system_identifier);
+        let newest = whole.newest_commit_at.map(|at| (number, at));
+        self.newest_commit = self.newest_commit.max(newest);
+    }
 }
 
 const BITS_BYTES: usize = (SEGMENTS_PER_FOLDER / 8) as usize;
@@ -43,7 +83,8 @@ impl Ledger {
         self.read(|connection| {
             let Some(archive) = number_of(connection, archive)? else { return Ok(BTreeMap::new()) };
             let mut find = connection.prepare_cached(
-                "SELECT timeline, folder, verified, sum FROM folders WHERE archive = ?1",
+                "SELECT timeline, folder, verified, sum, system, committing, committed_at \
+                 FROM folders WHERE archive = ?1",
             )?;
             let rows = find.query_map([archive], read_folder)?;
             rows.filter_map(Result::transpose).collect()
@@ -71,28 +112,29 @@ impl Ledger {
     pub fn note_segments(&self, archive: &str, notes: &[(SegmentId, SegmentNote)]) -> bool {
         self.write(|transaction| {
             let archive = number_for(transaction, archive)?;
-            let mut by_folder: BTreeMap<FolderId, Vec<(SegmentNumber, ObjectSum)>> =
-                BTreeMap::new();
-            for &(id, note) in notes {
+            let mut by_folder: BTreeMap<FolderId, FolderRecord> = BTreeMap::new();
+            for (id, note) in notes {
                 match note {
-                    SegmentNote::Whole(sum) => {
-                        by_folder.entry(FolderId::of(id)).or_default().push((id.number, sum));
-                        forget_damage(transaction, archive, id)?;
+                    SegmentNote::Whole(whole) => {
+                        let folder = FolderId::of(*id);
+                        let record = match by_folder.entry(folder) {
+                            Entry::Occupied(known) => known.into_mut(),
+                            Entry::Vacant(place) => {
+                                let known = folder_of(transaction, archive, folder)?;
+                                place.insert(known.unwrap_or_default())
+                            }
+                        };
+                        record.note(id.number, whole);
+                        forget_damage(transaction, archive, *id)?;
+                        note_demands(transaction, archive, *id, &whole.demands)?;
                     }
-                    SegmentNote::Damaged => note_damage(transaction, archive, id)?,
+                    SegmentNote::Damaged => note_damage(transaction, archive, *id)?,
                 }
             }
-            for (folder, read) in by_folder {
-                let mut record = folder_of(transaction, archive, folder)?.unwrap_or_default();
-                for (number, sum) in read {
-                    if !record.segments.contains(number) {
-                        record.segments.insert(number);
-                        record.sum = record.sum.plus(sum);
-                    }
-                }
-                store_folder(transaction, archive, folder, &record)?;
-            }
-            Ok(())
+            let mut by_folder = by_folder.into_iter();
+            by_folder.try_for_each(|(folder, record)| {
+                store_folder(transaction, archive, folder, &record)
+            })
         })
     }
 
@@ -104,7 +146,14 @@ impl Ledger {
                 let mut forget = transaction.prepare_cached(
                     "DELETE FROM folders WHERE archive = ?1 AND timeline = ?2 AND folder = ?3",
                 )?;
-                forget.execute(params![archive, folder.timeline.value(), folder.index])?;
+                let timeline = folder.timeline.value();
+                forget.execute(params![archive, timeline, folder.index])?;
+                let mut forget = transaction.prepare_cached(
+                    "DELETE FROM demands WHERE archive = ?1 AND timeline = ?2 \
+                     AND number BETWEEN ?3 AND ?4",
+                )?;
+                let SegmentRange { first, last } = folder.segments();
+                forget.execute(params![archive, timeline, first.value(), last.value()])?;
             }
             Ok(())
         })
@@ -142,7 +191,7 @@ fn folder_of(
     folder: FolderId,
 ) -> rusqlite::Result<Option<FolderRecord>> {
     let mut find = connection.prepare_cached(
-        "SELECT timeline, folder, verified, sum FROM folders \
+        "SELECT timeline, folder, verified, sum, system, committing, committed_at FROM folders \
          WHERE archive = ?1 AND timeline = ?2 AND folder = ?3",
     )?;
     let key = params![archive, folder.timeline.value(), folder.index];
@@ -172,7 +221,16 @@ fn read_folder(row: &Row<'_>) -> rusqlite::Result<Option<(FolderId, FolderRecord
             numbers.for_each(|number| segments.insert(number));
         }
     }
-    Ok(Some((folder, FolderRecord { segments, sum: ObjectSum(u128::from_le_bytes(sum)) })))
+    let sum = ObjectSum(u128::from_le_bytes(sum));
+    let system: Option<String> = row.get(4)?;
+    let writer = match system.map(|system| system.parse()) {
+        Some(Ok(system)) => Writer::One(system),
+        Some(Err(_)) | None => Writer::Several,
+    };
+    let (committing, at): (Option<u64>, Option<i64>) = (row.get(5)?, row.get(6)?);
+    let at = at.and_then(DateTime::from_timestamp_micros);
+    let newest_commit = committing.map(SegmentNumber::new).zip(at);
+    Ok(Some((folder, FolderRecord { segments, sum, writer, newest_commit })))
 }
 
 fn store_folder(
@@ -192,15 +250,23 @@ fn store_folder(
         }
         bits
     });
-    let mut store =
-        transaction.prepare_cached("INSERT OR REPLACE INTO folders VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut store = transaction
+        .prepare_cached("INSERT OR REPLACE INTO folders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    // A system identifier has 64 bits, and a number here 63.
+    let system = match record.writer {
+        Writer::One(system) => Some(system.to_string()),
+        Writer::None | Writer::Several => None,
+    };
     store
         .execute(params![
             archive,
             folder.timeline.value(),
             folder.index,
             bits,
-            record.sum.0.to_le_bytes()
+            record.sum.0.to_le_bytes(),
+            system,
+            record.newest_commit.map(|(number, _)| number.value()),
+            record.newest_commit.map(|(_, at)| at.timestamp_micros()),
         ])
         .map(drop)
 }

@@ -53,6 +53,11 @@ impl ObservedBackup {
         observed.content.as_ref().ok()
     }
 
+    /// Whether each read of a part of it is billed.
+    pub fn is_infrequent(&self) -> bool {
+        self.tars.iter().any(|tar| tar.class == StorageClass::Infrequent)
+    }
+
     /// The stored size of all tar files.
     pub fn size_bytes(&self) -> u64 {
         self.tars.iter().fold(0, |sum, tar| sum.saturating_add(tar.version.size))

@@ -3,26 +3,70 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use chrono::DateTime;
+use chrono::Utc;
+
 use crate::content::members::BlockId;
 use crate::content::tar_check::TarReport;
 use crate::domain::backup::BackupId;
 use crate::domain::object_key::TarContents;
+use crate::domain::segment::SegmentNumber;
 use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::Unreadable;
 use crate::observation::Reading;
+use crate::observation::folder_sums::ObjectSum;
+use crate::observation::probe::SegmentId;
+use crate::observation::range_ends::RangeEnd;
+use crate::wal::Demands;
 
 /// What was read of one archive; what is wrong with segments stands among the probes.
 #[derive(Clone, Debug, Default)]
 pub struct Content {
     /// Segments of which every record is right.
     pub segments: BTreeMap<TimelineId, SegmentSet>,
+    /// What whole segments ask of a server that replays them; of most nothing.
+    pub demands: BTreeMap<SegmentId, Demands>,
     pub damaged_segments: u64,
     /// Segments that could not be read: the first ones.
     pub unread_segments: Vec<Unreadable>,
     pub backups: BTreeMap<BackupId, BackupContent>,
     /// Those of which nothing is kept, since all was right.
     pub whole_backups: BTreeSet<BackupId>,
+    /// When each backup was read last.
+    pub read_at: BTreeMap<BackupId, DateTime<Utc>>,
+    /// When WAL was read last, as far as this process knows.
+    pub wal_read_at: Option<DateTime<Utc>>,
+    /// Since when this archive is read, as far as is remembered.
+    pub began_at: Option<DateTime<Utc>>,
+    /// What was there when everything was listed before, and is not there now.
+    pub gone: Vec<GoneObject>,
+}
+
+/// What a segment shows of which every record is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeSegment {
+    pub system_identifier: u64,
+    /// The newest commit or abort that ends in it.
+    pub newest_commit_at: Option<DateTime<Utc>>,
+    pub demands: Demands,
+    /// Of its object; `None` without an entity tag.
+    pub sum: Option<ObjectSum>,
+}
+
+/// A finished base backup or a history file that was listed once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoneObject {
+    pub what: Gone,
+    /// When it ended, or was uploaded.
+    pub dated: DateTime<Utc>,
+    pub last_seen_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gone {
+    Backup(BackupId),
+    History(TimelineId),
 }
 
 /// All tar files of one base backup.
@@ -52,6 +96,16 @@ pub enum ContentDamage {
     /// In the decoder's words.
     #[error("{0}")]
     Undecodable(String),
+}
+
+impl WholeSegment {
+    pub const fn range_end(&self, number: SegmentNumber) -> RangeEnd {
+        RangeEnd {
+            first: number,
+            newest_commit_at: self.newest_commit_at,
+            system_identifier: self.system_identifier,
+        }
+    }
 }
 
 impl BackupContent {

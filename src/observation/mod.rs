@@ -6,9 +6,11 @@ pub mod backup;
 pub mod cluster;
 pub mod content;
 mod edge_uploads;
+pub mod expiry;
 pub mod folder_sums;
 pub mod inventory;
 pub mod probe;
+pub mod range_ends;
 pub mod sought;
 pub mod store_clock;
 pub mod timeline_archive;
@@ -26,6 +28,7 @@ use crate::domain::unreadable::Unreadable;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::cluster::ObservedCluster;
 use crate::observation::content::Content;
+use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 use crate::observation::store_clock::StoreClock;
@@ -42,6 +45,8 @@ pub struct Observation {
     pub fully_listed_at: Option<DateTime<Utc>>,
     /// Why the store is asked for lists alone.
     pub head_trouble: Option<HeadTrouble>,
+    /// By which the store deletes; `None` where it does not tell.
+    pub expiry_rules: Option<Vec<ExpiryRule>>,
     pub backups: Reading<Vec<ObservedBackup>>,
     pub archive: Reading<Inventory>,
     /// One entry for every history file that the archive lists.
@@ -82,6 +87,7 @@ impl Observation {
             store_clock: StoreClock::default(),
             fully_listed_at: None,
             head_trouble: None,
+            expiry_rules: None,
             backups: Err(unreadable.clone()),
             archive: Err(unreadable),
             histories: BTreeMap::new(),

@@ -13,6 +13,7 @@ use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Reading;
 use crate::observation::Unreadable;
+use crate::observation::range_ends::RangeEnd;
 use crate::wal::Damage;
 use crate::wal::DamageKind;
 use crate::wal::HeaderDamage;
@@ -28,7 +29,7 @@ pub struct SegmentId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmentProbe {
     Read(SegmentContent),
-    Damaged(SegmentDamage),
+    Damaged(DamagedSegment),
 }
 
 /// What the WAL inside says.
@@ -39,6 +40,21 @@ pub struct SegmentContent {
     pub newest_commit_at: Option<DateTime<Utc>>,
     /// The same before each position in it where a backup ended.
     pub newest_before: Vec<(Lsn, Option<DateTime<Utc>>)>,
+}
+
+/// A segment with something wrong in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedSegment {
+    pub damage: SegmentDamage,
+    /// What recovery replays of it all the same; `None` where it is not even given the segment.
+    pub replayed: Option<ReplayedPart>,
+}
+
+/// The beginning of a segment, up to the first bad record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayedPart {
+    pub until: Lsn,
+    pub newest_commit_at: Option<DateTime<Utc>>,
 }
 
 /// Why the stored bytes are not the segment they claim to be.
@@ -77,7 +93,7 @@ pub struct TimelineProbes {
     commits: BTreeMap<SegmentNumber, DateTime<Utc>>,
     /// Within the segments that hold these positions.
     before: BTreeMap<(SegmentNumber, Lsn), Option<DateTime<Utc>>>,
-    damaged: BTreeMap<SegmentNumber, SegmentDamage>,
+    damaged: BTreeMap<SegmentNumber, DamagedSegment>,
     unread: BTreeMap<SegmentNumber, Unreadable>,
 }
 
@@ -103,6 +119,15 @@ impl Probes {
     /// Takes the place of what was known of the segment.
     pub fn insert(&mut self, id: SegmentId, probe: Reading<SegmentProbe>) {
         self.timelines.entry(id.timeline).or_default().insert(id.number, probe);
+    }
+
+    /// Adds what is known of segments that were read to their last byte.
+    pub fn insert_range_end(&mut self, timeline: TimelineId, last: SegmentNumber, end: RangeEnd) {
+        let probes = self.timelines.entry(timeline).or_default();
+        let RangeEnd { first, newest_commit_at, system_identifier } = end;
+        let written = probes.written.entry(system_identifier).or_default();
+        written.insert_range(SegmentRange { first, last });
+        probes.commits.extend(newest_commit_at.map(|at| (first, at)));
     }
 
     pub fn timeline(&self, timeline: TimelineId) -> Option<&TimelineProbes> {
@@ -215,7 +240,14 @@ impl TimelineProbes {
         &self,
         within: SegmentRange,
     ) -> impl Iterator<Item = (SegmentNumber, &SegmentDamage)> {
-        self.damaged.range(within.first..=within.last).map(|(number, damage)| (*number, damage))
+        self.damaged
+            .range(within.first..=within.last)
+            .map(|(number, damaged)| (*number, &damaged.damage))
+    }
+
+    /// What recovery replays of a damaged segment.
+    pub fn replayed_part(&self, number: SegmentNumber) -> Option<ReplayedPart> {
+        self.damaged.get(&number)?.replayed
     }
 
     /// The first whole segment by such a writer, and which it is.
@@ -275,7 +307,8 @@ mod tests {
     }
 
     fn damaged() -> Reading<SegmentProbe> {
-        Ok(SegmentProbe::Damaged(SegmentDamage::NoHeader))
+        let damage = SegmentDamage::NoHeader;
+        Ok(SegmentProbe::Damaged(DamagedSegment { damage, replayed: None }))
     }
 
     #[test]

@@ -205,9 +205,31 @@ impl<'a> PlanDocument<'a> {
 /// By name and value, as `spec.postgresql.parameters` has them.
 fn parameters(assessment: &Assessment, restore: &Restore) -> BTreeMap<&'static str, String> {
     let cluster = assessment.cluster.as_ref();
-    let own = cluster.map(|it| it.instance.recovery_parameters.clone()).unwrap_or_default();
+    let mut set = cluster.map(|it| it.instance.recovery_parameters.clone()).unwrap_or_default();
+    // PostgreSQL ends a recovery that meets a higher value in the WAL than its own.
+    let demands = restore.window.demands.as_deref();
+    let demanded = demands.and_then(|it| it.parameters).map(|it| it.settings());
+    for (name, value) in demanded.into_iter().flatten() {
+        let known = set.get(name).and_then(|text| text.parse::<u32>().ok());
+        if known.or_else(|| default_of(name)).is_none_or(|known| known < value) {
+            set.insert(name, value.to_string());
+        }
+    }
     let prefetch = restore.needs_prefetch_off.then(|| ("recovery_prefetch", "off".to_owned()));
-    own.into_iter().chain(prefetch).collect()
+    set.into_iter().chain(prefetch).collect()
+}
+
+/// What CloudNativePG sets where a `Cluster` says nothing (`pkg/postgres/configuration.go`), or else
+/// PostgreSQL.
+fn default_of(setting: &str) -> Option<u32> {
+    Some(match setting {
+        "max_connections" => 100,
+        "max_worker_processes" => 32,
+        "max_wal_senders" => 10,
+        "max_prepared_transactions" => 0,
+        "max_locks_per_transaction" => 64,
+        _ => return None,
+    })
 }
 
 fn warnings(restore: &Restore) -> Vec<String> {
@@ -219,7 +241,14 @@ fn warnings(restore: &Restore) -> Vec<String> {
             timeline.unwrap_or_default()
         )
     });
-    dropped.into_iter().collect()
+    let demands = restore.window.demands.iter();
+    let made = demands.flat_map(|it| &it.tablespaces).map(|oid| {
+        format!(
+            "the WAL on the way makes the tablespace with identifier {oid}, and there is no place for \
+             it: recovery fails at that moment, and is right for those before it"
+        )
+    });
+    dropped.into_iter().chain(made).collect()
 }
 
 fn reachable(target: &str, restore: &Restore) -> String {

@@ -81,6 +81,8 @@ struct ArchiveDocument<'a> {
 struct Rungs {
     listed: Option<Time>,
     read: Option<Time>,
+    read_until: Option<Time>,
+    unread_since: Option<Time>,
     segments: u64,
     segments_read: u64,
     backups: u64,
@@ -99,6 +101,8 @@ struct Window<'a> {
     first: First,
     last: Last,
     timeline_choice: &'static str,
+    /// `null` where only names are known.
+    read_until: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target_timeline: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,6 +161,7 @@ struct Backup<'a> {
     begin_wal: Option<String>,
     end_wal: Option<String>,
     size_bytes: u64,
+    read_at: Option<Time>,
 }
 
 #[derive(Debug, Serialize)]
@@ -310,6 +315,7 @@ impl<'a> Window<'a> {
             timeline_choice: if window.target_timeline.is_some() { "told" } else { "default" },
             target_timeline: window.target_timeline.map(|timeline| timeline.value()),
             apart_from: window.apart_from.map(Time),
+            read_until: window.read_until.map(Time),
             // Beyond what JavaScript counts exactly.
             system_identifier: window.system.map(|system| system.to_string()),
         }
@@ -361,6 +367,7 @@ impl<'a> Backup<'a> {
             begin_wal: backup.begin_wal.map(|name| name.to_string()),
             end_wal: backup.end_wal.map(|name| name.to_string()),
             size_bytes: backup.size_bytes,
+            read_at: backup.read_at.map(Time),
         }
     }
 }
@@ -368,10 +375,13 @@ impl<'a> Backup<'a> {
 impl Rungs {
     fn new(assessment: &Assessment) -> Self {
         let proof = assessment.proof;
-        let read_at = assessment.observed_at.filter(|_| proof.is_any());
+        let read_at = proof.backups_read_at.max(proof.segments_read_at);
+        let read_at = read_at.or(assessment.observed_at).filter(|_| proof.is_any());
         Self {
             listed: assessment.observed_at.map(Time),
             read: read_at.map(Time),
+            read_until: proof.read_until.map(Time),
+            unread_since: proof.unread_since.map(Time),
             segments: proof.segments,
             segments_read: proof.segments_read,
             backups: proof.backups,

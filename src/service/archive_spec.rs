@@ -159,6 +159,7 @@ impl ArchiveSpec {
             acknowledge_gap_before: (config.acknowledge_gap_before)
                 .and_then(|accepted| accepted.before(now)),
             accepts_plain_http: false,
+            content: None,
         }
     }
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use prometheus::Gauge;
 use prometheus::Histogram;
 use prometheus::HistogramOpts;
+use prometheus::IntCounterVec;
+use prometheus::Opts;
 use prometheus::Registry;
 #[cfg(target_os = "linux")]
 use prometheus::process_collector::ProcessCollector;
 
+use crate::service::reading::ReadingRoom;
 use crate::service::spending::Spending;
 use crate::sources::store::requests::Requests;
 
@@ -18,6 +21,15 @@ pub struct OwnMetrics {
     pub requests: Requests,
     check_duration_seconds: Histogram,
     monthly_cost_dollars: Gauge,
+    /// `None` where nothing is read to its last byte.
+    reading: Option<ReadingMetrics>,
+}
+
+#[derive(Clone, Debug)]
+struct ReadingMetrics {
+    bytes: IntCounterVec,
+    /// `None` where nothing is to be remembered.
+    is_ledger_writable: Option<Gauge>,
 }
 
 /// From an unchanged archive next door to a cold start on a million segments.
@@ -44,7 +56,38 @@ impl OwnMetrics {
         registry.register(Box::new(monthly_cost_dollars.clone()))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { registry, requests, check_duration_seconds, monthly_cost_dollars })
+        let reading = None;
+        Ok(Self { registry, requests, check_duration_seconds, monthly_cost_dollars, reading })
+    }
+
+    /// The same, where something is read to its last byte.
+    pub fn reading(self, room: &ReadingRoom) -> prometheus::Result<Self> {
+        let bytes = IntCounterVec::new(
+            Opts::new(
+                "backup_verifier_content_verified_bytes_total",
+                "Stored bytes of base backups and of WAL that were read to verify them.",
+            ),
+            &["kind"],
+        )?;
+        self.registry.register(Box::new(bytes.clone()))?;
+        let mut is_ledger_writable = None;
+        if room.is_ledger_writable().is_some() {
+            let gauge = Gauge::new(
+                "backup_verifier_ledger_writable",
+                "Whether what was read is remembered over a restart.",
+            )?;
+            self.registry.register(Box::new(gauge.clone()))?;
+            is_ledger_writable = Some(gauge);
+        }
+        let metrics = ReadingMetrics { bytes, is_ledger_writable };
+        metrics.note(room);
+        Ok(Self { reading: Some(metrics), ..self })
+    }
+
+    pub fn note_reading(&self, room: &ReadingRoom) {
+        if let Some(metrics) = &self.reading {
+            metrics.note(room);
+        }
     }
 
     pub fn observe_check(&self, duration: Duration) {
@@ -54,6 +97,21 @@ impl OwnMetrics {
     pub(super) fn note_monthly_cost(&self, spending: &mut Spending) {
         if let Some(dollars) = spending.monthly(self.requests.dollars()) {
             self.monthly_cost_dollars.set(dollars);
+        }
+    }
+}
+
+impl ReadingMetrics {
+    fn note(&self, room: &ReadingRoom) {
+        let read = room.bytes_read();
+        for (kind, bytes) in [("base", read.base()), ("wal", read.wal())] {
+            let counter = self.bytes.with_label_values(&[kind]);
+            counter.inc_by(bytes.saturating_sub(counter.get()));
+        }
+        if let (Some(gauge), Some(is_writable)) =
+            (&self.is_ledger_writable, room.is_ledger_writable())
+        {
+            gauge.set(f64::from(u8::from(is_writable)));
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Reads what archives hold to its last byte, beside the looks: one unit of WAL and one base backup at
 //! a time in the whole process, in turn.
 
+mod budget;
+mod due;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,30 +17,32 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::assessment::expectations::ContentExpectation;
 use crate::assessment::is_content_right;
 use crate::config::ContentConfig;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
-use crate::domain::backup::BackupId;
-use crate::domain::backup::BackupStatus;
 use crate::domain::codec::Bzip2;
 use crate::domain::timeline::TimelineId;
-use crate::ledger::BackupRecord;
 use crate::ledger::Ledger;
 use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
+use crate::publication::wording::bytes;
 use crate::service::clock;
+use crate::service::reading::budget::Budget;
+use crate::service::reading::due::due;
+use crate::service::reading::due::is_readable;
 use crate::service::verified::Verified;
-use crate::service::verified::sum_of;
 use crate::sources::archive::Collector;
 use crate::sources::archive::verification::Log;
 use crate::sources::archive::verification::Progress;
 use crate::sources::archive::verification::Run;
 use crate::sources::archive::verification::runs;
+use crate::sources::store::metered::ByteRate;
+use crate::sources::store::metered::BytesRead;
+use crate::sources::store::metered::MeteredStore;
 use crate::sources::store::object_store::ObjectStore;
-use crate::sources::store::paced::ByteRate;
-use crate::sources::store::paced::PacedStore;
 use crate::sources::workshop::Workshop;
 
 /// What all readers share.
@@ -47,7 +52,9 @@ pub struct ReadingRoom {
     ledger: Arc<Ledger>,
     /// Not that of the looks, which wait for nobody who reads for hours.
     workshop: Workshop,
-    rate: Option<Arc<ByteRate>>,
+    rate: Arc<ByteRate>,
+    bytes: Arc<BytesRead>,
+    budget: Budget,
     wal: Semaphore,
     backups: Semaphore,
     progress: Arc<Progress>,
@@ -86,16 +93,23 @@ impl ReadingRoom {
             Some(path) => Ledger::open(path),
             None => Ledger::in_memory(),
         };
-        let rate = config.bytes_per_second_max.map(|it| Arc::new(ByteRate::new(it)));
+        let ledger = Arc::new(ledger.context("open a ledger")?);
         Ok(Some(Self {
+            rate: Arc::new(ByteRate::new(config.bytes_per_second_max)),
+            bytes: Arc::default(),
+            budget: Budget::new(config.bytes_per_month_max, Arc::clone(&ledger)),
             config,
-            ledger: Arc::new(ledger.context("open a ledger")?),
+            ledger,
             workshop: Workshop::decoding_by(bzip2),
-            rate,
             wal: Semaphore::new(1),
             backups: Semaphore::new(1),
             progress: Arc::default(),
         }))
+    }
+
+    /// How much was read since the start.
+    pub const fn bytes_read(&self) -> &Arc<BytesRead> {
+        &self.bytes
     }
 
     /// Whether what is read is remembered over a restart; `None` where that is not wanted.
@@ -113,16 +127,26 @@ impl Reader {
     ) -> Self {
         let verified = Verified::load(Arc::clone(&room.ledger), name_of(address)).await;
         let verified = Arc::new(verified);
-        let store = match &room.rate {
-            Some(rate) => Arc::new(PacedStore::new(store, Arc::clone(rate))),
-            None => store,
-        };
+        let (rate, bytes) = (Arc::clone(&room.rate), Arc::clone(&room.bytes));
+        let store = Arc::new(MeteredStore::new(store, rate, bytes));
         let turns = room.workshop.at(&address.store);
         let collector = Collector::new(store, turns, address.folder());
         let (errands, wanted) = mpsc::channel(1);
         let reading =
             tokio::spawn(read(Arc::clone(&verified), Arc::clone(&room), collector, wanted));
         Self { verified, room, errands, reading }
+    }
+
+    /// What may be expected of it.
+    pub fn expected(&self) -> ContentExpectation {
+        let config = &self.room.config;
+        ContentExpectation {
+            reads_wal: config.wal,
+            base_backups_every: config
+                .base_backups_every
+                .and_then(|it| TimeDelta::from_std(it).ok()),
+            reads_infrequent_backups: config.reads_infrequent_backups,
+        }
     }
 
     pub fn verified(&self) -> &Verified {
@@ -133,18 +157,22 @@ impl Reader {
     pub fn offer(&self, seen: &Observation, now: DateTime<Utc>) {
         let (Ok(inventory), Ok(backups)) = (&seen.archive, &seen.backups) else { return };
         let Ok(place) = self.errands.try_reserve() else { return };
-        let config = &self.room.config;
+        let expected = self.expected();
         let mut wanted = Vec::new();
-        if config.wal {
+        if expected.reads_wal {
             wanted = runs(inventory, &self.verified.read());
             wanted.truncate(RUNS_MAX);
         }
-        let backups = match config.base_backups_every.and_then(|it| TimeDelta::from_std(it).ok()) {
+        let backups = match expected.base_backups_every {
             Some(every) => {
+                let is_free =
+                    |it: &&ObservedBackup| expected.reads_infrequent_backups || !it.is_infrequent();
+                let backups: Vec<ObservedBackup> =
+                    backups.iter().filter(is_free).cloned().collect();
                 let doubted = self.verified.doubted_backups();
                 let again = backups.iter().filter(|it| is_readable(it) && doubted.contains(&it.id));
                 let again: Vec<ObservedBackup> = again.cloned().collect();
-                let due = || due(backups, &self.verified.backups(), every, now);
+                let due = || due(&backups, &self.verified.backups(), every, now);
                 if again.is_empty() { due() } else { again }
             }
             None => Vec::new(),
@@ -172,39 +200,6 @@ fn name_of(address: &ArchiveAddress) -> String {
     }
 }
 
-/// The newest backup, each time the cadence has passed, and one that was never read or longest ago.
-/// A backup after one that is damaged is what is hoped for, and waits for nothing.
-fn due(
-    backups: &[ObservedBackup],
-    read: &BTreeMap<BackupId, BackupRecord>,
-    every: TimeDelta,
-    now: DateTime<Utc>,
-) -> Vec<ObservedBackup> {
-    let mut finished: Vec<&ObservedBackup> = backups.iter().filter(|it| is_readable(it)).collect();
-    finished.sort_by_key(|it| it.parsed_info().and_then(|info| info.ended_at));
-    let Some((newest, older)) = finished.split_last() else { return Vec::new() };
-    let record = |backup: &ObservedBackup| {
-        read.get(&backup.id).filter(|record| sum_of(backup) == Some(record.sum))
-    };
-    let last_read = read.values().max_by_key(|record| record.read_at);
-    let is_due = |read_at: DateTime<Utc>| every <= now.signed_duration_since(read_at);
-    let is_newest_due = match record(newest) {
-        Some(record) => is_due(record.read_at),
-        None => last_read.is_none_or(|last| is_due(last.read_at) || !last.is_whole),
-    };
-    if !is_newest_due {
-        return Vec::new();
-    }
-    let longest_ago = older.iter().rev().min_by_key(|it| record(it).map(|it| it.read_at));
-    let longest_ago = longest_ago.filter(|it| record(it).is_none_or(|it| is_due(it.read_at)));
-    [Some(newest), longest_ago].into_iter().flatten().map(|it| (*it).clone()).collect()
-}
-
-fn is_readable(backup: &ObservedBackup) -> bool {
-    backup.parsed_info().is_some_and(|info| info.status == BackupStatus::Done && !info.is_snapshot)
-        && sum_of(backup).is_some()
-}
-
 async fn read(
     verified: Arc<Verified>,
     room: Arc<ReadingRoom>,
@@ -212,8 +207,12 @@ async fn read(
     mut errands: mpsc::Receiver<Errand>,
 ) {
     let mut ends: BTreeMap<TimelineId, (Run, Log)> = BTreeMap::new();
-    let mut pause = PAUSE_FIRST;
+    let (mut pause, mut is_first) = (PAUSE_FIRST, true);
     while let Some(errand) = errands.recv().await {
+        if is_first {
+            log_expected(&errand, &verified);
+            is_first = false;
+        }
         // In a box, as a thousand of them wait.
         let is_read = Box::pin(run_errand(&verified, &room, &collector, errand, &mut ends)).await;
         if is_read {
@@ -237,12 +236,17 @@ async fn run_errand(
     let mut is_all_read = true;
     for run in runs {
         let Ok(_turn) = room.wal.acquire().await else { return false };
+        if !room.budget.allows(stored_bytes(&inventory, run.segments.count()), clock::now()).await {
+            break;
+        }
+        let before = room.bytes.wal();
         // A record that began in the segment before is read as a whole.
         let known = ends.get(&run.timeline);
         let follows = known.filter(|(last, _)| last.segments.last.next() == run.segments.first);
         let log = follows.and_then(|(_, log)| log.clone());
         let report = collector.verify_run(&inventory, run, log, &room.progress).await;
-        verified.note_run(&report).await;
+        verified.note_run(&report, clock::now()).await;
+        room.budget.spend(room.bytes.wal().saturating_sub(before), clock::now()).await;
         is_all_read &= report.unread.is_empty();
         if let Some((_, unread)) = report.unread.first() {
             tracing::warn!(%unread, "WAL could not be read to its last byte");
@@ -256,8 +260,13 @@ async fn run_errand(
     for backup in backups {
         let Some(info) = backup.parsed_info() else { continue };
         let Ok(_turn) = room.backups.acquire().await else { return false };
+        if !room.budget.allows(backup.size_bytes(), clock::now()).await {
+            break;
+        }
+        let before = room.bytes.base();
         let archive = Ok(&inventory);
         let content = collector.verify_backup(&backup, info, archive, &room.progress).await;
+        room.budget.spend(room.bytes.base().saturating_sub(before), clock::now()).await;
         let unread = content.tars.iter().find_map(|tar| tar.report.as_ref().err());
         if let Some(unread) = unread.or(content.log_unread.as_ref()) {
             tracing::warn!(%unread, "a base backup could not be read to its last byte");
@@ -270,4 +279,26 @@ async fn run_errand(
         verified.note_backup(&backup, wrong, clock::now()).await;
     }
     is_all_read
+}
+
+/// From the mean size of a segment.
+fn stored_bytes(inventory: &Inventory, segments: u64) -> u64 {
+    let mean = inventory.size_bytes.checked_div(inventory.object_count).unwrap_or_default();
+    segments.saturating_mul(mean)
+}
+
+/// What the first pass will cost.
+fn log_expected(errand: &Errand, verified: &Verified) {
+    let Errand { inventory, backups, .. } = errand;
+    let unread = runs(inventory, &verified.read());
+    let segments: u64 = unread.iter().map(|run| run.segments.count()).sum();
+    let base_bytes = backups.iter().map(ObservedBackup::size_bytes).sum();
+    tracing::info!(
+        archive = verified.archive(),
+        segments,
+        wal = bytes(stored_bytes(inventory, segments)),
+        base_backups = backups.len(),
+        base = bytes(base_bytes),
+        "begins to read to the last byte what was not read before"
+    );
 }

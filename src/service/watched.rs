@@ -14,6 +14,8 @@ use crate::assessment::assess;
 use crate::assessment::assess_and_ask;
 use crate::assessment::assess_without_archive;
 use crate::assessment::expectations::Expectations;
+use crate::assessment::finding::Problem;
+use crate::assessment::finding::archive::promise::BrokenPromise;
 use crate::assessment::succession::Known;
 use crate::assessment::wants::Wants;
 use crate::assessment::wants::told_until;
@@ -21,6 +23,7 @@ use crate::domain::depth::Depth;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
+use crate::observation::content::Gone;
 use crate::publication::events;
 use crate::publication::events::Event;
 use crate::service::agenda::Agenda;
@@ -202,6 +205,11 @@ impl Watched {
                 && (collector.probe(&mut seen, &segments).await > 0
                     || collector.seek(&mut seen, &sought).await);
             if !has_more {
+                if let (Some(reader), Some(_), true) =
+                    (&self.reader, expected.retention, assessment.is_whole())
+                {
+                    reader.verified().keep_gone(&lost(&assessment));
+                }
                 let wants = Wants::of(&seen, &assessment, expected);
                 return (assessment, wants);
             }
@@ -226,6 +234,21 @@ impl Watched {
 
     fn expectations(&self, now: DateTime<Utc>) -> Expectations {
         let expected = self.spec.expectations(self.agenda.looks_every(), now);
-        Expectations { accepts_plain_http: self.accepts_plain_http, ..expected }
+        let content = self.reader.as_ref().map(Reader::expected);
+        Expectations { accepts_plain_http: self.accepts_plain_http, content, ..expected }
     }
+}
+
+/// What was deleted though the retention still keeps it. A longer retention to come does not accuse what the
+/// present one had deleted.
+fn lost(assessment: &Assessment) -> Vec<Gone> {
+    let problems = assessment.findings.iter().map(|finding| &finding.problem);
+    let lost = problems.filter_map(|problem| match problem {
+        Problem::BrokenPromise(BrokenPromise::DeletedEarly { backups, histories, .. }) => {
+            let backups = backups.iter().cloned().map(Gone::Backup);
+            Some(backups.chain(histories.iter().copied().map(Gone::History)).collect::<Vec<_>>())
+        }
+        _ => None,
+    });
+    lost.flatten().collect()
 }

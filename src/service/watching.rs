@@ -77,6 +77,9 @@ impl Tasks {
             if self.board.note_discovery(fleet.discovery()) {
                 world.metrics.note_monthly_cost(&mut spending);
             }
+            if let Some(room) = &world.reading {
+                world.metrics.note_reading(room);
+            }
         }
     }
 

@@ -41,7 +41,8 @@ impl World {
 
     /// The same, where archives are read to their last byte beside the looks.
     pub fn reading(self, content: ContentConfig, bzip2: Bzip2) -> anyhow::Result<Self> {
-        let reading = ReadingRoom::open(content, bzip2)?.map(Arc::new);
-        Ok(Self { reading, ..self })
+        let Some(room) = ReadingRoom::open(content, bzip2)? else { return Ok(self) };
+        let metrics = self.metrics.reading(&room).context("register metrics")?;
+        Ok(Self { reading: Some(Arc::new(room)), metrics, ..self })
     }
 }

@@ -164,6 +164,9 @@ impl Collector {
         if archive.is_ok() && backups.is_ok() && self.asked.covered == Covered::Everything {
             self.cache.fully_listed_at = Some(now);
         }
+        if listing == Listing::Complete && archive.is_ok() {
+            self.cache.expiry_rules = self.store.expiry_rules().await;
+        }
         let histories = match &archive {
             Ok(inventory) => self.read_histories(inventory).await,
             Err(_) => BTreeMap::new(),
@@ -173,6 +176,7 @@ impl Collector {
             store_clock: self.store.clock(),
             fully_listed_at: self.cache.fully_listed_at,
             head_trouble: self.cache.heads.trouble(),
+            expiry_rules: self.cache.expiry_rules.clone(),
             backups,
             archive,
             histories,

@@ -8,6 +8,7 @@
 mod assembly;
 mod blocks;
 mod damage;
+mod demands;
 mod fields;
 #[cfg(test)]
 mod generator;
@@ -25,6 +26,8 @@ pub use damage::Damage;
 pub use damage::DamageKind;
 pub use damage::HeaderDamage;
 pub use damage::RecordDamage;
+pub use demands::Demands;
+pub use demands::RequiredParameters;
 pub use page::SegmentHeader;
 pub use page_rules::SegmentIdentity;
 pub use reader::Ending;

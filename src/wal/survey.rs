@@ -3,6 +3,7 @@
 
 use crate::domain::lsn::Lsn;
 use crate::domain::timeline::TimelineId;
+use crate::wal::demands::Demands;
 use crate::wal::page::SegmentHeader;
 use crate::wal::page_rules::SegmentIdentity;
 use crate::wal::reader::Ending;
@@ -26,6 +27,7 @@ pub struct Survey {
     pub newest_transaction_end: Option<TransactionEnd>,
     /// The same of those before each of the positions that were asked for.
     pub before: Vec<(Lsn, Option<TransactionEnd>)>,
+    pub demands: Demands,
     pub ending: Ending,
 }
 
@@ -45,6 +47,7 @@ pub struct Surveyor {
     valid_end: Option<Lsn>,
     newest_transaction_end: Option<TransactionEnd>,
     before: Vec<(Lsn, Option<TransactionEnd>)>,
+    demands: Demands,
 }
 
 impl Surveyor {
@@ -56,6 +59,7 @@ impl Surveyor {
             valid_end: None,
             newest_transaction_end: None,
             before: Vec::new(),
+            demands: Demands::default(),
         }
     }
 
@@ -71,6 +75,13 @@ impl Surveyor {
         self.reader.follow(timeline);
     }
 
+    /// Goes on with another segment, of which alone transactions and demands are told from now on.
+    #[must_use]
+    pub fn in_next_segment(self) -> Self {
+        let (before, demands) = (Vec::new(), Demands::default());
+        Self { newest_transaction_end: None, before, demands, ..self }
+    }
+
     /// Takes the bytes that follow those fed before. After the end of the log it ignores them.
     pub fn feed(&mut self, mut bytes: &[u8]) {
         while let Ok(Step::Record(record)) = self.reader.step(&mut bytes) {
@@ -80,6 +91,7 @@ impl Surveyor {
                 let previous = record.header.previous;
                 self.first_record = Some(FirstRecord { start: record.start, previous });
             }
+            self.demands.note(&record);
             if let Some(end) = TransactionEnd::of(&record) {
                 keep_newest(&mut self.newest_transaction_end, end);
                 let later = self.before.iter_mut().filter(|(lsn, _)| end.lsn < *lsn);
@@ -98,6 +110,7 @@ impl Surveyor {
             valid_end: self.valid_end,
             newest_transaction_end: self.newest_transaction_end,
             before: self.before.clone(),
+            demands: self.demands.clone(),
             ending: self.reader.ending(),
         }
     }

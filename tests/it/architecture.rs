@@ -28,10 +28,10 @@ const LAYERS: &[Layer] = &[
     Layer { name: "observation", may_use: &["domain", "wal", "content"], effects: Effects::None },
     Layer {
         name: "assessment",
-        may_use: &["domain", "content", "observation"],
+        may_use: &["domain", "wal", "content", "observation"],
         effects: Effects::None,
     },
-    Layer { name: "ledger", may_use: &["domain", "observation"], effects: Effects::Allowed },
+    Layer { name: "ledger", may_use: &["domain", "wal", "observation"], effects: Effects::Allowed },
     Layer { name: "publication", may_use: &["domain", "assessment"], effects: Effects::None },
     Layer { name: "config", may_use: &["domain"], effects: Effects::Allowed },
     Layer {

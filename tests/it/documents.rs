@@ -17,10 +17,11 @@ use cnpg_backup_verifier::cli::Command;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
 use cnpg_backup_verifier::publication::metrics::families;
-use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
 use cnpg_backup_verifier::sources::store::error::StoreErrorKind;
 use cnpg_backup_verifier::sources::store::requests::Operation;
 use prometheus::proto::MetricType;
+
+use crate::metrics;
 
 /// Kind and labels of a metric, by its name.
 type Metrics = BTreeMap<String, (String, BTreeSet<String>)>;
@@ -183,7 +184,7 @@ fn exported() -> Metrics {
         let labels = family.labels.iter().map(|label| (*label).to_owned()).collect();
         (family.name.to_owned(), (family.kind.as_str().to_owned(), labels))
     });
-    let own = OwnMetrics::register().unwrap().registry.gather();
+    let own = metrics::registered().registry.gather();
     let own = own.iter().filter(|family| family.name().starts_with("backup_verifier_"));
     let own = own.map(|family| {
         let kind = match family.get_field_type() {

@@ -40,6 +40,10 @@ pub(crate) struct MadeArchive {
     size: SegmentSize,
     /// What is stored behind the first megabyte of each segment.
     rest: Bytes,
+    /// What is stored of one of these megabytes.
+    rest_of_one: Bytes,
+    /// Each base backup holds a file of so many of them.
+    large_file: Option<usize>,
 }
 
 impl MadeArchive {
@@ -50,8 +54,9 @@ impl MadeArchive {
     pub(crate) fn under(prefix: &str) -> Self {
         let now = clock::now() - TimeDelta::seconds(5);
         let size = SegmentSize::new(MEGABYTE as u64).unwrap();
-        let (prefix, objects, rest) = (prefix.to_owned(), BTreeMap::new(), Bytes::new());
-        Self { prefix, now, objects, size, rest }
+        let (prefix, objects) = (prefix.to_owned(), BTreeMap::new());
+        let (rest, rest_of_one) = (Bytes::new(), Bytes::new());
+        Self { prefix, now, objects, size, rest, rest_of_one, large_file: None }
     }
 
     /// Segments of this size from now on, with nothing behind their one commit.
@@ -72,8 +77,14 @@ impl MadeArchive {
 
     fn filled_with(mut self, megabytes: usize, megabyte: &[u8]) -> Self {
         self.size = SegmentSize::new((megabytes * MEGABYTE) as u64).unwrap();
-        self.rest = compressed(megabyte).repeat(megabytes - 1).into();
+        self.rest_of_one = compressed(megabyte);
+        self.rest = self.rest_of_one.repeat(megabytes - 1).into();
         self
+    }
+
+    /// With a file of this size in each base backup from now on, filled as the segments are.
+    pub(crate) fn with_large_files_of(self, megabytes: usize) -> Self {
+        Self { large_file: Some(megabytes), ..self }
     }
 
     /// Two good backups and every segment, one a minute, from the first to this one.
@@ -132,8 +143,30 @@ impl MadeArchive {
         let id = began_at.format("%Y%m%dT%H%M%S").to_string();
         let info = self.backup_info(began_at, ended_at, first, last);
         self.add(&format!("base/{id}/backup.info"), info, ended_at);
-        self.add(&format!("base/{id}/data.tar.bz2"), "a tar, for whoever lists it", ended_at);
+        let tar = self.tar(first);
+        self.add(&format!("base/{id}/data.tar.bz2"), tar, ended_at);
         id
+    }
+
+    /// What a base backup cannot be without, and nothing else.
+    fn tar(&self, first: u64) -> Bytes {
+        let start = SegmentNumber::new(first);
+        let name = start.name(TimelineId::FIRST, self.size);
+        let begin = start.start(self.size).saturating_add(40);
+        let label = format!("START WAL LOCATION: {begin} (file {name})\nBACKUP FROM: primary\n");
+        let mut control = SYSTEM_IDENTIFIER.to_le_bytes().to_vec();
+        control.resize(288, 0);
+        control.extend(crc32c::crc32c(&control).to_le_bytes());
+        control.resize(8192, 0);
+        let large = self.large_file.map(|megabytes| member_header("base/5/16384", megabytes << 20));
+        let members = [
+            member("PG_VERSION", b"15\n"),
+            member("global/pg_control", &control),
+            large.unwrap_or_default(),
+        ];
+        let noise = self.rest_of_one.repeat(self.large_file.unwrap_or_default());
+        let end = [member("backup_label", label.as_bytes()), vec![0; 1024]].concat();
+        [&compressed(&members.concat())[..], &noise, &compressed(&end)].concat().into()
     }
 
     fn backup_info(
@@ -258,12 +291,18 @@ pub(crate) fn segment(
     let commit = start + bytes.len() as u64;
     let since_2000 = committed_at.timestamp_micros() - 946_684_800_000_000;
     let body = [&[255, 8][..], &since_2000.to_le_bytes()].concat();
-    bytes.extend(record(start - 0x100, 1, 0, &body));
+    // The switch that ended the segment before.
+    let previous = start.saturating_sub(size.bytes()) + SWITCH_OFFSET;
+    bytes.extend(record(previous, 1, 0, &body));
     bytes.resize(bytes.len().next_multiple_of(8), 0);
+    assert_eq!(bytes.len() as u64, SWITCH_OFFSET);
     bytes.extend(record(commit, 0, 0x40, &[]));
     bytes.resize(MEGABYTE, 0);
     bytes
 }
+
+/// Where in each segment its last record begins.
+const SWITCH_OFFSET: u64 = 80;
 
 fn record(previous: u64, resource_manager: u8, flags: u8, body: &[u8]) -> Vec<u8> {
     let mut record = Vec::new();
@@ -281,4 +320,32 @@ fn compressed(bytes: &[u8]) -> Bytes {
     let mut encoder = BzEncoder::new(Vec::new(), Compression::new(5));
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap().into()
+}
+
+/// A member of a tar file, filled up to whole blocks.
+fn member(path: &str, content: &[u8]) -> Vec<u8> {
+    let mut member = member_header(path, content.len());
+    member.extend(content);
+    member.resize(member.len().next_multiple_of(512), 0);
+    member
+}
+
+/// In the form of POSIX (`ustar`).
+fn member_header(path: &str, size: usize) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    let mut put = |at: usize, text: &str| {
+        header[at..at + text.len()].copy_from_slice(text.as_bytes());
+    };
+    put(0, path);
+    put(100, "0000600\0");
+    put(108, "0000000\0");
+    put(116, "0000000\0");
+    put(124, &format!("{size:011o}\0"));
+    put(136, "00000000000\0");
+    put(148, "        ");
+    put(156, "0");
+    put(257, "ustar\x0000");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
 }

@@ -10,6 +10,8 @@ mod group;
 use std::fs;
 use std::time::Duration;
 
+use serde_json::Value;
+use serde_json::json;
 use tempfile::TempDir;
 use test_servers::barman::Endpoint;
 use test_servers::process::Account;
@@ -21,19 +23,23 @@ use crate::made_archive::BUCKET;
 use crate::made_archive::MadeArchive;
 use crate::memory::group::MemoryGroup;
 use crate::program::Daemon;
+use crate::program::READS_NOTHING;
 use crate::program::at_endpoint;
 
 /// Half of the limit in `deploy/`: a thousand clusters take more, and a `check` beside them.
 pub(crate) const PEAK_MAX: u64 = 96 << 20;
 
+/// The same while everything is read to its last byte, whatever its size.
+const PEAK_MAX_READING: u64 = 160 << 20;
+
 /// What a cgroup counts beside the memory of the process, and cannot give back at once.
 const REST: u64 = 16 << 20;
 
 /// The limit in `deploy/`.
-const LIMIT_DEPLOYED: u64 = 192;
+const LIMIT_DEPLOYED: u64 = 256;
 
 /// For a busy machine.
-const LIMIT: Duration = Duration::from_mins(4);
+const LIMIT: Duration = Duration::from_mins(8);
 
 /// The same archive many times, each time as another cluster's.
 pub(crate) struct Archives {
@@ -56,6 +62,11 @@ impl Archives {
 
     /// As a daemon watches all of these, whose key files are to be in the directory.
     pub(crate) fn config(all: &[&Self], directory: &TempDir) -> String {
+        READS_NOTHING.to_owned() + &Self::config_of_reader(all, directory)
+    }
+
+    /// The same of one that reads everything to its last byte.
+    fn config_of_reader(all: &[&Self], directory: &TempDir) -> String {
         let file = |name: &str, content: &str| {
             let path = directory.path().join(name);
             fs::write(&path, content).unwrap();
@@ -142,6 +153,39 @@ async fn many_archives_that_compress_badly_fit() {
 async fn many_looks_at_small_archives_fit() {
     let archives = Archives::of(&MadeArchive::healthy(40), "cluster", 40).await;
     archives.watch("40 archives looked at every second", 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_everything_to_its_last_byte_fits() {
+    let what = "3 archives read, with segments of 16 MiB and base backups of 128 MiB";
+    let noisy = MadeArchive::empty().with_noisy_segments_of(16).with_large_files_of(128);
+    let archives = Archives::of(&noisy.with_healthy(6), "cluster", 3).await;
+    let group = MemoryGroup::create(what, PEAK_MAX_READING + REST);
+    let confine = |command| match &group {
+        Some(group) => group.contain(command),
+        None => command,
+    };
+    let directory = Account::own().temporary_directory();
+    let rate = "content: {bytes_per_second_max: 1GB, base_backups: {cadence: 1h}}\n";
+    let config = rate.to_owned() + &Archives::config_of_reader(&[&archives], &directory);
+    let mut daemon = Daemon::confined(&config, None, directory, confine).await;
+    wait_until(what, LIMIT, async || {
+        let status = daemon.get("/api/v1/status").await.json();
+        let archives = status["archives"].as_array()?;
+        let is_read = |archive: &Value| {
+            let proof = &archive["proof"];
+            proof["segments"] == 6
+                && proof["segments"] == proof["segments_read"]
+                && proof["backups"] == proof["backups_read"]
+        };
+        (archives.len() == 3 && archives.iter().all(is_read)).then_some(())
+    })
+    .await;
+    let status = daemon.get("/api/v1/status").await.json();
+    for archive in status["archives"].as_array().unwrap() {
+        assert_eq!(archive["findings"], json!([]), "{archive:#}");
+    }
+    check_peak(what, &mut daemon, PEAK_MAX_READING).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cnpg_backup_verifier::config::ContentConfig;
+use cnpg_backup_verifier::domain::codec::Bzip2;
 use cnpg_backup_verifier::publication::metrics::Build;
 use cnpg_backup_verifier::publication::metrics::Format;
 use cnpg_backup_verifier::publication::metrics::RenderedMetrics;
@@ -12,6 +14,8 @@ use cnpg_backup_verifier::service::health::Health;
 use cnpg_backup_verifier::service::http::Published;
 use cnpg_backup_verifier::service::http::router;
 use cnpg_backup_verifier::service::http::serve;
+use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
+use cnpg_backup_verifier::service::reading::ReadingRoom;
 use cnpg_backup_verifier::service::shutdown::Shutdown;
 use prometheus::Histogram;
 use prometheus::HistogramOpts;
@@ -25,6 +29,15 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::samples;
+
+/// All that a daemon registers which reads what is stored and remembers it.
+pub(crate) fn registered() -> OwnMetrics {
+    let directory = tempfile::TempDir::new().unwrap();
+    let ledger = Some(directory.path().join("ledger.sqlite"));
+    let config = ContentConfig { ledger, ..ContentConfig::default() };
+    let room = ReadingRoom::open(config, Bzip2::default()).unwrap().unwrap();
+    OwnMetrics::register().unwrap().reading(&room).unwrap()
+}
 
 /// Families of every kind that a daemon registers.
 fn own() -> Registry {

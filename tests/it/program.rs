@@ -26,6 +26,9 @@ pub(crate) struct Daemon {
     directory: TempDir,
 }
 
+/// For archives whose tar files are placeholders: to whoever reads them they are damaged.
+pub(crate) const READS_NOTHING: &str = "content: {wal: false, base_backups: {cadence: never}}\n";
+
 impl Daemon {
     /// Watches one archive as `databases/main`: polls every second, lists all every two.
     pub(crate) async fn start(archive: &Barman) -> Self {
@@ -122,6 +125,11 @@ impl Daemon {
 
     pub(crate) fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.process.pid())).unwrap().count()
+    }
+
+    /// Ends it without a chance to do anything.
+    pub(crate) async fn kill(&mut self) {
+        self.process.stop(Signal::KILL, Duration::from_secs(10)).await;
     }
 
     /// Asks it to end as Kubernetes does, and returns its exit code.

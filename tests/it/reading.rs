@@ -14,6 +14,8 @@ use test_servers::process::Account;
 use test_servers::rclone::Rclone;
 use test_servers::s3::S3Server;
 
+use crate::made_archive::MadeArchive;
+use crate::made_archive::SERVER_NAME;
 use crate::program::Daemon;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -122,4 +124,101 @@ async fn what_is_read_once_is_not_read_again_and_what_is_replaced_is() {
     server.put("backups", &key, whole);
     let mended = daemon.archive_with_verdict("recoverable").await;
     assert_eq!(mended["findings"], json!([]));
+}
+
+/// Somebody deletes a backup that the retention still keeps, and the bucket has a rule that will.
+#[tokio::test]
+async fn what_was_deleted_too_early_is_told_across_restarts() {
+    let server = S3Server::start().await.unwrap();
+    let mut made = MadeArchive::under("cluster");
+    (1..10).for_each(|number| drop(made.add_segment(number, made.minutes_ago(10 - number))));
+    let backups = [(40, 1), (20, 4), (10, 7)];
+    let ids = backups
+        .map(|(days, first)| made.add_backup(made.minutes_ago(days * 24 * 60), first, first + 1));
+    made.put_into(&server);
+    let ledger = Account::own().temporary_directory();
+    let start = async || {
+        let directory = Account::own().temporary_directory();
+        let config = config(&server, "1s", &directory, &ledger);
+        let config = config.replace("cadence: daily", "cadence: never");
+        let config = config.replace("server_name: main", &format!("server_name: {SERVER_NAME}"));
+        let config = format!("{config}  retention_policy: 30d\n");
+        Daemon::configured(&config, None, directory).await
+    };
+    let codes = |archive: &Value| {
+        let findings = archive["findings"].as_array().unwrap().iter();
+        findings.map(|it| it["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let tells = |archive: &Value, code: &str| codes(archive).iter().any(|it| it == code);
+    let delete = |id: &str| {
+        for key in server.keys("backups", &format!("cluster/{SERVER_NAME}/base/{id}/")) {
+            server.delete("backups", &key);
+        }
+    };
+
+    let mut daemon = start().await;
+    let is_listed = |it: &Value| it["backups"].as_array().is_some_and(|it| it.len() == 3);
+    let seen = daemon.archive_when("all is listed", is_listed).await;
+    assert!(!tells(&seen, "deleted_early"), "{seen:#}");
+    // Retention would delete the oldest once another one is older than the window.
+    delete(&ids[0]);
+    let early = daemon.archive_when("it is told", |it| tells(it, "deleted_early")).await;
+    assert!(early["findings"].to_string().contains(&ids[0]), "{early:#}");
+    assert_eq!(daemon.terminate(LIMIT).await, Some(0));
+
+    delete(&ids[1]);
+    server.set_lifecycle_days("backups", 14);
+    let daemon = start().await;
+    let is_told = |it: &Value| it["findings"].to_string().contains(&ids[1]);
+    let told = daemon.archive_when("both are told", is_told).await;
+    assert!(told["findings"].to_string().contains(&ids[0]), "{told:#}");
+    assert!(tells(&told, "lifecycle_rule_conflict"), "{told:#}");
+}
+
+/// Whoever is killed while it writes leaves a ledger that can be read, and that claims nothing which
+/// was not read.
+#[tokio::test]
+async fn a_ledger_survives_that_its_process_is_killed_at_any_moment() {
+    let server = S3Server::start().await.unwrap();
+    MadeArchive::under("cluster").with_healthy(60).put_into(&server);
+    let ledger = Account::own().temporary_directory();
+    let start = async |everything| {
+        let directory = Account::own().temporary_directory();
+        let config = config(&server, everything, &directory, &ledger);
+        let config = config.replace("server_name: main", &format!("server_name: {SERVER_NAME}"));
+        Daemon::configured(&config, None, directory).await
+    };
+    for round in 0..12 {
+        let mut daemon = start("1s").await;
+        tokio::time::sleep(Duration::from_millis(round * 37)).await;
+        daemon.kill().await;
+    }
+    assert!(!ledger.path().join("ledger.sqlite.old").exists(), "it was set aside");
+    let mut daemon = start("1s").await;
+    let is_read = |archive: &Value| {
+        archive["proof"]["segments"] == 60
+            && archive["proof"]["segments"] == archive["proof"]["segments_read"]
+            && archive["proof"]["backups"] == archive["proof"]["backups_read"]
+    };
+    let read = daemon.archive_when("all is read", is_read).await;
+    assert_eq!((&read["verdict"], &read["findings"]), (&json!("recoverable"), &json!([])));
+    assert_eq!(daemon.terminate(LIMIT).await, Some(0));
+
+    // One from an old snapshot, of which some has been replaced since, is read again where it differs.
+    let snapshot = std::fs::read(ledger.path().join("ledger.sqlite")).unwrap();
+    let other = MadeArchive::under("cluster").with_healthy(60);
+    for number in 20..24 {
+        let key = other.segment_key(1, number);
+        let (content, uploaded_at) = &other.objects[&key];
+        let mut content = content.to_vec();
+        content.extend(b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0");
+        server.put_at("backups", &key, content, *uploaded_at);
+    }
+    let mut daemon = start("1s").await;
+    daemon.archive_when("what differs is read again", is_read).await;
+    assert_eq!(daemon.terminate(LIMIT).await, Some(0));
+    std::fs::write(ledger.path().join("ledger.sqlite"), snapshot).unwrap();
+    let daemon = start("1s").await;
+    let read = daemon.archive_when("and once more", is_read).await;
+    assert_eq!((&read["verdict"], &read["findings"]), (&json!("recoverable"), &json!([])));
 }

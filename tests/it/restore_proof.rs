@@ -170,3 +170,40 @@ async fn an_empty_object_behind_the_target_is_passed_by_the_plan_alone() {
     let restored = Postgres::recover(&recovery, &told).await;
     assert_eq!(restored.sql("SELECT count(*) FROM kept").await, "3");
 }
+
+/// PostgreSQL is given the segment, and replays it up to the first bad record.
+#[tokio::test]
+async fn a_damaged_segment_is_replayed_up_to_its_first_bad_record() {
+    let s3 = Rclone::start().await;
+    s3.create_bucket("backups");
+    let barman = Barman::new(s3.endpoint(), "s3://backups/cluster", "main");
+    let primary = Postgres::start(&Options::archiving(&barman, Codec::None)).await;
+    primary.sql("CREATE TABLE kept (n int, filler text)").await;
+    let gzip = BackupOptions { codec: Codec::Gzip, ..BackupOptions::default() };
+    barman.backup(&primary, &gzip).await;
+    primary.sql("INSERT INTO kept VALUES (1)").await;
+    primary.archive_segments(1).await;
+    for statement in [
+        "INSERT INTO kept VALUES (2)",
+        "INSERT INTO kept VALUES (3)",
+        "INSERT INTO kept VALUES (4, repeat('x', 200))",
+        "INSERT INTO kept VALUES (5)",
+    ] {
+        primary.sql(statement).await;
+    }
+    let names = primary.archive_segments(1).await;
+    drop(primary);
+    let object = format!("cluster/main/wals/{}/{}", &names[0][..16], names[0]);
+    let path = s3.path("backups", &object);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(200).position(|it| it == [b'x'; 200]).unwrap();
+    bytes[at + 100] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+
+    let checked = document(&check(&barman, &["-o", "json"]).await);
+    let last = &checked["archives"][0]["recovery_windows"][0]["last"];
+    assert_eq!(last["segment"], names[0].as_str(), "{checked:#}");
+    let [_, last] = window(&barman).await;
+    assert_eq!(rows_restored_to(&barman, last - MOMENT).await, "2");
+    is_out_of_reach(&barman, last + MOMENT, last - MOMENT).await;
+}

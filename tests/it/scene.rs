@@ -51,7 +51,7 @@ pub(crate) struct Scene {
 
 /// The files that credentials are read from.
 pub(crate) struct KeyFiles {
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Scene {

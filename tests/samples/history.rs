@@ -91,6 +91,7 @@ fn with_history(template: &Assessment) -> Assessment {
             end_wal: Some(segment(day * PER_DAY + 1)),
             tablespaces: Default::default(),
             size_bytes: 3_650_722_202 + day * 20_000_000,
+            read_at: None,
         });
         if is_failed {
             continue;
@@ -107,6 +108,8 @@ fn with_history(template: &Assessment) -> Assessment {
             apart_from: None,
             ends_at_misfit: false,
             system: None,
+            read_until: None,
+            demands: Default::default(),
             path: path(day * PER_DAY, last),
         });
     }

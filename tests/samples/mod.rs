@@ -29,6 +29,7 @@ use cnpg_backup_verifier::assessment::finding::archive::backup::BackupDefect;
 use cnpg_backup_verifier::assessment::finding::archive::backup::Missing;
 use cnpg_backup_verifier::assessment::finding::archive::store::StoreDefect;
 use cnpg_backup_verifier::assessment::finding::archive::wal::WalDefect;
+use cnpg_backup_verifier::assessment::proof::Proof;
 use cnpg_backup_verifier::assessment::shared::Shared;
 use cnpg_backup_verifier::assessment::unusable::UnusableReason;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
@@ -125,7 +126,7 @@ fn healthy(index: usize) -> Assessment {
             backups: 2,
         }]
         .into(),
-        proof: Default::default(),
+        proof: read_in_part(),
         strays: Strays::default(),
         totals: Totals {
             base_objects: 4,
@@ -248,6 +249,8 @@ fn unrecoverable(index: usize) -> Assessment {
         apart_from: None,
         ends_at_misfit: false,
         system: None,
+        read_until: None,
+        demands: Default::default(),
         path: Vec::new(),
         ..window("20260109T000000", "F9")
     }];
@@ -296,6 +299,7 @@ fn never_read(index: usize) -> Assessment {
     assessment.backups.clear();
     assessment.newest_segment = None;
     assessment.totals = Totals::default();
+    assessment.proof = Proof::default();
     assessment.promises = Promises::default();
     *assessment.findings = vec![Finding::new(Weight::Unknown, StoreDefect::Denied(denied()))];
     assessment
@@ -328,6 +332,24 @@ fn denied() -> Unreadable {
     }
 }
 
+/// The older part of the WAL and one base backup were read.
+fn read_in_part() -> Proof {
+    Proof {
+        is_read: true,
+        segments: 1_300,
+        segments_read: 1_200,
+        segments_damaged: 0,
+        segments_read_at: Some(at("2026-01-10T11:40:00Z")),
+        backups: 4,
+        backups_read: 1,
+        backups_damaged: 0,
+        backups_read_at: Some(at("2026-01-09T03:00:00Z")),
+        read_until: Some(at("2026-01-10T11:39:00Z")),
+        unread_since: Some(at("2026-01-10T11:39:00Z")),
+        due_at: Some(at("2026-01-17T15:00:00Z")),
+    }
+}
+
 /// What a backup reaches, up to the end of the segment with these last digits.
 fn window(backup_id: &str, last: &str) -> RecoveryWindow {
     let number = u64::from_str_radix(last, 16).unwrap();
@@ -348,6 +370,8 @@ fn window(backup_id: &str, last: &str) -> RecoveryWindow {
         apart_from: None,
         ends_at_misfit: false,
         system: None,
+        read_until: None,
+        demands: Default::default(),
         path: Vec::new(),
     }
 }
@@ -366,6 +390,7 @@ fn backup(backup_id: &str, begin: u64) -> AssessedBackup {
         end_wal: Some(segment(begin + 1)),
         tablespaces: Default::default(),
         size_bytes: 3_650_722_202,
+        read_at: None,
     }
 }
 

@@ -8,10 +8,12 @@ use crate::content::control_file::ControlFile;
 use crate::content::members::BlockId;
 use crate::content::members::RelationFile;
 use crate::content::tar_check::TarReport;
+use crate::domain::backup::BackupId;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::lsn::Lsn;
 use crate::domain::object_key::TarContents;
 use crate::observation::content::BackupContent;
+use crate::observation::content::Content;
 use crate::observation::content::ContentDamage;
 use crate::observation::content::TarContent;
 
@@ -29,6 +31,12 @@ pub(super) fn fatal(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDam
 /// Whether a backup can be restored to what the server had, by its content.
 pub fn is_content_right(content: &BackupContent, info: &BackupInfo) -> bool {
     fatal(content, info).is_empty() && wrong_pages(content, info).is_none()
+}
+
+/// Whether a backup was read to its last byte, and all was right.
+pub(super) fn is_read_whole(seen: &Content, id: &BackupId, info: &BackupInfo) -> bool {
+    let is_right = |it: &BackupContent| it.is_read() && is_content_right(it, info);
+    seen.whole_backups.contains(id) || seen.backups.get(id).is_some_and(is_right)
 }
 
 /// Pages that stay wrong after a recovery.

@@ -9,25 +9,25 @@ use crate::assessment::Totals;
 use crate::assessment::archive::catalogue::BackupState;
 use crate::assessment::archive::catalogue::Catalogue;
 use crate::assessment::archive::recoverability::candidate::Candidate;
-use crate::assessment::proof::Proof;
 use crate::assessment::unusable::UnusableReason;
 use crate::domain::backup::BackupId;
-use crate::domain::backup::BackupStatus;
 use crate::domain::backup_info::BackupInfo;
-use crate::domain::segment_set::SegmentSet;
-use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::content::Content;
 use crate::observation::inventory::Inventory;
 
 /// All backups, oldest first.
 pub(super) fn describe<'a>(
     catalogue: &Catalogue<'_>,
+    content: &Content,
     candidates: impl IntoIterator<Item = &'a Candidate<'a>>,
 ) -> Vec<AssessedBackup> {
     let candidates: BTreeMap<&BackupId, &Candidate<'_>> =
         candidates.into_iter().map(|candidate| (&candidate.backup.id, candidate)).collect();
     let describe = |(backup, state): &(&ObservedBackup, BackupState)| {
-        describe_one(backup, state, candidates.get(&backup.id).copied())
+        let candidate = candidates.get(&backup.id).copied();
+        let read_at = content.read_at.get(&backup.id).copied();
+        AssessedBackup { read_at, ..describe_one(backup, state, candidate) }
     };
     let mut backups: Vec<AssessedBackup> = catalogue.backups.iter().map(describe).collect();
     backups.sort_by(|a, b| a.id.cmp(&b.id));
@@ -65,6 +65,7 @@ fn describe_one(
             .map(|tablespace| tablespace.name.clone())
             .collect(),
         size_bytes: backup.size_bytes(),
+        read_at: None,
     }
 }
 
@@ -84,22 +85,6 @@ impl Totals {
             postgres_major: newest
                 .and_then(|info: &BackupInfo| Some(info.server_version? / 10_000)),
         }
-    }
-}
-
-/// How much of an archive was read.
-pub(super) fn proof(seen: &Observation, inventory: &Inventory, catalogue: &Catalogue<'_>) -> Proof {
-    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let content = &seen.content;
-    let whole: u64 = content.segments.values().map(SegmentSet::count).sum();
-    let is_finished = |info: &BackupInfo| info.status == BackupStatus::Done && !info.is_snapshot;
-    let infos = catalogue.backups.iter().filter_map(|(backup, _)| backup.parsed_info());
-    Proof {
-        segments: inventory.timelines.values().map(|it| it.segments().count()).sum(),
-        segments_read: whole.saturating_add(content.damaged_segments),
-        backups: count(infos.filter(|info| is_finished(info)).count()),
-        backups_read: count(content.backups.values().filter(|it| it.is_read()).count())
-            .saturating_add(count(content.whole_backups.len())),
     }
 }
 

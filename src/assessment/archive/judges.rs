@@ -2,6 +2,8 @@
 
 pub(super) mod backups;
 mod clock;
+mod deletions;
+mod demands;
 mod duplicates;
 mod fork;
 mod freshness;
@@ -13,6 +15,7 @@ mod retention;
 pub(super) mod store;
 mod timelines;
 mod transport;
+mod unverified;
 
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::finding::Finding;
@@ -32,4 +35,7 @@ pub(super) const JUDGES: &[fn(&ArchiveCase<'_>) -> Vec<Finding>] = &[
     freshness::judge,
     retention::judge,
     transport::judge,
+    deletions::judge,
+    demands::judge,
+    unverified::judge,
 ];

@@ -93,6 +93,7 @@ fn stored(day: u32) -> AssessedBackup {
         end_wal: None,
         tablespaces: Default::default(),
         size_bytes: 1,
+        read_at: None,
     }
 }
 

@@ -76,4 +76,7 @@ finding_codes! {
     BackupDamaged => "backup_damaged",
     TablespaceMissing => "tablespace_missing",
     OperatorDropsTimelines => "operator_drops_timelines",
+    ContentUnverified => "content_unverified",
+    DeletedEarly => "deleted_early",
+    LifecycleRuleConflict => "lifecycle_rule_conflict",
 }

@@ -226,6 +226,46 @@ pub(super) const FAMILIES: &[Family] = &[
         "How long ago the last attempt may have ended before a good verdict becomes unknown.",
         reading::check_max_age,
     ),
+    archive(
+        name!("proven_timestamp_seconds"),
+        "Newest moment that can be restored, as far as it is proven: by names that are listed, or by \
+         bytes that were read to the last one.",
+        reading::proven,
+    )
+    .labels(&["level"]),
+    archive(
+        name!("content_read_ratio"),
+        "Share of the base backups and of the WAL segments that was read to the last byte.",
+        reading::content_read_ratio,
+    )
+    .labels(&["kind"]),
+    archive(
+        name!("content_verified_segments"),
+        "Number of WAL segments that were read to the last byte and found right.",
+        reading::content_verified_segments,
+    ),
+    archive(
+        name!("content_damaged_objects"),
+        "Number of base backups and of WAL segments that were read and found damaged.",
+        reading::content_damaged,
+    )
+    .labels(&["kind"]),
+    archive(
+        name!("last_content_verification_timestamp_seconds"),
+        "When base backups and WAL were read to the last byte last.",
+        reading::last_content_verification,
+    )
+    .labels(&["kind"]),
+    archive(
+        name!("content_unread_timestamp_seconds"),
+        "Since when something is stored that a restore to the newest state needs and nobody has read.",
+        reading::content_unread,
+    ),
+    archive(
+        name!("content_verification_due_timestamp_seconds"),
+        "When what a restore needs and nobody has read should have been read.",
+        reading::content_due,
+    ),
     archive(name!("archive_bytes"), "Stored bytes.", reading::archive_bytes).labels(&["kind"]),
     archive(name!("archive_objects"), "Stored objects.", reading::archive_objects)
         .labels(&["kind"]),

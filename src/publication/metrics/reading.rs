@@ -12,11 +12,13 @@ use crate::assessment::Gap;
 use crate::assessment::GapEffect;
 use crate::assessment::cluster::drill_age_max;
 use crate::assessment::finding::FindingCode;
+use crate::assessment::proof::Proof;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
 use crate::domain::cluster::RestoreDrill;
 use crate::publication::metrics::samples::Exposition;
 use crate::publication::metrics::samples::Samples;
+use crate::publication::metrics::samples::Value;
 use crate::publication::snapshot::DiscoveryState;
 use crate::publication::span::newest_span;
 use crate::publication::view::ArchiveView;
@@ -170,6 +172,61 @@ pub(super) fn recovery_window_start(archive: &ArchiveView<'_>, samples: &mut Sam
 
 pub(super) fn recovery_window_end(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     samples.maybe(newest_span(&archive.assessment.windows).map(|span| span.last.at));
+}
+
+/// What nothing looks for is left out.
+fn proof(archive: &ArchiveView<'_>) -> Option<Proof> {
+    Some(archive.assessment.proof).filter(|proof| proof.is_read)
+}
+
+pub(super) fn proven(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    let listed = newest_span(&archive.assessment.windows).map(|span| span.last.at);
+    let read = proof(archive).and_then(|proof| proof.read_until);
+    for (level, at) in [("listed", listed), ("read", read)] {
+        if let Some(at) = at {
+            samples.each(level, at);
+        }
+    }
+}
+
+pub(super) fn content_read_ratio(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    let Some(proof) = proof(archive) else { return };
+    let shares =
+        [("base", proof.backups_read, proof.backups), ("wal", proof.segments_read, proof.segments)];
+    for (kind, read, all) in shares {
+        if 0 < all {
+            samples.each(kind, Value::Share(read, all));
+        }
+    }
+}
+
+pub(super) fn content_verified_segments(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    let right = |proof: Proof| proof.segments_read.saturating_sub(proof.segments_damaged);
+    samples.maybe(proof(archive).map(right));
+}
+
+pub(super) fn content_damaged(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    if let Some(proof) = proof(archive) {
+        samples.each("base", proof.backups_damaged);
+        samples.each("wal", proof.segments_damaged);
+    }
+}
+
+pub(super) fn last_content_verification(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    let Some(proof) = proof(archive) else { return };
+    for (kind, at) in [("base", proof.backups_read_at), ("wal", proof.segments_read_at)] {
+        if let Some(at) = at {
+            samples.each(kind, at);
+        }
+    }
+}
+
+pub(super) fn content_unread(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    samples.maybe(proof(archive).and_then(|proof| proof.unread_since));
+}
+
+pub(super) fn content_due(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    samples.maybe(proof(archive).and_then(|proof| proof.due_at));
 }
 
 pub(super) fn latest_recoverable(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {

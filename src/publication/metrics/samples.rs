@@ -29,6 +29,8 @@ pub(super) enum Value {
     Count(u64),
     At(DateTime<Utc>),
     Lasting(TimeDelta),
+    /// A part of a whole that is not zero.
+    Share(u64, u64),
 }
 
 /// `opening` is the brace or comma before the label.
@@ -91,22 +93,27 @@ impl Value {
         match self {
             Self::Flag(flag) => text.push(if *flag { '1' } else { '0' }),
             Self::Count(count) => write_integer(text, *count),
-            Self::At(at) => write_seconds(text, at.timestamp_micros()),
+            Self::At(at) => write_millionths(text, at.timestamp_micros()),
             Self::Lasting(duration) => {
-                write_seconds(text, duration.num_microseconds().unwrap_or(i64::MAX));
+                write_millionths(text, duration.num_microseconds().unwrap_or(i64::MAX));
+            }
+            Self::Share(part, whole) => {
+                let millionths = u128::from(*part).saturating_mul(1_000_000);
+                let millionths = millionths.checked_div(u128::from(*whole)).unwrap_or_default();
+                write_millionths(text, i64::try_from(millionths).unwrap_or(i64::MAX));
             }
         }
     }
 }
 
-/// Whole seconds without a fraction.
-fn write_seconds(text: &mut String, microseconds: i64) {
-    if microseconds < 0 {
+/// Millionths as a number; whole ones without a fraction.
+fn write_millionths(text: &mut String, millionths: i64) {
+    if millionths < 0 {
         text.push('-');
     }
-    let microseconds = microseconds.unsigned_abs();
-    write_integer(text, microseconds / 1_000_000);
-    let fraction = microseconds % 1_000_000;
+    let millionths = millionths.unsigned_abs();
+    write_integer(text, millionths / 1_000_000);
+    let fraction = millionths % 1_000_000;
     if fraction != 0 {
         write!(text, ".{fraction:06}").unwrap_or_default();
     }

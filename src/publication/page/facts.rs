@@ -45,7 +45,7 @@ fn list(context: &Context<'_>, assessment: &Assessment) -> Vec<Fact> {
         fact("Last base backup", last_backup(context, assessment)),
         fact("Next base backup", next_backup(context, assessment)),
         fact("Last WAL", last_wal(context, assessment)),
-        fact("Last content check", html! { "never: this version does not check content yet" }),
+        fact("Proof", proof(context, assessment)),
         fact("Last restore drill", drills(context, assessment)),
         fact("Retention", retention(assessment)),
         fact("Stored", stored(assessment)),
@@ -166,6 +166,49 @@ fn last_wal(context: &Context<'_>, assessment: &Assessment) -> Markup {
             }
         }
     }
+}
+
+/// How far it is proven what can be restored: each rung rests on the one before.
+fn proof(context: &Context<'_>, assessment: &Assessment) -> Markup {
+    let proof = assessment.proof;
+    let listed = newest_span(&assessment.windows).map(|span| span.last.at);
+    let drill = assessment.cluster.iter().flat_map(|state| &state.drills);
+    let restored = drill.filter(|drill| drill.is_success).map(|drill| drill.at).max();
+    html! {
+        p {
+            "listed: "
+            @match listed {
+                Some(at) => { "until " (time(at, context.view.now)) }
+                None => (none(assessment)),
+            }
+        }
+        p {
+            "read: "
+            @match proof.read_until {
+                Some(at) => { "until " (time(at, context.view.now)) }
+                None if proof.is_read => "no base backup with its WAL yet",
+                None => "nothing: content is not read",
+            }
+        }
+        @if proof.is_any() {
+            p.note {
+                (proof.segments_read) " of " (count_of(proof.segments, "segment")) ", "
+                (proof.backups_read) " of " (count_of(proof.backups, "base backup"))
+                " read to the last byte"
+            }
+        }
+        p {
+            "restored: "
+            @match restored {
+                Some(at) => (time(at, context.view.now)),
+                None => "no drill is recorded",
+            }
+        }
+    }
+}
+
+fn count_of(number: u64, noun: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), noun)
 }
 
 fn retention(assessment: &Assessment) -> Markup {

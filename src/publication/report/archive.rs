@@ -42,7 +42,7 @@ pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: D
     }
     let proof = assessment.proof;
     if proof.is_any() {
-        let Proof { segments, segments_read, backups, backups_read } = proof;
+        let Proof { segments, segments_read, backups, backups_read, .. } = proof;
         paper.paragraph(
             0,
             &format!(
@@ -50,6 +50,9 @@ pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: D
                  base backups"
             ),
         );
+        if let Some(until) = proof.read_until {
+            paper.paragraph(0, &format!("proven by what was read until {}", utc(until)));
+        }
     }
     write_findings(paper, assessment);
     let is_known = assessment.observed_at.is_some() || !assessment.backups.is_empty();

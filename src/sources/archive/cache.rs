@@ -13,6 +13,7 @@ use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 use crate::observation::HistoryDamage;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 use crate::sources::archive::heads::Heads;
@@ -33,6 +34,7 @@ pub(super) struct Cache {
     pub(super) has_all_backups: bool,
     /// Those that lie in an archive tier; `None` if that is not known.
     pub(super) archived: Option<Vec<BackupId>>,
+    pub(super) expiry_rules: Option<Vec<ExpiryRule>>,
     pub(super) fully_listed_at: Option<DateTime<Utc>>,
     pub(super) histories: BTreeMap<TimelineId, KnownHistory>,
     pub(super) probes: Probes,

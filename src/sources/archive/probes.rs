@@ -9,7 +9,9 @@ use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Reading;
 use crate::observation::inventory::Inventory;
+use crate::observation::probe::DamagedSegment;
 use crate::observation::probe::Probes;
+use crate::observation::probe::ReplayedPart;
 use crate::observation::probe::SegmentContent;
 use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentId;
@@ -100,18 +102,20 @@ impl Collector {
             surveyor,
         );
         let (codec, Decoded { fed: surveyor, length, .. }) = decoded.await.map_err(unopened)?;
-        let content = length
-            .map_err(undecodable)
-            .and_then(|length| content(&surveyor.survey(), length, size));
+        let survey = surveyor.survey();
+        let length = length.map_err(undecodable);
+        let replayed = length.as_ref().ok().and_then(|length| replayed(&survey, *length, size));
+        let content = length.and_then(|length| content(&survey, length, size));
         let probe = match content {
             Ok(content) => SegmentProbe::Read(content),
             Err(damage) => {
                 let key = self.folder.segment(name, codec);
                 let confirmed = self.confirmed(&key, codec, damage);
-                SegmentProbe::Damaged(confirmed.await.map_err(unopened)?.map_err(|why| {
+                let damage = confirmed.await.map_err(unopened)?.map_err(|why| {
                     let (what, reason) = (what.clone(), UnreadableReason::Parse);
                     Unopened::Unread(Unreadable { what, why, reason })
-                })?)
+                })?;
+                SegmentProbe::Damaged(DamagedSegment { damage, replayed })
             }
         };
         let backups = self.cache.backups.len();
@@ -220,6 +224,18 @@ pub(super) fn undecodable(error: DecompressError) -> SegmentDamage {
         DecompressError::Undecodable(why) => SegmentDamage::Undecodable(why),
         DecompressError::TooLarge { bytes_max } => SegmentDamage::TooLarge { bytes_max },
     }
+}
+
+/// What recovery replays of a segment that is not whole: one of another length it is not given, or
+/// stops with an error.
+pub(super) fn replayed(survey: &Survey, found: u64, size: SegmentSize) -> Option<ReplayedPart> {
+    let until = match survey.ending {
+        Ending::Damaged(damage) => damage.at,
+        Ending::Zeros { at, .. } | Ending::Short(at) => at,
+        Ending::Full | Ending::Switched | Ending::InsideRecord(_) => return None,
+    };
+    let newest_commit_at = survey.newest_transaction_end.map(|end| end.ended_at);
+    (found == size.bytes()).then_some(ReplayedPart { until, newest_commit_at })
 }
 
 fn content(

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use bytes::BytesMut;
 
 use crate::domain::object_version::ObjectVersion;
+use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
 use crate::sources::store::body::Body;
@@ -35,6 +36,11 @@ pub trait ObjectStore: Send + Sync {
     ///
     /// A missing bucket looks like a missing object here, because answers to HEAD have no body.
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError>;
+
+    /// By which rules the store itself deletes objects; `None` where it has none such or does not tell.
+    async fn expiry_rules(&self) -> Option<Vec<ExpiryRule>> {
+        None
+    }
 
     /// What its answers told of its clock so far.
     fn clock(&self) -> StoreClock;

@@ -20,6 +20,7 @@ pub enum Operation {
     Get,
     GetRange,
     Head,
+    Lifecycle,
 }
 
 /// Counters of all object stores of this process.
@@ -35,7 +36,7 @@ const DURATION_BUCKETS_SECONDS: [f64; 11] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 impl Operation {
-    pub const ALL: [Self; 4] = [Self::List, Self::Get, Self::GetRange, Self::Head];
+    pub const ALL: [Self; 5] = [Self::List, Self::Get, Self::GetRange, Self::Head, Self::Lifecycle];
 
     pub const fn code(self) -> &'static str {
         match self {
@@ -43,6 +44,7 @@ impl Operation {
             Self::Get => "get",
             Self::GetRange => "get_range",
             Self::Head => "head",
+            Self::Lifecycle => "lifecycle",
         }
     }
 }
@@ -110,7 +112,9 @@ impl Requests {
     pub const fn price_dollars(operation: Operation) -> f64 {
         match operation {
             Operation::List => 4.50e-6,
-            Operation::Get | Operation::GetRange | Operation::Head => 0.36e-6,
+            Operation::Get | Operation::GetRange | Operation::Head | Operation::Lifecycle => {
+                0.36e-6
+            }
         }
     }
 
@@ -136,9 +140,9 @@ mod tests {
             let family = families.iter().find(|family| family.name().ends_with(name)).unwrap();
             family.get_metric().len()
         };
-        assert_eq!(series("_requests_total"), 4);
-        assert_eq!(series("_request_errors_total"), 52);
-        assert_eq!(series("_request_duration_seconds"), 4);
+        assert_eq!(series("_requests_total"), 5);
+        assert_eq!(series("_request_errors_total"), 65);
+        assert_eq!(series("_request_duration_seconds"), 5);
         requests.count_sent(Operation::List);
         requests.count_error(Operation::List, StoreErrorKind::Throttled);
         assert_eq!(requests.sent(Operation::List), 1);

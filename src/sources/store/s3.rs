@@ -13,6 +13,7 @@ mod credentials;
 mod download;
 mod echo;
 mod failure;
+mod lifecycle;
 mod list_answer;
 mod retries;
 mod xml;
@@ -32,6 +33,7 @@ use futures::stream;
 use crate::domain::moment::in_calendar;
 use crate::domain::object_version::ObjectVersion;
 use crate::domain::storage_class::StorageClass;
+use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
 use crate::sources::limits::LIST_KEYS_PER_PAGE;
@@ -135,6 +137,15 @@ impl ObjectStore for S3Store {
                 class => class.unwrap_or(StorageClass::Standard),
             },
         })
+    }
+
+    /// Most tokens may not ask, and some stores do not understand: that is no error.
+    async fn expiry_rules(&self) -> Option<Vec<ExpiryRule>> {
+        let attempts = Attempts::new(Operation::Lifecycle, &self.endpoint);
+        let request =
+            self.endpoint.client().get_bucket_lifecycle_configuration().bucket(&self.bucket);
+        let told = request.customize().interceptor(attempts).send().await.ok()?;
+        Some(told.rules().iter().filter_map(lifecycle::expiry).collect())
     }
 
     fn clock(&self) -> StoreClock {

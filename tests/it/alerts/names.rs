@@ -9,7 +9,6 @@ use cnpg_backup_verifier::assessment::finding::FindingCode;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::publication::metrics::families;
 use cnpg_backup_verifier::publication::metrics::family::ARCHIVE_LABELS;
-use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
 use promql_parser::label::MatchOp;
 use promql_parser::parser::VectorSelector;
 
@@ -18,6 +17,7 @@ use crate::alerts::expressions::parse;
 use crate::alerts::expressions::walk;
 use crate::alerts::rules::Alert;
 use crate::alerts::rules::RuleFile;
+use crate::metrics;
 
 /// Metrics of others, with the labels that we match on.
 const FOREIGN: [(&str, &[&str]); 3] = [
@@ -209,7 +209,7 @@ fn exported() -> BTreeMap<String, BTreeSet<String>> {
         let labels = family.labels.iter().chain(of_archive).map(|label| (*label).to_owned());
         (family.name.to_owned(), labels.collect())
     });
-    let own = OwnMetrics::register().unwrap().registry.gather();
+    let own = metrics::registered().registry.gather();
     let own = own.iter().map(|family| {
         let labels = family.get_metric()[0].get_label().iter();
         (family.name().to_owned(), labels.map(|label| label.name().to_owned()).collect())

@@ -245,6 +245,8 @@ fn aws(words: &[String]) -> Option<String> {
         ["s3", "cp", path, "-"] => address(path),
         ["s3", "rm", path] if !path.ends_with('/') => address(path),
         ["s3", "rm", "--recursive", path] if path.ends_with('/') => address(path),
+        ["s3api", "get-bucket-lifecycle-configuration", "--bucket", "BUCKET"]
+        | ["s3api", "list-object-versions", "--bucket", "BUCKET", "--prefix", _] => None,
         other => Some(format!("{other:?}")),
     }
 }

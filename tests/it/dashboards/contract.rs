@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use cnpg_backup_verifier::publication::metrics::families;
-use cnpg_backup_verifier::service::own_metrics::OwnMetrics;
 use prometheus::proto::MetricType;
 use serde_json::Value;
 
 use crate::dashboards::expression;
 use crate::dashboards::model::ALL;
 use crate::dashboards::model::Dashboard;
+use crate::metrics;
 
 const PREFIX: &str = "backup_verifier_";
 
@@ -58,7 +58,7 @@ fn every_exported_metric_is_asked_for_or_excused() {
 
 /// Every name that a sample can have.
 fn exported() -> BTreeSet<String> {
-    let own = OwnMetrics::register().unwrap().registry.gather();
+    let own = metrics::registered().registry.gather();
     let own = own.iter().flat_map(|family| {
         let parts: &[&str] = match family.get_field_type() {
             MetricType::HISTOGRAM => &["_bucket", "_sum", "_count"],

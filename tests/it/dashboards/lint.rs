@@ -17,7 +17,9 @@ use crate::dashboards::model::NAMES;
 use crate::dashboards::model::Panel;
 
 /// Grafana's ids of the units in use, so that a misspelt one does not become a suffix.
-const UNITS: [&str; 11] = [
+const UNITS: [&str; 13] = [
+    "Bps",
+    "bool_yes_no",
     "bytes",
     "cps",
     "currencyUSD",

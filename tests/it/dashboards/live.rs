@@ -42,6 +42,7 @@ const EMPTY: &[(&str, &str)] = &[
     ("backup_verifier_restore_drill_max_age_seconds", NO_KUBERNETES),
     ("backup_verifier_restore_drill_success", NO_KUBERNETES),
     ("backup_verifier_scheduled_backups", NO_KUBERNETES),
+    ("backup_verifier_content_unread_timestamp_seconds", "all was read"),
 ];
 
 const NO_KUBERNETES: &str = "only Kubernetes tells it, and here an archive is named by hand";
@@ -143,7 +144,10 @@ fn watching(archive: ArchiveConfig, keys: &KeyFiles) -> Config {
         kubernetes: KubernetesConfig { enabled: KubernetesEnabled::Never, ..Default::default() },
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
-        content: ContentConfig::default(),
+        content: ContentConfig {
+            ledger: Some(keys.folder.path().join("ledger")),
+            ..ContentConfig::default()
+        },
         bzip2_decoder: Bzip2::Fast,
         segments_per_look: None,
         archives: vec![archive],

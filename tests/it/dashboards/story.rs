@@ -33,6 +33,7 @@ use crate::dashboards::history::History;
 use crate::dashboards::made_up::add_of_archive;
 use crate::dashboards::made_up::add_process;
 use crate::dashboards::made_up::is_made_up;
+use crate::metrics;
 use crate::scenarios::file::Scenario;
 
 /// Hours of the story; hour 0 is its first.
@@ -121,7 +122,7 @@ pub(crate) fn play() -> History {
     let build = Build { version: "0.1.0", revision: "0123456789ab", rustc: "1.95.0" };
     let mut rendered = RenderedMetrics::new(build);
     let mut history = History::default();
-    let own = OwnMetrics::register().unwrap();
+    let own = metrics::registered();
     let mut latest: [Option<Assessment>; 4] = [const { None }; 4];
     let mut checks = [CheckCounts::default(); 4];
     for hour in 0..=HOURS {
@@ -202,6 +203,7 @@ impl Told {
         let days = self.retention_days;
         writeln!(text, "retention {days}d\nschedule 0 0 2 * * *").unwrap();
         writeln!(text, "wal_max_age 2h\nbase_backup_max_age 26h").unwrap();
+        writeln!(text, "reads since {}\nreads everything", stamp(at(0))).unwrap();
         if self.unread.contains(&hour) {
             text += "unreadable archive timeout\nunreadable backups timeout\n";
         }

@@ -31,10 +31,10 @@ async fn the_rights_are_these_and_no_more() {
     assert_eq!(added("instance-metrics", &expected).await, BTreeSet::from(pods));
     let secret = right("databases", "", "secrets", "cnpg-r2-secret", "get");
     assert_eq!(added("secret-reading", &expected).await, BTreeSet::from([secret]));
-    for component in ["service-monitor", "network-policy", "cilium-egress"] {
+    for component in ["service-monitor", "network-policy", "cilium-egress", "ledger-volume"] {
         assert_eq!(added(component, &expected).await, BTreeSet::new());
     }
-    assert_eq!(manifests::folders("Component").len(), 5);
+    assert_eq!(manifests::folders("Component").len(), 6);
 }
 
 /// Somebody who applies the base with a component gives the rights to the daemon's account.
@@ -88,13 +88,13 @@ async fn every_container_is_locked_in() {
             });
             assert_eq!(container["securityContext"], expected);
             let resources = json!({
-                "requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "192Mi"},
+                "requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"},
             });
             assert_eq!(container["resources"], resources);
             containers += 1;
         }
     }
-    assert!(5 < containers, "{containers} containers");
+    assert!(6 < containers, "{containers} containers");
 }
 
 /// The address of the account at R2 is no secret: without a token it opens nothing.

@@ -171,8 +171,8 @@ impl World {
             })
         });
         let config = format!(
-            "poll_interval: 1s\nfull_listing_interval: 2s\nkubernetes: {}\ncredentials: {}\n\
-             archives: {}\n",
+            "poll_interval: 1s\nfull_listing_interval: 2s\nkubernetes: {}\n\
+             credentials: {}\narchives: {}\n",
             json!({
                 "enabled": true, "namespaces": namespaces,
                 "operator_namespace": self.operator_namespace,

@@ -20,6 +20,7 @@ use crate::memory::REST;
 use crate::memory::check_peak;
 use crate::memory::group::MemoryGroup;
 use crate::program::Daemon;
+use crate::program::READS_NOTHING;
 
 /// More than anything else takes: every Backup is kept, and once more as it is judged. Without
 /// optimisation it takes a quarter more.
@@ -127,7 +128,7 @@ async fn thirty_thousand_backups_fit() {
         path.display().to_string()
     };
     let config = format!(
-        "poll_interval: {}s\nkubernetes: {{enabled: true, namespaces: [{NAMESPACE}]}}\n\
+        "{READS_NOTHING}poll_interval: {}s\nkubernetes: {{enabled: true, namespaces: [{NAMESPACE}]}}\n\
          credentials: {{access_key_id_file: {}, secret_access_key_file: {}}}\n",
         POLL.as_secs(),
         file("id", s3.access_key()),

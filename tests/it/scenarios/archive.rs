@@ -22,13 +22,16 @@ use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
 use cnpg_backup_verifier::observation::HistoryDamage;
 use cnpg_backup_verifier::observation::Observation;
 use cnpg_backup_verifier::observation::ObservedHistory;
+use cnpg_backup_verifier::observation::Reading;
 use cnpg_backup_verifier::observation::backup::ObservedBackup;
 use cnpg_backup_verifier::observation::backup::ObservedInfo;
 use cnpg_backup_verifier::observation::backup::TarObject;
+use cnpg_backup_verifier::observation::content::Content;
 use cnpg_backup_verifier::observation::inventory::Fold;
 use cnpg_backup_verifier::observation::inventory::HistoryObject;
 use cnpg_backup_verifier::observation::inventory::Inventory;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
+use cnpg_backup_verifier::observation::probe::DamagedSegment;
 use cnpg_backup_verifier::observation::probe::Probes;
 use cnpg_backup_verifier::observation::probe::SegmentContent;
 use cnpg_backup_verifier::observation::probe::SegmentDamage;
@@ -249,13 +252,29 @@ impl Scenario {
             store_clock: self.store_clock,
             fully_listed_at: None,
             head_trouble: self.head_trouble,
+            expiry_rules: self.expiry_rules.clone(),
+            content: self.content(&backups, &inventory),
             backups,
             archive: failed("archive").map_or(Ok(inventory), Err),
             histories,
             probes: self.probes(),
-            content: Default::default(),
             cluster: self.cluster.as_ref().map(|cluster| Arc::new(cluster.observe())),
         }
+    }
+
+    fn content(&self, backups: &Reading<Vec<ObservedBackup>>, inventory: &Inventory) -> Content {
+        let (began_at, gone) = (self.reads_since, self.gone.clone());
+        let mut content = Content { began_at, gone, ..Content::default() };
+        if self.reads_everything {
+            let archives = inventory.timelines.iter();
+            content.segments =
+                archives.map(|(timeline, it)| (*timeline, it.segments().clone())).collect();
+            for backup in backups.iter().flatten() {
+                content.whole_backups.insert(backup.id.clone());
+                content.read_at.insert(backup.id.clone(), self.now - TimeDelta::days(1));
+            }
+        }
+        content
     }
 
     fn probes(&self) -> Probes {
@@ -302,7 +321,8 @@ fn probe(words: &[String]) -> SegmentProbe {
         SegmentProbe::Read(SegmentContent { system_identifier, newest_commit_at, newest_before })
     };
     let damaged = |kind: DamageKind| {
-        SegmentProbe::Damaged(SegmentDamage::Log(Damage { at: Lsn::new(0), kind }))
+        let damage = SegmentDamage::Log(Damage { at: Lsn::new(0), kind });
+        SegmentProbe::Damaged(DamagedSegment { damage, replayed: None })
     };
     match words.as_slice() {
         ["commit", date, time] => read(Some(parse_time(date, time)), OUR_SYSTEM),

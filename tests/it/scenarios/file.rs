@@ -7,10 +7,12 @@ use chrono::NaiveDateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 use cnpg_backup_verifier::assessment::Subject;
+use cnpg_backup_verifier::assessment::expectations::ContentExpectation;
 use cnpg_backup_verifier::assessment::expectations::Expectations;
 use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
 use cnpg_backup_verifier::domain::archive_id::ArchiveId;
 use cnpg_backup_verifier::domain::archive_id::StoreAddress;
+use cnpg_backup_verifier::domain::backup::BackupId;
 use cnpg_backup_verifier::domain::schedule::Schedule;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
@@ -18,6 +20,9 @@ use cnpg_backup_verifier::domain::storage_class::StorageClass;
 use cnpg_backup_verifier::domain::timeline::TimelineId;
 use cnpg_backup_verifier::domain::unreadable::UnreadableReason;
 use cnpg_backup_verifier::observation::HeadTrouble;
+use cnpg_backup_verifier::observation::content::Gone;
+use cnpg_backup_verifier::observation::content::GoneObject;
+use cnpg_backup_verifier::observation::expiry::ExpiryRule;
 use cnpg_backup_verifier::observation::store_clock::ClockMove;
 use cnpg_backup_verifier::observation::store_clock::StoreClock;
 
@@ -33,6 +38,11 @@ pub(crate) struct Scenario {
     pub(crate) codec: String,
     class: StorageClass,
     pub(crate) expectations: Expectations,
+    /// All that is stored was read to its last byte a day ago, and was right.
+    pub(super) reads_everything: bool,
+    pub(super) reads_since: Option<DateTime<Utc>>,
+    pub(super) gone: Vec<GoneObject>,
+    pub(super) expiry_rules: Option<Vec<ExpiryRule>>,
     pub(crate) objects: Vec<GivenObject>,
     pub(crate) backups: Vec<GivenBackup>,
     pub(crate) histories: Vec<(TimelineId, Vec<String>)>,
@@ -90,7 +100,39 @@ impl Scenario {
             unreadable: Vec::new(),
             store_clock: StoreClock::default(),
             head_trouble: None,
+            reads_everything: false,
+            reads_since: None,
+            gone: Vec::new(),
+            expiry_rules: None,
             cluster: None,
+        }
+    }
+
+    /// What only content and what was listed before show.
+    fn take_content(&mut self, word: &str, rest: &[&str]) {
+        match (word, rest) {
+            ("reads", ["since", date, time]) => {
+                self.reads_since = Some(parse_time(date, time));
+                self.expectations.content = Some(ContentExpectation {
+                    reads_wal: true,
+                    base_backups_every: Some(TimeDelta::days(7)),
+                    reads_infrequent_backups: false,
+                });
+            }
+            ("reads", ["everything"]) => self.reads_everything = true,
+            ("gone", [id, "ended", date, time, "seen", seen_date, seen_time]) => {
+                self.gone.push(GoneObject {
+                    what: Gone::Backup(BackupId::parse(id).unwrap()),
+                    dated: parse_time(date, time),
+                    last_seen_at: parse_time(seen_date, seen_time),
+                });
+            }
+            ("lifecycle", [prefix, days]) => {
+                let (id, prefix) = ("tidy".to_owned(), (*prefix).to_owned());
+                let rule = ExpiryRule { id, prefix, days: days.parse().unwrap() };
+                self.expiry_rules.get_or_insert_default().push(rule);
+            }
+            other => panic!("{other:?}"),
         }
     }
 
@@ -127,6 +169,7 @@ impl Scenario {
                 let (by, ago) = (parse_signed(duration), parse_duration(ago));
                 self.store_clock.moved = Some(ClockMove { by, ago });
             }
+            ("reads" | "gone" | "lifecycle", rest) => self.take_content(word, rest),
             ("head", ["refused"]) => self.head_trouble = Some(HeadTrouble::Refused),
             ("head", ["invents"]) => self.head_trouble = Some(HeadTrouble::Invents),
             ("cluster", rest) => self.cluster.get_or_insert_default().take(rest),

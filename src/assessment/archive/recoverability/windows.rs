@@ -8,19 +8,25 @@ use crate::assessment::LastPoint;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
 use crate::assessment::WalStretch;
+use crate::assessment::archive::content::is_read_whole;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::commits::Commits;
 use crate::assessment::archive::recoverability::commits::First;
 use crate::assessment::archive::recoverability::commits::Newest;
+use crate::assessment::archive::recoverability::replay::Obstacle;
+use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::archive::recoverability::replay::Reach;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::finding::SegmentFault;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Observation;
+use crate::observation::probe::ReplayedPart;
 use crate::observation::probe::SegmentId;
+use crate::wal::Demands;
 
 /// The windows, and the segments to open so that their ends can be told more exactly.
 pub(crate) struct Windows {
@@ -87,6 +93,12 @@ impl Search<'_> {
         }
         let is_proven = matches!(first, First::Proven(_));
         let (First::Proven(first) | First::AtMost(first)) = first;
+        let replayed = reach.stopped_by.as_ref().filter(|_| !candidate.is_confined());
+        let replayed = replayed.and_then(|it| self.replayed_part(it, last));
+        let newest = match replayed.and_then(|(_, part)| part.newest_commit_at) {
+            Some(at) => Newest::At(at),
+            None => newest,
+        };
         let (first, at, source) = match newest {
             Newest::At(at) if first < at => (first, at, TimeSource::Commit),
             // Whether it lies behind the backup's end is not known.
@@ -100,9 +112,15 @@ impl Search<'_> {
                 (first, at.max(first), TimeSource::Upload)
             }
         };
-        let lsn =
-            if candidate.is_confined() { candidate.wal.end_lsn } else { last.number.end(size) };
-        let segment = last.number.name(last.timeline, size);
+        let end = last.number.end(size);
+        let (end, lsn) = match replayed {
+            _ if candidate.is_confined() => (last, candidate.wal.end_lsn),
+            Some((damaged, part)) if end < part.until => (damaged, part.until),
+            // A record that begins before the damaged segment goes on in it.
+            Some((_, part)) => (last, part.until),
+            None => (last, end),
+        };
+        let segment = end.number.name(end.timeline, size);
         let default = self.timelines.default_target(candidate.wal.end.timeline);
         Some(RecoveryWindow {
             backup_id: candidate.backup.id.clone(),
@@ -116,7 +134,9 @@ impl Search<'_> {
                 .as_ref()
                 .is_some_and(|it| self.replay.is_misfit(it.at)),
             system: None,
-            path: path(candidate, route, last.number),
+            read_until: self.read_until(candidate, route, last, at),
+            demands: self.demands(candidate, route, last),
+            path: path(candidate, route, end.number),
         })
     }
 
@@ -183,6 +203,68 @@ impl Search<'_> {
             // Nothing later is known to be shared.
             Some(Newest::None | Newest::NotKnown) | None => Some(first),
         }
+    }
+
+    /// What recovery replays of the damaged segment that stops it.
+    fn replayed_part(
+        &self,
+        stopped_by: &Obstacle,
+        last: SegmentId,
+    ) -> Option<(SegmentId, ReplayedPart)> {
+        let Obstacle { at, kind } = stopped_by;
+        let is_damaged = matches!(kind, ObstacleKind::Damaged(SegmentFault::Damaged(_)));
+        let probes = self.seen.probes.timeline(at.timeline);
+        let probes = probes.filter(|_| is_damaged && at.number == last.number.next())?;
+        Some((*at, probes.replayed_part(at.number)?))
+    }
+
+    /// Up to where everything was read, if the window ends `at` then.
+    fn read_until(
+        &self,
+        candidate: &Candidate<'_>,
+        route: &Route,
+        last: SegmentId,
+        at: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let content = &self.seen.content;
+        if !is_read_whole(content, &candidate.backup.id, candidate.info) {
+            return None;
+        }
+        let (first, needed) = (candidate.wal.first_required, candidate.wal.last_required);
+        let mut unread = route.stretches(first, last.number).filter_map(|stretch| {
+            match content.segments.get(&stretch.timeline) {
+                Some(read) => read.first_missing(stretch.segments),
+                None => Some(stretch.segments.first),
+            }
+        });
+        let Some(unread) = unread.next() else { return Some(at) };
+        let number = unread.previous().filter(|it| needed <= *it)?;
+        let id = SegmentId { timeline: route.timeline_at(number)?, number };
+        // Of what is wanted so that it can be told, nothing is opened.
+        match Commits::of(self.seen).newest(route, id, needed) {
+            Newest::At(at) => Some(at.max(candidate.info.ended_at?)),
+            Newest::None | Newest::NotKnown => candidate.info.ended_at,
+        }
+    }
+
+    /// Tablespaces that the backup has are no demand: their place is made before recovery.
+    fn demands(
+        &self,
+        candidate: &Candidate<'_>,
+        route: &Route,
+        last: SegmentId,
+    ) -> Option<Box<Demands>> {
+        let mut demands = Demands::default();
+        let known = &self.seen.content.demands;
+        for stretch in route.stretches(candidate.wal.first_required, last.number) {
+            let id = |number| SegmentId { timeline: stretch.timeline, number };
+            let within = id(stretch.segments.first)..=id(stretch.segments.last);
+            known.range(within).for_each(|(_, it)| demands.add(it));
+        }
+        for tablespace in &candidate.info.tablespaces {
+            demands.tablespaces.remove(&tablespace.oid);
+        }
+        (!demands.is_empty()).then(|| Box::new(demands))
     }
 
     /// The upload of a segment, or of the end of its range, which is later.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use chrono::DateTime;
 use chrono::TimeDelta;
+use chrono::Utc;
 
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::family::Evidence;
@@ -11,16 +13,69 @@ use crate::assessment::finding::topic::Topic;
 use crate::assessment::finding::words::count;
 use crate::assessment::finding::words::duration;
 use crate::assessment::finding::words::ids;
+use crate::assessment::finding::words::time;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentName;
+use crate::domain::timeline::TimelineId;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrokenPromise {
-    BackupOverdue { newest: BackupId, age: TimeDelta, age_max: TimeDelta },
-    BackupNeverRan { waited: TimeDelta, age_max: TimeDelta },
-    WalStale { newest: SegmentName, age: TimeDelta, age_max: TimeDelta },
-    WindowShort { reaches_back: TimeDelta, retention: TimeDelta },
-    RetentionNotEnforced { obsolete: Vec<BackupId>, retention: TimeDelta },
+    BackupOverdue {
+        newest: BackupId,
+        age: TimeDelta,
+        age_max: TimeDelta,
+    },
+    BackupNeverRan {
+        waited: TimeDelta,
+        age_max: TimeDelta,
+    },
+    WalStale {
+        newest: SegmentName,
+        age: TimeDelta,
+        age_max: TimeDelta,
+    },
+    WindowShort {
+        reaches_back: TimeDelta,
+        retention: TimeDelta,
+    },
+    RetentionNotEnforced {
+        obsolete: Vec<BackupId>,
+        retention: TimeDelta,
+    },
+    /// What a restore needs was not read to its last byte for so long.
+    ContentUnverified {
+        kind: ContentKind,
+        since: DateTime<Utc>,
+        age: TimeDelta,
+        age_max: TimeDelta,
+    },
+    /// Base backups and history files that retention still keeps are not there any more.
+    DeletedEarly {
+        backups: Vec<BackupId>,
+        histories: Vec<TimelineId>,
+        last_seen_at: DateTime<Utc>,
+        retention: TimeDelta,
+    },
+    /// Rules of the bucket that delete what retention still keeps, each with its days.
+    LifecycleRuleConflict {
+        rules: Vec<(String, u32)>,
+        retention: TimeDelta,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentKind {
+    BaseBackups,
+    Wal,
+}
+
+impl ContentKind {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BaseBackups => "base",
+            Self::Wal => "wal",
+        }
+    }
 }
 
 impl Family for BrokenPromise {
@@ -33,6 +88,11 @@ impl Family for BrokenPromise {
             Self::WalStale { newest, .. } => (FindingCode::WalStale, Topic::Segment(*newest)),
             Self::WindowShort { .. } => (FindingCode::WindowShort, Topic::Whole),
             Self::RetentionNotEnforced { .. } => (FindingCode::RetentionNotEnforced, Topic::Whole),
+            Self::ContentUnverified { .. } => (FindingCode::ContentUnverified, Topic::Whole),
+            Self::DeletedEarly { .. } => (FindingCode::DeletedEarly, Topic::Whole),
+            Self::LifecycleRuleConflict { .. } => {
+                (FindingCode::LifecycleRuleConflict, Topic::Whole)
+            }
         }
     }
 
@@ -56,6 +116,18 @@ impl Family for BrokenPromise {
             Self::RetentionNotEnforced { .. } => {
                 "look at the plugin's log for RetentionPolicyFailed; it runs on the primary only"
             }
+            Self::ContentUnverified { .. } => {
+                "look at the program's log and at content.bytes_per_second_max and \
+                 content.bytes_per_month_max: reading may be too slow, or an object cannot be read"
+            }
+            Self::DeletedEarly { .. } => {
+                "look for lifecycle rules of the bucket, for people and tools that delete objects, \
+                 and for a second cluster with a shorter retention; then TAKE_A_BACKUP"
+            }
+            Self::LifecycleRuleConflict { .. } => {
+                "take the archive out of the rule, or make it longer than the retention: only the \
+                 plugin's own retention knows what a restore needs"
+            }
         }
     }
 
@@ -74,6 +146,27 @@ impl Family for BrokenPromise {
             ],
             Self::RetentionNotEnforced { obsolete, retention } => {
                 vec![("backup_ids", ids(obsolete)), ("retention_seconds", seconds(retention))]
+            }
+            Self::ContentUnverified { kind, since, age_max, .. } => vec![
+                ("kind", kind.code().to_owned()),
+                ("since", time(*since)),
+                ("age_max_seconds", seconds(age_max)),
+            ],
+            Self::DeletedEarly { backups, histories, last_seen_at, retention } => {
+                let mut evidence = vec![
+                    ("last_seen", time(*last_seen_at)),
+                    ("retention_seconds", seconds(retention)),
+                ];
+                if !backups.is_empty() {
+                    evidence.push(("backup_ids", ids(backups)));
+                }
+                if !histories.is_empty() {
+                    evidence.push(("histories", history_names(histories)));
+                }
+                evidence
+            }
+            Self::LifecycleRuleConflict { rules, retention } => {
+                vec![("rules", rule_names(rules)), ("retention_seconds", seconds(retention))]
             }
         }
     }
@@ -113,6 +206,55 @@ impl fmt::Display for BrokenPromise {
                 duration(*retention),
                 ids(obsolete)
             ),
+            Self::ContentUnverified { kind: ContentKind::BaseBackups, since, age, age_max } => {
+                write!(
+                    f,
+                    "no usable base backup was read to its last byte since {}, {} ago, more than {}",
+                    time(*since),
+                    duration(*age),
+                    duration(*age_max)
+                )
+            }
+            Self::ContentUnverified { kind: ContentKind::Wal, since, age, age_max } => write!(
+                f,
+                "a restore to now needs WAL from after {} that nobody has read to its last byte: {} \
+                 old, more than {}",
+                time(*since),
+                duration(*age),
+                duration(*age_max)
+            ),
+            Self::DeletedEarly { backups, histories, last_seen_at, retention } => {
+                let backups = (!backups.is_empty())
+                    .then(|| format!("{}: {}", count(backups.len(), "base backup"), ids(backups)));
+                let histories = (!histories.is_empty()).then(|| history_names(histories));
+                let lost: Vec<String> = [backups, histories].into_iter().flatten().collect();
+                write!(
+                    f,
+                    "deleted though the retention of {} still keeps it: {}; last seen {}",
+                    duration(*retention),
+                    lost.join("; "),
+                    time(*last_seen_at)
+                )
+            }
+            Self::LifecycleRuleConflict { rules, retention } => write!(
+                f,
+                "the bucket deletes by {} what the retention of {} still keeps",
+                rule_names(rules),
+                duration(*retention)
+            ),
         }
     }
 }
+
+fn history_names(timelines: &[TimelineId]) -> String {
+    let names = timelines.iter().take(NAMED_MAX);
+    names.map(|it| format!("{:08X}.history", it.value())).collect::<Vec<_>>().join(", ")
+}
+
+fn rule_names(rules: &[(String, u32)]) -> String {
+    let names = rules.iter().take(NAMED_MAX);
+    names.map(|(id, days)| format!("rule {id:?} after {days} d")).collect::<Vec<_>>().join(", ")
+}
+
+/// Enough to see what is wrong.
+const NAMED_MAX: usize = 10;

@@ -72,6 +72,9 @@ impl Collector {
         let archive = seen.archive.as_ref();
         for (backup, info) in finished {
             let content = self.verify_backup(backup, info, archive, progress).await;
+            if content.is_read() {
+                seen.content.read_at.insert(backup.id.clone(), seen.began_at);
+            }
             seen.content.backups.insert(backup.id.clone(), content);
         }
     }

@@ -18,14 +18,18 @@ use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
+use crate::observation::content::WholeSegment;
 use crate::observation::folder_sums::ObjectSum;
 use crate::observation::inventory::Inventory;
+use crate::observation::probe::DamagedSegment;
 use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
+use crate::observation::range_ends::RangeEnds;
 use crate::observation::timeline_archive::TimelineArchive;
 use crate::sources::archive::Collector;
 use crate::sources::archive::probes::WantedSegment;
+use crate::sources::archive::probes::replayed;
 use crate::sources::archive::probes::undecodable;
 use crate::sources::archive::verification::Progress;
 use crate::sources::limits;
@@ -35,6 +39,7 @@ use crate::wal::DamageKind;
 use crate::wal::Ending;
 use crate::wal::HeaderDamage;
 use crate::wal::SegmentIdentity;
+use crate::wal::Survey;
 use crate::wal::Surveyor;
 
 /// Consecutive segments of one timeline that are read one after the other.
@@ -49,9 +54,9 @@ pub struct Run {
 pub struct RunReport {
     pub timeline: TimelineId,
     pub whole: SegmentSet,
-    /// Of those that are whole; none for one without an entity tag.
-    pub sums: Vec<(SegmentNumber, ObjectSum)>,
-    pub damaged: Vec<(SegmentNumber, SegmentDamage)>,
+    /// Each of those.
+    pub shown: Vec<(SegmentNumber, WholeSegment)>,
+    pub damaged: Vec<(SegmentNumber, DamagedSegment)>,
     pub unread: Vec<(SegmentNumber, Unreadable)>,
     /// Where the last segment ended, if it is whole.
     pub log: Log,
@@ -72,7 +77,7 @@ enum Pass {
 /// What one segment shows.
 enum Shown {
     Whole(Box<Surveyor>, Option<ObjectSum>),
-    Damaged(SegmentDamage),
+    Damaged(DamagedSegment),
 }
 
 impl Collector {
@@ -87,9 +92,19 @@ impl Collector {
             .collect();
         let reports: Vec<RunReport> =
             stream::iter(reports).buffer_unordered(limits::RUNS_AT_ONCE).collect().await;
-        for RunReport { timeline, whole, damaged, unread, .. } in reports {
+        let mut range_ends: BTreeMap<TimelineId, RangeEnds> = BTreeMap::new();
+        for report in reports {
+            let RunReport { timeline, whole, shown, damaged, unread, .. } = report;
             let verified = seen.content.segments.entry(timeline).or_default();
             whole.ranges().iter().for_each(|range| verified.insert_range(*range));
+            let ends = range_ends.entry(timeline).or_default();
+            for (number, shown) in shown {
+                ends.note(shown.range_end(number), number);
+                if !shown.demands.is_empty() {
+                    seen.content.demands.insert(SegmentId { timeline, number }, shown.demands);
+                }
+            }
+            ends.keep_ends_of(verified);
             let count = u64::try_from(damaged.len()).unwrap_or(u64::MAX);
             seen.content.damaged_segments = seen.content.damaged_segments.saturating_add(count);
             for (number, damage) in damaged {
@@ -102,6 +117,11 @@ impl Collector {
                     seen.probes.insert(id, Err(unreadable.clone()));
                     seen.content.unread_segments.push(unreadable);
                 }
+            }
+        }
+        for (timeline, ends) in range_ends {
+            for (segments, end) in ends.iter() {
+                seen.probes.insert_range_end(timeline, segments.last, end);
             }
         }
     }
@@ -118,7 +138,7 @@ impl Collector {
         let mut report = RunReport {
             timeline,
             whole: SegmentSet::default(),
-            sums: Vec::new(),
+            shown: Vec::new(),
             damaged: Vec::new(),
             unread: Vec::new(),
             log: None,
@@ -143,7 +163,7 @@ impl Collector {
             self.verify_segment(inventory, next, log.clone(), &mut report).await;
             // It is told whole by the run that it belongs to.
             report.whole.remove(next.number);
-            report.sums.retain(|(number, _)| *number != next.number);
+            report.shown.retain(|(number, _)| *number != next.number);
         }
         report.log = log;
         report
@@ -161,7 +181,8 @@ impl Collector {
         match self.read_segment(inventory, id, log).await {
             Ok(Ok(Shown::Whole(surveyor, sum))) => {
                 report.whole.insert(id.number);
-                report.sums.extend(sum.map(|sum| (id.number, sum)));
+                let shown = shown_by(&surveyor, sum);
+                report.shown.extend(shown.map(|shown| (id.number, shown)));
                 return Some(surveyor);
             }
             Ok(Ok(Shown::Damaged(damage))) => report.damaged.push((id.number, damage)),
@@ -187,7 +208,7 @@ impl Collector {
     ) -> Result<Result<Shown, String>, StoreError> {
         let (_, mut shown) = self.survey_segment(inventory, id, log.clone(), Pass::First).await?;
         let mut log = log;
-        if let Shown::Damaged(SegmentDamage::Log(damage)) = &shown
+        if let Shown::Damaged(DamagedSegment { damage: SegmentDamage::Log(damage), .. }) = &shown
             && log.is_some()
             && is_of_other_server(damage)
         {
@@ -199,10 +220,12 @@ impl Collector {
             return Ok(Ok(shown));
         }
         let (codec, shown) = self.survey_segment(inventory, id, log, Pass::Second).await?;
-        let Shown::Damaged(damage) = shown else { return Ok(Ok(shown)) };
+        let Shown::Damaged(DamagedSegment { damage, replayed }) = shown else {
+            return Ok(Ok(shown));
+        };
         let name = id.number.name(id.timeline, inventory.segment_size);
         let confirmed = self.confirmed(&self.folder.segment(name, codec), codec, damage).await?;
-        Ok(confirmed.map(Shown::Damaged))
+        Ok(confirmed.map(|damage| Shown::Damaged(DamagedSegment { damage, replayed })))
     }
 
     async fn survey_segment(
@@ -213,13 +236,13 @@ impl Collector {
         pass: Pass,
     ) -> Result<(Codec, Shown), StoreError> {
         let size = inventory.segment_size;
-        let surveyor = log.unwrap_or_else(|| {
-            Box::new(Surveyor::new(SegmentIdentity {
+        let surveyor = log.map(|log| log.in_next_segment()).unwrap_or_else(|| {
+            Surveyor::new(SegmentIdentity {
                 start: Some(id.number.start(size)),
                 timeline: Some(id.timeline),
                 segment_size: Some(size),
                 system_identifier: None,
-            }))
+            })
         });
         let _turn = self.turns.segment().await;
         let bytes_max = limits::segment_content_bytes_max(size.bytes());
@@ -231,22 +254,36 @@ impl Collector {
             }
         };
         let wanted = WantedSegment { inventory, id, bytes_max };
-        let (codec, decoded) = self.decode_segment_by(&turns, wanted, *surveyor).await?;
+        let (codec, decoded) = self.decode_segment_by(&turns, wanted, surveyor).await?;
         let surveyor = decoded.fed;
         let name = id.number.name(id.timeline, size);
         let sum = ObjectSum::of(&self.folder.segment(name, codec), &decoded.version);
-        let damage = match decoded.length {
-            Err(error) => Some(undecodable(error)),
-            Ok(length) => damage_of(&surveyor, length, size),
+        let (damage, replayed) = match decoded.length {
+            Err(error) => (Some(undecodable(error)), None),
+            Ok(length) => {
+                let survey = surveyor.survey();
+                (damage_of(&survey, length, size), replayed(&survey, length, size))
+            }
         };
+        let damaged = damage.map(|damage| DamagedSegment { damage, replayed });
         let whole = || Shown::Whole(Box::new(surveyor), sum);
-        Ok((codec, damage.map_or_else(whole, Shown::Damaged)))
+        Ok((codec, damaged.map_or_else(whole, Shown::Damaged)))
     }
 }
 
-fn damage_of(surveyor: &Surveyor, found: u64, size: SegmentSize) -> Option<SegmentDamage> {
+fn shown_by(surveyor: &Surveyor, sum: Option<ObjectSum>) -> Option<WholeSegment> {
+    let survey = surveyor.survey();
+    Some(WholeSegment {
+        system_identifier: survey.header?.system_identifier,
+        newest_commit_at: survey.newest_transaction_end.map(|end| end.ended_at),
+        demands: survey.demands,
+        sum,
+    })
+}
+
+fn damage_of(survey: &Survey, found: u64, size: SegmentSize) -> Option<SegmentDamage> {
     let expected = size.bytes();
-    match surveyor.survey().ending {
+    match survey.ending {
         Ending::Damaged(damage) => Some(damage.into()),
         _ if found != expected => Some(SegmentDamage::Length { found, expected }),
         // A complete segment is filled, or ends with a switch.

@@ -72,9 +72,14 @@ impl Attempts {
         error
     }
 
-    /// A HEAD asks whether there is an object, and no is an answer.
+    /// A HEAD asks whether there is an object, and no is an answer. Who may not know the bucket's
+    /// rules does not need to.
     fn is_answer(&self, kind: StoreErrorKind) -> bool {
-        self.operation == Operation::Head && kind == StoreErrorKind::NoSuchKey
+        match self.operation {
+            Operation::Head => kind == StoreErrorKind::NoSuchKey,
+            Operation::Lifecycle => true,
+            Operation::List | Operation::Get | Operation::GetRange => false,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -89,6 +89,8 @@ impl<'a> Field<'a> {
             "s" if 0.0 < value && value < 1.0 => with(value * 1000.0, " ms"),
             "s" => scaled(value, &SECONDS, decimals),
             "bytes" => scaled(value, &BYTES, decimals),
+            "Bps" => format!("{}/s", scaled(value, &BYTES, decimals)),
+            "bool_yes_no" => if value == 0.0 { "No" } else { "Yes" }.to_owned(),
             "dateTimeFromNow" => from_now(value / 1000.0 - now),
             unit => with(value, unit.strip_prefix("suffix:").unwrap_or_else(|| panic!("{unit}"))),
         }

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use futures::TryStreamExt;
 use s3s::S3;
+use s3s::S3Error;
+use s3s::S3ErrorCode;
 use s3s::S3Request;
 use s3s::S3Response;
 use s3s::S3Result;
@@ -67,6 +69,35 @@ impl S3 for Backend {
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let object = self.object(&request.input.bucket, &request.input.key)?;
         get_object::get(&object, &request.input).map(S3Response::new)
+    }
+
+    async fn get_bucket_lifecycle_configuration(
+        &self,
+        request: S3Request<GetBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
+        let days = self.store.lifecycle_days(&request.input.bucket);
+        let days = days.ok_or_else(|| {
+            let code = S3ErrorCode::Custom("NoSuchLifecycleConfiguration".into());
+            let message = "The lifecycle configuration does not exist";
+            let mut error = S3Error::with_message(code, message);
+            error.set_status_code(http::StatusCode::NOT_FOUND);
+            error
+        })?;
+        let rule = LifecycleRule {
+            expiration: Some(LifecycleExpiration { days: Some(days), ..Default::default() }),
+            filter: Some(LifecycleRuleFilter { prefix: Some(String::new()), ..Default::default() }),
+            id: Some("tidy".to_owned()),
+            status: ExpirationStatus::from_static(ExpirationStatus::ENABLED),
+            abort_incomplete_multipart_upload: None,
+            noncurrent_version_expiration: None,
+            noncurrent_version_transitions: None,
+            prefix: None,
+            transitions: None,
+        };
+        Ok(S3Response::new(GetBucketLifecycleConfigurationOutput {
+            rules: Some(vec![rule]),
+            ..Default::default()
+        }))
     }
 
     async fn head_object(

@@ -17,6 +17,8 @@ pub enum Operation {
     Head,
     HeadBucket,
     ListMultipartUploads,
+    /// `GetBucketLifecycleConfiguration`.
+    Lifecycle,
     Put,
     Delete,
     /// `DeleteObjects`.
@@ -35,6 +37,7 @@ impl Operation {
             ("GET", true) => Self::Get,
             ("GET", false) if has("list-type") => Self::List,
             ("GET", false) if has("uploads") => Self::ListMultipartUploads,
+            ("GET", false) if has("lifecycle") => Self::Lifecycle,
             ("HEAD", true) => Self::Head,
             ("HEAD", false) => Self::HeadBucket,
             ("PUT" | "POST" | "DELETE", true) if has("uploads") || has("uploadId") => {
@@ -52,7 +55,7 @@ impl Operation {
     pub fn is_write(self) -> bool {
         match self {
             Self::List | Self::Get | Self::Head | Self::HeadBucket => false,
-            Self::ListMultipartUploads | Self::Other => false,
+            Self::ListMultipartUploads | Self::Lifecycle | Self::Other => false,
             Self::Put | Self::Delete | Self::DeleteMany => true,
             Self::Multipart | Self::CreateBucket => true,
         }

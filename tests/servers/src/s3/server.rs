@@ -124,6 +124,11 @@ impl S3Server {
         self.store.put(bucket, key, bytes);
     }
 
+    /// See [`Store::set_lifecycle_days`].
+    pub fn set_lifecycle_days(&self, bucket: &str, days: i32) {
+        self.store.set_lifecycle_days(bucket, days);
+    }
+
     /// See [`Store::put_at`].
     pub fn put_at(
         &self,

@@ -23,6 +23,8 @@ pub(super) type Objects = BTreeMap<String, Object>;
 pub struct Store {
     buckets: Arc<Mutex<BTreeMap<String, Objects>>>,
     pub(super) clock: Arc<Clock>,
+    /// By bucket, after how many days everything is to be deleted.
+    lifecycle_days: Arc<Mutex<BTreeMap<String, i32>>>,
 }
 
 /// One object; small, so that a million of them fit.
@@ -70,6 +72,15 @@ impl Store {
     /// Creates an empty bucket, or leaves the one that exists as it is.
     pub fn create_bucket(&self, bucket: &str) {
         self.lock().entry(bucket.to_owned()).or_default();
+    }
+
+    /// Gives the bucket a rule by which everything is deleted after so many days; nothing ever is.
+    pub fn set_lifecycle_days(&self, bucket: &str, days: i32) {
+        self.lifecycle_days.lock().unwrap().insert(bucket.to_owned(), days);
+    }
+
+    pub(super) fn lifecycle_days(&self, bucket: &str) -> Option<i32> {
+        self.lifecycle_days.lock().unwrap().get(bucket).copied()
     }
 
     /// Stores an object as if it had been uploaded now.

@@ -1,8 +1,10 @@
-//! A store of which bodies are read no faster than somebody allows.
+//! A store of which bodies are counted, and read no faster than somebody allows.
 
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,10 +30,32 @@ pub struct ByteRate {
     paid_at: Mutex<Instant>,
 }
 
+/// How much was read, in stored bytes.
+#[derive(Debug, Default)]
+pub struct BytesRead {
+    base: AtomicU64,
+    wal: AtomicU64,
+}
+
 /// Reads bodies at a rate.
-pub struct PacedStore {
+pub struct MeteredStore {
     inner: Arc<dyn ObjectStore>,
     rate: Arc<ByteRate>,
+    read: Arc<BytesRead>,
+}
+
+impl BytesRead {
+    fn of(&self, key: &str) -> &AtomicU64 {
+        if key.contains("/base/") { &self.base } else { &self.wal }
+    }
+
+    pub fn base(&self) -> u64 {
+        self.base.load(Ordering::Relaxed)
+    }
+
+    pub fn wal(&self) -> u64 {
+        self.wal.load(Ordering::Relaxed)
+    }
 }
 
 impl ByteRate {
@@ -55,14 +79,14 @@ impl ByteRate {
     }
 }
 
-impl PacedStore {
-    pub fn new(inner: Arc<dyn ObjectStore>, rate: Arc<ByteRate>) -> Self {
-        Self { inner, rate }
+impl MeteredStore {
+    pub fn new(inner: Arc<dyn ObjectStore>, rate: Arc<ByteRate>, read: Arc<BytesRead>) -> Self {
+        Self { inner, rate, read }
     }
 }
 
 #[async_trait]
-impl ObjectStore for PacedStore {
+impl ObjectStore for MeteredStore {
     async fn list_page(&self, request: ListRequest<'_>) -> Result<ListPage, StoreError> {
         self.inner.list_page(request).await
     }
@@ -75,11 +99,14 @@ impl ObjectStore for PacedStore {
     ) -> Result<Body, StoreError> {
         let body = self.inner.open(key, from, expected).await?;
         let version = body.version().clone();
-        let rate = Arc::clone(&self.rate);
-        let chunks = stream::try_unfold((body, rate), async |(mut body, rate)| {
+        let (rate, read, name) = (Arc::clone(&self.rate), Arc::clone(&self.read), key.to_owned());
+        let state = (body, rate, read, name);
+        let chunks = stream::try_unfold(state, async |(mut body, rate, read, name)| {
             let Some(chunk): Option<Bytes> = body.next().await? else { return Ok(None) };
-            rate.pay(u64::try_from(chunk.len()).unwrap_or(u64::MAX)).await;
-            Ok(Some((chunk, (body, rate))))
+            let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+            read.of(&name).fetch_add(bytes, Ordering::Relaxed);
+            rate.pay(bytes).await;
+            Ok(Some((chunk, (body, rate, read, name))))
         });
         Body::new(key, from, None, version, chunks)
     }
@@ -103,12 +130,15 @@ mod tests {
     async fn what_is_read_side_by_side_shares_the_rate() {
         let memory = MemoryStore::default();
         memory.put("key", vec![7; 1 << 20]);
-        let store = PacedStore::new(Arc::new(memory), Arc::new(ByteRate::new(1 << 20)));
+        let bytes_read = Arc::<BytesRead>::default();
+        let rate = Arc::new(ByteRate::new(1 << 20));
+        let store = MeteredStore::new(Arc::new(memory), rate, Arc::clone(&bytes_read));
         let began_at = Instant::now();
         let read = || read_whole(&store, "key", u64::MAX);
         let (one, other) = tokio::join!(read(), read());
         assert_eq!((one.unwrap().len(), other.unwrap().len()), (1 << 20, 1 << 20));
         let took = began_at.elapsed().as_secs_f64();
         assert!((1.9..2.1).contains(&took), "{took}");
+        assert_eq!((bytes_read.base(), bytes_read.wal()), (0, 2 << 20));
     }
 }
