@@ -1,7 +1,7 @@
 # Every command of this repository. CI runs the same ones: .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build test test-kube soak oracle lint fuzz bench demo demo-break demo-repair
+.PHONY: help tools build test test-kube soak oracle lint fuzz bench demo demo-break demo-damage demo-repair
 
 tools := $(shell scripts/install-tools --where)
 FUZZ_SECONDS ?= 15
@@ -60,6 +60,9 @@ demo: ## Starts the daemon on a real archive: PostgreSQL, barman-cloud, S3. Ctrl
 
 demo-break: ## Deletes a WAL object of the running demo.
 	@scripts/demo-break
+
+demo-damage: ## Flips a bit in a WAL object and in the base backup of the running demo.
+	@scripts/demo-damage
 
 demo-repair: ## Takes a new base backup in the running demo.
 	@scripts/demo-repair
