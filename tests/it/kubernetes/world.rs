@@ -270,4 +270,4 @@ pub(super) async fn wait_or_tell<T>(mut probe: impl AsyncFnMut() -> Option<T>) -
 }
 
 /// It takes a second or two; the rest is for a busy machine.
-pub(super) const LIMIT: Duration = Duration::from_secs(40);
+pub(super) const LIMIT: Duration = Duration::from_secs(90);
