@@ -38,7 +38,7 @@ pub enum RestorePlan {
 /// How to get there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restore {
-    pub window: RecoveryWindow,
+    pub window: Box<RecoveryWindow>,
     pub stop: Stop,
     /// The same moment on other branches of the archive, with another state: their timelines, and
     /// from which backup they are restored.
@@ -298,7 +298,7 @@ impl<'a> Asked<'a> {
         let segments: u64 = window.path.iter().map(|stretch| stretch.count).sum();
         let is_prefetching = totals.postgres_major.is_none_or(|major| PREFETCHING <= major);
         RestorePlan::Reachable(Restore {
-            window: window.clone(),
+            window: Box::new(window.clone()),
             elsewhere,
             base_bytes: backup.map_or(0, |backup| backup.size_bytes),
             wal_bytes_max: segments.saturating_mul(mean),

@@ -16,10 +16,13 @@ use crate::wal::Demands;
 use crate::wal::RequiredParameters;
 
 impl Ledger {
-    /// Of an archive's segments those that ask for something.
-    pub fn demands(&self, archive: &str) -> BTreeMap<SegmentId, Demands> {
-        self.read(|connection| {
-            let Some(archive) = number_of(connection, archive)? else { return Ok(BTreeMap::new()) };
+    /// Of an archive's segments those that ask for something; `None` where that cannot be read or is not
+    /// understood.
+    pub fn demands(&self, archive: &str) -> Option<BTreeMap<SegmentId, Demands>> {
+        let read = self.read(|connection| {
+            let Some(archive) = number_of(connection, archive)? else {
+                return Ok(Some(BTreeMap::new()));
+            };
             let mut find = connection.prepare_cached(
                 "SELECT timeline, number, parameters, tablespaces FROM demands WHERE archive = ?1",
             )?;
@@ -28,14 +31,13 @@ impl Ledger {
                 let number = SegmentNumber::new(row.get(1)?);
                 let (parameters, tablespaces): (Option<String>, String) =
                     (row.get(2)?, row.get(3)?);
-                let parameters = parameters.as_deref().and_then(parameters_of);
-                let tablespaces = numbers(&tablespaces).collect();
-                let demands = Demands { parameters, tablespaces };
-                Ok(timeline.map(|timeline| (SegmentId { timeline, number }, demands)))
+                let demands = understood(parameters.as_deref(), &tablespaces);
+                let id = timeline.map(|timeline| SegmentId { timeline, number });
+                Ok(id.zip(demands))
             })?;
-            rows.filter_map(Result::transpose).collect()
-        })
-        .unwrap_or_default()
+            rows.collect()
+        });
+        read.flatten()
     }
 }
 
@@ -64,12 +66,21 @@ fn list(numbers: impl IntoIterator<Item: Display>) -> String {
     numbers.into_iter().map(|it| it.to_string()).collect::<Vec<_>>().join(",")
 }
 
-fn numbers(list: &str) -> impl Iterator<Item = u32> {
-    list.split(',').filter_map(|number| u32::from_str(number).ok())
+fn understood(parameters: Option<&str>, tablespaces: &str) -> Option<Demands> {
+    let parameters = match parameters {
+        Some(list) => Some(parameters_of(list)?),
+        None => None,
+    };
+    Some(Demands { parameters, tablespaces: numbers(tablespaces)?.into_iter().collect() })
+}
+
+fn numbers(list: &str) -> Option<Vec<u32>> {
+    let parts = list.split(',').filter(|part| !part.is_empty());
+    parts.map(|number| u32::from_str(number).ok()).collect()
 }
 
 fn parameters_of(list: &str) -> Option<RequiredParameters> {
-    let mut numbers = numbers(list);
+    let mut numbers = numbers(list)?.into_iter();
     Some(RequiredParameters {
         max_connections: numbers.next()?,
         max_worker_processes: numbers.next()?,

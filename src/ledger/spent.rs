@@ -6,13 +6,14 @@ use rusqlite::params;
 use crate::ledger::Ledger;
 
 impl Ledger {
-    /// In bytes, in a month such as `2026-01`; 0 where it is not known.
-    pub fn spent(&self, month: &str) -> u64 {
+    /// In bytes, in a month such as `2026-01`; `None` where the ledger cannot be read.
+    pub fn spent(&self, month: &str) -> Option<u64> {
         let bytes = self.read(|connection| {
             let mut find = connection.prepare_cached("SELECT bytes FROM spent WHERE month = ?1")?;
             find.query_row([month], |row| row.get(0)).optional()
         });
-        bytes.flatten().unwrap_or_default()
+        // Without a line for it, nothing was.
+        bytes.map(|bytes| bytes.unwrap_or(0))
     }
 
     /// Adds to it, and forgets other months.

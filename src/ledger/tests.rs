@@ -94,9 +94,9 @@ fn what_a_folder_ends_with_and_asks_for_is_known_after_a_restart() {
     let expected =
         [(Writer::One(7), Some(5)), (Writer::One(7), None), (Writer::Several, Some(601))];
     assert_eq!(told.collect::<Vec<_>>(), expected);
-    assert_eq!(ledger.demands(ARCHIVE), [(id, demands)].into());
+    assert_eq!(ledger.demands(ARCHIVE), Some([(id, demands)].into()));
     ledger.forget_folders(ARCHIVE, &[folder(0)]);
-    assert_eq!(ledger.demands(ARCHIVE), [].into());
+    assert_eq!(ledger.demands(ARCHIVE), Some([].into()));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn what_was_listed_and_spent_is_known_after_a_restart() {
 
     let ledger = Ledger::open(&path).unwrap();
     assert_eq!(ledger.listed(ARCHIVE), Some(listed.into()));
-    assert_eq!((ledger.spent("2026-01"), ledger.spent("2026-02")), (0, 12));
+    assert_eq!((ledger.spent("2026-01"), ledger.spent("2026-02")), (Some(0), Some(12)));
     assert_eq!(ledger.began(ARCHIVE), Some(began_at));
 }
 
@@ -195,6 +195,13 @@ fn a_ledger_that_cannot_be_read_knows_nothing_and_is_not_taken_for_an_empty_one(
     ledger.note_segments(ARCHIVE, &[whole(1)]);
     Connection::open(&path).unwrap().execute_batch("DROP TABLE folders").unwrap();
     assert_eq!(ledger.folders(ARCHIVE), None);
+    let broken = "INSERT INTO demands VALUES (1, 1, 1, '100,8', '')";
+    Connection::open(&path).unwrap().execute_batch(broken).unwrap();
+    assert_eq!(ledger.demands(ARCHIVE), None);
+    let tables = "DROP TABLE demands; DROP TABLE listed; DROP TABLE spent";
+    Connection::open(&path).unwrap().execute_batch(tables).unwrap();
+    assert_eq!((ledger.demands(ARCHIVE), ledger.listed(ARCHIVE)), (None, None));
+    assert_eq!(ledger.spent("2026-01"), None);
 }
 
 /// A thousand archives with a million segments each have to fit in 400 MB.

@@ -167,11 +167,10 @@ impl Reader {
             Some(every) => {
                 let is_free =
                     |it: &&ObservedBackup| expected.reads_infrequent_backups || !it.is_infrequent();
-                let backups: Vec<ObservedBackup> =
-                    backups.iter().filter(is_free).cloned().collect();
+                let backups: Vec<&ObservedBackup> = backups.iter().filter(is_free).collect();
                 let doubted = self.verified.doubted_backups();
                 let again = backups.iter().filter(|it| is_readable(it) && doubted.contains(&it.id));
-                let again: Vec<ObservedBackup> = again.cloned().collect();
+                let again: Vec<ObservedBackup> = again.copied().cloned().collect();
                 let due = || due(&backups, &self.verified.backups(), every, now);
                 if again.is_empty() { due() } else { again }
             }

@@ -25,6 +25,7 @@ use crate::observation::content::Gone;
 use crate::observation::folder_sums::FolderSums;
 use crate::observation::folder_sums::ObjectSum;
 use crate::observation::probe::SegmentId;
+use crate::service::verified::gone::Listed;
 use crate::service::verified::state::Forgotten;
 use crate::service::verified::state::ReadBackup;
 use crate::service::verified::state::Segments;
@@ -128,6 +129,11 @@ impl Verified {
     /// that summed these up.
     pub async fn hold_against(&self, seen: &Observation, summed: &Segments, sums: FolderSums) {
         let (Ok(inventory), Ok(backups)) = (&seen.archive, &seen.backups) else { return };
+        if self.state().listed.is_unread() {
+            let (ledger, archive) = (Arc::clone(&self.ledger), self.archive.clone());
+            let read = spawn_blocking(move || Listed::load(&ledger, &archive)).await;
+            self.state().listed = read.unwrap_or_default();
+        }
         let listed = self.state().listed.note(seen);
         if let Some(listed) = listed {
             self.write(move |ledger, archive| ledger.note_listed(archive, &listed)).await;
@@ -135,7 +141,7 @@ impl Verified {
         let (ledger, archive) = (Arc::clone(&self.ledger), self.archive.clone());
         let Ok(Some(folders)) = spawn_blocking(move || ledger.folders(&archive)).await else {
             // What may have been replaced is not known any more.
-            self.state().segments.clear();
+            self.state().forget_segments();
             return;
         };
         let forgotten = {

@@ -109,17 +109,12 @@ fn with_history(template: &Assessment) -> Assessment {
             ends_at_misfit: false,
             system: None,
             read_until: None,
+            unread_since: None,
             demands: Default::default(),
             path: path(day * PER_DAY, last),
         });
     }
-    let gap = Gap {
-        first: segment(lost),
-        last: segment(lost),
-        count: 1,
-        effect: GapEffect::Hole,
-        is_acknowledged: false,
-    };
+    let gap = hole_at(lost);
     *assessment.gaps = vec![gap];
     assessment.verdict = Verdict::AtRisk;
     assessment.promises.next_backup_due_at = Some(midnight + TimeDelta::days(1));
@@ -130,6 +125,17 @@ fn with_history(template: &Assessment) -> Assessment {
     let problem = WalDefect::Gap { gap, stranded, parent_has_segment: false };
     *assessment.findings = vec![Finding::new(Weight::Risk, problem)];
     assessment
+}
+
+/// One segment is missing, and moments with it.
+fn hole_at(lost: u64) -> Gap {
+    Gap {
+        first: segment(lost),
+        last: segment(lost),
+        count: 1,
+        effect: GapEffect::Hole,
+        is_acknowledged: false,
+    }
 }
 
 fn path(first: u64, last: u64) -> Vec<WalStretch> {

@@ -250,6 +250,7 @@ fn unrecoverable(index: usize) -> Assessment {
         ends_at_misfit: false,
         system: None,
         read_until: None,
+        unread_since: None,
         demands: Default::default(),
         path: Vec::new(),
         ..window("20260109T000000", "F9")
@@ -371,6 +372,7 @@ fn window(backup_id: &str, last: &str) -> RecoveryWindow {
         ends_at_misfit: false,
         system: None,
         read_until: None,
+        unread_since: None,
         demands: Default::default(),
         path: Vec::new(),
     }

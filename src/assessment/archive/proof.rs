@@ -67,7 +67,7 @@ fn unread_since(case: &ArchiveCase<'_>) -> Option<DateTime<Utc>> {
 /// The same of WAL behind a backup that was read.
 fn unread_wal_since(case: &ArchiveCase<'_>) -> Option<DateTime<Utc>> {
     let best = best_read(case)?;
-    best.read_until.filter(|read_until| *read_until < best.last.at)
+    best.unread_since
 }
 
 fn best_read<'a>(case: &'a ArchiveCase<'_>) -> Option<&'a RecoveryWindow> {

@@ -31,7 +31,9 @@ impl Budget {
         let Some(max) = self.per_month_max else { return true };
         let (ledger, month) = (Arc::clone(&self.ledger), month_of(now));
         let this = month.clone();
-        let spent = spawn_blocking(move || ledger.spent(&month)).await.unwrap_or(max);
+        // What is not known may be all.
+        let spent = spawn_blocking(move || ledger.spent(&month)).await;
+        let spent = spent.ok().flatten().unwrap_or(max);
         let is_allowed = wanted <= max.saturating_sub(spent);
         if !is_allowed {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);

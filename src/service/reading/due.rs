@@ -15,12 +15,13 @@ use crate::service::verified::sum_of;
 /// The newest backup, each time the cadence has passed, and one that was never read or longest ago.
 /// A backup after one that is damaged is what is hoped for, and waits for nothing.
 pub(super) fn due(
-    backups: &[ObservedBackup],
+    backups: &[&ObservedBackup],
     read: &BTreeMap<BackupId, BackupRecord>,
     every: TimeDelta,
     now: DateTime<Utc>,
 ) -> Vec<ObservedBackup> {
-    let mut finished: Vec<&ObservedBackup> = backups.iter().filter(|it| is_readable(it)).collect();
+    let mut finished: Vec<&ObservedBackup> =
+        backups.iter().copied().filter(|it| is_readable(it)).collect();
     finished.sort_by_key(|it| it.parsed_info().and_then(|info| info.ended_at));
     let Some((newest, older)) = finished.split_last() else { return Vec::new() };
     let record = |backup: &ObservedBackup| {

@@ -18,7 +18,8 @@ use crate::observation::content::GoneObject;
 /// Finished base backups and history files, as listings of everything showed them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listed {
-    once: BTreeMap<String, ListedOnce>,
+    /// `None` while the ledger cannot be read: then nothing is told, and nothing in it is replaced.
+    once: Option<BTreeMap<String, ListedOnce>>,
     gone: Vec<GoneObject>,
 }
 
@@ -31,7 +32,11 @@ const GONE_MAX: usize = 1_000;
 impl Listed {
     pub(super) fn load(ledger: &Ledger, archive: &str) -> Self {
         // What is gone is told after the first listing.
-        Self { once: ledger.listed(archive).unwrap_or_default(), gone: Vec::new() }
+        Self { once: ledger.listed(archive), gone: Vec::new() }
+    }
+
+    pub(super) const fn is_unread(&self) -> bool {
+        self.once.is_none()
     }
 
     pub(super) fn gone(&self) -> &[GoneObject] {
@@ -41,23 +46,23 @@ impl Listed {
     /// Takes over a listing of everything; the answer is what there is to be remembered.
     pub(super) fn note(&mut self, seen: &Observation) -> Option<BTreeMap<String, ListedOnce>> {
         let present = self.present(seen)?;
-        let now = seen.began_at;
+        let (now, once) = (seen.began_at, self.once.as_mut()?);
         for (name, dated) in &present {
-            let known = self.once.entry(name.clone());
+            let known = once.entry(name.clone());
             let known = known.or_insert(ListedOnce { dated: *dated, last_seen_at: now });
             known.last_seen_at = now;
         }
-        self.once.retain(|name, it| {
+        once.retain(|name, it| {
             let absent = now.signed_duration_since(it.last_seen_at);
             present.contains_key(name) || absent < REMEMBERED_MAX
         });
-        let absent = self.once.iter().filter(|(name, _)| !present.contains_key(*name));
+        let absent = once.iter().filter(|(name, _)| !present.contains_key(*name));
         let gone = absent.filter_map(|(name, ListedOnce { dated, last_seen_at })| {
             let (dated, last_seen_at) = (*dated, *last_seen_at);
             Some(GoneObject { what: parse(name)?, dated, last_seen_at })
         });
         self.gone = gone.take(GONE_MAX).collect();
-        Some(self.once.clone())
+        self.once.clone()
     }
 
     /// Forgets what is gone but for these: retention, or whoever answers for it, has had it deleted.
@@ -66,7 +71,9 @@ impl Listed {
             self.gone.drain(..).partition(|it| lost.contains(&it.what));
         self.gone = kept;
         for object in forgotten {
-            self.once.remove(&name_of(&object.what));
+            if let Some(once) = &mut self.once {
+                once.remove(&name_of(&object.what));
+            }
         }
     }
 
@@ -79,7 +86,7 @@ impl Listed {
             let done = info.filter(|info| info.status == BackupStatus::Done && !info.is_snapshot);
             let ended_at = done.and_then(|info| info.ended_at);
             // One that cannot be read now is there all the same.
-            let known = || self.once.get(&name).map(|it| it.dated);
+            let known = || self.once.as_ref()?.get(&name).map(|it| it.dated);
             if let Some(ended_at) = ended_at.or_else(known) {
                 present.insert(name, ended_at);
             }

@@ -17,6 +17,8 @@ use crate::ledger::Writer;
 use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::content::BackupContent;
+use crate::observation::content::Gone;
+use crate::observation::content::GoneObject;
 use crate::observation::folder_sums::FolderId;
 use crate::observation::folder_sums::FolderSums;
 use crate::observation::folder_sums::ObjectSum;
@@ -27,6 +29,7 @@ use crate::observation::probe::SegmentProbe;
 use crate::observation::range_ends::RangeEnd;
 use crate::observation::range_ends::RangeEnds;
 use crate::observation::timeline_archive::TimelineArchive;
+use crate::service::clock;
 use crate::service::verified::gone::Listed;
 use crate::service::verified::sum_of;
 use crate::sources::archive::verification::RunReport;
@@ -76,7 +79,12 @@ impl State {
     pub(super) fn tell(&self, seen: &mut Observation) {
         seen.content.began_at = self.began_at;
         seen.content.wal_read_at = self.wal_read_at;
-        seen.content.gone = self.listed.gone().to_vec();
+        // Somebody may have put it back since everything was listed.
+        let is_back = |gone: &GoneObject| match &gone.what {
+            Gone::Backup(id) => seen.backups.iter().flatten().any(|it| it.id == *id),
+            Gone::History(timeline) => seen.histories.contains_key(timeline),
+        };
+        seen.content.gone = self.listed.gone().iter().filter(|it| !is_back(it)).cloned().collect();
         if let Ok(inventory) = &seen.archive {
             seen.content.segments.clone_from(&self.segments);
             seen.content.demands.clone_from(&self.demands);
@@ -130,11 +138,14 @@ impl State {
         for (number, shown) in &report.shown {
             ends.note(shown.range_end(*number), *number);
             self.demands.remove(&id(*number));
-            if !shown.demands.is_empty() && self.demands.len() < DEMANDS_MAX {
+            if !shown.demands.is_empty() {
                 self.demands.insert(id(*number), shown.demands.clone());
             }
         }
         ends.keep_ends_of(whole);
+        while DEMANDS_MAX < self.demands.len() {
+            self.demands.pop_first();
+        }
         self.damaged.retain(|id, _| id.timeline != timeline || !report.whole.contains(id.number));
         for (number, damage) in &report.damaged {
             let damage = Some(damage.clone());
@@ -189,10 +200,20 @@ impl State {
         forgotten
     }
 
+    /// What is not known any more is read again.
+    pub(super) fn forget_segments(&mut self) {
+        self.segments.clear();
+        self.range_ends.clear();
+        self.demands.clear();
+    }
+
     pub(super) fn load(ledger: &Ledger, archive: &str) -> Self {
         let mut segments = Segments::new();
         let mut range_ends: BTreeMap<TimelineId, RangeEnds> = BTreeMap::new();
-        for (folder, record) in ledger.folders(archive).unwrap_or_default() {
+        // Where it is not known what the segments ask for, they are read again.
+        let (folders, demands) =
+            ledger.folders(archive).zip(ledger.demands(archive)).unwrap_or_default();
+        for (folder, record) in folders {
             let known = segments.entry(folder.timeline).or_default();
             record.segments.ranges().iter().for_each(|range| known.insert_range(*range));
             let ends = range_ends.entry(folder.timeline).or_default();
@@ -204,8 +225,8 @@ impl State {
         let backups = ledger.backups(archive).into_iter();
         let backups =
             backups.map(|(id, record)| (id, ReadBackup { record, content: None })).collect();
-        let demands = ledger.demands(archive);
-        let (began_at, listed) = (ledger.began(archive), Listed::load(ledger, archive));
+        let began_at = Some(ledger.began(archive).unwrap_or_else(clock::now));
+        let listed = Listed::load(ledger, archive);
         let wal_read_at = None;
         Self { segments, range_ends, demands, damaged, backups, began_at, wal_read_at, listed }
     }
@@ -251,5 +272,5 @@ fn was_damaged(what: String) -> Unreadable {
     Unreadable { what, why, reason: UnreadableReason::Internal }
 }
 
-/// Most segments ask for nothing; of an archive with more than this that do, the rest is as the first.
+/// Most segments ask for nothing; of an archive with more than this that do, the oldest are forgotten.
 const DEMANDS_MAX: usize = 4096;

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio::time::sleep_until;
 
 use crate::domain::object_version::ObjectVersion;
+use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
 use crate::sources::store::body::Body;
@@ -113,6 +114,10 @@ impl ObjectStore for MeteredStore {
 
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
         self.inner.head(key).await
+    }
+
+    async fn expiry_rules(&self) -> Option<Vec<ExpiryRule>> {
+        self.inner.expiry_rules().await
     }
 
     fn clock(&self) -> StoreClock {

@@ -122,6 +122,7 @@ impl Search<'_> {
         };
         let segment = end.number.name(end.timeline, size);
         let default = self.timelines.default_target(candidate.wal.end.timeline);
+        let (read_until, unread_since) = self.read_until(candidate, route, last, at).unzip();
         Some(RecoveryWindow {
             backup_id: candidate.backup.id.clone(),
             first: FirstPoint { at: first, lsn: candidate.wal.end_lsn },
@@ -134,7 +135,8 @@ impl Search<'_> {
                 .as_ref()
                 .is_some_and(|it| self.replay.is_misfit(it.at)),
             system: None,
-            read_until: self.read_until(candidate, route, last, at),
+            read_until,
+            unread_since: unread_since.flatten(),
             demands: self.demands(candidate, route, last),
             path: path(candidate, route, end.number),
         })
@@ -218,14 +220,15 @@ impl Search<'_> {
         Some((*at, probes.replayed_part(at.number)?))
     }
 
-    /// Up to where everything was read, if the window ends `at` then.
+    /// Up to where everything was read, if the window ends `at` then, and since when the first segment
+    /// behind that is stored.
     fn read_until(
         &self,
         candidate: &Candidate<'_>,
         route: &Route,
         last: SegmentId,
         at: DateTime<Utc>,
-    ) -> Option<DateTime<Utc>> {
+    ) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)> {
         let content = &self.seen.content;
         if !is_read_whole(content, &candidate.backup.id, candidate.info) {
             return None;
@@ -237,14 +240,19 @@ impl Search<'_> {
                 None => Some(stretch.segments.first),
             }
         });
-        let Some(unread) = unread.next() else { return Some(at) };
+        let Some(unread) = unread.next() else { return Some((at, None)) };
         let number = unread.previous().filter(|it| needed <= *it)?;
         let id = SegmentId { timeline: route.timeline_at(number)?, number };
         // Of what is wanted so that it can be told, nothing is opened.
-        match Commits::of(self.seen).newest(route, id, needed) {
-            Newest::At(at) => Some(at.max(candidate.info.ended_at?)),
-            Newest::None | Newest::NotKnown => candidate.info.ended_at,
-        }
+        let ended_at = candidate.info.ended_at?;
+        let read_until = match Commits::of(self.seen).newest(route, id, needed) {
+            Newest::At(at) => at.max(ended_at),
+            Newest::None | Newest::NotKnown => ended_at,
+        };
+        // Inside a range its upload is not known, and what is before it is older.
+        let archive = self.replay.inventory.timeline(route.timeline_at(unread)?);
+        let uploaded_at = archive.and_then(|archive| archive.uploaded_at(unread));
+        Some((read_until, Some(uploaded_at.unwrap_or(read_until))))
     }
 
     /// Tablespaces that the backup has are no demand: their place is made before recovery.
