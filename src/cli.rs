@@ -1,13 +1,18 @@
 //! The command line: which command is meant, how it logs, and what its exit code says.
 
+use std::fs;
 use std::io;
 use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
+use clap_complete::Shell;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
@@ -48,6 +53,18 @@ pub enum Command {
     /// Tell whether a moment can be restored, and print the recovery Cluster to apply
     #[command(after_help = RESTORE_PLAN_HELP)]
     RestorePlan(Box<RestorePlanArguments>),
+    /// Print a script that completes this program's words in a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        shell: Shell,
+    },
+    /// Write the manual pages
+    #[command(after_help = "Example:\n  cnpg-backup-verifier man /usr/local/share/man/man1")]
+    Man {
+        /// The folder for one page of each command
+        directory: PathBuf,
+    },
     /// Print version, git revision and compiler
     #[command(after_help = "Example:\n  cnpg-backup-verifier version")]
     Version,
@@ -79,9 +96,12 @@ impl Cli {
         let default = match self.command {
             Command::Run(_) => LevelFilter::INFO,
             // Its output is the answer; what it did on the way matters only when it went wrong.
-            Command::Check(_) | Command::Verify(_) | Command::RestorePlan(_) | Command::Version => {
-                LevelFilter::WARN
-            }
+            Command::Check(_)
+            | Command::Verify(_)
+            | Command::RestorePlan(_)
+            | Command::Completions { .. }
+            | Command::Man { .. }
+            | Command::Version => LevelFilter::WARN,
         };
         self.log.log_level.clone().unwrap_or_else(|| telemetry::default_filter(default))
     }
@@ -125,6 +145,20 @@ pub fn plan_exit_code(answer: Answer) -> ExitCode {
         Answer::NotReachable => ExitCode::from(2),
         Answer::Unknown => ExitCode::from(3),
     }
+}
+
+pub fn print_completions(shell: Shell) -> io::Result<()> {
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    io::stdout().write_all(&script)
+}
+
+/// One page for each command.
+pub fn write_manual(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    clap_mangen::generate_to(Cli::command(), directory)
 }
 
 pub fn print_version() -> io::Result<()> {
@@ -178,6 +212,11 @@ Example:
   cnpg-backup-verifier verify --archive s3://backups/prod/postgres-main \\
       --endpoint-url https://s3.example.com";
 
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  cnpg-backup-verifier completions bash > /etc/bash_completion.d/cnpg-backup-verifier
+  source <(cnpg-backup-verifier completions zsh)";
+
 const RESTORE_PLAN_HELP: &str = "\
 A target after the newest archived commit is not reachable: PostgreSQL refuses to end recovery
 before it has passed its target. Leave --to out to get the newest archived state.
@@ -195,8 +234,6 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -227,7 +264,7 @@ mod tests {
                                            of the configuration only the credentials are used
               --endpoint-url <URL>         Where the S3 store answers, if it is not AWS
               --region <REGION>            Region of the S3 store [default: auto]
-              --namespace <NS>             Namespace of the Cluster
+          -n, --namespace <NS>             Namespace of the Cluster; without a cluster all that are in it
               --cluster <NAME>             Name of the Cluster
               --segments-per-look <COUNT>  How many WAL segments are opened at most, to find transactions
                                            and borders [default: 1024]
@@ -270,7 +307,7 @@ mod tests {
     fn wrong_combinations_are_refused() {
         for wrong in [
             "check --archive s3://a/b --namespace c --cluster d",
-            "check --namespace c",
+            "check --cluster c",
             "check --endpoint-url http://a",
             "check --listen localhost:80",
             "check --output yaml",

@@ -12,6 +12,7 @@ use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::RestorePlanConfig;
 use cnpg_backup_verifier::service::allocator;
 use cnpg_backup_verifier::service::check::check;
+use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::restore_plan::restore_plan;
 use cnpg_backup_verifier::service::run::run;
 use cnpg_backup_verifier::service::telemetry;
@@ -51,8 +52,18 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Ok(cli::exit_code(verdict))
         }
         Command::RestorePlan(arguments) => {
-            let answer = restore_plan(RestorePlanConfig::read(&arguments)?).await?;
+            let answer =
+                restore_plan(RestorePlanConfig::read(&arguments, &clock::asker())?).await?;
             Ok(cli::plan_exit_code(answer))
+        }
+        Command::Completions { shell } => {
+            cli::print_completions(shell).context("print the script")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { directory } => {
+            cli::write_manual(&directory)
+                .with_context(|| format!("write manual pages to {}", directory.display()))?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Version => {
             cli::print_version()?;

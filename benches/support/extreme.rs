@@ -137,6 +137,7 @@ fn observation(
         expiry_rules: None,
         backups: Ok(backups),
         archive: Ok(inventory),
+        surroundings: None,
         histories: histories.into_iter().map(|it| (it.timeline, Ok(Ok(it)))).collect(),
         probes: Probes::default(),
         content: Default::default(),

@@ -147,6 +147,7 @@ impl Synthetic {
             expiry_rules: None,
             backups: Ok((0..BACKUPS).map(|it| self.backup(it)).collect()),
             archive: Ok(inventory),
+            surroundings: None,
             histories: [].into(),
             probes: Probes::default(),
             content: Default::default(),

@@ -20,14 +20,17 @@ pub mod publication {
 
         use std::collections::HashMap;
 
+        use chrono::DateTime;
+        use chrono::Utc;
+
         use crate::domain::recovery_target::Target;
 
         pub type FormFields = HashMap<String, String>;
 
         /// What one field of the form asks.
-        pub fn asked(field: &str, text: &str) -> Option<Target> {
+        pub fn asked(field: &str, text: &str, now: DateTime<Utc>) -> Option<Target> {
             let fields = FormFields::from([(field.to_owned(), text.to_owned())]);
-            match question::Asked::parse(&fields).question {
+            match question::Asked::parse(&fields, now).question {
                 question::Question::Asked(target) => Some(target),
                 question::Question::None | question::Question::Refused(_) => None,
             }

@@ -1,6 +1,7 @@
 //! An archive, judged in steps that each need the one before: what the backups amount to, how far
 //! recovery gets, what readers are told of both, and what the judges find in it all.
 
+mod address;
 mod catalogue;
 mod clock;
 pub(crate) mod content;
@@ -39,6 +40,7 @@ use crate::assessment::expectations::Expectations;
 use crate::assessment::finding;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
+use crate::assessment::finding::archive::address::WrongAddress;
 use crate::assessment::finding::archive::store::ClockDoubt;
 use crate::assessment::finding::elsewhere::Elsewhere;
 use crate::assessment::verdict::Verdict;
@@ -62,6 +64,8 @@ pub(super) struct ArchiveCase<'a> {
     elsewhere: Option<Elsewhere>,
     /// Until when a new cluster may be without a base backup.
     first_backup_due: Option<DateTime<Utc>>,
+    /// Nothing of an archive is there, and it looks as if that were no loss.
+    wrong_address: Option<WrongAddress>,
     /// The cluster, and what Kubernetes shows to be wrong.
     cluster: Option<(ClusterState, Vec<Finding>)>,
 }
@@ -95,7 +99,9 @@ impl<'a> ArchiveCase<'a> {
             .and_then(|cluster| first_backup_due(cluster, expected, now));
         let is_elsewhere = elsewhere.is_some()
             || snapshots::may_be_beside_wal(seen, inventory, &recoverability, &backups);
-        if is_elsewhere || first_backup_due.is_some() {
+        let around = seen.surroundings.as_ref().and_then(|it| it.as_ref().ok());
+        let wrong_address = around.and_then(|it| address::wrong_address(subject, it));
+        if is_elsewhere || first_backup_due.is_some() || wrong_address.is_some() {
             recoverability.latest = Latest::Unknown;
         }
         let doubt = clock.doubt(seen, expected);
@@ -122,6 +128,7 @@ impl<'a> ArchiveCase<'a> {
             backups,
             elsewhere,
             first_backup_due,
+            wrong_address,
             cluster,
         })
     }

@@ -8,6 +8,7 @@ mod backup_pace;
 pub mod cluster;
 pub mod expectations;
 pub mod finding;
+pub mod loss;
 pub mod plan;
 pub mod proof;
 pub mod shared;

@@ -39,7 +39,8 @@ pub struct RestorePlanArguments {
     #[arg(
         long,
         value_name = "TIME",
-        help = "The moment to restore to, such as 2026-08-20T10:30:00Z, or \
+        allow_hyphen_values = true,
+        help = "The moment to restore to, such as 2026-08-20T10:30:00Z, '2 hours ago' or \
           latest [default: latest, or with --backup that backup's own end]"
     )]
     pub(super) to: Option<String>,
@@ -86,8 +87,8 @@ pub(super) struct SelectionArguments {
     /// Region of the S3 store [default: auto]
     #[arg(long, value_name = "REGION", requires = "archive")]
     pub(super) region: Option<String>,
-    /// Namespace of the Cluster
-    #[arg(long, value_name = "NS", requires = "cluster")]
+    /// Namespace of the Cluster; without a cluster all that are in it
+    #[arg(short, long, value_name = "NS")]
     pub(super) namespace: Option<String>,
     /// Name of the Cluster
     #[arg(long, value_name = "NAME", requires = "namespace")]

@@ -1,9 +1,8 @@
 //! What `check` looks at: archives of the configuration, or one named by its address.
 
+use std::path;
+use std::path::Path;
 use std::sync::Arc;
-
-use chrono::DateTime;
-use chrono::Utc;
 
 use crate::config::Config;
 use crate::config::archive::ArchiveConfig;
@@ -27,17 +26,20 @@ use crate::config::problem::ConfigProblem;
 use crate::config::read_file;
 use crate::config::reader::SettingReader;
 use crate::domain::archive_id::ArchiveId;
-use crate::domain::cluster::ClusterId;
+use crate::domain::asked_target::Asker;
+use crate::domain::asked_target::EXPECTED;
+use crate::domain::asked_target::NoTarget;
+use crate::domain::cluster::ClusterScope;
 use crate::domain::codec::Bzip2;
 use crate::domain::depth::Depth;
 use crate::domain::destination::ARCHIVE;
 use crate::domain::destination::Access;
+use crate::domain::destination::Destination;
 use crate::domain::destination::ENDPOINT_URL;
 use crate::domain::format::AGE_MAX;
 use crate::domain::format::BASE_BACKUP_AGE_MAX;
 use crate::domain::format::Flaw;
 use crate::domain::format::Format;
-use crate::domain::format::MOMENT;
 use crate::domain::format::REGION;
 use crate::domain::lsn::Lsn;
 use crate::domain::recovery_target::Question;
@@ -59,8 +61,8 @@ pub struct ChosenArchives {
     /// Those of the configuration that are meant; empty only where Kubernetes may know others. An
     /// archive named by its address has empty names and is held only to what flags say.
     pub archives: Vec<ArchiveConfig>,
-    /// Only this cluster's archives are meant, also of those that Kubernetes shows.
-    pub cluster: Option<ClusterId>,
+    /// Only archives of these clusters are meant, also of those that Kubernetes shows.
+    pub scope: Option<ClusterScope>,
     /// Never asked for an archive named by its address.
     pub kubernetes: KubernetesConfig,
     pub credentials: Credentials,
@@ -105,7 +107,7 @@ pub struct RestorePlanConfig {
 }
 
 impl RestorePlanConfig {
-    pub fn read(arguments: &RestorePlanArguments) -> Result<Self, ConfigError> {
+    pub fn read(arguments: &RestorePlanArguments, asker: &Asker) -> Result<Self, ConfigError> {
         let mut reader = SettingReader::new(Overrides::from_environment());
         let chosen = Chosen {
             file: &arguments.file,
@@ -113,7 +115,7 @@ impl RestorePlanConfig {
             expectations: &arguments.expectations,
         };
         let chosen = chosen.read(&mut reader);
-        let question = question(arguments, &mut reader);
+        let question = question(arguments, asker, &mut reader);
         if chosen.archives.len() > 1 {
             let names: Vec<String> = chosen.archives.iter().map(|it| it.id.to_string()).collect();
             reader.note(ConfigProblem::new("restore-plan", ONE_ARCHIVE, names.join(", ")));
@@ -123,21 +125,44 @@ impl RestorePlanConfig {
 }
 
 /// Without a moment, a named backup is meant by itself.
-fn question(arguments: &RestorePlanArguments, reader: &mut SettingReader) -> Question {
+fn question(
+    arguments: &RestorePlanArguments,
+    asker: &Asker,
+    reader: &mut SettingReader,
+) -> Question {
     let lsn = reader.flag("--lsn", arguments.lsn.as_deref(), &POSITION);
     let name = reader.flag("--name", arguments.name.as_deref(), &RESTORE_POINT);
     let target = match (arguments.to.as_deref(), lsn, name) {
         (_, _, Some(name)) => Target::RestorePoint(name),
         (_, Some(lsn), None) => Target::Lsn(lsn),
-        (Some("latest"), None, None) => Target::Latest,
-        (Some(moment), None, None) => {
-            reader.flag("--to", Some(moment), &TARGET).map_or(Target::Latest, Target::At)
-        }
+        (Some(text), None, None) => asker.read(text).unwrap_or_else(|why| {
+            reader.note(no_target(&why, text));
+            Target::Latest
+        }),
         (None, None, None) if arguments.backup.is_some() => Target::Backup,
         (None, None, None) => Target::Latest,
     };
     let timeline = reader.flag("--timeline", arguments.timeline.as_deref(), &TIMELINE);
     Question { target, backup: arguments.backup.clone(), timeline }
+}
+
+fn no_target(why: &NoTarget, text: &str) -> ConfigProblem {
+    let expected = match why {
+        NoTarget::NoTime | NoTarget::OutOfCalendar => EXPECTED.to_owned(),
+        NoTarget::NoZone { in_utc, at_the_asker: None } => {
+            format!("a time zone as well (only that is missing), such as {in_utc}")
+        }
+        NoTarget::NoZone { in_utc, at_the_asker: Some(here) } => format!(
+            "a time zone as well (only that is missing): {in_utc} is the time in UTC, {here} that in \
+             the zone of this machine"
+        ),
+        NoTarget::NamedZone(_) => {
+            "UTC, Z or an offset such as +01:00 for the time zone, as names of \
+                                   zones have several meanings"
+                .to_owned()
+        }
+    };
+    ConfigProblem::new("--to", expected, format!("{text:?}"))
 }
 
 const POSITION: Format<Lsn> = Format {
@@ -164,11 +189,6 @@ const TIMELINE: Format<TimelineId> = Format {
 /// What `restore-plan` needs.
 pub const ONE_ARCHIVE: &str = "one archive, by --namespace and --cluster or --archive";
 
-const TARGET: Format<DateTime<Utc>> = Format {
-    expected: "latest, or a moment as in RFC 3339, such as 2026-08-20T10:30:00Z",
-    parse: MOMENT.parse,
-};
-
 /// What flags say of the archives that are meant and what they are held to.
 struct Chosen<'a> {
     file: &'a FileArguments,
@@ -177,9 +197,9 @@ struct Chosen<'a> {
 }
 
 impl SelectionArguments {
-    fn cluster(&self) -> Option<ClusterId> {
-        let (namespace, name) = (self.namespace.clone()?, self.cluster.clone()?);
-        Some(ClusterId { namespace, name })
+    fn scope(&self) -> Option<ClusterScope> {
+        let namespace = self.namespace.clone()?;
+        Some(ClusterScope { namespace, cluster: self.cluster.clone() })
     }
 }
 
@@ -199,22 +219,21 @@ impl Chosen<'_> {
             ),
         };
         let config = Config::read_document(reader, document.as_ref(), needed);
-        let cluster = self.selection.cluster();
+        let scope = self.selection.scope();
         let (mut archives, kubernetes) = match &self.selection.archive {
             Some(address) => {
                 let archive = read_archive(reader, address, self.selection);
                 (Vec::from_iter(archive), KubernetesConfig::never())
             }
             None => {
-                let archives =
-                    select(reader, config.archives, cluster.as_ref(), &config.kubernetes);
+                let archives = select(reader, config.archives, scope.as_ref(), &config.kubernetes);
                 (archives, config.kubernetes)
             }
         };
         archives.iter_mut().for_each(|archive| flags.apply(archive));
         ChosenArchives {
             archives,
-            cluster,
+            scope,
             kubernetes,
             credentials: config.credentials,
             object_stores: config.object_stores,
@@ -232,7 +251,15 @@ fn read_archive(
     address: &str,
     selection: &SelectionArguments,
 ) -> Option<ArchiveConfig> {
-    let archive = reader.flag("--archive", Some(address), &ARCHIVE);
+    let archive = if is_path(address) {
+        let meant = path::absolute(address).map(|path| format!("file://{}", path.display()));
+        let expected = "an address, which for a directory begins with file://";
+        let meant = meant.map(|meant| format!("; {meant} is meant, probably")).unwrap_or_default();
+        reader.note(ConfigProblem::new("--archive", expected, format!("{address:?}{meant}")));
+        None
+    } else {
+        reader.flag("--archive", Some(address), &ARCHIVE)
+    };
     let endpoint_url = selection.endpoint_url.as_deref();
     let region = selection.region.as_deref();
     let access = Access {
@@ -248,11 +275,12 @@ fn read_archive(
             }
         }
     }
-    let id = ArchiveId {
-        namespace: String::new(),
-        cluster: String::new(),
-        server_name: server_name.clone(),
+    let name = match &destination {
+        // A whole bucket has no other name.
+        Destination::S3 { bucket, .. } if server_name.is_empty() => bucket.clone(),
+        Destination::S3 { .. } | Destination::Directory(_) => server_name.clone(),
     };
+    let id = ArchiveId { namespace: String::new(), cluster: String::new(), server_name: name };
     Some(ArchiveConfig {
         id,
         address: destination.archive_address(server_name, access),
@@ -262,26 +290,37 @@ fn read_archive(
     })
 }
 
+/// As people name directories everywhere else.
+fn is_path(address: &str) -> bool {
+    !address.contains("://") && (address.starts_with(['/', '.']) || Path::new(address).exists())
+}
+
 /// The archives of one cluster, or all: after a restore a cluster may have several.
 fn select(
     reader: &mut SettingReader,
     archives: Vec<ArchiveConfig>,
-    cluster: Option<&ClusterId>,
+    scope: Option<&ClusterScope>,
     kubernetes: &KubernetesConfig,
 ) -> Vec<ArchiveConfig> {
-    let Some(cluster) = cluster else { return archives };
+    let Some(scope) = scope else { return archives };
     let names: Vec<String> = archives.iter().map(|archive| archive.id.to_string()).collect();
-    let of_cluster = |archive: &ArchiveConfig| {
-        (&archive.id.namespace, &archive.id.cluster) == (&cluster.namespace, &cluster.name)
-    };
-    let selected: Vec<ArchiveConfig> = archives.into_iter().filter(of_cluster).collect();
+    let is_meant = |it: &ArchiveConfig| scope.holds(&it.id.namespace, &it.id.cluster);
+    let selected: Vec<ArchiveConfig> = archives.into_iter().filter(is_meant).collect();
     // An archive that has a problem was left out and may be the one.
     if selected.is_empty() && !kubernetes.may_discover() && !reader.has_problems() {
         let expected = format!("a cluster of the configuration: {}", names.join(", "));
-        let found = format!("{:?}", cluster.to_string());
-        reader.note(ConfigProblem::new("--namespace --cluster", expected, found));
+        let found = format!("{:?}", scope.to_string());
+        reader.note(ConfigProblem::new(scope_flags(scope), expected, found));
     }
     selected
+}
+
+/// By which flags somebody named it.
+pub const fn scope_flags(scope: &ClusterScope) -> &'static str {
+    match scope.cluster {
+        Some(_) => "--namespace --cluster",
+        None => "--namespace",
+    }
 }
 
 /// Expectations from flags, which win over the configuration and over annotations.

@@ -38,6 +38,7 @@ pub use crate::config::check::ChosenArchives;
 pub use crate::config::check::FlagExpectations;
 pub use crate::config::check::ONE_ARCHIVE;
 pub use crate::config::check::RestorePlanConfig;
+pub use crate::config::check::scope_flags;
 pub use crate::config::content::ContentConfig;
 pub use crate::config::credentials::Credentials;
 use crate::config::document::Node;

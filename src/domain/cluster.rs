@@ -21,6 +21,29 @@ pub struct ClusterId {
     pub name: String,
 }
 
+/// The clusters of a namespace, or one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterScope {
+    pub namespace: String,
+    /// `None` means all.
+    pub cluster: Option<String>,
+}
+
+impl ClusterScope {
+    pub fn holds(&self, namespace: &str, cluster: &str) -> bool {
+        self.namespace == namespace && self.cluster.as_deref().is_none_or(|it| it == cluster)
+    }
+}
+
+impl fmt::Display for ClusterScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cluster {
+            Some(cluster) => write!(f, "{}/{cluster}", self.namespace),
+            None => f.write_str(&self.namespace),
+        }
+    }
+}
+
 /// Who stores the WAL of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Archiver {

@@ -149,6 +149,12 @@ const S3_DESTINATION: Format<Destination> = Format {
 };
 
 fn archive(text: &str) -> Option<(Destination, String)> {
+    // A whole bucket is no archive, mostly; what lies there is told.
+    if let Some(Destination::S3 { bucket, prefix }) = Destination::parse(text)
+        && prefix.is_empty()
+    {
+        return Some((Destination::S3 { bucket, prefix }, String::new()));
+    }
     let (rest, server_name) = text.trim_end_matches('/').rsplit_once('/')?;
     let is_folder = !["", ".", ".."].contains(&server_name)
         && !server_name.contains(['?', '#'])
@@ -256,6 +262,8 @@ mod tests {
     fn the_last_part_of_an_archive_is_the_server_name() {
         for (text, destination, server_name) in [
             ("s3://cnpg/main", s3("cnpg", ""), "main"),
+            ("s3://cnpg", s3("cnpg", ""), ""),
+            ("s3://cnpg/", s3("cnpg", ""), ""),
             ("s3://cnpg/a/b/main/", s3("cnpg", "a/b"), "main"),
             ("file:///mnt/copy/main", Destination::Directory("/mnt/copy".to_owned()), "main"),
             ("file:///main", Destination::Directory("/".to_owned()), "main"),
@@ -263,9 +271,7 @@ mod tests {
             let expected = (destination, server_name.to_owned());
             assert_eq!(reads(&ARCHIVE, text), Some(expected), "{text}");
         }
-        for wrong in
-            ["", "main", "s3://cnpg", "s3://cnpg/", "file:///", "file://main", "s3://cnpg/.."]
-        {
+        for wrong in ["", "main", "s3://", "file:///", "file://main", "s3://cnpg/.."] {
             assert_eq!(reads(&ARCHIVE, wrong), None, "{wrong:?}");
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod archive_file;
 pub mod archive_id;
+pub mod asked_target;
 pub mod backup;
 pub mod backup_info;
 pub mod cluster;

@@ -13,6 +13,7 @@ pub mod probe;
 pub mod range_ends;
 pub mod sought;
 pub mod store_clock;
+pub mod surroundings;
 pub mod timeline_archive;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
 use crate::observation::store_clock::StoreClock;
+use crate::observation::surroundings::Surroundings;
 
 /// A fact, or why it could not be read.
 pub type Reading<T> = Result<T, Unreadable>;
@@ -49,6 +51,8 @@ pub struct Observation {
     pub expiry_rules: Option<Vec<ExpiryRule>>,
     pub backups: Reading<Vec<ObservedBackup>>,
     pub archive: Reading<Inventory>,
+    /// Only where neither backups nor WAL were found.
+    pub surroundings: Option<Reading<Surroundings>>,
     /// One entry for every history file that the archive lists.
     pub histories: BTreeMap<TimelineId, ObservedHistory>,
     pub probes: Probes,
@@ -90,6 +94,7 @@ impl Observation {
             expiry_rules: None,
             backups: Err(unreadable.clone()),
             archive: Err(unreadable),
+            surroundings: None,
             histories: BTreeMap::new(),
             probes: Probes::default(),
             content: Content::default(),
@@ -107,7 +112,8 @@ impl Observation {
         let backups = self.backups.as_ref();
         let infos = backups.into_iter().flatten().filter_map(ObservedBackup::unread);
         let histories = self.histories.values().filter_map(|history| history.as_ref().err());
-        let lists = backups.err().into_iter().chain(self.archive.as_ref().err());
+        let around = self.surroundings.as_ref().and_then(|it| it.as_ref().err());
+        let lists = backups.err().into_iter().chain(self.archive.as_ref().err()).chain(around);
         let read = histories.chain(self.probes.unread()).chain(self.content.unread());
         lists.chain(infos).chain(read)
     }

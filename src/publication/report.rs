@@ -13,6 +13,28 @@ use crate::publication::wording::ago;
 use crate::publication::wording::count;
 use crate::publication::wording::title;
 
+/// What the text is laid out for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Medium {
+    pub colour: Colour,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Medium {
+    /// A file or a pipe.
+    pub const PLAIN: Self = Self { colour: Colour::Plain, width: Self::WIDTH_MAX };
+    /// Longer lines are hard to read.
+    pub const WIDTH_MAX: usize = 100;
+    /// In less no table is one.
+    pub const WIDTH_MIN: usize = 60;
+
+    /// As wide as a terminal of so many columns allows.
+    pub fn of_terminal(colour: Colour, columns: usize) -> Self {
+        Self { colour, width: columns.clamp(Self::WIDTH_MIN, Self::WIDTH_MAX) }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     /// Text alone, as for a file or a pipe.
@@ -22,8 +44,8 @@ pub enum Colour {
 }
 
 /// One archive in full; of several a line each, and in full those that are not recoverable.
-pub fn render(view: &View<'_>, colour: Colour) -> String {
-    let mut paper = Paper::new(colour);
+pub fn render(view: &View<'_>, medium: Medium) -> String {
+    let mut paper = Paper::new(medium);
     match view.archives.as_slice() {
         [] => paper.line(0, "UNKNOWN  no archive was selected"),
         [archive] => write_archive(&mut paper, archive, view.now),
@@ -44,7 +66,8 @@ fn write_fleet(paper: &mut Paper, view: &View<'_>) {
     let total = count(archives.len(), "archive");
     paper.verdict(view.verdict, &format!("{total}: {}", counts.join(", ")));
     paper.blank();
-    paper.line(0, &row("VERDICT", "ARCHIVE", "NEWEST RESTORABLE", "WORST FINDING"));
+    let width = paper.width();
+    paper.line(0, &row(width, "VERDICT", ["ARCHIVE", "NEWEST RESTORABLE", "WORST FINDING"]));
     for archive in &archives {
         let (assessment, verdict) = (archive.assessment, archive.standing.verdict);
         let newest = newest_span(&assessment.windows)
@@ -55,8 +78,8 @@ fn write_fleet(paper: &mut Paper, view: &View<'_>) {
             newest
         };
         let finding = assessment.findings.first().map_or("-", |finding| finding.code().as_str());
-        let name = paper::shorten(&assessment.archive.to_string(), NAME_WIDTH);
-        let line = row(title(verdict), &name, &newest, finding);
+        let name = assessment.archive.to_string();
+        let line = row(width, title(verdict), [&name, &newest, finding]);
         paper.coloured_start(verdict, &line);
     }
     for archive in archives {
@@ -70,11 +93,26 @@ fn write_fleet(paper: &mut Paper, view: &View<'_>) {
     }
 }
 
-/// What the other columns leave of a line.
-const NAME_WIDTH: usize = 36;
+/// A finding's code has at most so many letters.
+const FINDING_WIDTH: usize = 27;
+const NEWEST_WIDTH: usize = 17;
+const VERDICT_WIDTH: usize = 13;
+/// A name that is cut to less tells nothing.
+const NAME_WIDTH_MIN: usize = 16;
 
-fn row(verdict: &str, archive: &str, newest: &str, finding: &str) -> String {
-    format!("{verdict:13}  {archive:NAME_WIDTH$}  {newest:17}  {finding}")
+/// The name gets what the other columns leave; in a narrow terminal the newest moment is left out,
+/// which stands with each archive again.
+fn row(width: usize, verdict: &str, [archive, newest, finding]: [&str; 3]) -> String {
+    let others = VERDICT_WIDTH + 2 + 2 + FINDING_WIDTH;
+    let has_newest = others + 2 + NEWEST_WIDTH + NAME_WIDTH_MIN <= width;
+    let taken = if has_newest { others + 2 + NEWEST_WIDTH } else { others };
+    let room = width.saturating_sub(taken).max(NAME_WIDTH_MIN);
+    let archive = paper::shorten(archive, room);
+    if has_newest {
+        format!("{verdict:VERDICT_WIDTH$}  {archive:room$}  {newest:NEWEST_WIDTH$}  {finding}")
+    } else {
+        format!("{verdict:VERDICT_WIDTH$}  {archive:room$}  {finding}")
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +122,11 @@ mod tests {
     use crate::publication::snapshot::Snapshot;
 
     fn rendered(snapshot: &Snapshot, colour: Colour) -> String {
-        render(&View::new(snapshot, snapshot.generated_at), colour)
+        laid_out(snapshot, Medium { colour, ..Medium::PLAIN })
+    }
+
+    fn laid_out(snapshot: &Snapshot, medium: Medium) -> String {
+        render(&View::new(snapshot, snapshot.generated_at), medium)
     }
 
     #[test]
@@ -126,11 +168,25 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_a_terminal() {
-        let text = rendered(&samples::fleet(40), Colour::Plain);
-        for line in text.lines() {
-            assert!(line.chars().count() <= 100, "{line}");
-            assert!(!line.contains(char::is_control), "{line}");
-            assert_eq!(line, line.trim_end());
+        for columns in [60, 80, 100, 1_000] {
+            let medium = Medium::of_terminal(Colour::Plain, columns);
+            let text = laid_out(&samples::fleet(40), medium);
+            for line in text.lines() {
+                let is_one_word = !line.trim().contains(' ');
+                assert!(line.chars().count() <= medium.width || is_one_word, "{columns}: {line}");
+                assert!(!line.contains(char::is_control), "{line}");
+                assert_eq!(line, line.trim_end());
+            }
+        }
+    }
+
+    #[test]
+    fn in_a_narrow_terminal_tables_stay_tables() {
+        for columns in [60, 80] {
+            let medium = Medium::of_terminal(Colour::Plain, columns);
+            let text = laid_out(&samples::fleet(samples::KINDS), medium);
+            let table: Vec<&str> = text.lines().filter(|line| !line.starts_with("    ")).collect();
+            insta::assert_snapshot!(format!("{columns}_columns"), table.join("\n"));
         }
     }
 

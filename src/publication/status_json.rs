@@ -13,6 +13,7 @@ use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::FirstPoint;
 use crate::assessment::Gap;
+use crate::assessment::GapEffect;
 use crate::assessment::LastPoint;
 use crate::assessment::NewestSegment;
 use crate::assessment::RecoveryWindow;
@@ -21,6 +22,7 @@ use crate::assessment::TimelineState;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
+use crate::assessment::loss::Loss;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::RestoreDrill;
@@ -148,6 +150,10 @@ struct MissingWal {
     count: u64,
     effect: &'static str,
     acknowledged: bool,
+    /// Behind the last moment that can be restored before it, up to the first one after it.
+    lost_from: Option<Time>,
+    lost_until: Option<Time>,
+    lost_seconds: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -256,7 +262,11 @@ impl<'a> ArchiveDocument<'a> {
             recovery_windows: assessment.windows.iter().map(Window::new).collect(),
             timelines: assessment.timelines.iter().map(Timeline::new).collect(),
             systems: assessment.systems.iter().copied().map(System::new).collect(),
-            gaps: assessment.gaps.iter().map(MissingWal::new).collect(),
+            gaps: assessment
+                .gaps
+                .iter()
+                .map(|gap| MissingWal::new(gap, &assessment.windows))
+                .collect(),
             backups: assessment.backups.iter().map(Backup::new).collect(),
             newest_segment: assessment.newest_segment.map(Segment::new),
             findings: assessment
@@ -343,7 +353,9 @@ impl System {
 }
 
 impl MissingWal {
-    fn new(gap: &Gap) -> Self {
+    fn new(gap: &Gap, windows: &[RecoveryWindow]) -> Self {
+        let costs = gap.effect != GapEffect::Harmless;
+        let lost = if costs { Loss::by(gap, windows) } else { Loss::default() };
         Self {
             timeline: gap.first.timeline.value(),
             first: gap.first.to_string(),
@@ -351,6 +363,9 @@ impl MissingWal {
             count: gap.count,
             effect: gap.effect.code(),
             acknowledged: gap.is_acknowledged,
+            lost_from: lost.from.map(Time),
+            lost_until: lost.until.map(Time),
+            lost_seconds: lost.length().map(|length| length.num_seconds()),
         }
     }
 }

@@ -89,7 +89,7 @@ mod tests {
     use crate::publication::page::FormFields;
     use crate::publication::page::overview;
     use crate::publication::report;
-    use crate::publication::report::Colour;
+    use crate::publication::report::Medium;
     use crate::publication::samples;
     use crate::publication::status_json;
 
@@ -177,7 +177,7 @@ mod tests {
             assert!(plugin.contains(&format!(" is {}", title.to_lowercase())), "{plugin}");
             assert_eq!(plugin.contains("checked last 6 min 2 s ago"), is_stale, "{plugin}");
 
-            let report = report::render(&view, Colour::Plain);
+            let report = report::render(&view, Medium::PLAIN);
             assert!(report.starts_with(&title), "{report}");
             assert_eq!(report.contains("nobody has looked since"), is_stale, "{report}");
 

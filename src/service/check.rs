@@ -1,7 +1,5 @@
 //! One pass over the selected archives, for the command line.
 
-use std::io;
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,19 +15,26 @@ use crate::config::Output;
 use crate::domain::depth::Depth;
 use crate::publication::nagios;
 use crate::publication::report;
-use crate::publication::report::Colour;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
 use crate::publication::view::View;
-use crate::service::check_log::log_check;
+use crate::publication::wording::count;
 use crate::service::clock;
 use crate::service::output;
 use crate::service::progress;
 use crate::service::selection::Selection;
+use crate::service::terminal;
 use crate::service::watched::Look;
 use crate::service::watched::Watched;
 use crate::sources::archive::Listing;
 use crate::sources::archive::verification::Progress;
+
+/// What is wrong stands in the result; here only what it took.
+fn log_once(assessment: &Assessment, duration: Duration) {
+    let (archive, verdict) = (&assessment.archive, assessment.verdict.code());
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(verdict, duration_ms, "archive {archive} is {verdict}");
+}
 
 /// Two looks at a hole are this far apart: longer than an upload that was under way at the first.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -43,6 +48,7 @@ pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
     let assessments = match config.depth {
         Depth::Listing => {
             let mut archives = archives;
+            let _shown = progress::wait(format!("reading {}", count(archives.len(), "archive")));
             join_all(archives.iter_mut().map(assess_once)).await
         }
         Depth::Wal | Depth::Full => assess_thoroughly(archives, config.depth).await,
@@ -57,7 +63,7 @@ pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
 /// second look.
 pub(super) async fn assess_once(watched: &mut Watched) -> Assessment {
     let Look { assessment: first, duration, .. } = watched.look().await;
-    log_check(None, &first, duration);
+    log_once(&first, duration);
     let first = Arc::unwrap_or_clone(first);
     let has_gap = first.gaps.iter().any(|gap| gap.effect == GapEffect::StopsRecovery);
     if watched.spec.expectations.uploading_grace.is_some() || !has_gap {
@@ -80,7 +86,7 @@ async fn assess_thoroughly(archives: Vec<Watched>, depth: Depth) -> Vec<Assessme
             Arc::make_mut(&mut watched.spec).expectations.uploading_grace = Some(UPLOADING_MAX);
         }
         let Look { assessment, duration, .. } = watched.verify(depth, &progress).await;
-        log_check(None, &assessment, duration);
+        log_once(&assessment, duration);
         assessments.push(Arc::unwrap_or_clone(assessment));
     }
     assessments
@@ -93,10 +99,8 @@ async fn look_again(watched: &mut Watched, grace: TimeDelta) -> Assessment {
 }
 
 fn print(view: &View<'_>, output: Output) -> anyhow::Result<()> {
-    let is_terminal = io::stdout().is_terminal();
-    let colour = if is_terminal { Colour::Ansi } else { Colour::Plain };
     let text = match output {
-        Output::Text => report::render(view, colour),
+        Output::Text => report::render(view, terminal::of_stdout()),
         Output::Json => status_json::render(view).context("write JSON")?,
         Output::Nagios => nagios::render(view),
     };

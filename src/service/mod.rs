@@ -21,6 +21,7 @@ mod selection;
 pub mod shutdown;
 mod spending;
 pub mod telemetry;
+mod terminal;
 pub mod verified;
 pub mod watched;
 pub mod watching;

@@ -30,15 +30,49 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 const STYLE: &str = "{bar:30} {pos} of {len} objects, {msg}";
 
 pub(super) fn show(progress: Arc<Progress>) -> Shown {
-    let is_terminal = io::stderr().is_terminal();
-    let target =
-        if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(None, target);
+    let bar = ProgressBar::with_draw_target(None, target());
     if let Ok(style) = ProgressStyle::with_template(STYLE) {
         bar.set_style(style);
     }
     let telling = tokio::spawn(tell(progress, bar.clone()));
     Shown { telling, bar }
+}
+
+/// Shows that something goes on of which nobody knows how long it takes.
+pub(super) fn wait(what: String) -> Shown {
+    let bar = ProgressBar::with_draw_target(None, target());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
+        bar.set_style(style);
+    }
+    let telling = tokio::spawn(tell_waiting(what, bar.clone()));
+    Shown { telling, bar }
+}
+
+async fn tell_waiting(what: String, bar: ProgressBar) {
+    let began_at = Instant::now();
+    tokio::time::sleep(FIRST_AFTER).await;
+    bar.set_message(what.clone());
+    loop {
+        if bar.is_hidden() {
+            tokio::time::sleep(LINE_EVERY).await;
+            let seconds = began_at.elapsed().as_secs();
+            // Nobody is left to tell that stderr is gone.
+            let _ = writeln!(io::stderr(), "still {what} after {seconds} s");
+        } else {
+            bar.tick();
+            tokio::time::sleep(BAR_EVERY).await;
+        }
+    }
+}
+
+/// Nothing is drawn in a pipe, nor on a terminal that can only print.
+fn target() -> ProgressDrawTarget {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
+    if io::stderr().is_terminal() && !is_dumb {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    }
 }
 
 async fn tell(progress: Arc<Progress>, bar: ProgressBar) {

@@ -19,6 +19,7 @@ use crate::domain::segment::SegmentName;
 use crate::publication::restore_plan::PlanDocument;
 use crate::service::check::assess_once;
 use crate::service::output;
+use crate::service::progress;
 use crate::service::selection::Selection;
 use crate::service::watched::Watched;
 use crate::sources::archive::restore_points::RestorePointSearch;
@@ -41,7 +42,10 @@ pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
         return Err(ConfigError::late("restore-plan", ONE_ARCHIVE, names.join(", ")).into());
     }
     let mut archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;
-    let assessment = assess_once(&mut archive).await;
+    let assessment = {
+        let _shown = progress::wait("reading the archive".to_owned());
+        assess_once(&mut archive).await
+    };
     let question = config.question;
     let document = match &question.target {
         Target::RestorePoint(name) => {

@@ -7,12 +7,14 @@ use anyhow::anyhow;
 
 use crate::config::ChosenArchives;
 use crate::config::ConfigError;
-use crate::domain::cluster::ClusterId;
+use crate::config::scope_flags;
+use crate::domain::cluster::ClusterScope;
 use crate::publication::snapshot::DiscoveryState;
 use crate::service::agenda::Pace;
 use crate::service::archive_spec::ArchiveSpec;
 use crate::service::clock;
 use crate::service::fleet::Fleet;
+use crate::service::progress;
 use crate::service::watched::Watched;
 use crate::service::world::World;
 
@@ -35,32 +37,32 @@ impl Selection {
         let world = World::open(credentials, object_stores, bzip2, kubernetes).await?;
         let mut fleet = Fleet::new(chosen.archives, chosen.expectations, chosen.flags);
         if let Some(kubernetes) = &world.kubernetes {
+            let _shown = progress::wait("asking Kubernetes".to_owned());
             kubernetes.first_look(FIRST_LOOK_MAX).await;
             fleet.refresh(kubernetes, clock::now()).await;
         }
         let is_chosen = |spec: &&Arc<ArchiveSpec>| {
-            let names = (&spec.id.namespace, &spec.id.cluster);
-            chosen.cluster.as_ref().is_none_or(|it| names == (&it.namespace, &it.name))
+            chosen.scope.as_ref().is_none_or(|it| it.holds(&spec.id.namespace, &spec.id.cluster))
         };
         let specs = fleet.specs().iter().filter(is_chosen).cloned();
         let pace = Pace::once().opening(chosen.segments_per_look);
         let archives: Vec<Watched> =
             specs.map(|spec| Watched::new(spec, &world.stores, pace)).collect();
         if archives.is_empty() {
-            return Err(absence(fleet.discovery(), chosen.cluster));
+            return Err(absence(fleet.discovery(), chosen.scope));
         }
         Ok(Self { archives, discovery: fleet.discovery(), world })
     }
 }
 
-fn absence(discovery: Option<DiscoveryState>, cluster: Option<ClusterId>) -> anyhow::Error {
-    match (discovery, cluster) {
+fn absence(discovery: Option<DiscoveryState>, scope: Option<ClusterScope>) -> anyhow::Error {
+    match (discovery, scope) {
         (None, _) => ConfigError::without_archives().into(),
         (Some(DiscoveryState::Down(why)), _) => anyhow!("nothing to look at: {why}"),
-        (Some(DiscoveryState::Up), Some(cluster)) => ConfigError::late(
-            "--namespace --cluster",
+        (Some(DiscoveryState::Up), Some(scope)) => ConfigError::late(
+            scope_flags(&scope),
             "a cluster of the configuration or of Kubernetes",
-            format!("{:?}", cluster.to_string()),
+            format!("{:?}", scope.to_string()),
         )
         .into(),
         (Some(DiscoveryState::Up), None) => {

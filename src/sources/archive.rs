@@ -9,6 +9,7 @@ mod histories;
 mod probes;
 pub mod restore_points;
 mod sought;
+mod surroundings;
 mod tiers;
 pub mod verification;
 mod wals;
@@ -167,6 +168,13 @@ impl Collector {
         if listing == Listing::Complete && archive.is_ok() {
             self.cache.expiry_rules = self.store.expiry_rules().await;
         }
+        let has_nothing = backups.as_ref().is_ok_and(Vec::is_empty)
+            && archive.as_ref().is_ok_and(|inventory| inventory.object_count == 0);
+        if !has_nothing {
+            self.cache.surroundings = None;
+        } else if listing == Listing::Complete || self.cache.surroundings.is_none() {
+            self.cache.surroundings = Some(self.look_around().await);
+        }
         let histories = match &archive {
             Ok(inventory) => self.read_histories(inventory).await,
             Err(_) => BTreeMap::new(),
@@ -179,6 +187,7 @@ impl Collector {
             expiry_rules: self.cache.expiry_rules.clone(),
             backups,
             archive,
+            surroundings: self.cache.surroundings.clone(),
             histories,
             probes: self.cache.probes.clone(),
             content: Content::default(),

@@ -25,9 +25,15 @@ fn wrong_usage_is_64_and_explained_on_stderr() {
         (&["inspect"], "inspect"),
         (&["run", "--output", "json"], "--output"),
         (&["check", "--output", "yaml"], "nagios"),
-        (&["check", "--namespace", "databases"], "--cluster"),
+        (&["check", "--cluster", "postgres"], "--namespace"),
         (&["check", "--log-level", "loud"], "loud"),
-        (&["check", "--archive", "s3://cnpg"], "--archive: expected"),
+        (&["check", "--archive", "cnpg"], "--archive: expected"),
+        (&["check", "--archive", "/mnt/copy/pg"], "; file:///mnt/copy/pg is meant, probably"),
+        (&["check", "--archive", "."], "; file:///"),
+        (
+            &["restore-plan", "--archive", "file:///a/b", "--to", "2026-11-28 14:00"],
+            "(only that is missing)",
+        ),
         (&["check"], "archives: expected"),
         (&["run"], "archives: expected"),
         (&["run", "--config", "/nowhere/config.yaml"], "/nowhere/config.yaml: expected"),
@@ -38,6 +44,32 @@ fn wrong_usage_is_64_and_explained_on_stderr() {
         assert_eq!(stdout, "", "{arguments:?}");
         assert!(stderr.contains(word), "{arguments:?}: {stderr}");
     }
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    let (_, help, _) = execute(&["--help"], &[]);
+    let commands = ["run", "check", "verify", "restore-plan", "version"];
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("man1");
+    let (code, ..) = execute(&["man", folder.to_str().unwrap()], &[]);
+    assert_eq!(code, Some(0));
+    for command in commands {
+        assert!(help.contains(command), "{command}: {help}");
+        let page = folder.join(format!("cnpg-backup-verifier-{command}.1"));
+        let page = fs::read_to_string(page).unwrap();
+        assert!(page.contains(".TH"), "{page}");
+        for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+            let (code, script, _) = execute(&["completions", shell], &[]);
+            assert_eq!(code, Some(0), "{shell}");
+            assert!(script.contains(command), "{shell} {command}");
+        }
+    }
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let (code, _, stderr) = execute(&["man", file.to_str().unwrap()], &[]);
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains("write manual pages to"), "{stderr}");
 }
 
 #[tokio::test]

@@ -47,3 +47,4 @@ mod storm;
 mod succession;
 mod wal;
 mod watching;
+mod wrong_addresses;

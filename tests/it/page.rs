@@ -273,9 +273,13 @@ async fn a_real_archive_is_asked_for_a_restore() {
     let is_yes = "return document.querySelector('.answer').innerText.startsWith('Yes: ')";
     browser.until("the nearest moment", is_yes).await;
 
+    submit(&browser, "2026-11-28 14:00").await;
+    let told = heading(&browser, "[role=alert]").await;
+    assert_eq!(told, "Only the time zone is missing. In UTC it is 2026-11-28T14:00:00Z.");
+
     submit(&browser, "tomorrow").await;
     let told = heading(&browser, "[role=alert]").await;
-    assert!(told.starts_with("That is neither latest nor a moment"), "{told}");
+    assert!(told.starts_with("That is no target. Write latest, a moment"), "{told}");
     browser.close().await;
 }
 

@@ -21,6 +21,7 @@ use cnpg_backup_verifier::assessment::SystemState;
 use cnpg_backup_verifier::assessment::TimeSource;
 use cnpg_backup_verifier::assessment::TimelineState;
 use cnpg_backup_verifier::assessment::Totals;
+use cnpg_backup_verifier::assessment::WalStretch;
 use cnpg_backup_verifier::assessment::cluster::ClusterState;
 use cnpg_backup_verifier::assessment::cluster::ScheduledBackups;
 use cnpg_backup_verifier::assessment::finding::Finding;
@@ -29,6 +30,7 @@ use cnpg_backup_verifier::assessment::finding::archive::backup::BackupDefect;
 use cnpg_backup_verifier::assessment::finding::archive::backup::Missing;
 use cnpg_backup_verifier::assessment::finding::archive::store::StoreDefect;
 use cnpg_backup_verifier::assessment::finding::archive::wal::WalDefect;
+use cnpg_backup_verifier::assessment::loss::Loss;
 use cnpg_backup_verifier::assessment::proof::Proof;
 use cnpg_backup_verifier::assessment::shared::Shared;
 use cnpg_backup_verifier::assessment::unusable::UnusableReason;
@@ -191,7 +193,9 @@ fn instance() -> Instance {
 fn at_risk(index: usize) -> Assessment {
     let mut assessment = healthy(index);
     assessment.verdict = Verdict::AtRisk;
-    *assessment.windows = vec![window("20260109T000000", "F3"), window("20260110T000000", "FD")];
+    let path = vec![WalStretch { first: segment(0xF7), last: segment(0xFD), count: 7 }];
+    let newest = RecoveryWindow { path, ..window("20260110T000000", "FD") };
+    *assessment.windows = vec![window("20260109T000000", "F3"), newest];
     let hole = Gap {
         first: segment(0xF4),
         last: segment(0xF6),
@@ -231,6 +235,8 @@ fn at_risk(index: usize) -> Assessment {
                 gap: hole,
                 stranded: vec![id("20260109T000000")],
                 parent_has_segment: false,
+                lost: Loss::by(&hole, &assessment.windows),
+                accepted_before: Some(at("2026-01-09T06:00:01Z")),
             },
         ),
         Finding::new(Weight::Notice, defect),
@@ -271,7 +277,16 @@ fn unrecoverable(index: usize) -> Assessment {
     }
     let stranded = vec![id("20260109T000000")];
     *assessment.findings = vec![
-        Finding::new(Weight::Fatal, WalDefect::Gap { gap, stranded, parent_has_segment: false }),
+        Finding::new(
+            Weight::Fatal,
+            WalDefect::Gap {
+                gap,
+                stranded,
+                parent_has_segment: false,
+                lost: Loss::by(&gap, &assessment.windows),
+                accepted_before: None,
+            },
+        ),
         Finding::new(Weight::Risk, incomplete),
     ];
     assessment
@@ -321,7 +336,8 @@ fn empty(index: usize) -> Assessment {
     assessment.unreadable = None;
     assessment.latest = Latest::NotReached;
     let address = assessment.place();
-    *assessment.findings = vec![Finding::new(Weight::Fatal, StoreDefect::Empty { address })];
+    *assessment.findings =
+        vec![Finding::new(Weight::Fatal, StoreDefect::Empty { address, nearby: Vec::new() })];
     assessment
 }
 

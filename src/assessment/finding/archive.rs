@@ -1,5 +1,6 @@
 //! What is wrong with what an archive holds, or should hold.
 
+pub mod address;
 pub mod backup;
 pub mod content;
 pub mod promise;

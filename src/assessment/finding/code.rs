@@ -78,5 +78,6 @@ finding_codes! {
     OperatorDropsTimelines => "operator_drops_timelines",
     ContentUnverified => "content_unverified",
     DeletedEarly => "deleted_early",
+    ArchiveNotFound => "archive_not_found",
     LifecycleRuleConflict => "lifecycle_rule_conflict",
 }

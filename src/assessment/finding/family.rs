@@ -5,6 +5,9 @@ use std::fmt;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::topic::Topic;
 
+/// The loss is accepted before a moment that the evidence of the finding names so.
+pub(super) const ACCEPTED_BEFORE: &str = "accepted_before";
+
 /// Names and values for scripts.
 pub(super) type Evidence = Vec<(&'static str, String)>;
 

@@ -9,11 +9,13 @@ use crate::assessment::finding::archive::store::StoreDefect;
 use crate::assessment::finding::archive::wal::WalDefect;
 use crate::assessment::finding::duty::Duty;
 use crate::assessment::finding::elsewhere::Elsewhere;
+use crate::assessment::finding::family::ACCEPTED_BEFORE;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::setup::Setup;
 use crate::assessment::finding::topic::Topic;
 use crate::domain::archive_id::ArchiveId;
+use crate::domain::cluster::ANNOTATION_PREFIX;
 
 const TAKE_A_BACKUP: &str = "take a base backup now: kubectl cnpg backup -n NAMESPACE CLUSTER \
     --method=plugin --plugin-name=barman-cloud.cloudnative-pg.io";
@@ -61,11 +63,27 @@ impl Problem {
     pub fn hint(&self, archive: &ArchiveId) -> String {
         let hint = self.family().hint().replace("TAKE_A_BACKUP", TAKE_A_BACKUP);
         let hint = hint.replace("TOPIC", &self.identity().1.in_names());
+        let hint = hint.replace("ACKNOWLEDGE", &self.acknowledge(archive));
         if archive.cluster.is_empty() {
             return hint;
         }
         let names = format!("-n {} {}", archive.namespace, archive.cluster);
         hint.replace("-n NAMESPACE CLUSTER", &names)
+    }
+
+    /// How the loss is accepted: the whole command, and the same where no Kubernetes is.
+    fn acknowledge(&self, archive: &ArchiveId) -> String {
+        let evidence = self.family().evidence();
+        let moment = evidence.iter().find(|(name, _)| *name == ACCEPTED_BEFORE);
+        let moment = moment.map_or("MOMENT", |(_, moment)| moment);
+        let setting = format!("expectations.acknowledge_gap_before: {moment}");
+        if archive.cluster.is_empty() {
+            return format!("{setting} in a configuration");
+        }
+        format!(
+            "kubectl annotate clusters.postgresql.cnpg.io -n NAMESPACE CLUSTER --overwrite \
+             {ANNOTATION_PREFIX}acknowledge-gap-before={moment} (without Kubernetes {setting})"
+        )
     }
 
     pub fn evidence(&self) -> Evidence {

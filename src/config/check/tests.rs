@@ -87,6 +87,20 @@ fn an_archive_by_its_address_is_held_to_flags_only() {
 }
 
 #[test]
+fn a_namespace_alone_means_all_its_clusters() {
+    let within = |namespace: &str| {
+        let selection = SelectionArguments {
+            namespace: Some(namespace.to_owned()),
+            ..SelectionArguments::default()
+        };
+        CheckArguments { selection, ..CheckArguments::default() }
+    };
+    let selected = |arguments| read_config(arguments).unwrap();
+    assert_eq!(server_names(&selected(within("a"))), ["one", "two-1", "two-2"]);
+    assert_snapshot!(read_without_kubernetes(within("b")).unwrap_err(), @r#"--namespace: expected a cluster of the configuration: a/one, a/two (two-1), a/two (two-2), found "b""#);
+}
+
+#[test]
 fn a_cluster_may_have_several_archives() {
     let selected = |arguments| read_config(arguments).unwrap();
     assert_eq!(server_names(&selected(of_cluster("a", "one"))), ["one"]);
@@ -132,7 +146,7 @@ fn wrong_selections_are_told_at_once() {
     --endpoint-url: expected nothing, since the archive is a directory, found a value
     --region: expected nothing, since the archive is a directory, found a value
     "#);
-    assert_snapshot!(read(&of_archive("s3://cnpg")).unwrap_err(), @r#"--archive: expected s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME, found "s3://cnpg""#);
+    assert_snapshot!(read(&of_archive("cnpg")).unwrap_err(), @r#"--archive: expected s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME, found "cnpg""#);
     assert_snapshot!(read_without_kubernetes(of_cluster("b", "one")).unwrap_err(), @r#"--namespace --cluster: expected a cluster of the configuration: a/one, a/two (two-1), a/two (two-2), found "b/one""#);
     let never = Overrides::from_variables([(
         "CNPG_BACKUP_VERIFIER_KUBERNETES_ENABLED".to_owned(),
@@ -146,11 +160,11 @@ fn wrong_selections_are_told_at_once() {
 fn a_cluster_that_the_configuration_lacks_may_be_known_to_kubernetes() {
     let chosen = read_config(of_cluster("b", "one")).unwrap().chosen;
     assert_eq!(chosen.archives, []);
-    assert_eq!(chosen.cluster.unwrap().to_string(), "b/one");
+    assert_eq!(chosen.scope.unwrap().to_string(), "b/one");
     assert!(chosen.kubernetes.may_discover());
 
     let chosen = read(&CheckArguments::default()).unwrap().chosen;
-    assert_eq!((chosen.archives, chosen.cluster), (vec![], None));
+    assert_eq!((chosen.archives, chosen.scope), (vec![], None));
     assert_eq!(chosen.expectations, ExpectationConfig::DEFAULT);
 }
 

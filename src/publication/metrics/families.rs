@@ -142,6 +142,16 @@ pub(super) const FAMILIES: &[Family] = &[
     )
     .labels(&["effect"]),
     archive(
+        name!("wal_hole_start_timestamp_seconds"),
+        "Last moment that can be restored before the newest hole that nobody accepted.",
+        reading::wal_hole_start,
+    ),
+    archive(
+        name!("wal_hole_end_timestamp_seconds"),
+        "First moment that can be restored after the newest hole that nobody accepted.",
+        reading::wal_hole_end,
+    ),
+    archive(
         name!("recovery_window_start_timestamp_seconds"),
         "First moment from which on every moment until the end of the window can be restored.",
         reading::recovery_window_start,

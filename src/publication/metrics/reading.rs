@@ -12,6 +12,7 @@ use crate::assessment::Gap;
 use crate::assessment::GapEffect;
 use crate::assessment::cluster::drill_age_max;
 use crate::assessment::finding::FindingCode;
+use crate::assessment::loss::Loss;
 use crate::assessment::proof::Proof;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
@@ -158,6 +159,21 @@ pub(super) fn wal_gaps(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
 
 pub(super) fn wal_missing_segments(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     write_gaps(archive, samples, |gap| gap.count);
+}
+
+/// What the newest hole costs; the same as the page says of it.
+fn newest_hole(assessment: &Assessment) -> Option<Loss> {
+    let is_told = |gap: &&Gap| gap.effect == GapEffect::Hole && gap.is_problem();
+    let hole = assessment.gaps.iter().rev().find(is_told)?;
+    Some(Loss::by(hole, &assessment.windows))
+}
+
+pub(super) fn wal_hole_start(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    samples.maybe(newest_hole(archive.assessment).and_then(|lost| lost.from));
+}
+
+pub(super) fn wal_hole_end(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
+    samples.maybe(newest_hole(archive.assessment).and_then(|lost| lost.until));
 }
 
 pub(super) fn wal_gaps_acknowledged(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {

@@ -31,7 +31,7 @@ use crate::publication::wording::title;
 pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) -> Option<Page> {
     let mut entries = context.view.worst_first();
     entries.retain(|entry| shown.holds(entry.assessment));
-    let asked = Asked::parse(fields);
+    let asked = Asked::parse(fields, context.view.now);
     let verdict = entries.first()?.standing.verdict;
     let is_only_one = entries.len() == 1;
     let level = if is_only_one { 1 } else { 2 };

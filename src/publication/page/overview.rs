@@ -74,7 +74,7 @@ fn in_full(context: &Context<'_>, entry: &ArchiveView<'_>, level: u8, number: us
     let archive = &entry.assessment.archive;
     let same = context.view.archives.iter().filter(|it| it.assessment.archive == *archive);
     let position = Position { level, is_only_one: same.count() == 1, number, is_target: false };
-    article(context, entry, position, &Asked::parse(&FormFields::new()))
+    article(context, entry, position, &Asked::parse(&FormFields::new(), context.view.now))
 }
 
 fn nothing(context: &Context<'_>) -> Markup {

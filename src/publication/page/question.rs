@@ -1,10 +1,13 @@
 //! *Can I restore to …?* as it is asked by the form, or by whoever writes an address.
 
+use std::fmt;
+
 use chrono::DateTime;
 use chrono::NaiveDateTime;
 use chrono::Utc;
 
-use crate::domain::format::MOMENT;
+use crate::domain::asked_target::Asker;
+use crate::domain::asked_target::NoTarget;
 use crate::domain::moment::in_calendar;
 use crate::domain::recovery_target::Target;
 use crate::publication::page::FormFields;
@@ -15,7 +18,29 @@ pub(super) enum Question {
     None,
     Asked(Target),
     /// In the words of the refusal.
-    Refused(&'static str),
+    Refused(Refusal),
+}
+
+/// Why nothing is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Both fields are empty.
+    Nothing,
+    /// The browser's field holds no date and time.
+    NoMoment,
+    Text(NoTarget),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("Choose a moment, or write latest."),
+            Self::NoMoment => {
+                f.write_str("That is no date and time in UTC. Write it like 2026-01-31T15:45:00.")
+            }
+            Self::Text(why) => why.fmt(f),
+        }
+    }
 }
 
 /// A question, and which archive of the cluster it is about.
@@ -30,27 +55,20 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn parse(fields: &FormFields) -> Self {
+    pub(super) fn parse(fields: &FormFields, now: DateTime<Utc>) -> Self {
         let text = shortened(fields.get("to"));
         let moment = shortened(fields.get("at"));
         let is_asked = fields.contains_key("to") || fields.contains_key("at");
         let question = match (text.as_str(), moment.as_str()) {
             _ if !is_asked => Question::None,
-            ("", "") => Question::Refused("Choose a moment, or write latest."),
-            ("", moment) => parse_moment(moment).map_or(
-                Question::Refused(
-                    "That is no date and time in UTC. Write it like 2026-01-31T15:45:00.",
-                ),
-                |at| Question::Asked(Target::At(at)),
-            ),
-            ("latest", _) => Question::Asked(Target::Latest),
-            (text, _) => parse_text(text).map_or(
-                Question::Refused(
-                    "That is neither latest nor a moment with its time zone. Write it like \
-                     2026-01-31T15:45:00Z or 2026-01-31T16:45:00+01:00.",
-                ),
-                |at| Question::Asked(Target::At(at)),
-            ),
+            ("", "") => Question::Refused(Refusal::Nothing),
+            ("", moment) => parse_moment(moment)
+                .map_or(Question::Refused(Refusal::NoMoment), |at| Question::Asked(Target::At(at))),
+            // Whose browser it is, and where, is not known here.
+            (text, _) => match Asker::in_utc(now).read_query(text) {
+                Ok(target) => Question::Asked(target),
+                Err(why) => Question::Refused(Refusal::Text(why)),
+            },
         };
         let archive = fields.get("archive").filter(|archive| !archive.is_empty()).cloned();
         Self { question, text, moment, archive }
@@ -79,16 +97,6 @@ fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
         .and_then(|moment| in_calendar(moment.and_utc()))
 }
 
-/// RFC 3339, also as this page writes it (`2026-01-31 15:45:00 UTC`). A `+` that nobody escaped
-/// arrives as a space.
-fn parse_text(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.strip_suffix(" UTC").map_or_else(|| text.to_owned(), |text| format!("{text}Z"));
-    let text = text.replacen("+", " ", 1);
-    let (day, time) = text.split_once(['T', 't', ' '])?;
-    let moment = format!("{day}T{}", time.replacen(' ', "+", 1));
-    (MOMENT.parse)(&moment).ok()
-}
-
 /// No moment is longer; more is not worth showing again.
 const CHARACTERS_MAX: usize = 64;
 
@@ -103,7 +111,8 @@ mod tests {
 
     fn ask(query: &[(&str, &str)]) -> Question {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Asked::parse(&query.iter().map(owned).collect()).question
+        let now = DateTime::parse_from_rfc3339("2026-01-31T17:45:00Z").unwrap().to_utc();
+        Asked::parse(&query.iter().map(owned).collect(), now).question
     }
 
     #[track_caller]
@@ -133,6 +142,8 @@ mod tests {
             "2026-01-31 15:45:00Z",
             "2026-01-31 15:45:00 UTC",
             "2026-01-31t14:45:00-01:00",
+            "2026-01-31 15:45+00",
+            "2 hours ago",
         ] {
             check(&[("to", text)], "2026-01-31T15:45:00Z");
         }
@@ -153,7 +164,14 @@ mod tests {
     #[test]
     fn what_is_no_moment_is_refused_and_not_guessed() {
         let long = "2".repeat(10_000);
-        for text in ["", "yesterday", "2026-01-31", "2026-01-31T15:45:00", "2026-13-01T00:00:00Z"] {
+        for text in [
+            "",
+            "tomorrow",
+            "yesterday",
+            "2026-01-31",
+            "2026-01-31T15:45:00",
+            "2026-13-01T00:00:00Z",
+        ] {
             assert!(matches!(ask(&[("to", text)]), Question::Refused(_)), "{text}");
         }
         for at in [

@@ -7,6 +7,7 @@ use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::GapEffect;
 use crate::assessment::finding::duration;
+use crate::assessment::loss::Loss;
 use crate::publication::page::chart::Bar;
 use crate::publication::page::chart::Chart;
 use crate::publication::page::words::plain_time;
@@ -94,18 +95,27 @@ fn backup_row(assessment: &Assessment, backup: &AssessedBackup) -> Markup {
 pub(super) fn gaps(assessment: &Assessment) -> Markup {
     let many = assessment.gaps.len();
     let caption = html! { "Missing WAL, newest first" };
-    let head = ["First", "Last", "Segments", "Effect"];
+    let head = ["First", "Last", "Segments", "Effect", "Lost from", "Until"];
     let rows = assessment.gaps.iter().rev().take(ROWS_MAX).map(|gap| {
         let effect = match gap.effect {
             GapEffect::StopsRecovery => "nothing after it can be restored",
             GapEffect::Hole => "moments inside it cannot be restored",
             GapEffect::Harmless => "none: no backup needs it",
         };
+        let lost = match gap.effect {
+            GapEffect::StopsRecovery | GapEffect::Hole => Loss::by(gap, &assessment.windows),
+            GapEffect::Harmless => Loss::default(),
+        };
         html! {
             th scope="row" data-label="First" { code { (gap.first) } }
             td data-label="Last" { code { (gap.last) } }
             td data-label="Segments" { (gap.count) }
             td data-label="Effect" { (effect) @if gap.is_acknowledged { "; accepted" } }
+            td data-label="Lost from" { @match lost.from { Some(at) => (plain_time(at)), None => "-" } }
+            td data-label="Until" {
+                @match lost.until { Some(at) => (plain_time(at)), None => "-" }
+                @if let Some(length) = lost.length() { p.note { (duration(length)) } }
+            }
         }
     });
     html! {

@@ -175,13 +175,15 @@ fn write_backups(paper: &mut Paper, assessment: &Assessment) {
         return;
     }
     paper.blank();
-    paper.line(2, &row("BACKUP", "STATE", "ENDED", ["SIZE", "REACHES"]));
+    let columns = Columns::within(paper.width());
+    let (ended, reaches) = columns.headings();
+    paper.line(2, &columns.row("BACKUP", "STATE", ended, ["SIZE", reaches]));
     for backup in assessment.backups.iter().rev().take(BACKUPS_MAX) {
         let reach = assessment.windows.iter().find(|window| window.backup_id == backup.id);
-        let reach = reach.map_or_else(|| "-".to_owned(), |window| utc(window.last.at));
-        let ended = backup.ended_at.map_or_else(|| "-".to_owned(), utc);
-        let size = bytes(backup.size_bytes);
-        paper.line(2, &row(backup.id.as_str(), backup.kind.code(), &ended, [&size, &reach]));
+        let reach = columns.time(reach.map(|window| window.last.at));
+        let ended = columns.time(backup.ended_at);
+        let (size, id) = (bytes(backup.size_bytes), backup.id.as_str());
+        paper.line(2, &columns.row(id, backup.kind.code(), &ended, [&size, &reach]));
         if let Some(reason) = backup.unusable.as_ref().filter(|_| is_to_explain(backup.kind)) {
             paper.paragraph(6, &reason.to_string());
         }
@@ -200,8 +202,50 @@ const fn is_to_explain(kind: BackupKind) -> bool {
     }
 }
 
-fn row(backup: &str, state: &str, ended: &str, [size, reaches]: [&str; 2]) -> String {
-    format!("{backup:15}  {state:8}  {ended:23}  {size:>10}  {reaches}")
+/// What there is room for of a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Columns {
+    All,
+    /// The zone stands in the heading.
+    ShortTimes,
+    /// Neither when it ended nor its size.
+    Fewest,
+}
+
+impl Columns {
+    const fn within(width: usize) -> Self {
+        match width {
+            ..76 => Self::Fewest,
+            76..90 => Self::ShortTimes,
+            90.. => Self::All,
+        }
+    }
+
+    const fn headings(self) -> (&'static str, &'static str) {
+        match self {
+            Self::All => ("ENDED", "REACHES"),
+            Self::ShortTimes | Self::Fewest => ("ENDED (UTC)", "REACHES (UTC)"),
+        }
+    }
+
+    fn time(self, at: Option<DateTime<Utc>>) -> String {
+        match (self, at) {
+            (_, None) => "-".to_owned(),
+            (Self::All, Some(at)) => utc(at),
+            (Self::ShortTimes, Some(at)) => at.format("%Y-%m-%d %H:%M").to_string(),
+            (Self::Fewest, Some(at)) => at.format("%Y-%m-%d %H:%M:%S").to_string(),
+        }
+    }
+
+    fn row(self, backup: &str, state: &str, ended: &str, [size, reaches]: [&str; 2]) -> String {
+        match self {
+            Self::All => format!("{backup:15}  {state:8}  {ended:23}  {size:>10}  {reaches}"),
+            Self::ShortTimes => {
+                format!("{backup:15}  {state:8}  {ended:16}  {size:>10}  {reaches}")
+            }
+            Self::Fewest => format!("{backup:15}  {state:8}  {reaches}"),
+        }
+    }
 }
 
 fn write_steps(paper: &mut Paper, assessment: &Assessment, verdict: Verdict) {

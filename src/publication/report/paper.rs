@@ -3,19 +3,21 @@
 use crate::assessment::finding::Severity;
 use crate::assessment::verdict::Verdict;
 use crate::publication::report::Colour;
+use crate::publication::report::Medium;
 use crate::publication::wording::title;
-
-/// Columns; what a terminal beside a chat window still has.
-const WIDTH: usize = 100;
 
 pub(super) struct Paper {
     text: String,
-    colour: Colour,
+    medium: Medium,
 }
 
 impl Paper {
-    pub(super) const fn new(colour: Colour) -> Self {
-        Self { text: String::new(), colour }
+    pub(super) const fn new(medium: Medium) -> Self {
+        Self { text: String::new(), medium }
+    }
+
+    pub(super) const fn width(&self) -> usize {
+        self.medium.width
     }
 
     pub(super) fn into_text(self) -> String {
@@ -28,7 +30,7 @@ impl Paper {
 
     pub(super) fn rule(&mut self) {
         self.blank();
-        self.line(0, &"-".repeat(WIDTH));
+        self.line(0, &"-".repeat(self.width()));
         self.blank();
     }
 
@@ -44,10 +46,14 @@ impl Paper {
         self.text.push('\n');
     }
 
-    /// The verdict and what it is about.
+    /// The verdict and what it is about, in further lines if that is long.
     pub(super) fn verdict(&mut self, verdict: Verdict, about: &str) {
-        let line = format!("{}  {}", title(verdict), clean(about));
-        self.coloured_start(verdict, &line);
+        let label = title(verdict);
+        self.coloured(verdict_code(verdict), label);
+        let mut lines = Self::new(Medium { colour: Colour::Plain, ..self.medium });
+        lines.item(0, &" ".repeat(label.len() + 2), about);
+        let text = lines.into_text();
+        self.text.push_str(text.get(label.len()..).unwrap_or_default());
     }
 
     /// A line that begins with the verdict's title.
@@ -80,7 +86,7 @@ impl Paper {
         let mut is_first_word = true;
         for word in text.split_whitespace() {
             let word_length = word.chars().count();
-            if !is_first_word && WIDTH < length + 1 + word_length {
+            if !is_first_word && self.width() < length + 1 + word_length {
                 self.text.push_str(line.trim_end());
                 self.text.push('\n');
                 line = format!("{:hanging$}", "");
@@ -100,7 +106,7 @@ impl Paper {
     }
 
     fn coloured(&mut self, code: &str, text: &str) {
-        match self.colour {
+        match self.medium.colour {
             Colour::Plain => self.text.push_str(text),
             Colour::Ansi => {
                 for part in ["\u{1b}[1;", code, "m", text, "\u{1b}[0m"] {
@@ -133,13 +139,15 @@ fn clean(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-/// Cuts a name that does not fit into its column.
+/// Cuts a name that does not fit into its column. Names differ at their ends more than at their
+/// beginnings.
 pub(super) fn shorten(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+    let characters = text.chars().count();
+    if characters <= width {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(width.saturating_sub(3)).collect();
-    format!("{kept}...")
+    let kept: String = text.chars().skip(characters - width.saturating_sub(3)).collect();
+    format!("...{kept}")
 }
 
 #[cfg(test)]
@@ -148,7 +156,7 @@ mod tests {
 
     #[test]
     fn further_lines_hang_below_the_first_word() {
-        let mut paper = Paper::new(Colour::Plain);
+        let mut paper = Paper::new(Medium::PLAIN);
         paper.item(2, "do: ", &"word ".repeat(21));
         let expected =
             format!("  do: {}\n      {}\n", ["word"; 19].join(" "), ["word"; 2].join(" "));
@@ -157,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_message_cannot_steer_the_terminal() {
-        let mut paper = Paper::new(Colour::Plain);
+        let mut paper = Paper::new(Medium::PLAIN);
         paper.paragraph(0, "gone\u{1b}[2J\r\nOK \u{7}");
         assert_eq!(paper.into_text(), "gone [2J OK\n");
     }
@@ -165,6 +173,6 @@ mod tests {
     #[test]
     fn a_long_name_is_cut_visibly() {
         assert_eq!(shorten("databases/a-name", 16), "databases/a-name");
-        assert_eq!(shorten("databases/a-name-", 16), "databases/a-n...");
+        assert_eq!(shorten("databases/a-name-", 16), "...bases/a-name-");
     }
 }

@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
-use crate::domain::format::MOMENT;
+use crate::domain::asked_target::Asker;
 use crate::domain::recovery_target::Target;
 use crate::publication::restore_plan::PlanDocument;
 use crate::publication::view::View;
@@ -24,9 +24,13 @@ pub(super) async fn restore_plan(
     Path((namespace, cluster)): Path<(String, String)>,
     Query(mut query): Query<HashMap<String, String>>,
 ) -> Response {
-    let Some(target) = parse_target(query.remove("to").as_deref()) else {
-        let why = "to is neither \"latest\" nor a moment as in RFC 3339";
-        return refusal(StatusCode::BAD_REQUEST, why);
+    let now = clock::now();
+    let target = match query.remove("to").as_deref() {
+        None | Some("") => Target::Latest,
+        Some(text) => match Asker::in_utc(now).read_query(text) {
+            Ok(target) => target,
+            Err(why) => return refusal(StatusCode::BAD_REQUEST, &format!("to: {why}")),
+        },
     };
     if let Some(unknown) = query.keys().next() {
         return refusal(StatusCode::BAD_REQUEST, &format!("unknown parameter {unknown:?}"));
@@ -35,7 +39,7 @@ pub(super) async fn restore_plan(
         return published.not_watched(&namespace, &cluster);
     };
     // A cluster with several archives is restored from the one in the best state.
-    let Some(archive) = View::new(&snapshot, clock::now()).worst_first().pop() else {
+    let Some(archive) = View::new(&snapshot, now).worst_first().pop() else {
         return published.not_watched(&namespace, &cluster);
     };
     match PlanDocument::new(archive.assessment, target).json() {
@@ -44,13 +48,5 @@ pub(super) async fn restore_plan(
             tracing::error!(%error, "restore plan cannot be written as JSON");
             refusal(StatusCode::INTERNAL_SERVER_ERROR, "the plan cannot be written as JSON")
         }
-    }
-}
-
-/// A `+` that nobody escaped arrives as a space.
-fn parse_target(text: Option<&str>) -> Option<Target> {
-    match text {
-        None | Some("" | "latest") => Some(Target::Latest),
-        Some(moment) => (MOMENT.parse)(&moment.replace(' ', "+")).ok().map(Target::At),
     }
 }

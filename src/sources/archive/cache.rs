@@ -12,10 +12,12 @@ use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
 use crate::observation::HistoryDamage;
+use crate::observation::Reading;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::Probes;
+use crate::observation::surroundings::Surroundings;
 use crate::sources::archive::heads::Heads;
 
 #[derive(Debug, Default)]
@@ -36,6 +38,8 @@ pub(super) struct Cache {
     pub(super) archived: Option<Vec<BackupId>>,
     pub(super) expiry_rules: Option<Vec<ExpiryRule>>,
     pub(super) fully_listed_at: Option<DateTime<Utc>>,
+    /// Of an archive of which nothing was found.
+    pub(super) surroundings: Option<Reading<Surroundings>>,
     pub(super) histories: BTreeMap<TimelineId, KnownHistory>,
     pub(super) probes: Probes,
 }

@@ -50,6 +50,15 @@ impl StoreError {
         Self { kind, detail: printable(&detail.into(), ERROR_CHARS_MAX) }
     }
 
+    /// Names where the store answers, if the trouble is the store's and not one object's.
+    #[must_use]
+    pub fn of(self, endpoint: &str) -> Self {
+        match self.kind {
+            StoreErrorKind::NoSuchKey | StoreErrorKind::Changed | StoreErrorKind::TooLarge => self,
+            kind => Self::new(kind, format!("{}, says {endpoint}", self.detail)),
+        }
+    }
+
     pub fn changed(key: &str) -> Self {
         Self::new(StoreErrorKind::Changed, format!("`{key}` is not the object it was"))
     }

@@ -16,10 +16,17 @@ use crate::metrics;
 const PREFIX: &str = "backup_verifier_";
 
 /// Metrics that neither a dashboard nor an alert asks for, and why they are exported.
-const UNASKED: &[(&str, &str)] = &[(
-    "backup_verifier_last_full_listing_timestamp_seconds",
-    "BackupVerdictUnknown tells it in its description",
-)];
+const UNASKED: &[(&str, &str)] = &[
+    (
+        "backup_verifier_last_full_listing_timestamp_seconds",
+        "BackupVerdictUnknown tells it in its description",
+    ),
+    (
+        "backup_verifier_wal_hole_start_timestamp_seconds",
+        "BackupWALHole tells it in its description",
+    ),
+    ("backup_verifier_wal_hole_end_timestamp_seconds", "BackupWALHole tells it in its description"),
+];
 
 #[test]
 fn every_metric_of_a_dashboard_is_exported() {

@@ -256,6 +256,7 @@ impl Scenario {
             content: self.content(&backups, &inventory),
             backups,
             archive: failed("archive").map_or(Ok(inventory), Err),
+            surroundings: None,
             histories,
             probes: self.probes(),
             cluster: self.cluster.as_ref().map(|cluster| Arc::new(cluster.observe())),

@@ -91,6 +91,8 @@ fn every_finding_is_the_answer_of_some_test() {
     });
     let of_the_daemon = files_below("tests/it/kubernetes", "rs").into_iter();
     let of_the_daemon = of_the_daemon.chain(files_below("tests/it/real_archives", "rs"));
+    let of_addresses = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/wrong_addresses.rs");
+    let of_the_daemon = of_the_daemon.chain([of_addresses]);
     let of_the_daemon = of_the_daemon.map(|path| fs::read_to_string(path).unwrap());
     let scenarios: String = scenarios.collect();
     let tests: String = of_judges.chain(of_the_daemon).collect();

@@ -3,6 +3,7 @@
 use crate::assessment::GapEffect;
 use crate::assessment::Latest;
 use crate::assessment::archive::ArchiveCase;
+use crate::assessment::archive::address::archives_near;
 use crate::assessment::archive::catalogue::BackupState;
 use crate::assessment::archive::content::wrong_pages;
 use crate::assessment::archive::recoverability::candidate::Candidate;
@@ -36,6 +37,8 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let until = case.first_backup_due;
     let awaited = until.map(|until| Duty::FirstBackupAwaited { until });
     findings.extend(awaited.map(|awaited| Finding::new(Weight::Early, awaited)));
+    let wrong_address = case.wrong_address.clone().map(StoreDefect::NotFound);
+    findings.extend(wrong_address.map(|it| Finding::new(Weight::OutOfSight, it)));
     let elsewhere = case.elsewhere.clone();
     findings.extend(elsewhere.map(|elsewhere| Finding::new(Weight::Elsewhere, elsewhere)));
     findings
@@ -45,8 +48,11 @@ fn nothing_usable(case: &ArchiveCase<'_>) -> Problem {
     match case.backups.len() {
         0 if case.inventory.object_count == 0 => {
             let address = case.subject.address.as_ref();
+            let around = case.seen.surroundings.as_ref().and_then(|it| it.as_ref().ok());
+            let nearby = address.zip(around);
+            let nearby = nearby.map(|(address, around)| archives_near(address, around));
             let address = address.map_or_else(String::new, ToString::to_string);
-            StoreDefect::Empty { address }.into()
+            StoreDefect::Empty { address, nearby: nearby.unwrap_or_default() }.into()
         }
         backups => BackupDefect::NoneUsable { backups }.into(),
     }

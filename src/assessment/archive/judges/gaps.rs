@@ -2,11 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use chrono::DateTime;
+use chrono::SubsecRound as _;
+use chrono::TimeDelta;
+use chrono::Utc;
+
+use crate::assessment::GapEffect;
 use crate::assessment::archive::ArchiveCase;
+use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
+use crate::assessment::archive::recoverability::gaps::time_after;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::archive::wal::WalDefect;
+use crate::assessment::loss::Loss;
 use crate::domain::backup::BackupId;
+use crate::domain::moment::after;
 use crate::observation::probe::SegmentId;
 
 /// A finding for each gap that costs something and is not accepted.
@@ -29,12 +39,28 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             .filter(|route| route.timeline_at(segments.first) == Some(timeline))
             .and_then(|route| route.parent_at(segments.first))
             .and_then(|parent| case.inventory.timeline(parent));
+        let lost = Loss::by(&gap, &recoverability.windows);
         let problem = WalDefect::Gap {
             gap,
+            lost,
+            accepted_before: accepted_before(case, placed, lost),
             stranded: stranded.flat_map(|(_, backups)| backups.iter().cloned()).collect(),
             parent_has_segment: parent.is_some_and(|it| it.segments().contains(segments.first)),
         };
         Finding::new(gap.effect.into(), problem)
     };
     costly.map(finding).collect()
+}
+
+/// Behind what is lost, and behind the upload that is held against the accepted moment.
+fn accepted_before(
+    case: &ArchiveCase<'_>,
+    placed: &PlacedGap,
+    lost: Loss,
+) -> Option<DateTime<Utc>> {
+    let Recoverability { replay, newest_route, .. } = &case.recoverability;
+    let at = time_after(replay, placed.timeline, placed.segments, newest_route.as_ref());
+    let is_hole = placed.gap.effect == GapEffect::Hole;
+    let moment = at.max(lost.until).filter(|_| is_hole)?;
+    Some(after(moment.trunc_subsecs(0), TimeDelta::seconds(1)))
 }

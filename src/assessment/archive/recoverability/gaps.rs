@@ -166,7 +166,7 @@ fn harmless_gaps(
 
 /// When the first segment after a gap was uploaded: by then the gap's segments were lost. After the
 /// last segment before a fork that is one of the next timeline.
-fn time_after(
+pub(crate) fn time_after(
     replay: &Replay<'_>,
     timeline: TimelineId,
     gap: SegmentRange,

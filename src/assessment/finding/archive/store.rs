@@ -7,6 +7,8 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::archive::address;
+use crate::assessment::finding::archive::address::WrongAddress;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::topic::Topic;
@@ -23,7 +25,11 @@ pub enum StoreDefect {
     /// It was read, and nothing is there.
     Empty {
         address: String,
+        /// Archives that lie near.
+        nearby: Vec<String>,
     },
+    /// There is something else.
+    NotFound(WrongAddress),
     Unreachable(Unreadable),
     Denied(Unreadable),
     /// How far its clock is ahead of ours; ages are told by it all the same.
@@ -66,6 +72,7 @@ impl Family for StoreDefect {
     fn identity(&self) -> (FindingCode, Topic<'_>) {
         match self {
             Self::Empty { .. } => (FindingCode::ArchiveEmpty, Topic::Whole),
+            Self::NotFound(_) => (FindingCode::ArchiveNotFound, Topic::Whole),
             Self::Unreachable(unread) => (FindingCode::StoreUnreachable, Topic::Read(&unread.what)),
             Self::Denied(unread) => (FindingCode::StoreDenied, Topic::Read(&unread.what)),
             Self::ClockSkew(_) => (FindingCode::ClockSkew, Topic::Whole),
@@ -85,6 +92,10 @@ impl Family for StoreDefect {
             Self::Empty { .. } => {
                 "check bucket, path and server name; a new cluster has an empty archive until its \
                  first segment is archived"
+            }
+            Self::NotFound(_) => {
+                "name the folder that holds base/ and wals/: destinationPath of the ObjectStore, then \
+                 the server name"
             }
             Self::Unreachable(unread) => unreachable(unread.reason),
             Self::Denied(_) => {
@@ -122,7 +133,9 @@ impl Family for StoreDefect {
 
     fn evidence(&self) -> Evidence {
         match self {
-            Self::Empty { address } => vec![("address", address.clone())],
+            Self::Empty { address, .. } | Self::NotFound(WrongAddress { address, .. }) => {
+                vec![("address", address.clone())]
+            }
             Self::ColdWal { first, last, count } => vec![
                 ("first", first.to_string()),
                 ("last", last.to_string()),
@@ -151,7 +164,10 @@ impl Family for StoreDefect {
 impl fmt::Display for StoreDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty { address } => write!(f, "nothing is stored under {address}"),
+            Self::Empty { address, nearby } => {
+                write!(f, "nothing is stored under {address}{}", address::nearby(nearby))
+            }
+            Self::NotFound(wrong) => wrong.fmt(f),
             Self::ClockSkew(ahead) => {
                 write!(f, "the clock of the store is {} of ours", apart(*ahead, "ahead", "behind"))
             }
@@ -220,14 +236,14 @@ const fn unreachable(reason: UnreadableReason) -> &'static str {
              read Secrets, and endpointCA of the ObjectStore is used, or mount the authority's \
              certificate and set SSL_CERT_FILE"
         }
+        UnreadableReason::NotFound => {
+            "check the name of the bucket, or whether the directory is there and mounted here"
+        }
         UnreadableReason::Auth
-        | UnreadableReason::NotFound
         | UnreadableReason::Timeout
         | UnreadableReason::Throttled
         | UnreadableReason::NotAllowed
-        | UnreadableReason::Internal => {
-            "check the endpoint, the bucket's name and the network from here"
-        }
+        | UnreadableReason::Internal => "check the endpoint and the network from here",
     }
 }
 

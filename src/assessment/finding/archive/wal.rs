@@ -2,18 +2,25 @@
 
 use std::fmt;
 
+use chrono::DateTime;
+use chrono::Utc;
+
 use crate::assessment::Gap;
 use crate::assessment::GapEffect;
 use crate::assessment::finding::FindingCode;
+use crate::assessment::finding::family::ACCEPTED_BEFORE;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::fault::HistoryFault;
 use crate::assessment::finding::fault::LifeSign;
 use crate::assessment::finding::fault::SegmentFault;
 use crate::assessment::finding::topic::Topic;
+use crate::assessment::finding::words::duration;
 use crate::assessment::finding::words::ids;
 use crate::assessment::finding::words::segments;
 use crate::assessment::finding::words::span;
+use crate::assessment::finding::words::time;
+use crate::assessment::loss::Loss;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentName;
 use crate::domain::timeline::TimelineId;
@@ -27,6 +34,9 @@ pub enum WalDefect {
         /// The parent timeline still has a segment of that number: recovery would replay
         /// transactions that the new timeline never had.
         parent_has_segment: bool,
+        lost: Loss,
+        /// What `acknowledge_gap_before` must say at least to accept the loss.
+        accepted_before: Option<DateTime<Utc>>,
     },
     Damaged {
         segment: SegmentName,
@@ -130,8 +140,8 @@ impl Family for WalDefect {
                      else TAKE_A_BACKUP"
                 }
                 GapEffect::Hole => {
-                    "if the loss is known and accepted, set acknowledge_gap_before; it disappears \
-                     when retention passes it"
+                    "if the loss is known and accepted: ACKNOWLEDGE; it disappears when retention passes \
+                     it"
                 }
                 GapEffect::Harmless => "nothing to do",
             },
@@ -178,7 +188,7 @@ impl Family for WalDefect {
 
     fn evidence(&self) -> Evidence {
         match self {
-            Self::Gap { gap, stranded, parent_has_segment } => {
+            Self::Gap { gap, stranded, parent_has_segment, lost, accepted_before } => {
                 let mut evidence = vec![
                     ("last", gap.last.to_string()),
                     ("count", gap.count.to_string()),
@@ -187,6 +197,9 @@ impl Family for WalDefect {
                 if !stranded.is_empty() {
                     evidence.push(("stranded", ids(stranded)));
                 }
+                evidence.extend(lost.from.map(|at| ("lost_from", time(at))));
+                evidence.extend(lost.until.map(|at| ("lost_until", time(at))));
+                evidence.extend(accepted_before.map(|at| (ACCEPTED_BEFORE, time(at))));
                 if *parent_has_segment {
                     evidence.push(("parent_has_segment", "true".to_owned()));
                 }
@@ -231,15 +244,7 @@ impl Family for WalDefect {
 impl fmt::Display for WalDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gap { gap, .. } => {
-                write!(f, "{} of WAL missing: ", segments(gap.count))?;
-                write!(f, "{}", span(gap.first, gap.last))?;
-                f.write_str(match gap.effect {
-                    GapEffect::StopsRecovery => "; nothing after it can be restored",
-                    GapEffect::Hole => "; moments inside it cannot be restored",
-                    GapEffect::Harmless => "; no backup needs it",
-                })
-            }
+            Self::Gap { gap, lost, .. } => write_gap(f, gap, lost),
             Self::Damaged { segment, fault } => {
                 write!(f, "WAL segment {segment} is damaged: {fault}")
             }
@@ -290,6 +295,27 @@ impl fmt::Display for WalDefect {
                  {found}, expected {expected}{harm}"
             ),
         }
+    }
+}
+
+/// What is missing, and from when to when nothing can be restored for it.
+fn write_gap(f: &mut fmt::Formatter<'_>, gap: &Gap, lost: &Loss) -> fmt::Result {
+    write!(f, "{} of WAL missing: ", segments(gap.count))?;
+    write!(f, "{}", span(gap.first, gap.last))?;
+    match (gap.effect, lost.from.map(time), lost.until.map(time)) {
+        (GapEffect::Harmless, ..) => f.write_str("; no backup needs it"),
+        (GapEffect::StopsRecovery, None, _) => f.write_str("; nothing after it can be restored"),
+        (GapEffect::StopsRecovery, Some(from), _) => {
+            write!(f, "; nothing after it can be restored, so nothing since {from}")
+        }
+        (GapEffect::Hole, Some(from), Some(until)) => {
+            let length = duration(lost.length().unwrap_or_default());
+            write!(f, "; no moment from {from} to {until} can be restored ({length})")
+        }
+        (GapEffect::Hole, None, Some(until)) => {
+            write!(f, "; no moment inside it, before {until}, can be restored")
+        }
+        (GapEffect::Hole, _, None) => f.write_str("; moments inside it cannot be restored"),
     }
 }
 

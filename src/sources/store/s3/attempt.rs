@@ -108,9 +108,11 @@ impl Attempts {
         let error = context.output_or_error()?.err()?;
         if error.is_operation_error() {
             let (code, message) = metadata(context).unwrap_or_default();
-            return Some(self.refusal(context.response(), code, message));
+            let refusal = self.refusal(context.response(), code, message);
+            return Some(refusal.of(self.endpoint.address()));
         }
-        let detail = failure::text(error);
+        let address = self.endpoint.address();
+        let detail = format!("{}, at {address}", failure::text(error));
         let kind = if error.is_timeout_error()
             || error.as_connector_error().is_some_and(|error| error.is_timeout())
         {
@@ -122,8 +124,10 @@ impl Attempts {
             failure::refused(error).or_else(|| failure::without_credentials(error))
         {
             return Some(error);
+        } else if let Some(error) = failure::without_connection(error, address) {
+            return Some(error);
         } else {
-            failure::without_connection(error).unwrap_or(StoreErrorKind::Unavailable)
+            StoreErrorKind::Unavailable
         };
         Some(StoreError::new(kind, detail))
     }

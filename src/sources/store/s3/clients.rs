@@ -74,6 +74,8 @@ struct EndpointId {
 /// A client and what its answers told about the server.
 pub(super) struct Endpoint {
     client: Client,
+    /// As people know it.
+    address: String,
     credentials: CredentialSource,
     region: String,
     is_amazon: bool,
@@ -169,6 +171,7 @@ impl S3Clients {
         endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
         let endpoint = Arc::new(Endpoint {
             client: Client::from_conf(self.config(&id)),
+            address: id.url.clone().unwrap_or_else(|| "Amazon S3".to_owned()),
             credentials: id.credentials.clone(),
             region: id.region.clone(),
             is_amazon: id.url.as_deref().is_none_or(|url| url.contains(".amazonaws.com")),
@@ -236,6 +239,10 @@ fn as_judged(url: &str) -> String {
 impl Endpoint {
     pub(super) const fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Amazon itself, not a store that speaks like it.

@@ -158,18 +158,23 @@ pub(super) fn refused(error: &(dyn Error + 'static)) -> Option<StoreError> {
     Some(StoreError::new(StoreErrorKind::NotAllowed, refused.to_string()))
 }
 
-/// Why there is no connection, where one cause among many says it.
-pub(super) fn without_connection(error: &(dyn Error + 'static)) -> Option<StoreErrorKind> {
+/// Why there is no connection to this address, where one cause among many says it.
+pub(super) fn without_connection(
+    error: &(dyn Error + 'static),
+    endpoint: &str,
+) -> Option<StoreError> {
     chain(error).find_map(|it| {
         if it.is::<ResolveDnsError>() {
-            return Some(StoreErrorKind::NoSuchHost);
+            let detail = format!("the name service knows no host of {endpoint}");
+            return Some(StoreError::new(StoreErrorKind::NoSuchHost, detail));
         }
         match it.downcast_ref::<io::Error>() {
             Some(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
-                Some(StoreErrorKind::ConnectionRefused)
+                let detail = format!("nothing listens at {endpoint}");
+                Some(StoreError::new(StoreErrorKind::ConnectionRefused, detail))
             }
-            Some(io) => wrapped(io).find_map(|it| it.downcast_ref()).and_then(untrusted),
-            None => it.downcast_ref().and_then(untrusted),
+            Some(io) => wrapped(io).find_map(|it| without_tls(it.downcast_ref()?, endpoint)),
+            None => without_tls(it.downcast_ref()?, endpoint),
         }
     })
 }
@@ -183,9 +188,16 @@ fn within(error: &io::Error) -> Option<&(dyn Error + 'static)> {
     Some(error.get_ref()?)
 }
 
-const fn untrusted(error: &rustls::Error) -> Option<StoreErrorKind> {
+fn without_tls(error: &rustls::Error, endpoint: &str) -> Option<StoreError> {
     match error {
-        rustls::Error::InvalidCertificate(_) => Some(StoreErrorKind::Untrusted),
+        rustls::Error::InvalidCertificate(why) => {
+            let detail = format!("{endpoint} shows one that fails with {why}");
+            Some(StoreError::new(StoreErrorKind::Untrusted, detail))
+        }
+        rustls::Error::InvalidMessage(_) => {
+            let detail = format!("{endpoint} does not speak TLS; perhaps it is an http address");
+            Some(StoreError::new(StoreErrorKind::Unavailable, detail))
+        }
         _ => None,
     }
 }
@@ -198,7 +210,9 @@ pub(super) fn larger_than_allowed(status: u16, limit: TooLarge) -> StoreError {
 pub(super) fn without_credentials(error: &(dyn Error + 'static)) -> Option<StoreError> {
     let detail = match chain(error).find_map(|it| it.downcast_ref::<CredentialsError>())? {
         CredentialsError::CredentialsNotLoaded(_) => {
-            "no credentials in the environment, profile files or instance metadata".to_owned()
+            "no credentials: there are none in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profile \
+             files, web identity, or the metadata of container and instance"
+                .to_owned()
         }
         other => format!("no credentials: {}", other.source().map(text).unwrap_or_default()),
     };
@@ -308,7 +322,8 @@ mod tests {
         };
         check(
             CredentialsError::not_loaded_no_source(),
-            "no credentials in the environment, profile files or instance metadata",
+            "no credentials: there are none in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profile \
+             files, web identity, or the metadata of container and instance",
         );
         let unread = CredentialsError::provider_error("read the key file `/a`: not found");
         check(unread, "no credentials: read the key file `/a`: not found");
