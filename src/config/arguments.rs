@@ -56,6 +56,12 @@ pub struct RestorePlanArguments {
     /// The state at a restore point, by the name that it was given
     #[arg(long, value_name = "NAME", conflicts_with_all = ["to", "lsn"])]
     pub(super) name: Option<String>,
+    #[arg(long, conflicts_with = "output")]
+    #[arg(
+        help = "Print Secret, ObjectStore and Cluster, for a Kubernetes that knows nothing of the \
+                  source"
+    )]
+    pub(super) bundle: bool,
     /// How the plan is printed on stdout
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: PlanOutput,
@@ -168,4 +174,7 @@ pub enum PlanOutput {
     Yaml,
     /// As at /api/v1/restore-plan.
     Json,
+    /// Asked for by a flag of its own.
+    #[value(skip)]
+    Bundle,
 }

@@ -120,7 +120,8 @@ impl RestorePlanConfig {
             let names: Vec<String> = chosen.archives.iter().map(|it| it.id.to_string()).collect();
             reader.note(ConfigProblem::new("restore-plan", ONE_ARCHIVE, names.join(", ")));
         }
-        reader.finish(Some(Self { chosen, question, output: arguments.output }))
+        let output = if arguments.bundle { PlanOutput::Bundle } else { arguments.output };
+        reader.finish(Some(Self { chosen, question, output }))
     }
 }
 

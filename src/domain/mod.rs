@@ -21,6 +21,7 @@ pub mod object_version;
 pub mod operator_version;
 mod python_literal;
 pub mod recovery_cluster;
+pub mod recovery_store;
 pub mod recovery_target;
 pub mod retention_policy;
 pub mod schedule;

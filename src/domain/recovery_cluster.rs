@@ -28,7 +28,9 @@ pub struct RecoveryCluster {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Metadata {
     pub name: String,
-    pub namespace: String,
+    /// `None` is the one that whoever applies it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

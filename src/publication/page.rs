@@ -26,6 +26,7 @@ pub use crate::publication::page::archive::archives;
 pub use crate::publication::page::glyph::icon;
 pub use crate::publication::page::glyph::icon_path;
 pub use crate::publication::page::overview::overview;
+pub use crate::publication::page::shell::no_such_page;
 pub use crate::publication::page::shell::not_found;
 
 /// A file of its own, so that the page needs no exception from its Content-Security-Policy.
@@ -50,7 +51,7 @@ pub struct Context<'a> {
     /// At first nobody knows what is watched.
     pub knows_archives: bool,
     /// From the page to the root: the daemon may be published under any path.
-    pub root: &'static str,
+    pub root: &'a str,
     pub version: &'a str,
 }
 

@@ -1,5 +1,6 @@
 //! The answer to *can I restore to …*: text for people, YAML to apply, JSON for scripts.
 
+mod bundle;
 mod manifest;
 
 use std::collections::BTreeMap;
@@ -94,6 +95,20 @@ impl<'a> PlanDocument<'a> {
             RestorePlan::Reachable(restore) => Some(manifest::render(self.assessment, restore)),
             RestorePlan::NotReachable(_) | RestorePlan::Unknown(_) => None,
         }
+    }
+
+    /// The same with `ObjectStore` and `Secret`, for a Kubernetes that has neither; `None` if the target
+    /// cannot be reached, or if the archive is a copy in a directory.
+    pub fn bundle(&self) -> Option<String> {
+        match &self.plan {
+            RestorePlan::Reachable(restore) => bundle::render(self.assessment, restore),
+            RestorePlan::NotReachable(_) | RestorePlan::Unknown(_) => None,
+        }
+    }
+
+    /// Why there is none.
+    pub fn without_bundle(&self) -> String {
+        self.reason().unwrap_or_else(|| "no cluster can read a copy in a directory".to_owned())
     }
 
     pub fn json(&self) -> serde_json::Result<String> {
@@ -232,7 +247,8 @@ fn default_of(setting: &str) -> Option<u32> {
     })
 }
 
-fn warnings(restore: &Restore) -> Vec<String> {
+/// Why a restore may end elsewhere all the same.
+pub(crate) fn warnings(restore: &Restore) -> Vec<String> {
     let dropped = restore.dropped_by.map(|version| {
         let timeline = restore.window.path.first().map(|it| it.first.timeline.to_string());
         format!(

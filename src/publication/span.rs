@@ -1,10 +1,12 @@
 //! The recovery windows of all backups together.
 
 use chrono::DateTime;
+use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::LastPoint;
 use crate::assessment::RecoveryWindow;
+use crate::domain::moment::before;
 
 /// Moments without a hole between them, each reachable from some backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,12 @@ pub(crate) fn newest_span(windows: &[RecoveryWindow]) -> Option<ReachableSpan> {
     let newest = |spans: Vec<ReachableSpan>| spans.into_iter().max_by_key(|span| span.last.at);
     let living = windows.iter().filter(|window| window.apart_from.is_none());
     newest(joined(living)).or_else(|| newest(reachable_spans(windows)))
+}
+
+/// The last moment that recovery can be told to stop at: it needs a later commit to know that the moment
+/// has passed.
+pub(crate) fn last_choice(end: DateTime<Utc>) -> DateTime<Utc> {
+    before(end, TimeDelta::microseconds(1))
 }
 
 fn joined<'a>(windows: impl Iterator<Item = &'a RecoveryWindow>) -> Vec<ReachableSpan> {
@@ -47,8 +55,6 @@ fn joined<'a>(windows: impl Iterator<Item = &'a RecoveryWindow>) -> Vec<Reachabl
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
     use crate::publication::samples;
 

@@ -95,7 +95,8 @@ pub fn router(published: Published) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/status/{namespace}/{cluster}", get(cluster_status))
         .route("/api/v1/restore-plan/{namespace}/{cluster}", get(plans::restore_plan))
-        .fallback(async || (StatusCode::NOT_FOUND, "there is no such page\n"))
+        .route("/api/v1/bundle/{namespace}/{cluster}", get(plans::bundle))
+        .fallback(pages::no_such_page)
         .layer(middleware::from_fn(guard::bound))
         .with_state(published)
 }

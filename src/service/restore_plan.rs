@@ -60,6 +60,9 @@ pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
         PlanOutput::Text => document.text(),
         PlanOutput::Json => document.json().context("write JSON")?,
         // Without a manifest the reason is what there is to print; as comments it is still YAML.
+        PlanOutput::Bundle => document.bundle().unwrap_or_else(|| {
+            commented(&format!("{}\n\n{}", document.without_bundle(), document.text()))
+        }),
         PlanOutput::Yaml => document.yaml().unwrap_or_else(|| commented(&document.text())),
     };
     output::print(&text).context("print the plan")?;

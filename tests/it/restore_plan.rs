@@ -12,6 +12,8 @@ use cnpg_backup_verifier::assessment::plan::Obstruction;
 use cnpg_backup_verifier::assessment::plan::Restore;
 use cnpg_backup_verifier::assessment::plan::RestorePlan;
 use cnpg_backup_verifier::assessment::plan::Stop;
+use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
+use cnpg_backup_verifier::domain::archive_id::StoreAddress;
 use cnpg_backup_verifier::domain::cluster::Storage;
 use cnpg_backup_verifier::domain::cluster::TablespaceVolume;
 use cnpg_backup_verifier::domain::recovery_target::Question;
@@ -22,6 +24,7 @@ use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
 
 use insta::assert_snapshot;
 
+use crate::deploy::manifests;
 use crate::deploy::manifests::Object;
 use crate::deploy::schemas;
 use crate::samples;
@@ -222,6 +225,139 @@ async fn every_manifest_is_what_the_schema_of_a_cluster_says() {
     for (object, problems) in objects.iter().zip(schemas::problems(&objects).await) {
         assert!(problems.is_empty(), "{}\n{problems:#?}", object.origin);
     }
+}
+
+/// An archive in R2 of which nothing is known but what is stored.
+fn of_bucket() -> Assessment {
+    let mut assessment = assessed(GAP);
+    assessment.archive.namespace = String::new();
+    assessment.archive.cluster = String::new();
+    assessment.totals.postgres_major = Some(17);
+    assessment.address = Some(ArchiveAddress {
+        store: StoreAddress::S3 {
+            bucket: "cnpg".to_owned(),
+            endpoint_url: Some("https://account.r2.cloudflarestorage.com".to_owned()),
+            region: "auto".to_owned(),
+        },
+        prefix: "prod".to_owned(),
+        server_name: "pg".to_owned(),
+    });
+    assessment
+}
+
+#[tokio::test]
+async fn a_bundle_needs_nothing_but_the_keys() {
+    let mut named = of_bucket();
+    named.archive = assessed(GAP).archive;
+    named.cluster = Some(cluster());
+    let amazon = {
+        let mut amazon = of_bucket();
+        let address = amazon.address.as_mut().unwrap();
+        let (bucket, region) = ("cnpg".to_owned(), "eu-central-1".to_owned());
+        address.store = StoreAddress::S3 { bucket, endpoint_url: None, region };
+        amazon
+    };
+    let mut objects = Vec::new();
+    for assessment in [&of_bucket(), &named, &amazon] {
+        for target in [Target::Latest, Target::At(at("10T07:00:00")), Target::Backup] {
+            let bundle = PlanDocument::new(assessment, target).bundle().unwrap();
+            assert!(!bundle.contains("# Replace"), "{bundle}");
+            let parts = manifests::objects("bundle", &bundle);
+            let kinds: Vec<&str> = parts.iter().map(Object::kind).collect();
+            assert_eq!(kinds, ["Secret", "ObjectStore", "Cluster"], "{bundle}");
+            let store =
+                parts[2].text("/spec/externalClusters/0/plugin/parameters/barmanObjectName");
+            assert_eq!(store, parts[1].name(), "{bundle}");
+            let secret = parts[1].text("/spec/configuration/s3Credentials/accessKeyId/name");
+            assert_eq!(secret, parts[0].name(), "{bundle}");
+            objects.extend(parts);
+        }
+    }
+    for (object, problems) in objects.iter().zip(schemas::problems(&objects).await) {
+        assert!(problems.is_empty(), "{:#}\n{problems:#?}", object.value);
+    }
+}
+
+#[test]
+fn the_bundle_of_a_bare_bucket_is_this() {
+    assert_snapshot!(PlanDocument::new(&of_bucket(), Target::Latest).bundle().unwrap(), @r#"
+    # Put the keys into the Secret, those of a token that reads and writes the bucket: the new cluster
+    # archives there under a server name of its own. Then apply all of it in a namespace of your choice,
+    # with CloudNativePG and the Barman Cloud Plugin installed.
+    # How large the source's volume was is not known. The sizes are four times what the base backup takes
+    # in the store, and at least 1 GiB.
+    apiVersion: v1
+    kind: Secret
+    metadata:
+      name: recovered-archive-credentials
+    stringData:
+      ACCESS_KEY_ID: YOUR_ACCESS_KEY_ID
+      ACCESS_SECRET_KEY: YOUR_SECRET_ACCESS_KEY
+    ---
+    apiVersion: barmancloud.cnpg.io/v1
+    kind: ObjectStore
+    metadata:
+      name: recovered-archive
+    spec:
+      configuration:
+        destinationPath: s3://cnpg/prod/
+        endpointURL: https://account.r2.cloudflarestorage.com
+        s3Credentials:
+          accessKeyId:
+            name: recovered-archive-credentials
+            key: ACCESS_KEY_ID
+          secretAccessKey:
+            name: recovered-archive-credentials
+            key: ACCESS_SECRET_KEY
+      instanceSidecarConfiguration:
+        env:
+          - name: AWS_REQUEST_CHECKSUM_CALCULATION
+            value: when_required
+          - name: AWS_RESPONSE_CHECKSUM_VALIDATION
+            value: when_required
+    ---
+    # Raise instances when you have looked at the data. Name database, owner and secret in recovery if
+    # they differ from "app". The new cluster archives under a server name of its own; for a drill,
+    # leave plugins out.
+    apiVersion: postgresql.cnpg.io/v1
+    kind: Cluster
+    metadata:
+      name: pg-restored
+    spec:
+      instances: 1
+      imageName: ghcr.io/cloudnative-pg/postgresql:17
+      storage:
+        size: 1Gi
+      bootstrap:
+        recovery:
+          source: origin
+          recoveryTarget:
+            backupID: 20260110T000000
+      externalClusters:
+        - name: origin
+          plugin:
+            name: barman-cloud.cloudnative-pg.io
+            parameters:
+              barmanObjectName: recovered-archive
+              serverName: pg
+      plugins:
+        - name: barman-cloud.cloudnative-pg.io
+          isWALArchiver: true
+          parameters:
+            barmanObjectName: recovered-archive
+            serverName: pg-restored
+    "#);
+}
+
+#[test]
+fn what_no_cluster_can_read_has_no_bundle() {
+    let directory = of_address();
+    let document = PlanDocument::new(&directory, Target::Latest);
+    assert_eq!(document.bundle(), None);
+    assert_eq!(document.without_bundle(), "no cluster can read a copy in a directory");
+    let too_early = PlanDocument::new(&directory, Target::At(at("01T00:00:00")));
+    assert_eq!(too_early.bundle(), None);
+    assert!(too_early.without_bundle().contains("oldest"), "{}", too_early.without_bundle());
 }
 
 #[test]

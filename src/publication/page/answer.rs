@@ -17,10 +17,13 @@ use crate::publication::page::position::Position;
 use crate::publication::page::question::Asked;
 use crate::publication::page::question::MOMENT_FORMAT;
 use crate::publication::page::question::Question;
+use crate::publication::page::words::encoded;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::plain_time;
 use crate::publication::page::words::time;
 use crate::publication::restore_plan::PlanDocument;
+use crate::publication::restore_plan::warnings;
+use crate::publication::span::last_choice;
 use crate::publication::span::newest_span;
 use crate::publication::view::ArchiveView;
 use crate::publication::wording::bytes;
@@ -98,7 +101,7 @@ fn form(
 fn suggestion(assessment: &Assessment) -> String {
     let newest = newest_span(&assessment.windows);
     newest.map_or_else(String::new, |span| {
-        let before = span.last.at - chrono::TimeDelta::microseconds(1);
+        let before = last_choice(span.last.at);
         before.max(span.first_at).format(MOMENT_FORMAT).to_string()
     })
 }
@@ -134,8 +137,36 @@ fn answer(
                 RestorePlan::Unknown(doubt) => p { "Because: " (doubt) "." },
             }
             @if let Some(yaml) = document.yaml() { (manifest(&yaml, level + 1)) }
+            @if let Some(path) = bundle_path(context, entry, target) {
+                p.note {
+                    a href=(path) download { "Download all that a new Kubernetes needs" }
+                    ": the ObjectStore, a Secret to fill in, and this Cluster. Keep it where it outlives this one."
+                }
+            }
         }
     }
+}
+
+/// Of the newest state and of moments; the address of a bundle names no other target.
+fn bundle_path(context: &Context<'_>, entry: &ArchiveView<'_>, target: &Target) -> Option<String> {
+    let archive = &entry.assessment.archive;
+    let is_only_one = context.view.archives.iter().filter(|it| {
+        let other = &it.assessment.archive;
+        (&other.namespace, &other.cluster) == (&archive.namespace, &archive.cluster)
+    });
+    // Of several archives the address means the best.
+    if archive.cluster.is_empty() || is_only_one.count() != 1 {
+        return None;
+    }
+    let to = match target {
+        Target::Latest => "latest".to_owned(),
+        Target::At(at) => rfc3339(*at),
+        Target::Lsn(_) | Target::RestorePoint(_) | Target::Backup => return None,
+    };
+    PlanDocument::new(entry.assessment, target.clone()).bundle()?;
+    let [namespace, cluster, to] =
+        [&archive.namespace, &archive.cluster, &to].map(|it| encoded(it));
+    Some(format!("{}api/v1/bundle/{namespace}/{cluster}?to={to}", context.root))
 }
 
 fn target_text(target: &Target) -> Markup {
@@ -180,6 +211,7 @@ fn way(restore: &Restore) -> Markup {
                     dd { code { "recovery_prefetch = off" } ": behind the target lies an object of the wrong size" }
                 }
             }
+            @for warning in warnings(restore) { div { dt { "Beware" } dd { (warning) } } }
             @for (timeline, backup) in &restore.elsewhere {
                 div {
                     dt { "Elsewhere" }

@@ -47,6 +47,8 @@ pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) ->
         }
     };
     let suitable = match asked.question {
+        // Whoever waits for a repair wants to see it.
+        Question::None if verdict != Verdict::Recoverable => Refresh::Often,
         Question::None => Refresh::Rarely,
         Question::Asked(_) | Question::Refused(_) => Refresh::Never,
     };

@@ -99,6 +99,15 @@ impl Chart {
         }
     }
 
+    /// Whether something before the oldest moment or behind the newest one is neither.
+    pub(super) fn has_uncovered(&self) -> bool {
+        let bars = || self.reachable.iter().chain(&self.lost);
+        let begins = bars().map(|bar| bar.first_at).min();
+        let ends =
+            bars().map(|bar| bar.last_at).chain(self.unread_since.map(|_| self.last_at)).max();
+        begins.is_none_or(|at| self.first_at < at) || ends.is_none_or(|at| at < self.last_at)
+    }
+
     /// In hundredths of a percent from the left; what lies outside is at the edge.
     pub(super) fn position(&self, at: DateTime<Utc>) -> i64 {
         let width = (self.last_at - self.first_at).num_milliseconds().max(1);

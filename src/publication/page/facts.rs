@@ -258,7 +258,7 @@ fn last_read(context: &Context<'_>, assessment: &Assessment) -> Markup {
             Some(at) => (time(at, context.view.now)),
         }
         @if assessment.unreadable.is_some() {
-            p.note { "Tried " (time(assessment.checked_at, context.view.now)) ", in vain." }
+            p.note { "Tried " (time(assessment.checked_at, context.view.now)) " without success." }
         }
     }
 }

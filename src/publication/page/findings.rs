@@ -12,6 +12,7 @@ use crate::domain::archive_id::ArchiveId;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::plain_time;
 use crate::publication::runbook;
+use crate::publication::span::last_choice;
 use crate::publication::span::newest_span;
 use crate::publication::view::ArchiveView;
 use crate::publication::wording::count;
@@ -111,8 +112,8 @@ fn last_resort(assessment: &Assessment, verdict: Verdict) -> Markup {
             (Verdict::Recoverable | Verdict::AtRisk, _) | (Verdict::Unknown, None) => {}
             (Verdict::Unrecoverable, Some(newest)) => {
                 p.resort {
-                    "To restore before that is repaired, choose a moment before "
-                    (plain_time(newest)) ". A restore to the newest state fails or loses data."
+                    "To restore before that is repaired, choose a moment no later than "
+                    (plain_time(last_choice(newest))) ". A restore to the newest state fails or loses data."
                 }
             }
             (Verdict::Unrecoverable, None) => {

@@ -148,6 +148,7 @@ fn legend(chart: &Chart) -> Markup {
                     li { (swatch(class)) (reachable) }
                 }
                 @if !chart.lost.is_empty() { li { (swatch("lost")) (lost) } }
+                @if chart.has_uncovered() { li { (swatch("track")) "no backup reaches there" } }
                 @if let Some(since) = chart.unread_since {
                     li { (swatch("unread")) span { "not read since " (plain_time(since)) } }
                 }

@@ -26,7 +26,7 @@ pub(super) struct Sheet<'a> {
 /// Whether a browser reads the page again by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refresh {
-    /// Nobody types on this page.
+    /// Nobody types on this page, or something is wrong.
     Often,
     /// Somebody may be filling in the form.
     Rarely,
@@ -111,17 +111,27 @@ fn blindness(snapshot: &Snapshot) -> Markup {
 fn refreshing(refresh: Refresh) -> Markup {
     html! {
         @match refresh {
-            Refresh::Often => { "Read again every minute. " a href="?refresh=off" { "Stop that" } }
+            Refresh::Often => { "This page reloads every minute. " a href="?refresh=off" { "Stop reloading" } }
             Refresh::Rarely => {
-                "Read again every five minutes. " a href="?refresh=off" { "Stop that" }
+                "This page reloads every five minutes. " a href="?refresh=off" { "Stop reloading" }
             }
-            Refresh::Stopped => { "Not read again by itself. " a href="?" { "Start that" } }
-            Refresh::Never => "Not read again by itself, because of the answer on it.",
+            Refresh::Stopped => { "This page does not reload by itself. " a href="?" { "Start reloading" } }
+            Refresh::Never => "This page does not reload by itself, so that the answer stays.",
         }
     }
 }
 
 /// For an archive that is not in the snapshot.
+/// An address that no page has.
+pub fn no_such_page(context: &Context<'_>) -> String {
+    let main = html! {
+        h1 { "There is no such page" }
+        p { a href={ (if context.root.is_empty() { "./" } else { context.root }) } { "All archives" } }
+    };
+    let (title, refresh) = ("No such page", Refresh::Never);
+    write(context, &Sheet { title, verdict: None, refresh, main })
+}
+
 pub fn not_found(context: &Context<'_>, archives: &Archives) -> String {
     let name = archives.name();
     let main = html! {

@@ -15,6 +15,7 @@ use crate::assessment::verdict::Verdict;
 use crate::publication::cluster;
 use crate::publication::report::paper::Paper;
 use crate::publication::runbook;
+use crate::publication::span::last_choice;
 use crate::publication::span::newest_span;
 use crate::publication::span::reachable_spans;
 use crate::publication::view::ArchiveView;
@@ -272,7 +273,7 @@ fn write_steps(paper: &mut Paper, assessment: &Assessment, verdict: Verdict) {
 
 /// For whoever has to restore before anything is repaired.
 fn last_resort(assessment: &Assessment, verdict: Verdict) -> Option<String> {
-    let newest = newest_span(&assessment.windows).map(|span| utc(span.last.at));
+    let newest = newest_span(&assessment.windows).map(|span| utc(last_choice(span.last.at)));
     match (verdict, newest) {
         (Verdict::Recoverable | Verdict::AtRisk, _) => None,
         (Verdict::Unrecoverable, Some(newest)) => Some(format!(

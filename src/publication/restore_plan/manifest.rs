@@ -1,5 +1,6 @@
 //! The recovery `Cluster` as YAML, for people to read and to apply.
 
+use serde::Serialize;
 use serde_saphyr::ser_options;
 
 use crate::assessment::Assessment;
@@ -35,33 +36,62 @@ const TABLESPACE_SIZE: Blank =
     Blank { word: "TABLESPACE_SIZE", what: "at least that of the tablespace's volume" };
 const SIZE: Blank = Blank { word: "SIZE", what: "at least that of the source's volume" };
 
-const ADVICE: &str = "\
+pub(super) const ADVICE: &str = "\
 # Raise instances when you have looked at the data. Name database, owner and secret in recovery if
 # they differ from \"app\". The new cluster archives under a server name of its own; for a drill,
 # leave plugins out.
 ";
 
+/// What stands where something is not known.
+pub(super) enum Filling<'a> {
+    /// Words in capitals.
+    Blanks,
+    /// The store that the same bundle has, and sizes that are guessed.
+    Bundle { store: &'a str, size: String },
+}
+
+/// A `Cluster`, and what was left open in it.
+pub(super) struct Filled {
+    pub(super) manifest: RecoveryCluster,
+    blanks: Vec<&'static Blank>,
+}
+
+impl Filling<'_> {
+    fn fill(&self, blank: &Blank) -> Option<&str> {
+        match self {
+            Self::Blanks => None,
+            Self::Bundle { store, .. } if blank.word == OBJECT_STORE.word => Some(store),
+            Self::Bundle { size, .. }
+                if [SIZE.word, TABLESPACE_SIZE.word].contains(&blank.word) =>
+            {
+                Some(size)
+            }
+            Self::Bundle { .. } => None,
+        }
+    }
+}
+
 pub(super) fn render(assessment: &Assessment, restore: &Restore) -> String {
-    let mut blanks = Vec::new();
-    let cluster = cluster(assessment, restore, &mut blanks);
+    let Filled { manifest, blanks } = cluster(assessment, restore, Filling::Blanks);
     let mut text = ADVICE.to_owned();
     for Blank { word, what } in blanks {
         text += &format!("# Replace {word}: {what}.\n");
     }
-    // As people write it, whatever the length of a name.
+    text + &yaml(&manifest)
+}
+
+/// As people write it, whatever the length of a name.
+pub(super) fn yaml(object: &impl Serialize) -> String {
     let options = ser_options! { compact_list_indent: false, prefer_block_scalars: false };
     // Only types that YAML has no form for are refused, and there is none in it.
-    text + &serde_saphyr::to_string_with_options(&cluster, options)
+    serde_saphyr::to_string_with_options(object, options)
         .unwrap_or_else(|error| format!("# {error}\n"))
 }
 
-fn cluster(
-    assessment: &Assessment,
-    restore: &Restore,
-    blanks: &mut Vec<&'static Blank>,
-) -> RecoveryCluster {
+pub(super) fn cluster(assessment: &Assessment, restore: &Restore, filling: Filling<'_>) -> Filled {
+    let mut blanks: Vec<&'static Blank> = Vec::new();
     let mut or_blank = |known: Option<&str>, blank: &'static Blank| {
-        let text = known.unwrap_or_else(|| {
+        let text = known.or_else(|| filling.fill(blank)).unwrap_or_else(|| {
             blanks.push(blank);
             blank.word
         });
@@ -71,7 +101,11 @@ fn cluster(
     let state = assessment.cluster.as_ref();
     let source = if archive.cluster.is_empty() { &archive.server_name } else { &archive.cluster };
     let namespace = (!archive.namespace.is_empty()).then_some(archive.namespace.as_str());
-    let namespace = or_blank(namespace, &NAMESPACE);
+    let namespace = match (&filling, namespace) {
+        // The one that `kubectl` uses.
+        (Filling::Bundle { .. }, None) => None,
+        _ => Some(or_blank(namespace, &NAMESPACE)),
+    };
     let store = state.and_then(|state| state.object_store.as_deref());
     let store = or_blank(store, &OBJECT_STORE);
     let unknown = Instance::default();
@@ -121,7 +155,7 @@ fn cluster(
         external_clusters: [ExternalCluster { name: ORIGIN.to_owned(), plugin: origin }],
         plugins: vec![Plugin::archiving(store, format!("{}-restored", archive.server_name))],
     };
-    RecoveryCluster::new(metadata, spec)
+    Filled { manifest: RecoveryCluster::new(metadata, spec), blanks }
 }
 
 const ORIGIN: &str = "origin";

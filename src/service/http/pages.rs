@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::extract::Query;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::Uri;
 use axum::http::header;
 use axum::response::Html;
 use axum::response::IntoResponse;
@@ -68,7 +69,20 @@ fn archives(
     (code, Html(page::not_found(&context, shown))).into_response()
 }
 
-fn context<'a>(published: &Published, view: &'a View<'a>, root: &'static str) -> Context<'a> {
+/// Any other address. Links lead up as far as it goes down, since a proxy may have put a path before it.
+pub(super) async fn no_such_page(State(published): State<Published>, uri: Uri) -> Response {
+    let depth = uri.path().matches('/').count().saturating_sub(1);
+    let root = "../".repeat(depth.min(DEPTH_MAX));
+    let snapshot = published.snapshot();
+    let view = View::new(&snapshot, clock::now());
+    let html = page::no_such_page(&context(&published, &view, &root));
+    (StatusCode::NOT_FOUND, Html(html)).into_response()
+}
+
+/// Deeper addresses than this are nobody's mistake.
+const DEPTH_MAX: usize = 16;
+
+fn context<'a>(published: &Published, view: &'a View<'a>, root: &'a str) -> Context<'a> {
     Context {
         view,
         knows_archives: Progress::Found <= published.health.progress(),
