@@ -56,7 +56,9 @@ pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: D
         }
     }
     write_findings(paper, assessment);
-    let is_known = assessment.observed_at.is_some() || !assessment.backups.is_empty();
+    let is_elsewhere = has(assessment, FindingCode::ArchiveNotFound);
+    let is_read = assessment.observed_at.is_some() || !assessment.backups.is_empty();
+    let is_known = is_read && !is_elsewhere;
     if is_known {
         write_moments(paper, archive, now);
         write_backups(paper, assessment);
@@ -294,5 +296,9 @@ fn last_resort(assessment: &Assessment, verdict: Verdict) -> Option<String> {
 
 /// More likely a wrong address than a loss.
 fn is_empty(assessment: &Assessment) -> bool {
-    assessment.findings.iter().any(|finding| finding.code() == FindingCode::ArchiveEmpty)
+    has(assessment, FindingCode::ArchiveEmpty)
+}
+
+fn has(assessment: &Assessment, code: FindingCode) -> bool {
+    assessment.findings.iter().any(|finding| finding.code() == code)
 }

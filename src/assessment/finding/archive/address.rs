@@ -35,10 +35,9 @@ impl fmt::Display for WrongAddress {
                 f,
                 "{address} is no archive: it has neither base/ nor wals/, but {names}{more}"
             )?,
-            Place::Beside => write!(
-                f,
-                "nothing is stored under {address}; one level higher there are {names}{more}"
-            )?,
+            Place::Beside => {
+                write!(f, "nothing is stored under {address}; one level higher: {names}{more}")?
+            }
         }
         f.write_str(&nearby(meant))
     }
