@@ -17,6 +17,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
 use crate::assessment::verdict::Verdict;
+use crate::config::ArchivesArguments;
 use crate::config::CheckArguments;
 use crate::config::ConfigError;
 use crate::config::RestorePlanArguments;
@@ -53,6 +54,9 @@ pub enum Command {
     /// Tell whether a moment can be restored, and print the recovery Cluster to apply
     #[command(after_help = RESTORE_PLAN_HELP)]
     RestorePlan(Box<RestorePlanArguments>),
+    /// List the archives whose folders lie at a place, or check them all
+    #[command(after_help = ARCHIVES_HELP)]
+    Archives(Box<ArchivesArguments>),
     /// Print a script that completes this program's words in a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -99,6 +103,7 @@ impl Cli {
             Command::Check(_)
             | Command::Verify(_)
             | Command::RestorePlan(_)
+            | Command::Archives(_)
             | Command::Completions { .. }
             | Command::Man { .. }
             | Command::Version => LevelFilter::WARN,
@@ -211,6 +216,18 @@ far it has come is told on stderr. The exit codes are those of check.
 Example:
   cnpg-backup-verifier verify --archive s3://backups/prod/postgres-main \\
       --endpoint-url https://s3.example.com";
+
+const ARCHIVES_HELP: &str = "\
+Prints an address in each line, for check --archive. With --check the exit codes are those of check.
+
+Exit codes:
+  0   some were found
+  3   none was found, or the place could not be listed
+  64  wrong usage or configuration; all problems are listed
+
+Examples:
+  cnpg-backup-verifier archives --at s3://backups/prod --endpoint-url https://s3.example.com
+  cnpg-backup-verifier archives --at file:///mnt/copy --check";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:

@@ -7,10 +7,12 @@ use clap::Parser;
 use cnpg_backup_verifier::cli;
 use cnpg_backup_verifier::cli::Cli;
 use cnpg_backup_verifier::cli::Command;
+use cnpg_backup_verifier::config::ArchivesConfig;
 use cnpg_backup_verifier::config::CheckConfig;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::RestorePlanConfig;
 use cnpg_backup_verifier::service::allocator;
+use cnpg_backup_verifier::service::archives::archives;
 use cnpg_backup_verifier::service::check::check;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::restore_plan::restore_plan;
@@ -55,6 +57,10 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
             let answer =
                 restore_plan(RestorePlanConfig::read(&arguments, &clock::asker())?).await?;
             Ok(cli::plan_exit_code(answer))
+        }
+        Command::Archives(arguments) => {
+            let verdict = archives(ArchivesConfig::read(&arguments)?).await?;
+            Ok(verdict.map_or(ExitCode::SUCCESS, cli::exit_code))
         }
         Command::Completions { shell } => {
             cli::print_completions(shell).context("print the script")?;

@@ -72,6 +72,27 @@ pub struct RestorePlanArguments {
 }
 
 #[derive(Args, Clone, Debug, Default)]
+pub struct ArchivesArguments {
+    #[command(flatten)]
+    pub(super) file: FileArguments,
+    #[arg(long, value_name = "ADDRESS")]
+    #[arg(help = "s3://BUCKET/PREFIX or file:///DIRECTORY, where the folders of servers lie")]
+    pub(super) at: String,
+    /// Where the S3 store answers, if it is not AWS
+    #[arg(long, value_name = "URL")]
+    pub(super) endpoint_url: Option<String>,
+    /// Region of the S3 store [default: auto]
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+    /// Check each, and print that instead of the addresses
+    #[arg(long)]
+    pub(super) check: bool,
+    /// How the result of --check is printed on stdout
+    #[arg(short, long, value_enum, default_value_t, requires = "check")]
+    pub(super) output: Output,
+}
+
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct FileArguments {
     /// Configuration in YAML
     #[arg(long, value_name = "FILE", env = "CNPG_BACKUP_VERIFIER_CONFIG")]

@@ -252,11 +252,7 @@ fn read_archive(
     address: &str,
     selection: &SelectionArguments,
 ) -> Option<ArchiveConfig> {
-    let archive = if is_path(address) {
-        let meant = path::absolute(address).map(|path| format!("file://{}", path.display()));
-        let expected = "an address, which for a directory begins with file://";
-        let meant = meant.map(|meant| format!("; {meant} is meant, probably")).unwrap_or_default();
-        reader.note(ConfigProblem::new("--archive", expected, format!("{address:?}{meant}")));
+    let archive = if note_path(reader, "--archive", address) {
         None
     } else {
         reader.flag("--archive", Some(address), &ARCHIVE)
@@ -289,6 +285,18 @@ fn read_archive(
         schedule: None,
         expectations: ExpectationConfig::default(),
     })
+}
+
+/// Refuses the path of a directory, and says how it is written as an address.
+pub(super) fn note_path(reader: &mut SettingReader, flag: &str, address: &str) -> bool {
+    if !is_path(address) {
+        return false;
+    }
+    let meant = path::absolute(address).map(|path| format!("file://{}", path.display()));
+    let expected = "an address, which for a directory begins with file://";
+    let meant = meant.map(|meant| format!("; {meant} is meant, probably")).unwrap_or_default();
+    reader.note(ConfigProblem::new(flag, expected, format!("{address:?}{meant}")));
+    true
 }
 
 /// As people name directories everywhere else.

@@ -3,6 +3,7 @@
 //! Opens no port, asks no store, and reads no credential. Nothing else reads the environment.
 
 mod archive;
+mod archives;
 mod arguments;
 mod check;
 mod content;
@@ -28,6 +29,8 @@ use std::time::Duration;
 
 pub use crate::config::archive::ArchiveConfig;
 use crate::config::archive::Archives;
+pub use crate::config::archives::ArchivesConfig;
+pub use crate::config::arguments::ArchivesArguments;
 pub use crate::config::arguments::CheckArguments;
 pub use crate::config::arguments::Output;
 pub use crate::config::arguments::PlanOutput;

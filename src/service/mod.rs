@@ -3,6 +3,7 @@
 pub mod agenda;
 pub mod allocator;
 pub mod archive_spec;
+pub mod archives;
 pub mod board;
 pub mod build;
 pub mod check;

@@ -9,7 +9,7 @@ mod histories;
 mod probes;
 pub mod restore_points;
 mod sought;
-mod surroundings;
+pub mod surroundings;
 mod tiers;
 pub mod verification;
 mod wals;

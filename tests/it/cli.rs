@@ -49,7 +49,7 @@ fn wrong_usage_is_64_and_explained_on_stderr() {
 #[test]
 fn completions_and_manual_pages_know_every_command() {
     let (_, help, _) = execute(&["--help"], &[]);
-    let commands = ["run", "check", "verify", "restore-plan", "version"];
+    let commands = ["run", "check", "verify", "restore-plan", "archives", "version"];
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().join("man1");
     let (code, ..) = execute(&["man", folder.to_str().unwrap()], &[]);

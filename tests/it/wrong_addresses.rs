@@ -34,13 +34,16 @@ impl Asked {
         self.server.put(crate::made_archive::BUCKET, key, b"x".to_vec());
     }
 
-    async fn check(&self, archive: &str) -> Said {
-        let (url, archive) = (self.server.endpoint_url(), archive.to_owned());
+    /// Exit code, stdout and stderr.
+    async fn execute(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let arguments: Vec<String> = arguments.iter().map(|&it| it.to_owned()).collect();
+        let url = self.server.endpoint_url();
         let (id, secret) =
             (self.server.access_key().to_owned(), self.server.secret_key().to_owned());
         let output = tokio::task::spawn_blocking(move || {
             Command::new(env!("CARGO_BIN_EXE_cnpg-backup-verifier"))
-                .args(["check", "-o", "json", "--archive", &archive, "--endpoint-url", &url])
+                .args(arguments)
+                .args(["--endpoint-url", &url])
                 .env_clear()
                 .env("AWS_ACCESS_KEY_ID", id)
                 .env("AWS_SECRET_ACCESS_KEY", secret)
@@ -48,12 +51,18 @@ impl Asked {
                 .unwrap()
         });
         let output = output.await.unwrap();
-        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    async fn check(&self, archive: &str) -> Said {
+        let (code, stdout, _) = self.execute(&["check", "-o", "json", "--archive", archive]).await;
+        let document: Value = serde_json::from_str(&stdout).unwrap();
         let found = &document["archives"][0];
         let findings = found["findings"].as_array().unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Said {
-            code: output.status.code(),
+            code,
             verdict: text(&found["verdict"]),
             codes: findings.iter().map(|finding| text(&finding["code"])).collect(),
             message: findings.first().map(|it| text(&it["message"])).unwrap_or_default(),
@@ -112,6 +121,30 @@ async fn a_server_name_with_a_typo_says_what_lies_beside_it() {
     let said = asked.check("s3://backups/prod/pq").await;
     let words = ["nothing is stored under s3://backups/prod/pq", "notes/, other/, pg/"];
     Asked::is_wrong_address(&said, &words);
+}
+
+#[tokio::test]
+async fn the_archives_at_a_place_are_listed_and_checked() {
+    let asked = Asked::new().await;
+    let (code, stdout, _) = asked.execute(&["archives", "--at", "s3://backups/prod"]).await;
+    assert_eq!((code, stdout.trim()), (Some(0), "s3://backups/prod/other\ns3://backups/prod/pg"));
+    let checked = ["archives", "--at", "s3://backups/prod/", "--check", "-o", "json"];
+    let (code, stdout, _) = asked.execute(&checked).await;
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    let archives = document["archives"].as_array().unwrap();
+    let verdicts: Vec<_> =
+        archives.iter().map(|it| (it["server_name"].as_str(), it["verdict"].as_str())).collect();
+    let expected = [(Some("other"), Some("unrecoverable")), (Some("pg"), Some("recoverable"))];
+    assert_eq!((code, verdicts), (Some(2), expected.to_vec()));
+    let (code, stdout, stderr) = asked.execute(&["archives", "--at", "s3://backups/"]).await;
+    assert_eq!((code, stdout.as_str()), (Some(3), ""));
+    assert!(
+        stderr.contains("no folder at s3://backups/ holds base/ or wals/; there are prod/"),
+        "{stderr}"
+    );
+    let (code, _, stderr) = asked.execute(&["archives", "--at", "s3://nowhere"]).await;
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("no such bucket"), "{stderr}");
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! Looks around where nothing of an archive was found: mostly the address is wrong.
 
+use futures::stream;
+use futures::stream::StreamExt;
+use futures::stream::TryStreamExt;
+
 use crate::observation::Reading;
 use crate::observation::surroundings::Names;
 use crate::observation::surroundings::Surroundings;
 use crate::sources::archive::Collector;
 use crate::sources::store::error::StoreError;
+use crate::sources::store::listing;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
@@ -43,6 +48,45 @@ impl Collector {
         };
         Ok(Surroundings { inside, beside, archives })
     }
+}
+
+/// What lies at a place for many archives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Below {
+    /// The names of the folders that hold an archive.
+    pub archives: Vec<String>,
+    /// The first few of what else is there.
+    pub others: Vec<String>,
+    pub has_more: bool,
+}
+
+/// So many folders of one place are looked into.
+const BELOW_MAX: usize = 1_000;
+
+/// One request for each folder, some at once.
+const AT_ONCE: usize = 8;
+
+/// The archives whose folders lie directly under a prefix, which is empty or ends in `/`.
+pub async fn archives_below(store: &dyn ObjectStore, prefix: &str) -> Result<Below, StoreError> {
+    let page = outline(store, prefix).await?;
+    let listed = listing::outline(store, prefix).await?;
+    let has_more = !listed.is_whole || BELOW_MAX < listed.folders.len();
+    let folders = listed.folders.into_iter().take(BELOW_MAX);
+    let looks = folders.map(|folder| async move {
+        let page = outline(store, &folder).await?;
+        Ok::<_, StoreError>((is_archive(&page, &folder), folder))
+    });
+    let looks: Vec<(bool, String)> =
+        stream::iter(looks.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
+    let archives = looks.into_iter().filter(|(is_archive, _)| *is_archive);
+    let name = |folder: String| {
+        let name = folder.strip_prefix(prefix).unwrap_or(&folder);
+        name.trim_end_matches('/').to_owned()
+    };
+    let archives: Vec<String> = archives.map(|(_, folder)| name(folder)).collect();
+    let mut others = names(&page, prefix, None).first;
+    others.retain(|other| !archives.iter().any(|name| other.trim_end_matches('/') == name));
+    Ok(Below { archives, others, has_more })
 }
 
 async fn outline(store: &dyn ObjectStore, prefix: &str) -> Result<ListPage, StoreError> {

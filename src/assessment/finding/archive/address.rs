@@ -31,12 +31,14 @@ impl fmt::Display for WrongAddress {
         let names = names.join(", ");
         let more = if *has_more { " and more" } else { "" };
         match place {
-            Place::Inside => write!(
-                f,
-                "{address} is no archive: it has neither base/ nor wals/, but {names}{more}"
-            )?,
+            Place::Inside => {
+                write!(
+                    f,
+                    "{address} is no archive: it has neither base/ nor wals/, but {names}{more}"
+                )?;
+            }
             Place::Beside => {
-                write!(f, "nothing is stored under {address}; one level higher: {names}{more}")?
+                write!(f, "nothing is stored under {address}; one level higher: {names}{more}")?;
             }
         }
         f.write_str(&nearby(meant))
