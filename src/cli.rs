@@ -69,9 +69,19 @@ pub enum Command {
         /// The folder for one page of each command
         directory: PathBuf,
     },
+    /// Copy this program into a directory, for a container without `cp`
+    #[command(after_help = INSTALL_HELP)]
+    Install(InstallArguments),
     /// Print version, git revision and compiler
     #[command(after_help = "Example:\n  cnpg-backup-verifier version")]
     Version,
+}
+
+#[derive(Args, Debug)]
+pub struct InstallArguments {
+    /// The directory, which must exist
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -106,6 +116,7 @@ impl Cli {
             | Command::Archives(_)
             | Command::Completions { .. }
             | Command::Man { .. }
+            | Command::Install(_)
             | Command::Version => LevelFilter::WARN,
         };
         self.log.log_level.clone().unwrap_or_else(|| telemetry::default_filter(default))
@@ -248,6 +259,18 @@ Examples:
   cnpg-backup-verifier restore-plan --config config.yaml --namespace databases --cluster postgres \\
       --to 2026-08-20T10:30:00Z
   cnpg-backup-verifier restore-plan --archive s3://backups/postgres-main -o yaml";
+
+const INSTALL_HELP: &str = "\
+The copy is called cnpg-backup-verifier and may be run by everybody. It appears there complete, in
+place of an older one.
+
+Exit codes:
+  0   installed
+  3   it could not be written
+  64  wrong usage, or no directory
+
+Example:
+  cnpg-backup-verifier install /shared";
 
 #[cfg(test)]
 mod tests {

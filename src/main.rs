@@ -15,6 +15,7 @@ use cnpg_backup_verifier::service::allocator;
 use cnpg_backup_verifier::service::archives::archives;
 use cnpg_backup_verifier::service::check::check;
 use cnpg_backup_verifier::service::clock;
+use cnpg_backup_verifier::service::install::install;
 use cnpg_backup_verifier::service::restore_plan::restore_plan;
 use cnpg_backup_verifier::service::run::run;
 use cnpg_backup_verifier::service::telemetry;
@@ -69,6 +70,10 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Man { directory } => {
             cli::write_manual(&directory)
                 .with_context(|| format!("write manual pages to {}", directory.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Install(arguments) => {
+            install(&arguments.directory)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Version => {

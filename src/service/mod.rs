@@ -12,6 +12,7 @@ pub mod clock;
 pub mod fleet;
 pub mod health;
 pub mod http;
+pub mod install;
 pub mod output;
 pub mod own_metrics;
 mod progress;

@@ -23,6 +23,9 @@ fn wrong_usage_is_64_and_explained_on_stderr() {
     for (arguments, word) in [
         (&[] as &[&str], "Usage"),
         (&["inspect"], "inspect"),
+        (&["install"], "<DIR>"),
+        (&["install", "/nowhere/at/all"], "expected a directory that exists, found nothing"),
+        (&["install", "/dev/null"], "expected a directory that exists, found something else"),
         (&["run", "--output", "json"], "--output"),
         (&["check", "--output", "yaml"], "nagios"),
         (&["check", "--cluster", "postgres"], "--namespace"),
@@ -70,6 +73,24 @@ fn completions_and_manual_pages_know_every_command() {
     let (code, _, stderr) = execute(&["man", file.to_str().unwrap()], &[]);
     assert_eq!(code, Some(3));
     assert!(stderr.contains("write manual pages to"), "{stderr}");
+}
+
+#[test]
+fn what_was_installed_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let into = directory.path().to_str().unwrap();
+    let (code, stdout, stderr) = execute(&["install", into], &[]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let installed = format!("{into}/cnpg-backup-verifier");
+    assert!(stdout.ends_with(&format!(" as {installed}\n")), "{stdout}");
+    // Also by the copy, in place of itself.
+    for _ in 0..2 {
+        let output = Command::new(&installed).args(["install", into]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let told = Command::new(&installed).arg("version").output().unwrap();
+    let (_, version, _) = execute(&["version"], &[]);
+    assert_eq!(String::from_utf8(told.stdout).unwrap(), version);
 }
 
 #[tokio::test]
