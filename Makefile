@@ -1,7 +1,8 @@
 # Every command of this repository. CI runs the same ones: .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build test test-kube soak oracle lint fuzz bench demo demo-break demo-damage demo-repair
+.PHONY: help tools build dist image packages test test-kube soak oracle lint advisories fuzz bench
+.PHONY: demo demo-break demo-damage demo-repair
 
 tools := $(shell scripts/install-tools --where)
 FUZZ_SECONDS ?= 15
@@ -9,7 +10,8 @@ SOAK_SECONDS ?= 600
 SOAK_SEED ?= 1
 ORACLE_ARCHIVES ?= 200000
 ORACLE_SEED ?= $(shell date +%s)000000
-shell_scripts := .ci/run $(filter-out %.txt %/lib,$(wildcard scripts/*)) $(wildcard scripts/lib/*)
+scripts := $(filter-out %.txt %/lib %/npm %/requirements %/sbom,$(wildcard scripts/*))
+shell_scripts := .ci/run $(scripts) $(wildcard scripts/lib/* packaging/*.sh)
 
 help: ## Lists the commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,6 +22,20 @@ tools: ## Installs PostgreSQL, barman-cloud, the S3 server, Prometheus, Chromium
 
 build: ## Builds the daemon for this machine.
 	cargo build --locked --release
+
+dist: ## Builds the binary that ships for this architecture, and looks at what it needs to run.
+	scripts/install-tools dist
+	scripts/check-binary "$$(scripts/build-dist)"
+
+image: ## Builds the image for this architecture, with docker.
+	docker build --build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)" \
+		--build-arg REVISION="$$(git rev-parse HEAD)" --tag cnpg-backup-verifier .
+
+packages: ## Packs what the tests run as deb, rpm and archive, and looks at them; tries a release.
+	scripts/install-tools packages
+	cargo test --workspace --locked --no-run --test it
+	scripts/try-packages
+	scripts/check-release
 
 test: tools ## Runs all tests, the ones against real servers included.
 	cargo test --workspace --locked
@@ -37,7 +53,7 @@ oracle: ## Holds fresh random archives to a plain replay: ORACLE_ARCHIVES of the
 	BACKUP_VERIFIER_ORACLE_ARCHIVES=$(ORACLE_ARCHIVES) BACKUP_VERIFIER_ORACLE_SEED=$(ORACLE_SEED) \
 		cargo test --workspace --locked --test it -- oracle:: --nocapture
 
-lint: ## Checks format, code, documentation, dependencies, scripts and the Dockerfile.
+lint: ## Checks format, code, documentation, dependencies, scripts, workflows and the Dockerfile.
 	scripts/install-tools lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
@@ -47,6 +63,12 @@ lint: ## Checks format, code, documentation, dependencies, scripts and the Docke
 	$(tools)/cargo/bin/cargo-deny --workspace --locked check bans licenses sources
 	shellcheck --external-sources $(shell_scripts)
 	$(tools)/venv/bin/hadolint Dockerfile
+	scripts/check-workflows
+
+advisories: ## Looks for known weaknesses of dependencies: the database comes from the network.
+	scripts/install-tools lint
+	$(tools)/cargo/bin/cargo-deny --workspace --locked check advisories
+	$(tools)/cargo/bin/cargo-deny --manifest-path fuzz/Cargo.toml --locked check --config .cargo/deny.toml advisories
 
 fuzz: ## Feeds arbitrary bytes to every parser, FUZZ_SECONDS each (15).
 	scripts/install-tools fuzz

@@ -2,8 +2,8 @@
 //!
 //! glibc gives threads heaps of their own, and after large blocks were freed it takes the next ones
 //! from a heap as well, where they stay. Of twenty archives whose segments are decoded, on threads
-//! that come and go, that keeps 111 MB in place of 56 (`docs/performance.md`). musl's allocator, that of
-//! the image, gives large blocks back by itself.
+//! that come and go, that keeps 111 MB in place of 56 (`docs/performance.md`). Image and packages have
+//! glibc as well.
 
 /// Blocks of this size are mapped and unmapped one by one: what a decoder works in is larger, what
 /// a listing keeps is smaller. It is glibc's own start value, which is fixed by setting it.
