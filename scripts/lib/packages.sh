@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The checks of scripts/check-packages. Each ends the script where something is not as it should be.
 # shellcheck disable=SC2154  # binary, architecture, version and scratch are the script's.
+# shellcheck disable=SC2016  # What dpkg and rpm expand themselves.
 
 # Mode and path of every file, as both packages have them.
 package_files() {

@@ -1,12 +1,12 @@
 //! Puts the program itself somewhere else, for containers whose image has neither a shell nor `cp`.
 
+use std::collections::hash_map::RandomState;
 use std::env;
 use std::fs;
 use std::fs::File;
-use std::fs::OpenOptions;
 use std::fs::Permissions;
+use std::hash::BuildHasher;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -48,8 +48,9 @@ fn copy_into(directory: &Path, executable: &Path) -> anyhow::Result<PathBuf> {
         Err(error) => return Err(error).with_context(|| format!("look at {place}")),
     }
     let installed = directory.join(NAME);
-    // Under a name of this process, so that two that install at once do not write into one file.
-    let unfinished = directory.join(format!(".{NAME}.{}", process::id()));
+    // Under a name that nobody else has: two may install at once, and in containers both are process 1.
+    let unique = RandomState::new().hash_one(process::id());
+    let unfinished = directory.join(format!(".{NAME}.{unique:016x}"));
     let written = write(executable, &unfinished).and_then(|()| fs::rename(&unfinished, &installed));
     if written.is_err() {
         // It says why it could not be written; that this cannot be removed either adds nothing.
@@ -59,10 +60,10 @@ fn copy_into(directory: &Path, executable: &Path) -> anyhow::Result<PathBuf> {
     Ok(installed)
 }
 
-/// Until it is complete only its owner may touch the copy.
+/// Until it is complete nobody may run the copy.
 fn write(executable: &Path, to: &Path) -> io::Result<()> {
     let mut from = File::open(executable)?;
-    let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    let mut copy = File::create_new(to)?;
     io::copy(&mut from, &mut copy)?;
     copy.set_permissions(Permissions::from_mode(MODE))?;
     copy.sync_all()
