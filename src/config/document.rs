@@ -15,8 +15,8 @@ use crate::config::problem::ConfigProblem;
 pub(super) enum Node {
     Null,
     Boolean(bool),
-    /// Its value is of no interest: no setting is a bare number.
-    Number,
+    /// Its value where it counts something. Durations and amounts carry a unit, so they are texts.
+    Number(Option<u64>),
     Text(String),
     List(Vec<Self>),
     Mapping(Vec<(String, Self)>),
@@ -44,7 +44,7 @@ impl Node {
             Self::Null => "nothing",
             Self::Boolean(true) => "true without quotes",
             Self::Boolean(false) => "false without quotes",
-            Self::Number => "a number without unit or quotes",
+            Self::Number(_) => "a number without unit or quotes",
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Mapping(_) => "a mapping",
@@ -82,24 +82,24 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Boolean(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Number(value.try_into().ok()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Number(Some(value)))
     }
 
     fn visit_i128<E>(self, _: i128) -> Result<Node, E> {
-        Ok(Node::Number)
+        Ok(Node::Number(None))
     }
 
     fn visit_u128<E>(self, _: u128) -> Result<Node, E> {
-        Ok(Node::Number)
+        Ok(Node::Number(None))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Number)
+        Ok(Node::Number(None))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {

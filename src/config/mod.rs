@@ -117,7 +117,7 @@ impl Config {
             let poll_interval = poll_interval.unwrap_or(POLL_INTERVAL);
             let polling = section.text("polling", &polling::POLLING).unwrap_or_default();
             let full_listing_interval = full_listing_interval(section, poll_interval, polling);
-            let segments_per_look = section.text("segments_per_look", &format::SEGMENTS_PER_LOOK);
+            let segments_per_look = section.count("segments_per_look", &format::SEGMENTS_PER_LOOK);
             let mut kubernetes = section.section("kubernetes", KubernetesConfig::read);
             let needed = if kubernetes.may_discover() { Archives::Optional } else { needed };
             let credentials = section.section("credentials", |section| {

@@ -69,7 +69,7 @@ impl SettingReader {
         let (entries, is_mapping) = match node {
             Node::Mapping(entries) => (entries.as_slice(), true),
             Node::Null => ([].as_slice(), true),
-            Node::Boolean(_) | Node::Number | Node::Text(_) | Node::List(_) => {
+            Node::Boolean(_) | Node::Number(_) | Node::Text(_) | Node::List(_) => {
                 let key = if path.is_empty() { "the configuration" } else { &path };
                 self.note(ConfigProblem::new(key, "a mapping", node.kind()));
                 ([].as_slice(), false)
@@ -119,15 +119,25 @@ impl Section<'_> {
 
     /// As [`Section::text`], for a setting where `true` and `false` are words like others.
     pub(super) fn word<T>(&mut self, key: &'static str, format: &Format<T>) -> Option<T> {
-        let Node::Boolean(is_true) = *self.node(key) else {
-            return self.text(key, format);
-        };
+        match *self.node(key) {
+            Node::Boolean(is_true) => self.bare(key, is_true.to_string(), format),
+            _ => self.text(key, format),
+        }
+    }
+
+    /// As [`Section::text`], for a setting that counts something and so needs no quotes.
+    pub(super) fn count<T>(&mut self, key: &'static str, format: &Format<T>) -> Option<T> {
+        match *self.node(key) {
+            Node::Number(Some(number)) => self.bare(key, number.to_string(), format),
+            _ => self.text(key, format),
+        }
+    }
+
+    /// What stands in the document without quotes and is no text to YAML.
+    fn bare<T>(&mut self, key: &'static str, text: String, format: &Format<T>) -> Option<T> {
         let path = self.know(key);
-        let Override { origin, text } = self
-            .reader
-            .overrides
-            .take(&path)
-            .unwrap_or(Override { origin: path, text: is_true.to_string() });
+        let overridden = self.reader.overrides.take(&path);
+        let Override { origin, text } = overridden.unwrap_or(Override { origin: path, text });
         self.reader.parse(&origin, &text, format)
     }
 

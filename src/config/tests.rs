@@ -226,6 +226,23 @@ fn the_decoder_of_bzip2_is_the_fast_one_or_the_reference() {
 }
 
 #[test]
+fn a_count_needs_no_quotes() {
+    let count = |text: &str| {
+        let config = read(&format!("{ARCHIVE}segments_per_look: {text}\n"));
+        config.map(|it| it.segments_per_look)
+    };
+    assert_eq!(count("128"), Ok(Some(128)));
+    assert_eq!(count("\"128\""), Ok(Some(128)));
+    let variable = ("SEGMENTS_PER_LOOK", "7");
+    let config = read_with(&format!("{ARCHIVE}segments_per_look: 128\n"), &[variable], None);
+    assert_eq!(config.map(|it| it.segments_per_look), Ok(Some(7)));
+    for wrong in ["0", "-1", "1.5", "100001", "many", "true", "[1]"] {
+        let problems = problems(&format!("{ARCHIVE}segments_per_look: {wrong}\n"));
+        assert!(problems.starts_with("segments_per_look: expected a number from 1"), "{problems}");
+    }
+}
+
+#[test]
 fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let text = format!("listen: 127.0.0.1:1\nexpectations: {{wal_max_age: 1h}}\n{ARCHIVE}");
     let variables = [("LISTEN", "127.0.0.1:2"), ("EXPECTATIONS_WAL_MAX_AGE", "2h")];
