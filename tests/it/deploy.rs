@@ -4,6 +4,7 @@
 //! No cluster is asked. What only a cluster can say, such as whether a backup runs, stays open.
 
 mod backups;
+mod chart;
 mod copied_forms;
 mod daemon;
 mod flux;

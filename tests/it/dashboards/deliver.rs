@@ -23,7 +23,9 @@ async fn kustomize_makes_a_config_map_and_the_resources_of_the_operator() {
     assert_eq!(config_map["kind"], "ConfigMap");
     let metadata = &config_map["metadata"];
     assert_eq!(metadata["name"], "cnpg-backup-verifier-dashboards");
-    assert_eq!(metadata["labels"], json!({"grafana_dashboard": "1"}));
+    let labels =
+        json!({"app.kubernetes.io/name": "cnpg-backup-verifier", "grafana_dashboard": "1"});
+    assert_eq!(metadata["labels"], labels);
     let no_substitution = json!({"kustomize.toolkit.fluxcd.io/substitute": "disabled"});
     assert_eq!(metadata["annotations"], no_substitution);
     let files = config_map["data"].as_object().unwrap();

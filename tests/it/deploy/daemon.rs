@@ -26,7 +26,7 @@ async fn the_program_understands_its_arguments_settings_and_variables() {
 }
 
 /// The keys of all settings that the program complains about, told as its container is told.
-async fn refused_settings(objects: &[Object]) -> BTreeSet<String> {
+pub(super) async fn refused_settings(objects: &[Object]) -> BTreeSet<String> {
     let container = container(objects);
     let folder = Folder::of(objects);
     let mut command = Account::own().command(Path::new(PROGRAM));

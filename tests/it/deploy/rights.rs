@@ -108,7 +108,9 @@ fn no_file_holds_a_credential() {
         for sign in ["kind: Secret\n", "stringData:", "AKIA", "PRIVATE KEY", "op://"] {
             assert!(!text.contains(sign), "{file}: {sign}");
         }
-        // An access key of R2 has 32 hexadecimal digits, its secret 64.
+        // An access key of R2 has 32 hexadecimal digits, its secret 64, and so has the digest of an
+        // image behind its algorithm.
+        let text = text.replace("sha256:", "sha256");
         let is_token = |word: &&str| {
             word.len() >= 32 && word.chars().all(|c| c.is_ascii_hexdigit()) && *word != account
         };

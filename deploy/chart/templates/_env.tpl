@@ -1,0 +1,32 @@
+{{/*
+What depends on a mount or a right of the chart. A variable wins over the file.
+*/}}
+{{- define "cnpg-backup-verifier.env" -}}
+{{- if eq .Values.credentials.source "secret" -}}
+- name: CNPG_BACKUP_VERIFIER_CREDENTIALS_ACCESS_KEY_ID_FILE
+  value: /run/secrets/r2/{{ .Values.credentials.accessKeyIdKey }}
+- name: CNPG_BACKUP_VERIFIER_CREDENTIALS_SECRET_ACCESS_KEY_FILE
+  value: /run/secrets/r2/{{ .Values.credentials.secretAccessKeyKey }}
+{{ end -}}
+- name: CNPG_BACKUP_VERIFIER_CONTENT_LEDGER
+  value: /var/lib/cnpg-backup-verifier/ledger.sqlite
+{{- if eq .Values.credentials.source "objectStore" }}
+- name: CNPG_BACKUP_VERIFIER_CREDENTIALS_FROM_OBJECT_STORE
+  value: "true"
+{{- end }}
+{{- if .Values.instanceMetrics.enabled }}
+- name: CNPG_BACKUP_VERIFIER_KUBERNETES_INSTANCE_METRICS
+  value: "true"
+{{- end }}
+{{- with .Values.log.level }}
+- name: CNPG_BACKUP_VERIFIER_LOG_LEVEL
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.log.format }}
+- name: CNPG_BACKUP_VERIFIER_LOG_FORMAT
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
