@@ -5,6 +5,7 @@
 
 mod backups;
 mod chart;
+mod commands;
 mod copied_forms;
 mod daemon;
 mod flux;

@@ -99,7 +99,8 @@ impl Family for Duty {
     fn hint(&self) -> &'static str {
         match self {
             Self::BackupStuck { blocks: Some(_), .. } => {
-                "kubectl delete backup TOPIC: until it ends, its ScheduledBackup makes no other one"
+                "kubectl delete backups.postgresql.cnpg.io TOPIC: until it ends, its ScheduledBackup \
+                 makes no other one"
             }
             Self::BackupStuck { .. } | Self::BackupFailed { .. } => {
                 "read status.error of the Backup and the log of the plugin's sidecar in the primary"

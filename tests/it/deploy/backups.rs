@@ -25,7 +25,7 @@ async fn backups_are_stored_where_and_as_asked_for() {
     assert_eq!(store.text(&format!("{configuration}/destinationPath")), "s3://cnpg/");
     assert_eq!(
         store.text(&format!("{configuration}/endpointURL")),
-        "https://eca0833f608b5745af030307a99bdbb4.r2.cloudflarestorage.com"
+        "https://0123456789abcdef.r2.cloudflarestorage.com"
     );
     let wal = json!({"compression": "bzip2", "maxParallel": 2});
     assert_eq!(store.at(&format!("{configuration}/wal")), &wal);

@@ -16,8 +16,11 @@ use test_servers::tools;
 use tokio::sync::OnceCell;
 
 /// What Flux would put in place of the variables.
-pub(crate) const VARIABLES: [(&str, &str); 2] =
-    [("CNPG_R2_BUCKET", "cnpg"), ("CLUSTER_NAME", "main")];
+pub(crate) const VARIABLES: [(&str, &str); 3] = [
+    ("CNPG_R2_BUCKET", "cnpg"),
+    ("CNPG_R2_ACCOUNT_ID", "0123456789abcdef"),
+    ("CLUSTER_NAME", "main"),
+];
 
 /// An object, and the file or folder that it is from.
 #[derive(Clone, Debug)]

@@ -93,7 +93,8 @@ async fn a_backup_that_is_not_stored_or_never_ends_is_told() {
     let told = world.findings_become(&daemon, MAIN, &["backup_stuck"]).await;
     let found = finding(&told, "backup_stuck");
     assert!(found["message"].as_str().unwrap().ends_with(" and blocks ScheduledBackup main"));
-    assert!(found["hint"].as_str().unwrap().starts_with("kubectl delete backup main-2"));
+    let hint = found["hint"].as_str().unwrap();
+    assert!(hint.starts_with("kubectl delete backups.postgresql.cnpg.io main-2"), "{hint}");
     world.server.delete(&stuck).await;
     world.findings_become(&daemon, MAIN, &[]).await;
 }
