@@ -14,12 +14,14 @@ use crate::assessment::Assessment;
 use crate::assessment::Latest;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
+use crate::assessment::WalStretch;
 use crate::domain::backup::BackupId;
 use crate::domain::lsn::Lsn;
 use crate::domain::moment::before;
 use crate::domain::operator_version::OperatorVersion;
 use crate::domain::recovery_target::Question;
 use crate::domain::recovery_target::Target;
+use crate::domain::segment::SegmentNumber;
 use crate::domain::timeline::TimelineId;
 
 pub use crate::assessment::plan::refusal::Doubt;
@@ -218,6 +220,16 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// Other branches that have the position as well, behind the fork where they part.
+    fn elsewhere_at(&self, best: &RecoveryWindow, lsn: Lsn) -> Vec<(TimelineId, BackupId)> {
+        let others = self.windows().rev().filter(|window| {
+            window.first.lsn <= lsn
+                && lsn < window.last.lsn
+                && window.timeline_at(lsn) != best.timeline_at(lsn)
+        });
+        one_of_each_timeline(others)
+    }
+
     /// Other branches that have the moment as well, and mean another state by it.
     fn elsewhere(&self, best: &RecoveryWindow, at: DateTime<Utc>) -> Vec<(TimelineId, BackupId)> {
         let timeline = |window: &RecoveryWindow| window.last.segment.timeline;
@@ -226,13 +238,7 @@ impl<'a> Asked<'a> {
                 && timeline(window) != timeline(best)
                 && (!window.is_of_living(at) || !best.is_of_living(at))
         });
-        let mut found: Vec<(TimelineId, BackupId)> = Vec::new();
-        for window in others {
-            if found.iter().all(|(known, _)| *known != timeline(window)) {
-                found.push((timeline(window), window.backup_id.clone()));
-            }
-        }
-        found
+        one_of_each_timeline(others)
     }
 
     fn no_such_moment(&self, at: DateTime<Utc>) -> RestorePlan {
@@ -266,7 +272,7 @@ impl<'a> Asked<'a> {
         match best {
             // How far the log goes in the last segment was not read.
             Some(window) if window.begins_last_segment_after(lsn) => {
-                self.restore(window, Stop::Lsn(lsn), Vec::new())
+                self.restore(window, Stop::Lsn(lsn), self.elsewhere_at(window, lsn))
             }
             Some(_) => RestorePlan::Unknown(Doubt::EndOfLogNotRead),
             None if self.assessment.observed_at.is_none() => self.unknown(),
@@ -332,7 +338,32 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// The first window that ends on each timeline.
+fn one_of_each_timeline<'a>(
+    windows: impl Iterator<Item = &'a RecoveryWindow>,
+) -> Vec<(TimelineId, BackupId)> {
+    let mut found: Vec<(TimelineId, BackupId)> = Vec::new();
+    for window in windows {
+        let timeline = window.last.segment.timeline;
+        if found.iter().all(|(known, _)| *known != timeline) {
+            found.push((timeline, window.backup_id.clone()));
+        }
+    }
+    found
+}
+
 impl RecoveryWindow {
+    /// On which timeline recovery to its end reads this position.
+    fn timeline_at(&self, lsn: Lsn) -> Option<TimelineId> {
+        let number = SegmentNumber::containing(lsn, self.segment_size);
+        let holds = |stretch: &&WalStretch| {
+            let [first, last] =
+                [stretch.first, stretch.last].map(|it| it.number(self.segment_size));
+            first.is_ok_and(|first| first <= number) && last.is_ok_and(|last| number <= last)
+        };
+        self.path.iter().find(holds).map(|stretch| stretch.first.timeline)
+    }
+
     fn begins_last_segment_after(&self, lsn: Lsn) -> bool {
         let count: u64 = self.path.iter().map(|stretch| stretch.count).sum();
         1 < count && lsn.value() < self.last.lsn.value().saturating_sub(self.segment_size.bytes())

@@ -288,7 +288,7 @@ fn reachable(target: &str, restore: &Restore) -> String {
     }
     for (timeline, backup) in &restore.elsewhere {
         text += &format!(
-            "\nThe moment exists on timeline {timeline} too, with another state: --timeline \
+            "\nThe target exists on timeline {timeline} too, with another state: --timeline \
              {timeline} plans that, from backup {backup}.\n"
         );
     }

@@ -140,6 +140,40 @@ fn a_backup_of_an_abandoned_branch_names_its_timeline() {
 }
 
 #[test]
+fn a_position_that_two_branches_have_is_told_with_both() {
+    let given = "
+        now       2026-01-10 12:00
+        timeline  1  wal 30..51
+        timeline  2  wal 45..51
+        history   2  1@0/45000100
+        backup    20260110T000000  wal 40..41
+        backup    20260110T090000  wal 48..49 timeline 2
+        probe     1 51 commit 2026-01-10 11:50
+        probe     2 51 commit 2026-01-10 11:55
+    ";
+    let plan = |timeline, lsn: &str| {
+        let target = Target::Lsn(lsn.parse().unwrap());
+        let timeline = TimelineId::new(timeline);
+        let plan = RestorePlan::new(&assessed(given), Question { target, backup: None, timeline });
+        match plan {
+            RestorePlan::Reachable(restore) => restore,
+            other => panic!("{other:?}"),
+        }
+    };
+    let named = |restore: &Restore| {
+        restore.elsewhere.iter().map(|(timeline, _)| timeline.value()).collect::<Vec<_>>()
+    };
+    let behind_the_fork = plan(0, "0/4A000000");
+    let other = match behind_the_fork.window.last.segment.timeline.value() {
+        1 => 2,
+        _ => 1,
+    };
+    assert_eq!(named(&behind_the_fork), [other]);
+    assert_eq!(named(&plan(0, "0/43000000")), [0; 0]);
+    assert_eq!(named(&plan(other, "0/4A000000")), [0; 0]);
+}
+
+#[test]
 fn the_path_follows_the_timelines() {
     let given = "
         now       2026-01-10 12:00
