@@ -110,7 +110,7 @@ impl Family for Duty {
                  still names the same store and server name"
             }
             Self::FirstBackupAwaited { .. } => {
-                "nothing can be restored until then; TAKE_A_BACKUP where that is too long"
+                "nothing can be restored until then; where that is too long, TAKE_A_BACKUP"
             }
             Self::ArchiverFails { .. } | Self::ArchiverLags { .. } => {
                 "read the log of the plugin's sidecar in the primary: a refused token, a full \

@@ -76,13 +76,14 @@ impl Problem {
         let evidence = self.family().evidence();
         let moment = evidence.iter().find(|(name, _)| *name == ACCEPTED_BEFORE);
         let moment = moment.map_or("MOMENT", |(_, moment)| moment);
-        let setting = format!("expectations.acknowledge_gap_before: {moment}");
+        let setting = format!("set expectations.acknowledge_gap_before: {moment}");
         if archive.cluster.is_empty() {
             return format!("{setting} in a configuration");
         }
         format!(
-            "kubectl annotate clusters.postgresql.cnpg.io -n NAMESPACE CLUSTER --overwrite \
-             {ANNOTATION_PREFIX}acknowledge-gap-before={moment} (without Kubernetes {setting})"
+            "{setting}, or for a Cluster that Kubernetes has: kubectl annotate \
+             clusters.postgresql.cnpg.io -n NAMESPACE CLUSTER --overwrite \
+             {ANNOTATION_PREFIX}acknowledge-gap-before={moment}"
         )
     }
 

@@ -90,8 +90,9 @@ fn form(
             }
             button type="submit" { "Plan the restore" }
             p.note id=(help) {
-                "As text: " code { "latest" } " for the newest state, or a moment with its time zone such as "
-                code { "2026-01-31T16:45:00+01:00" } ". It counts more than the moment beside it."
+                "As text: " code { "latest" } " for the newest state, a moment with its time zone such as "
+                code { "2026-01-31 16:45 +01:00" } ", or " code { "2 hours ago" }
+                ". It counts more than the moment beside it."
             }
         }
     }

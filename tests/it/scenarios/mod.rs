@@ -41,6 +41,27 @@ fn every_scenario_is_answered_as_written() {
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
+/// What follows it would be pasted into a shell with it.
+#[test]
+fn a_command_is_the_end_of_its_hint() {
+    let mut commands = 0;
+    for path in scenario_files() {
+        let text = fs::read_to_string(&path).unwrap();
+        let (given, _) = text.split_once("\n---\n").unwrap();
+        let scenario = Scenario::parse(given, &path);
+        let assessment =
+            assess(&scenario.subject, &scenario.observe(), &scenario.expectations, scenario.now);
+        for finding in assessment.findings.iter() {
+            let hint = finding.problem.hint(&assessment.archive);
+            let Some((_, command)) = hint.split_once(": kubectl ") else { continue };
+            commands += 1;
+            let is_prose = |mark: &&&str| command.contains(**mark);
+            assert_eq!([", ", "; ", " (", ". "].iter().find(is_prose), None, "{hint}");
+        }
+    }
+    assert_ne!(commands, 0);
+}
+
 /// Losing any one segment never improves a verdict, whatever the archive looks like.
 #[test]
 fn losing_a_segment_never_improves_a_verdict() {

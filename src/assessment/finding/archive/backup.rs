@@ -137,8 +137,8 @@ impl Family for BackupDefect {
             }
             Self::Cold { .. } => COLD_HINT,
             Self::Damaged { .. } => {
-                "TAKE_A_BACKUP, and look for the cause: the disk under the database first, then the \
-                 store; an older backup with its WAL may still be whole"
+                "look for the cause, the disk under the database first, then the store; an older \
+                 backup with its WAL may still be whole; TAKE_A_BACKUP"
             }
             Self::Incremental { .. } => {
                 "take full backups: nothing that restores from this archive combines them; then \

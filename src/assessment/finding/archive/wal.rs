@@ -140,8 +140,8 @@ impl Family for WalDefect {
                      else TAKE_A_BACKUP"
                 }
                 GapEffect::Hole => {
-                    "if the loss is known and accepted: ACKNOWLEDGE; it disappears when retention passes \
-                     it"
+                    "it disappears when retention passes it; if the loss is known and accepted, \
+                     ACKNOWLEDGE"
                 }
                 GapEffect::Harmless => "nothing to do",
             },
@@ -172,8 +172,8 @@ impl Family for WalDefect {
                  time, give the new one a server name of its own"
             }
             Self::ForeignSystem { carrier: Carrier::Cluster, .. } => {
-                "TAKE_A_BACKUP: no backup of the present server is here; if the cluster was made anew, \
-                 give it a server name of its own"
+                "no backup of the present server is here; if the cluster was made anew, give it a server \
+                 name of its own; TAKE_A_BACKUP"
             }
             Self::ForeignSystem { harm: Harm { misled_to: Some(_), .. }, .. } => {
                 "restore with targetTLI as restore-plan says, and give the new cluster a server name \
