@@ -3,6 +3,7 @@
 //! Fetches and decodes nothing. Bytes come in any chunking; none of them can make it panic.
 
 pub mod control_file;
+pub mod damage;
 pub mod members;
 pub mod page;
 pub mod tar;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use crate::assessment::finding::archive::content::BackupDamage;
 use crate::content::control_file::ControlFile;
+use crate::content::damage::BackupDamage;
 use crate::content::members::BlockId;
 use crate::content::members::RelationFile;
 use crate::content::tar_check::TarReport;
@@ -102,7 +102,7 @@ fn of_members(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
         (None, _) => missing.push("PG_VERSION".to_owned()),
         (Some(found), Some(expected)) if found != expected.to_string() => {
             let why = format!("PG_VERSION says {found:?}, and backup.info {expected}");
-            damages.push(BackupDamage::Foreign { member: "PG_VERSION", why });
+            damages.push(BackupDamage::Foreign { member: "PG_VERSION".to_owned(), why });
         }
         (Some(_), _) => {}
     }
@@ -110,7 +110,7 @@ fn of_members(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
         None => missing.push("global/pg_control".to_owned()),
         Some(Err(error)) => {
             damages.push(BackupDamage::Foreign {
-                member: "global/pg_control",
+                member: "global/pg_control".to_owned(),
                 why: error.to_string(),
             });
         }
@@ -122,7 +122,7 @@ fn of_members(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
             let expected = format!("START WAL LOCATION: {} (file {})", wal.begin_lsn, wal.begin);
             let found = label.text.lines().next().unwrap_or_default();
             (found != expected).then(|| BackupDamage::Foreign {
-                member: "backup_label",
+                member: "backup_label".to_owned(),
                 why: format!("it says {found:?}, expected {expected:?}"),
             })
         })),
@@ -138,7 +138,7 @@ fn of_control_file(control: ControlFile, info: &BackupInfo) -> Option<BackupDama
     let expected = info.system_identifier?;
     let found = control.system_identifier;
     (found != expected).then(|| BackupDamage::Foreign {
-        member: "global/pg_control",
+        member: "global/pg_control".to_owned(),
         why: format!("its system identifier is {found}, expected {expected}"),
     })
 }

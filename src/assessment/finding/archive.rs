@@ -2,7 +2,6 @@
 
 pub mod address;
 pub mod backup;
-pub mod content;
 pub mod promise;
 pub mod store;
 pub mod wal;

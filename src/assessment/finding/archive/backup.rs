@@ -6,7 +6,6 @@ use chrono::DateTime;
 use chrono::Utc;
 
 use crate::assessment::finding::FindingCode;
-use crate::assessment::finding::archive::content::BackupDamage;
 use crate::assessment::finding::archive::store::COLD_HINT;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
@@ -15,6 +14,7 @@ use crate::assessment::finding::words::SUPERSEDED;
 use crate::assessment::finding::words::segments;
 use crate::assessment::finding::words::span;
 use crate::assessment::finding::words::time;
+use crate::content::damage::BackupDamage;
 use crate::domain::backup::BackupId;
 use crate::domain::backup_info::BackupInfoError;
 use crate::domain::segment::SegmentName;

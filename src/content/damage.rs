@@ -1,40 +1,31 @@
-//! What reading a base backup to its last byte showed to be wrong.
+//! What is wrong with a base backup that was read to its last byte.
 
 use std::fmt;
 
 use crate::content::members::BlockId;
 
+/// One thing of many that may be wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackupDamage {
-    Truncated {
-        object: String,
-    },
-    Undecodable {
-        object: String,
-        why: String,
-    },
-    BadTar {
-        object: String,
-        why: String,
-    },
+    /// An object that ends before its content does.
+    Truncated { object: String },
+    /// In the decoder's words.
+    Undecodable { object: String, why: String },
+    /// It can be decoded, and is no whole tar file.
+    BadTar { object: String, why: String },
     /// By their paths in the data directory.
     MissingMembers(Vec<String>),
     /// A member that is damaged, or of another server or backup.
-    Foreign {
-        member: &'static str,
-        why: String,
-    },
+    Foreign { member: String, why: String },
     /// Of very many the first ones.
-    PageChecksum {
-        first: Vec<BlockId>,
-        count: u64,
-    },
+    PageChecksum { first: Vec<BlockId>, count: u64 },
 }
 
 /// So many pages are named one by one.
-const PAGES_NAMED_MAX: usize = 20;
+pub const PAGES_NAMED_MAX: usize = 20;
 
 impl BackupDamage {
+    /// For machines.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Truncated { .. } => "truncated",
@@ -46,14 +37,14 @@ impl BackupDamage {
         }
     }
 
-    /// The object, the members or the pages.
-    pub(super) fn places(&self) -> Vec<String> {
+    /// The object, the members or the pages; of many the first ones.
+    pub fn places(&self) -> Vec<String> {
         match self {
             Self::Truncated { object }
             | Self::Undecodable { object, .. }
             | Self::BadTar { object, .. } => vec![object.clone()],
             Self::MissingMembers(members) => members.clone(),
-            Self::Foreign { member, .. } => vec![(*member).to_owned()],
+            Self::Foreign { member, .. } => vec![member.clone()],
             Self::PageChecksum { first, .. } => {
                 first.iter().take(PAGES_NAMED_MAX).map(|page| place(*page)).collect()
             }
