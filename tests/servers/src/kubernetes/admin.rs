@@ -104,6 +104,17 @@ impl<'a> Admin<'a> {
         self.expect(Method::PATCH, &path, MERGE, &patch.to_string())
     }
 
+    /// Has an object be created at another time, as it would be after a long wait.
+    pub fn predate(&self, plural: &str, namespace: &str, name: &str, created_at: &str) {
+        let mut state = self.shared.state();
+        let kind = state.types.iter().find(|kind| kind.plural == plural).cloned();
+        let kind = kind.unwrap_or_else(|| panic!("no resource {plural}"));
+        let object = state.get(&kind, namespace, name);
+        let mut object = Value::clone(&object.unwrap_or_else(|| panic!("no {plural} {name}")));
+        object["metadata"]["creationTimestamp"] = Value::from(created_at);
+        state.put(&kind, object);
+    }
+
     /// Deletes an object.
     pub fn delete(&self, plural: &str, namespace: &str, name: &str) {
         self.expect(Method::DELETE, &self.path(plural, namespace, name), "", "");

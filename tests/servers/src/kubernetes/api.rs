@@ -91,6 +91,12 @@ fn failure_of(fault: &Fault) -> Option<Failure> {
             let message = "the server is currently unable to handle the request";
             Some(Failure::new(503, "ServiceUnavailable", message))
         }
+        // `checkRequest` in `plugin/pkg/admission/resourcequota/controller.go`.
+        Fault::OverQuota => {
+            let what = "exceeded quota: few, requested: count/jobs.batch=1, \
+                        used: count/jobs.batch=0, limited: count/jobs.batch=0";
+            Some(Failure::forbidden("batch", "jobs", "one", what))
+        }
         Fault::Expired => Some(Failure::expired("The resourceVersion is too old")),
         Fault::BadGateway => Some(Failure::new(502, "", "")),
         Fault::Slow(_) | Fault::CutBody | Fault::Reset => None,

@@ -16,6 +16,8 @@ pub enum Fault {
     InternalError,
     /// 503, as from a server that shuts down.
     Unavailable,
+    /// 403 as from the admission of quotas, for whatever is created.
+    OverQuota,
     /// 410 as the HTTP status, also of a watch.
     Expired,
     /// 502 with an HTML page, as from a load balancer.
