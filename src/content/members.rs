@@ -140,6 +140,16 @@ impl Fork {
             _ => None,
         }
     }
+
+    /// The reverse.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Main => 0,
+            Self::FreeSpace => 1,
+            Self::Visibility => 2,
+            Self::Init => 3,
+        }
+    }
 }
 
 fn number(text: &str) -> Option<u32> {

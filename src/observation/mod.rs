@@ -3,12 +3,14 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod backup;
+pub mod backup_result;
 pub mod cluster;
 pub mod content;
 mod edge_uploads;
 pub mod expiry;
 pub mod folder_sums;
 pub mod inventory;
+pub mod job;
 pub mod probe;
 pub mod range_ends;
 pub mod sought;
