@@ -43,6 +43,7 @@ use crate::observation::probe::SegmentId;
 use crate::observation::sought::Sought;
 use crate::wal::Demands;
 
+pub use crate::assessment::archive::content::damages;
 pub use crate::assessment::archive::content::is_content_right;
 pub use crate::assessment::assess::assess;
 pub use crate::assessment::assess::assess_and_ask;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use chrono::DateTime;
 use chrono::Utc;
 
+use crate::content::damage::BackupDamage;
 use crate::content::members::BlockId;
 use crate::content::tar_check::TarReport;
 use crate::domain::backup::BackupId;
@@ -41,6 +42,40 @@ pub struct Content {
     pub began_at: Option<DateTime<Utc>>,
     /// What was there when everything was listed before, and is not there now.
     pub gone: Vec<GoneObject>,
+    /// Base backups that should be read in a Job, and are not.
+    pub stuck: Vec<StuckReading>,
+}
+
+/// A base backup that no Job reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StuckReading {
+    pub backup: BackupId,
+    pub cause: StuckCause,
+}
+
+/// Why no Job reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StuckCause {
+    /// The Job has no pod that runs since then.
+    Pending { since: DateTime<Utc> },
+    /// So many Jobs within a day ended without a result; of the last one, why.
+    Failing { attempts: usize, why: String },
+    /// The last of so many such Jobs needed more memory than it may have.
+    OutOfMemory { attempts: usize },
+    /// Kubernetes accepts no Job, so the process reads the backup itself.
+    Refused { why: String },
+}
+
+impl StuckCause {
+    /// For machines.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Failing { .. } => "failing",
+            Self::OutOfMemory { .. } => "out_of_memory",
+            Self::Refused { .. } => "refused",
+        }
+    }
 }
 
 /// What a segment shows of which every record is right.
@@ -77,6 +112,8 @@ pub struct BackupContent {
     pub restored_pages: BTreeSet<BlockId>,
     /// Why it is not known of all of them.
     pub log_unread: Option<Unreadable>,
+    /// What was wrong when a Job read it, which tells that and nothing of the tar files.
+    pub told: Option<Vec<BackupDamage>>,
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +148,9 @@ impl WholeSegment {
 impl BackupContent {
     /// Whether all of it was read, to the end.
     pub fn is_read(&self) -> bool {
+        if self.told.is_some() {
+            return true;
+        }
         let is_any = !self.tars.is_empty();
         is_any && self.log_unread.is_none() && self.tars.iter().all(|tar| tar.report.is_ok())
     }

@@ -22,6 +22,7 @@ use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::content::BackupContent;
 use crate::observation::content::Gone;
+use crate::observation::content::StuckReading;
 use crate::observation::folder_sums::FolderSums;
 use crate::observation::folder_sums::ObjectSum;
 use crate::observation::probe::SegmentId;
@@ -118,6 +119,11 @@ impl Verified {
             (backup.id.clone(), BackupRecord { sum, is_whole: wrong.is_none(), read_at });
         self.state().backups.insert(id.clone(), ReadBackup { record, content: wrong });
         self.write(move |ledger, archive| ledger.note_backup(archive, &id, &record)).await;
+    }
+
+    /// Base backups that no Job reads, in place of those before.
+    pub fn note_stuck(&self, stuck: Vec<StuckReading>) {
+        self.state().stuck = stuck;
     }
 
     /// Forgets what is gone but for these, with the next listing of everything.

@@ -19,6 +19,9 @@ use crate::observation::content::TarContent;
 
 /// Without them a restore fails, or PostgreSQL does not start.
 pub(super) fn fatal(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
+    if let Some(told) = &content.told {
+        return told.iter().filter(|damage| !is_of_pages(damage)).cloned().collect();
+    }
     let mut damages: Vec<BackupDamage> = content.tars.iter().filter_map(of_tar).collect();
     let is_read = content.is_read() && content.tars.iter().all(|it| matches!(it.report, Ok(Ok(_))));
     // What a damaged or unread tar file may hold is not called missing.
@@ -30,7 +33,14 @@ pub(super) fn fatal(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDam
 
 /// Whether a backup can be restored to what the server had, by its content.
 pub fn is_content_right(content: &BackupContent, info: &BackupInfo) -> bool {
-    fatal(content, info).is_empty() && wrong_pages(content, info).is_none()
+    damages(content, info).is_empty()
+}
+
+/// All that is wrong with a backup, by its content.
+pub fn damages(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
+    let mut damages = fatal(content, info);
+    damages.extend(wrong_pages(content, info));
+    damages
 }
 
 /// Whether a backup was read to its last byte, and all was right.
@@ -41,6 +51,9 @@ pub(super) fn is_read_whole(seen: &Content, id: &BackupId, info: &BackupInfo) ->
 
 /// Pages that stay wrong after a recovery.
 pub(super) fn wrong_pages(content: &BackupContent, info: &BackupInfo) -> Option<BackupDamage> {
+    if let Some(told) = &content.told {
+        return told.iter().find(|damage| is_of_pages(damage)).cloned();
+    }
     // Which pages the log writes anew is not known then, and that is told.
     if content.log_unread.is_some() {
         return None;
@@ -61,6 +74,10 @@ pub(super) fn wrong_pages(content: &BackupContent, info: &BackupInfo) -> Option<
     let beyond = counted.saturating_sub(u64::try_from(named).unwrap_or(u64::MAX));
     let count = u64::try_from(left.len()).unwrap_or(u64::MAX).saturating_add(beyond);
     (!left.is_empty()).then_some(BackupDamage::PageChecksum { first: left, count })
+}
+
+const fn is_of_pages(damage: &BackupDamage) -> bool {
+    matches!(damage, BackupDamage::PageChecksum { .. })
 }
 
 /// A page that was written while it was copied may be torn; the log writes it again.
@@ -166,7 +183,7 @@ mod tests {
     use crate::domain::unreadable::UnreadableReason;
 
     #[test]
-    fn what_was_not_read_is_no_damage() {
+    fn what_was_not_read_is_no_damage_and_what_a_job_told_is() {
         let text = "status=DONE\nbegin_offset=40\nend_offset=312\nbegin_time=2026-01-01 00:00:00+00:00\nbegin_xlog=0/6000028\n\
             begin_wal=000000010000000000000006\nend_time=2026-01-01 00:01:00+00:00\n\
             end_wal=000000010000000000000006\nend_xlog=0/6000138\nsystemid=1\ntimeline=1\n\
@@ -180,5 +197,14 @@ mod tests {
         let content = BackupContent { log_unread: Some(unread), ..BackupContent::default() };
         assert_eq!(fatal(&content, &info), []);
         assert_eq!(wrong_pages(&content, &info), None);
+        let pages = BackupDamage::PageChecksum { first: Vec::new(), count: 3 };
+        let cut = BackupDamage::Truncated { object: "data.tar".to_owned() };
+        let told = Some(vec![cut.clone(), pages.clone()]);
+        let content = BackupContent { told, ..BackupContent::default() };
+        assert_eq!(fatal(&content, &info), std::slice::from_ref(&cut));
+        assert_eq!(wrong_pages(&content, &info), Some(pages.clone()));
+        assert_eq!(damages(&content, &info), [cut, pages]);
+        let whole = BackupContent { told: Some(Vec::new()), ..BackupContent::default() };
+        assert!(whole.is_read() && is_content_right(&whole, &info));
     }
 }

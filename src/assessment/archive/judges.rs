@@ -13,6 +13,7 @@ mod obstacles;
 mod operator;
 mod retention;
 pub(super) mod store;
+mod stuck;
 mod timelines;
 mod transport;
 mod unverified;
@@ -38,4 +39,5 @@ pub(super) const JUDGES: &[fn(&ArchiveCase<'_>) -> Vec<Finding>] = &[
     deletions::judge,
     demands::judge,
     unverified::judge,
+    stuck::judge,
 ];

@@ -80,4 +80,5 @@ finding_codes! {
     DeletedEarly => "deleted_early",
     ArchiveNotFound => "archive_not_found",
     LifecycleRuleConflict => "lifecycle_rule_conflict",
+    ContentVerificationStuck => "content_verification_stuck",
 }

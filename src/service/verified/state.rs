@@ -19,6 +19,7 @@ use crate::observation::backup::ObservedBackup;
 use crate::observation::content::BackupContent;
 use crate::observation::content::Gone;
 use crate::observation::content::GoneObject;
+use crate::observation::content::StuckReading;
 use crate::observation::folder_sums::FolderId;
 use crate::observation::folder_sums::FolderSums;
 use crate::observation::folder_sums::ObjectSum;
@@ -48,6 +49,7 @@ pub(super) struct State {
     began_at: Option<DateTime<Utc>>,
     wal_read_at: Option<DateTime<Utc>>,
     pub(super) listed: Listed,
+    pub(super) stuck: Vec<StuckReading>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +87,7 @@ impl State {
             Gone::History(timeline) => seen.histories.contains_key(timeline),
         };
         seen.content.gone = self.listed.gone().iter().filter(|it| !is_back(it)).cloned().collect();
+        seen.content.stuck.clone_from(&self.stuck);
         if let Ok(inventory) = &seen.archive {
             seen.content.segments.clone_from(&self.segments);
             seen.content.demands.clone_from(&self.demands);
@@ -227,8 +230,18 @@ impl State {
             backups.map(|(id, record)| (id, ReadBackup { record, content: None })).collect();
         let began_at = Some(ledger.began(archive).unwrap_or_else(clock::now));
         let listed = Listed::load(ledger, archive);
-        let wal_read_at = None;
-        Self { segments, range_ends, demands, damaged, backups, began_at, wal_read_at, listed }
+        let (wal_read_at, stuck) = (None, Vec::new());
+        Self {
+            segments,
+            range_ends,
+            demands,
+            damaged,
+            backups,
+            began_at,
+            wal_read_at,
+            listed,
+            stuck,
+        }
     }
 }
 

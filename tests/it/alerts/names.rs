@@ -27,7 +27,7 @@ const FOREIGN: [(&str, &[&str]); 3] = [
 ];
 
 /// Codes that no alert asks for, and which alert tells the same by another metric.
-const TOLD_BY: [(&str, &str); 8] = [
+const TOLD_BY: [(&str, &str); 9] = [
     ("wal_gap", "BackupWALGap"),
     ("no_usable_backup", "BackupBaseMissing"),
     ("archive_empty", "BackupBaseMissing"),
@@ -36,6 +36,8 @@ const TOLD_BY: [(&str, &str); 8] = [
     ("backup_stuck", "BackupBaseOverdue"),
     ("store_unreachable", "BackupPartlyUnread"),
     ("restore_drill_failed", "BackupDrillFailed"),
+    // Once a backup should have been read.
+    ("content_verification_stuck", "BackupContentUnverified"),
 ];
 
 /// Good to know and never a reason to act.

@@ -17,6 +17,7 @@ use crate::assessment::finding::words::time;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentName;
 use crate::domain::timeline::TimelineId;
+use crate::observation::content::StuckCause;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrokenPromise {
@@ -48,6 +49,11 @@ pub enum BrokenPromise {
         since: DateTime<Utc>,
         age: TimeDelta,
         age_max: TimeDelta,
+    },
+    /// A base backup is to be read in a Job, and is not.
+    VerificationStuck {
+        backup: BackupId,
+        cause: StuckCause,
     },
     /// Base backups and history files that retention still keeps are not there any more.
     DeletedEarly {
@@ -89,6 +95,9 @@ impl Family for BrokenPromise {
             Self::WindowShort { .. } => (FindingCode::WindowShort, Topic::Whole),
             Self::RetentionNotEnforced { .. } => (FindingCode::RetentionNotEnforced, Topic::Whole),
             Self::ContentUnverified { .. } => (FindingCode::ContentUnverified, Topic::Whole),
+            Self::VerificationStuck { backup, .. } => {
+                (FindingCode::ContentVerificationStuck, Topic::Backup(backup))
+            }
             Self::DeletedEarly { .. } => (FindingCode::DeletedEarly, Topic::Whole),
             Self::LifecycleRuleConflict { .. } => {
                 (FindingCode::LifecycleRuleConflict, Topic::Whole)
@@ -119,6 +128,22 @@ impl Family for BrokenPromise {
             Self::ContentUnverified { .. } => {
                 "look at the program's log and at content.bytes_per_second_max and \
                  content.bytes_per_month_max: reading may be too slow, or an object cannot be read"
+            }
+            Self::VerificationStuck { cause: StuckCause::Pending { .. }, .. } => {
+                "look at the Job's pod: the cluster may have no room for it, or a quota or a queue \
+                 may hold it back"
+            }
+            Self::VerificationStuck { cause: StuckCause::Failing { .. }, .. } => {
+                "look at the log of the Job's pod and at the program's: the credentials of the pod, \
+                 its network or its node may be the reason"
+            }
+            Self::VerificationStuck { cause: StuckCause::OutOfMemory { .. }, .. } => {
+                "have the process read base backups: content.base_backups.run_as, and report it: a \
+                 Job should need no more memory than it has"
+            }
+            Self::VerificationStuck { cause: StuckCause::Refused { .. }, .. } => {
+                "give the program its right to Jobs or the namespace a quota for them, or set \
+                 content.base_backups.run_as to process"
             }
             Self::DeletedEarly { .. } => {
                 "look for lifecycle rules of the bucket, for people and tools that delete objects, \
@@ -152,6 +177,7 @@ impl Family for BrokenPromise {
                 ("since", time(*since)),
                 ("age_max_seconds", seconds(age_max)),
             ],
+            Self::VerificationStuck { cause, .. } => stuck_evidence(cause),
             Self::DeletedEarly { backups, histories, last_seen_at, retention } => {
                 let mut evidence = vec![
                     ("last_seen", time(*last_seen_at)),
@@ -223,6 +249,7 @@ impl fmt::Display for BrokenPromise {
                 duration(*age),
                 duration(*age_max)
             ),
+            Self::VerificationStuck { backup, cause } => write_stuck(f, backup, cause),
             Self::DeletedEarly { backups, histories, last_seen_at, retention } => {
                 let backups = (!backups.is_empty())
                     .then(|| format!("{}: {}", count(backups.len(), "base backup"), ids(backups)));
@@ -246,6 +273,46 @@ impl fmt::Display for BrokenPromise {
     }
 }
 
+fn stuck_evidence(cause: &StuckCause) -> Evidence {
+    let mut evidence = vec![("cause", cause.code().to_owned())];
+    match cause {
+        StuckCause::Pending { since } => evidence.push(("since", time(*since))),
+        StuckCause::Failing { attempts, why } => {
+            evidence.extend([("attempts", attempts.to_string()), ("why", why.clone())]);
+        }
+        StuckCause::OutOfMemory { attempts } => evidence.push(("attempts", attempts.to_string())),
+        StuckCause::Refused { why } => evidence.push(("why", why.clone())),
+    }
+    evidence
+}
+
+fn write_stuck(f: &mut fmt::Formatter<'_>, backup: &BackupId, cause: &StuckCause) -> fmt::Result {
+    match cause {
+        StuckCause::Pending { since } => write!(
+            f,
+            "the Job that reads base backup {backup} to its last byte has no pod that runs since {}",
+            time(*since)
+        ),
+        StuckCause::Failing { attempts, why } => write!(
+            f,
+            "base backup {backup} was not read to its last byte by {} within a day; of the last one, \
+             {why}",
+            count(*attempts, "Job")
+        ),
+        StuckCause::OutOfMemory { attempts } => write!(
+            f,
+            "base backup {backup} was not read to its last byte by {} within a day; the last one ran \
+             out of memory",
+            count(*attempts, "Job")
+        ),
+        StuckCause::Refused { why } => write!(
+            f,
+            "Kubernetes takes no Job that reads base backup {backup} to its last byte, and the \
+             process reads it: {why}"
+        ),
+    }
+}
+
 fn history_names(timelines: &[TimelineId]) -> String {
     let names = timelines.iter().take(NAMED_MAX);
     names.map(|it| format!("{:08X}.history", it.value())).collect::<Vec<_>>().join(", ")
@@ -258,3 +325,43 @@ fn rule_names(rules: &[(String, u32)]) -> String {
 
 /// Enough to see what is wrong.
 const NAMED_MAX: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_no_job_reads_is_told_with_the_reason() {
+        let why = || "it left no result: Evicted".to_owned();
+        let since = "2026-01-10T12:00:00Z".parse().unwrap();
+        for (cause, sentence) in [
+            (
+                StuckCause::Pending { since },
+                "the Job that reads base backup 20260110T020000 to its last byte has no pod that \
+                 runs since 2026-01-10T12:00:00Z",
+            ),
+            (
+                StuckCause::Failing { attempts: 3, why: why() },
+                "base backup 20260110T020000 was not read to its last byte by 3 Jobs within a day; \
+                 of the last one, it left no result: Evicted",
+            ),
+            (
+                StuckCause::OutOfMemory { attempts: 1 },
+                "base backup 20260110T020000 was not read to its last byte by 1 Job within a day; \
+                 the last one ran out of memory",
+            ),
+            (
+                StuckCause::Refused { why: "HTTP 403, exceeded quota".to_owned() },
+                "Kubernetes takes no Job that reads base backup 20260110T020000 to its last byte, \
+                 and the process reads it: HTTP 403, exceeded quota",
+            ),
+        ] {
+            let code = cause.code();
+            let backup = BackupId::parse("20260110T020000").unwrap();
+            let promise = BrokenPromise::VerificationStuck { backup, cause };
+            assert_eq!(promise.to_string(), sentence);
+            assert_eq!(promise.evidence().first(), Some(&("cause", code.to_owned())));
+            assert_eq!(promise.identity().0, FindingCode::ContentVerificationStuck);
+        }
+    }
+}
