@@ -20,9 +20,11 @@ use crate::assessment::verdict::Verdict;
 use crate::config::ArchivesArguments;
 use crate::config::CheckArguments;
 use crate::config::ConfigError;
+use crate::config::ReadBackupArguments;
 use crate::config::RestorePlanArguments;
 use crate::config::RunArguments;
 use crate::service::build;
+use crate::service::read_backup::Outcome;
 use crate::service::restore_plan::Answer;
 use crate::service::telemetry;
 use crate::service::telemetry::LogFormat;
@@ -72,6 +74,9 @@ pub enum Command {
     /// Copy this program into a directory, for a container without `cp`
     #[command(after_help = INSTALL_HELP)]
     Install(InstallArguments),
+    /// Read one base backup to the last byte, in the pod of a Job that the daemon has created
+    #[command(hide = true)]
+    ReadBackup(Box<ReadBackupArguments>),
     /// Print version, git revision and compiler
     #[command(after_help = "Example:\n  cnpg-backup-verifier version")]
     Version,
@@ -108,7 +113,7 @@ enum LogFormatChoice {
 impl Cli {
     pub fn log_filter(&self) -> Targets {
         let default = match self.command {
-            Command::Run(_) => LevelFilter::INFO,
+            Command::Run(_) | Command::ReadBackup(_) => LevelFilter::INFO,
             // Its output is the answer; what it did on the way matters only when it went wrong.
             Command::Check(_)
             | Command::Verify(_)
@@ -175,6 +180,14 @@ pub fn print_completions(shell: Shell) -> io::Result<()> {
 pub fn write_manual(directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     clap_mangen::generate_to(Cli::command(), directory)
+}
+
+/// Damaged or not, a backup that was read is done with: a Job that fails would read it again.
+pub fn reading_exit_code(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Read => ExitCode::SUCCESS,
+        Outcome::Unread => NOT_DONE.into(),
+    }
 }
 
 pub fn print_version() -> io::Result<()> {

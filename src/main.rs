@@ -10,12 +10,14 @@ use cnpg_backup_verifier::cli::Command;
 use cnpg_backup_verifier::config::ArchivesConfig;
 use cnpg_backup_verifier::config::CheckConfig;
 use cnpg_backup_verifier::config::Config;
+use cnpg_backup_verifier::config::ReadBackupConfig;
 use cnpg_backup_verifier::config::RestorePlanConfig;
 use cnpg_backup_verifier::service::allocator;
 use cnpg_backup_verifier::service::archives::archives;
 use cnpg_backup_verifier::service::check::check;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::service::install::install;
+use cnpg_backup_verifier::service::read_backup::read_backup;
 use cnpg_backup_verifier::service::restore_plan::restore_plan;
 use cnpg_backup_verifier::service::run::run;
 use cnpg_backup_verifier::service::telemetry;
@@ -75,6 +77,10 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Install(arguments) => {
             install(&arguments.directory)?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::ReadBackup(arguments) => {
+            let outcome = read_backup(ReadBackupConfig::read(&arguments)?).await?;
+            Ok(cli::reading_exit_code(outcome))
         }
         Command::Version => {
             cli::print_version()?;

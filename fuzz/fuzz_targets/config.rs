@@ -48,6 +48,9 @@ fn check(config: &Config) {
     assert!(kubernetes.namespaces.is_sorted_by(|one, other| one < other));
     assert!(config.object_stores.allowed.is_sorted_by(|one, other| one < other));
     assert!(!config.object_stores.allowed.iter().any(|it| it.is_refused()));
+    let jobs = config.content.jobs.as_ref();
+    assert!(jobs.is_none_or(|it| (1..=1_000).contains(&it.at_once)));
+    assert!(jobs.is_none() || matches!(config.credentials, Credentials::Files { .. }));
     let ids: BTreeSet<&ArchiveId> = archives.iter().map(|it| &it.id).collect();
     assert_eq!(ids.len(), archives.len());
     for archive in archives {
@@ -102,7 +105,16 @@ fn content(content: &ContentConfig) -> Value {
         .then(|| content.base_backups_every.map_or_else(|| "never".to_owned(), duration));
     json!({
         "wal": content.wal.to_string(),
-        "base_backups": {"cadence": cadence},
+        "base_backups": {
+            "cadence": cadence,
+            "run_as": if content.jobs.is_some() { "job" } else { "process" },
+        },
+        "jobs": content.jobs.as_ref().map(|jobs| json!({
+            "pod": jobs.pod,
+            "at_once": jobs.at_once.to_string(),
+            "priority_class": jobs.priority_class,
+            "queue": jobs.queue,
+        })),
         "bytes_per_second_max": format!("{} B", content.bytes_per_second_max),
         "bytes_per_month_max": content.bytes_per_month_max.map(|it| format!("{it} B")),
         "ledger": content.ledger,

@@ -71,6 +71,28 @@ pub struct RestorePlanArguments {
     pub(super) expectations: ExpectationArguments,
 }
 
+/// What the daemon tells the pods of its Jobs.
+#[derive(Args, Clone, Debug)]
+pub struct ReadBackupArguments {
+    #[arg(long, value_name = "ADDRESS", help = "s3://BUCKET/PREFIX/SERVER_NAME")]
+    pub(super) archive: String,
+    /// Where the S3 store answers, if it is not AWS
+    #[arg(long, value_name = "URL")]
+    pub(super) endpoint_url: Option<String>,
+    /// Region of the S3 store
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+    /// The identifier of the backup, such as 20260801T020000
+    #[arg(long, value_name = "ID")]
+    pub(super) backup: String,
+    /// What the result begins with, so that it is known for whom it is
+    #[arg(long, value_name = "KEY")]
+    pub(super) key: String,
+    /// The file that the result is written to
+    #[arg(long, value_name = "FILE", default_value = "/dev/termination-log")]
+    pub(super) result: PathBuf,
+}
+
 #[derive(Args, Clone, Debug, Default)]
 pub struct ArchivesArguments {
     #[command(flatten)]

@@ -68,6 +68,8 @@ pub struct ChosenArchives {
     pub credentials: Credentials,
     pub object_stores: ObjectStoresConfig,
     pub bzip2_decoder: Bzip2,
+    /// Of what is read to its last byte by `read-backup`.
+    pub bytes_per_second_max: u64,
     /// How many segments one look opens at most; `None` where nobody said it.
     pub segments_per_look: Option<usize>,
     /// The defaults for archives that Kubernetes shows, without the flags.
@@ -191,10 +193,10 @@ const TIMELINE: Format<TimelineId> = Format {
 pub const ONE_ARCHIVE: &str = "one archive, by --namespace and --cluster or --archive";
 
 /// What flags say of the archives that are meant and what they are held to.
-struct Chosen<'a> {
-    file: &'a FileArguments,
-    selection: &'a SelectionArguments,
-    expectations: &'a ExpectationArguments,
+pub(super) struct Chosen<'a> {
+    pub(super) file: &'a FileArguments,
+    pub(super) selection: &'a SelectionArguments,
+    pub(super) expectations: &'a ExpectationArguments,
 }
 
 impl SelectionArguments {
@@ -205,7 +207,7 @@ impl SelectionArguments {
 }
 
 impl Chosen<'_> {
-    fn read(&self, reader: &mut SettingReader) -> ChosenArchives {
+    pub(super) fn read(&self, reader: &mut SettingReader) -> ChosenArchives {
         let document = read_file(reader, self.file.config.as_deref());
         let flags = FlagExpectations::read(reader, self.selection, self.expectations);
         let segments_per_look = reader.flag(
@@ -239,6 +241,7 @@ impl Chosen<'_> {
             credentials: config.credentials,
             object_stores: config.object_stores,
             bzip2_decoder: config.bzip2_decoder,
+            bytes_per_second_max: config.content.bytes_per_second_max,
             segments_per_look: segments_per_look.or(config.segments_per_look),
             expectations: config.expectations,
             flags,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use crate::config::format::absolute;
+use crate::config::jobs::JobsConfig;
+use crate::config::jobs::RUN_AS;
 use crate::config::reader::Section;
 use crate::domain::format::DAY;
 use crate::domain::format::Flaw;
@@ -21,6 +23,8 @@ pub struct ContentConfig {
     pub base_backups_every: Option<Duration>,
     /// Base backups in storage classes of which each read is billed as well.
     pub reads_infrequent_backups: bool,
+    /// Each base backup is read by a Job, if it says how; `None` where the process reads them.
+    pub jobs: Option<JobsConfig>,
     /// Of what is stored, from all archives together.
     pub bytes_per_second_max: u64,
     /// The same in each month of the calendar; `None` is as much as there is.
@@ -31,8 +35,11 @@ pub struct ContentConfig {
 
 impl ContentConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let base_backups =
-            section.section("base_backups", |section| section.text("cadence", &CADENCE));
+        let (base_backups, run_as) = section.section("base_backups", |section| {
+            (section.text("cadence", &CADENCE), section.text("run_as", &RUN_AS))
+        });
+        let run_as = run_as.unwrap_or_default();
+        let jobs = section.section("jobs", |section| JobsConfig::read(section, run_as));
         let default = Self::default();
         let wal = section.word("wal", &IS_TRUE);
         let rate = section.text("bytes_per_second_max", &BYTES_PER_SECOND);
@@ -41,6 +48,7 @@ impl ContentConfig {
             base_backups_every: base_backups.unwrap_or(default.base_backups_every),
             // Who asks for it has thought of what it costs.
             reads_infrequent_backups: base_backups.is_some(),
+            jobs,
             bytes_per_second_max: rate.unwrap_or(default.bytes_per_second_max),
             bytes_per_month_max: section.text("bytes_per_month_max", &BYTES_PER_MONTH),
             ledger: section.text("ledger", &LEDGER),
@@ -59,6 +67,7 @@ impl Default for ContentConfig {
             wal: true,
             base_backups_every: Some(DAY * 7),
             reads_infrequent_backups: false,
+            jobs: None,
             bytes_per_second_max: 50_000_000,
             bytes_per_month_max: None,
             ledger: None,

@@ -12,11 +12,13 @@ mod document;
 mod environment;
 mod expectations;
 mod format;
+mod jobs;
 mod key_file;
 mod kubernetes;
 mod object_stores;
 mod polling;
 mod problem;
+mod read_backup;
 mod reader;
 
 use std::fs::File;
@@ -34,6 +36,7 @@ pub use crate::config::arguments::ArchivesArguments;
 pub use crate::config::arguments::CheckArguments;
 pub use crate::config::arguments::Output;
 pub use crate::config::arguments::PlanOutput;
+pub use crate::config::arguments::ReadBackupArguments;
 pub use crate::config::arguments::RestorePlanArguments;
 pub use crate::config::arguments::RunArguments;
 pub use crate::config::check::CheckConfig;
@@ -47,6 +50,7 @@ pub use crate::config::credentials::Credentials;
 use crate::config::document::Node;
 use crate::config::environment::Overrides;
 pub use crate::config::expectations::ExpectationConfig;
+pub use crate::config::jobs::JobsConfig;
 pub use crate::config::key_file::open_key_file;
 pub use crate::config::kubernetes::KubernetesConfig;
 pub use crate::config::kubernetes::KubernetesEnabled;
@@ -54,6 +58,7 @@ pub use crate::config::object_stores::ObjectStoresConfig;
 pub use crate::config::polling::Polling;
 pub use crate::config::problem::ConfigError;
 pub use crate::config::problem::ConfigProblem;
+pub use crate::config::read_backup::ReadBackupConfig;
 use crate::config::reader::Section;
 use crate::config::reader::SettingReader;
 use crate::domain::codec::Bzip2;
@@ -127,6 +132,9 @@ impl Config {
             let object_stores = section.section("object_stores", ObjectStoresConfig::read);
             let bzip2_decoder = section.text("bzip2_decoder", &format::BZIP2_DECODER);
             let content = section.section("content", ContentConfig::read);
+            if content.jobs.is_some() {
+                jobs::note_missing(section, &credentials, &kubernetes);
+            }
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
             Self {

@@ -2,3 +2,5 @@
 //! changes or deletes anything there.
 
 pub mod events;
+pub mod job;
+pub mod jobs;

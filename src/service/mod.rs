@@ -16,6 +16,7 @@ pub mod install;
 pub mod output;
 pub mod own_metrics;
 mod progress;
+pub mod read_backup;
 pub mod reading;
 pub mod restore_plan;
 pub mod run;

@@ -3,6 +3,7 @@
 
 mod budget;
 mod due;
+mod jobs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::time::sleep;
 use crate::assessment::expectations::ContentExpectation;
 use crate::assessment::is_content_right;
 use crate::config::ContentConfig;
+use crate::config::Credentials;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;
 use crate::domain::codec::Bzip2;
@@ -33,16 +35,22 @@ use crate::service::clock;
 use crate::service::reading::budget::Budget;
 use crate::service::reading::due::due;
 use crate::service::reading::due::is_readable;
+use crate::service::reading::jobs::Desk;
+use crate::service::reading::jobs::Duty;
+use crate::service::reading::jobs::JobOffice;
+use crate::service::reading::jobs::Place;
 use crate::service::verified::Verified;
 use crate::sources::archive::Collector;
 use crate::sources::archive::verification::Log;
 use crate::sources::archive::verification::Progress;
 use crate::sources::archive::verification::Run;
 use crate::sources::archive::verification::runs;
+use crate::sources::kubernetes::Kubernetes;
 use crate::sources::store::metered::ByteRate;
 use crate::sources::store::metered::BytesRead;
 use crate::sources::store::metered::MeteredStore;
 use crate::sources::store::object_store::ObjectStore;
+use crate::sources::store::opening::Access;
 use crate::sources::workshop::Workshop;
 
 /// What all readers share.
@@ -54,7 +62,9 @@ pub struct ReadingRoom {
     workshop: Workshop,
     rate: Arc<ByteRate>,
     bytes: Arc<BytesRead>,
-    budget: Budget,
+    budget: Arc<Budget>,
+    /// `None` where the process reads base backups.
+    jobs: Option<Arc<JobOffice>>,
     wal: Semaphore,
     backups: Semaphore,
     progress: Arc<Progress>,
@@ -71,6 +81,8 @@ struct Errand {
 pub struct Reader {
     verified: Arc<Verified>,
     room: Arc<ReadingRoom>,
+    /// `None` where the process reads base backups.
+    desk: Option<Desk>,
     errands: mpsc::Sender<Errand>,
     reading: JoinHandle<()>,
 }
@@ -97,7 +109,8 @@ impl ReadingRoom {
         Ok(Some(Self {
             rate: Arc::new(ByteRate::new(config.bytes_per_second_max)),
             bytes: Arc::default(),
-            budget: Budget::new(config.bytes_per_month_max, Arc::clone(&ledger)),
+            budget: Arc::new(Budget::new(config.bytes_per_month_max, Arc::clone(&ledger))),
+            jobs: None,
             config,
             ledger,
             workshop: Workshop::decoding_by(bzip2),
@@ -105,6 +118,42 @@ impl ReadingRoom {
             backups: Semaphore::new(1),
             progress: Arc::default(),
         }))
+    }
+
+    /// The same, where Jobs read base backups if that is wanted.
+    pub fn with_jobs(
+        self,
+        kubernetes: Option<&Kubernetes>,
+        credentials: &Credentials,
+    ) -> anyhow::Result<Self> {
+        let Some(config) = self.config.jobs.clone() else { return Ok(self) };
+        let kubernetes = kubernetes
+            .context("content.base_backups.run_as is job, and there is no way to Kubernetes")?;
+        let (bzip2, rate) = (self.workshop.bzip2(), self.config.bytes_per_second_max);
+        let office = JobOffice::open(config, kubernetes, credentials, bzip2, rate)?;
+        Ok(Self { jobs: Some(Arc::new(office)), ..self })
+    }
+
+    /// Where the archive is read by Jobs.
+    fn desk(
+        &self,
+        address: &ArchiveAddress,
+        access: &Access,
+        verified: &Arc<Verified>,
+    ) -> Option<Desk> {
+        let office = self.jobs.as_ref()?;
+        let (budget, bytes) = (Arc::clone(&self.budget), Arc::clone(&self.bytes));
+        // A pod has the credentials of the configuration, and no others.
+        let place = (*access == Access::default())
+            .then(|| Place::of(address, Arc::clone(verified), budget, bytes))
+            .flatten();
+        if place.is_none() {
+            tracing::info!(
+                archive = verified.archive(),
+                "base backups of this archive are read by the process: no Job can open it"
+            );
+        }
+        place.map(|place| Desk::open(Arc::clone(office), place))
     }
 
     /// How much was read since the start.
@@ -123,10 +172,12 @@ impl Reader {
     pub async fn start(
         room: Arc<ReadingRoom>,
         address: &ArchiveAddress,
+        access: &Access,
         store: Arc<dyn ObjectStore>,
     ) -> Self {
         let verified = Verified::load(Arc::clone(&room.ledger), name_of(address)).await;
         let verified = Arc::new(verified);
+        let desk = room.desk(address, access, &verified);
         let (rate, bytes) = (Arc::clone(&room.rate), Arc::clone(&room.bytes));
         let store = Arc::new(MeteredStore::new(store, rate, bytes));
         let turns = room.workshop.at(&address.store);
@@ -134,7 +185,7 @@ impl Reader {
         let (errands, wanted) = mpsc::channel(1);
         let reading =
             tokio::spawn(read(Arc::clone(&verified), Arc::clone(&room), collector, wanted));
-        Self { verified, room, errands, reading }
+        Self { verified, room, desk, errands, reading }
     }
 
     /// What may be expected of it.
@@ -156,30 +207,37 @@ impl Reader {
     /// Leaves what is to be read, unless there is enough to do.
     pub fn offer(&self, seen: &Observation, now: DateTime<Utc>) {
         let (Ok(inventory), Ok(backups)) = (&seen.archive, &seen.backups) else { return };
+        let backups = self.left_by_jobs(backups, now);
         let Ok(place) = self.errands.try_reserve() else { return };
-        let expected = self.expected();
         let mut wanted = Vec::new();
-        if expected.reads_wal {
+        if self.expected().reads_wal {
             wanted = runs(inventory, &self.verified.read());
             wanted.truncate(RUNS_MAX);
         }
-        let backups = match expected.base_backups_every {
-            Some(every) => {
-                let is_free =
-                    |it: &&ObservedBackup| expected.reads_infrequent_backups || !it.is_infrequent();
-                let backups: Vec<&ObservedBackup> = backups.iter().filter(is_free).collect();
-                let doubted = self.verified.doubted_backups();
-                let again = backups.iter().filter(|it| is_readable(it) && doubted.contains(&it.id));
-                let again: Vec<ObservedBackup> = again.copied().cloned().collect();
-                let due = || due(&backups, &self.verified.backups(), every, now);
-                if again.is_empty() { due() } else { again }
-            }
-            None => Vec::new(),
-        };
         if wanted.is_empty() && backups.is_empty() {
             return;
         }
         place.send(Errand { inventory: inventory.clone(), runs: wanted, backups });
+    }
+
+    /// The base backups that are to be read by this process.
+    fn left_by_jobs(&self, backups: &[ObservedBackup], now: DateTime<Utc>) -> Vec<ObservedBackup> {
+        let due = self.due(backups, now);
+        let Some(desk) = &self.desk else { return due };
+        desk.give(Duty { at: now, due, stored: backups.to_vec() })
+    }
+
+    fn due(&self, backups: &[ObservedBackup], now: DateTime<Utc>) -> Vec<ObservedBackup> {
+        let expected = self.expected();
+        let Some(every) = expected.base_backups_every else { return Vec::new() };
+        let is_free =
+            |it: &&ObservedBackup| expected.reads_infrequent_backups || !it.is_infrequent();
+        let backups: Vec<&ObservedBackup> = backups.iter().filter(is_free).collect();
+        let doubted = self.verified.doubted_backups();
+        let again = backups.iter().filter(|it| is_readable(it) && doubted.contains(&it.id));
+        let again: Vec<ObservedBackup> = again.copied().cloned().collect();
+        let due = || due(&backups, &self.verified.backups(), every, now);
+        if again.is_empty() { due() } else { again }
     }
 }
 

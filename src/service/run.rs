@@ -41,7 +41,7 @@ pub async fn run_until(
     let (object_stores, bzip2) = (config.object_stores, config.bzip2_decoder);
     let world = World::open(&config.credentials, object_stores, bzip2, &config.kubernetes)
         .await?
-        .reading(config.content, bzip2)?;
+        .reading(config.content, bzip2, &config.credentials)?;
     if world.kubernetes.is_none() && config.archives.is_empty() {
         return Err(ConfigError::without_archives().into());
     }

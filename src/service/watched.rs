@@ -82,7 +82,8 @@ impl Watched {
     pub async fn read_in(&mut self, room: &Arc<ReadingRoom>, stores: &Stores) {
         if let Some(address) = &self.spec.address {
             let store = stores.open(address, &self.spec.access);
-            self.reader = Some(Reader::start(Arc::clone(room), address, store).await);
+            let access = &self.spec.access;
+            self.reader = Some(Reader::start(Arc::clone(room), address, access, store).await);
         }
     }
 

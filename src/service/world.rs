@@ -40,8 +40,14 @@ impl World {
     }
 
     /// The same, where archives are read to their last byte beside the looks.
-    pub fn reading(self, content: ContentConfig, bzip2: Bzip2) -> anyhow::Result<Self> {
+    pub fn reading(
+        self,
+        content: ContentConfig,
+        bzip2: Bzip2,
+        credentials: &Credentials,
+    ) -> anyhow::Result<Self> {
         let Some(room) = ReadingRoom::open(content, bzip2)? else { return Ok(self) };
+        let room = room.with_jobs(self.kubernetes.as_ref(), credentials)?;
         let metrics = self.metrics.reading(&room).context("register metrics")?;
         Ok(Self { reading: Some(Arc::new(room)), metrics, ..self })
     }

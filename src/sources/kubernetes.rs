@@ -8,6 +8,7 @@ mod content;
 pub mod failure;
 mod feeds;
 mod instance_metrics;
+pub mod jobs;
 mod resolve;
 mod resources;
 mod secrets;

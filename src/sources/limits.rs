@@ -202,6 +202,16 @@ pub const TARS_AT_ONCE: usize = 2;
 /// object is decoded, not memory.
 pub const TAR_BYTES_MAX: u64 = 64 << 40;
 
+/// A pod on a busy node, which decodes bzip2 by the slower decoder, reads no fewer stored bytes a second.
+pub const JOB_BYTES_PER_SECOND_MIN: u64 = 4 << 20;
+
+/// To list an archive of a million segments, and for what else does not depend on the backup's size.
+pub const JOB_BEGINS: Duration = Duration::from_mins(10);
+
+/// What is expected of a Job is exceeded so many times by one that reads a damaged backup: by the fast
+/// decoder, by the other one, and once more for its digest.
+pub const JOB_PATIENCE: u32 = 3;
+
 /// So many that cannot be read end a run of segments: each may take all the patience that there is.
 pub const UNREAD_IN_A_RUN_MAX: usize = 3;
 

@@ -76,6 +76,11 @@ impl Workshop {
         Self { bzip2, ..Self::default() }
     }
 
+    /// Which decoder reads bzip2 here.
+    pub const fn bzip2(&self) -> Bzip2 {
+        self.bzip2
+    }
+
     /// The turns at this store; the same for everybody who asks for it.
     pub fn at(&self, store: &StoreAddress) -> Turns {
         // Nothing panics while it is locked.

@@ -13,6 +13,8 @@ mod discovery;
 mod events;
 mod faults;
 mod instance_metrics;
+mod jobs;
+mod kubelet;
 mod manifests;
 mod objects;
 mod rights;

@@ -184,7 +184,7 @@ pub(crate) fn codes(archive: &Value) -> Vec<&str> {
     findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect()
 }
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     Account::own().command(Path::new(PROGRAM))
 }
 

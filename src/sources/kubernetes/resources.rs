@@ -4,6 +4,7 @@
 //! makes the object one that does not parse. The shapes are those of CloudNativePG 1.30
 //! (`api/v1/*_types.go`) and of the Barman Cloud Plugin 0.14 (`api/v1/objectstore_types.go`).
 
+mod jobs;
 mod specs;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use kube::Resource;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(super) use jobs::*;
 pub(super) use specs::*;
 
 /// A kind, as a type without values.
@@ -66,6 +68,8 @@ pub(super) struct Meta {
     /// Empty where the kind keeps none.
     pub(super) uid: String,
     pub(super) created_at: Option<DateTime<Utc>>,
+    /// Somebody has deleted it, and it is not gone yet.
+    pub(super) is_leaving: bool,
     labels: Box<[(String, String)]>,
     annotations: Box<[(String, String)]>,
 }
@@ -101,6 +105,7 @@ impl Meta {
             uid: metadata.uid.filter(|_| K::KEEPS_UID).unwrap_or_default(),
             // Kubernetes writes whole seconds.
             created_at: created_at.and_then(|time| DateTime::from_timestamp(time.0.as_second(), 0)),
+            is_leaving: metadata.deletion_timestamp.is_some(),
             labels: keep(metadata.labels),
             annotations: keep(metadata.annotations),
         }

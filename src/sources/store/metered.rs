@@ -50,6 +50,11 @@ impl BytesRead {
         if key.contains("/base/") { &self.base } else { &self.wal }
     }
 
+    /// So much of base backups was read elsewhere.
+    pub fn note_base(&self, bytes: u64) {
+        self.base.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     pub fn base(&self) -> u64 {
         self.base.load(Ordering::Relaxed)
     }

@@ -25,6 +25,16 @@ async fn the_program_understands_its_arguments_settings_and_variables() {
     assert_eq!(refused, BTreeSet::new());
 }
 
+/// With both, the Jobs would have no credentials.
+#[tokio::test]
+async fn jobs_need_a_token_of_the_daemons_own() {
+    let both = ["content-jobs", "secret-reading"];
+    let both = both.map(|name| format!("deploy/kustomize/components/{name}"));
+    let objects = manifests::build_with(&[&both[0], &both[1]]).await;
+    let expected = BTreeSet::from(["content.base_backups.run_as".to_owned()]);
+    assert_eq!(refused_settings(&objects).await, expected);
+}
+
 /// The keys of all settings that the program complains about, told as its container is told.
 pub(super) async fn refused_settings(objects: &[Object]) -> BTreeSet<String> {
     let container = container(objects);
@@ -34,7 +44,13 @@ pub(super) async fn refused_settings(objects: &[Object]) -> BTreeSet<String> {
         command.arg(folder.place(argument.as_str().unwrap()));
     }
     for variable in container["env"].as_array().unwrap() {
-        let value = variable["value"].as_str().unwrap();
+        let value = match variable.pointer("/valueFrom/fieldRef/fieldPath") {
+            Some(field) => {
+                assert_eq!(field, "metadata.name");
+                "cnpg-backup-verifier-1"
+            }
+            None => variable["value"].as_str().unwrap(),
+        };
         command.env(variable["name"].as_str().unwrap(), folder.place(value));
     }
     // It reports all problems at once and ends; without one it would go on.

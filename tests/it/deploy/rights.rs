@@ -31,10 +31,14 @@ async fn the_rights_are_these_and_no_more() {
     assert_eq!(added("instance-metrics", &expected).await, BTreeSet::from(pods));
     let secret = right("databases", "", "secrets", "cnpg-r2-secret", "get");
     assert_eq!(added("secret-reading", &expected).await, BTreeSet::from([secret]));
+    let mut jobs = BTreeSet::from(READ.map(|verb| right("backups", "", "pods", "*", verb)));
+    let verbs = ["create", "list", "watch", "delete"];
+    jobs.extend(verbs.map(|verb| right("backups", "batch", "jobs", "*", verb)));
+    assert_eq!(added("content-jobs", &expected).await, jobs);
     for component in ["service-monitor", "network-policy", "cilium-egress", "ledger-volume"] {
         assert_eq!(added(component, &expected).await, BTreeSet::new());
     }
-    assert_eq!(manifests::folders("Component").len(), 6);
+    assert_eq!(manifests::folders("Component").len(), 7);
 }
 
 /// Somebody who applies the base with a component gives the rights to the daemon's account.

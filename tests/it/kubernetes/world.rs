@@ -1,6 +1,7 @@
 //! A namespace with the daemon's account and roles, and an object store.
 
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
@@ -25,6 +26,8 @@ use crate::program::Daemon;
 
 pub(super) const ACCOUNT: &str = "cnpg-backup-verifier";
 pub(super) const SECRET: &str = "cnpg-r2-secret";
+/// The daemon's own.
+pub(super) const POD: &str = "verifier";
 
 pub(super) struct World {
     pub(super) server: Server,
@@ -44,6 +47,8 @@ pub(super) struct Options {
     pub(super) all_namespaces: bool,
     /// An archive under `archives`: of this cluster and server name, at the top of the bucket.
     pub(super) configures: Option<&'static str>,
+    /// Base backups are read by Jobs, which are made after the pod `verifier`.
+    pub(super) jobs: bool,
 }
 
 impl World {
@@ -149,7 +154,9 @@ impl World {
         let file = |name: &str| self.files.path().join(name).display().to_string();
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "contexts": [{"name": "test", "context": {
+                "cluster": "test", "user": "test", "namespace": self.namespace,
+            }}],
             "clusters": [{"name": "test", "cluster": self.server.access}],
             "users": [{"name": "test", "user": {"tokenFile": self.token_file()}}],
         });
@@ -170,9 +177,14 @@ impl World {
                 "endpoint_url": self.s3.endpoint_url(),
             })
         });
+        let content = if options.jobs {
+            json!({"base_backups": {"run_as": "job"}, "jobs": {"pod": POD}})
+        } else {
+            json!({})
+        };
         let config = format!(
             "poll_interval: 1s\nfull_listing_interval: 2s\nkubernetes: {}\n\
-             credentials: {}\narchives: {}\n",
+             credentials: {}\narchives: {}\ncontent: {}\n",
             json!({
                 "enabled": true, "namespaces": namespaces,
                 "operator_namespace": self.operator_namespace,
@@ -180,9 +192,15 @@ impl World {
             }),
             credentials,
             archives.collect::<Value>(),
+            content,
         );
         let directory = Account::own().temporary_directory();
         Daemon::configured(&config, Some(&self.files.path().join("kubeconfig")), directory).await
+    }
+
+    /// Where the keys lie, in the daemon's pod as in those of its Jobs.
+    pub(super) fn files(&self) -> &Path {
+        self.files.path()
     }
 
     /// Stores an archive in a folder of the bucket.
