@@ -85,17 +85,8 @@ impl Place {
         budget: Arc<Budget>,
         bytes: Arc<BytesRead>,
     ) -> Option<Self> {
-        let StoreAddress::S3 { endpoint_url, region, .. } = &address.store else { return None };
-        let url = address.to_string();
-        let access = Access { endpoint_url: endpoint_url.clone(), region: Some(region.clone()) };
-        let (destination, server_name) = (ARCHIVE.parse)(&url).ok()?;
-        if destination.archive_address(server_name, access) != *address {
-            return None;
-        }
-        let endpoint = endpoint_url.iter().map(|it| format!("--endpoint-url={it}"));
-        let mut arguments = vec!["read-backup".to_owned(), format!("--archive={url}")];
-        arguments.extend(endpoint.chain([format!("--region={region}")]));
-        Some(Self { verified, budget, bytes, arguments, address: url })
+        let (arguments, address) = (arguments(address)?, address.to_string());
+        Some(Self { verified, budget, bytes, arguments, address })
     }
 }
 
@@ -275,5 +266,50 @@ impl Work {
 
     async fn clear(&self, job: &ObservedJob) {
         execution::jobs::delete(&self.office.jobs, &job.name, &job.uid).await;
+    }
+}
+
+/// By what another pod finds the archive, if it does.
+fn arguments(address: &ArchiveAddress) -> Option<Vec<String>> {
+    let StoreAddress::S3 { endpoint_url, region, .. } = &address.store else { return None };
+    let url = address.to_string();
+    let access = Access { endpoint_url: endpoint_url.clone(), region: Some(region.clone()) };
+    let (destination, server_name) = (ARCHIVE.parse)(&url).ok()?;
+    if destination.archive_address(server_name, access) != *address {
+        return None;
+    }
+    let endpoint = endpoint_url.iter().map(|it| format!("--endpoint-url={it}"));
+    let mut arguments = vec!["read-backup".to_owned(), format!("--archive={url}")];
+    arguments.extend(endpoint.chain([format!("--region={region}")]));
+    Some(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(prefix: &str, server_name: &str) -> ArchiveAddress {
+        let store = StoreAddress::S3 {
+            bucket: "cnpg".to_owned(),
+            endpoint_url: Some("https://s3.example.com".to_owned()),
+            region: "auto".to_owned(),
+        };
+        ArchiveAddress { store, prefix: prefix.to_owned(), server_name: server_name.to_owned() }
+    }
+
+    #[test]
+    fn a_pod_is_told_where_the_archive_is_unless_it_would_look_elsewhere() {
+        let told = arguments(&archive("prod/a b", "--main")).unwrap();
+        let expected = [
+            "read-backup",
+            "--archive=s3://cnpg/prod/a b/--main",
+            "--endpoint-url=https://s3.example.com",
+            "--region=auto",
+        ];
+        assert_eq!(told, expected);
+        // What barman stores there cannot be written as one address.
+        assert_eq!(arguments(&archive("prod", "a/b")), None);
+        let store = StoreAddress::Directory("/mnt".to_owned());
+        assert_eq!(arguments(&ArchiveAddress { store, ..archive("", "main") }), None);
     }
 }
