@@ -4,7 +4,7 @@
 //! makes the object one that does not parse. The shapes are those of CloudNativePG 1.30
 //! (`api/v1/*_types.go`) and of the Barman Cloud Plugin 0.14 (`api/v1/objectstore_types.go`).
 
-mod jobs;
+pub(super) mod jobs;
 mod specs;
 
 use std::borrow::Cow;
@@ -19,7 +19,6 @@ use kube::Resource;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub(super) use jobs::*;
 pub(super) use specs::*;
 
 /// A kind, as a type without values.

@@ -8,11 +8,11 @@ use crate::observation::job::JobState;
 use crate::observation::job::ObservedJob;
 use crate::sources::kubernetes::jobs::ARCHIVE_LABEL;
 use crate::sources::kubernetes::jobs::BACKUP_LABEL;
-use crate::sources::kubernetes::resources::Job;
-use crate::sources::kubernetes::resources::JobCondition;
-use crate::sources::kubernetes::resources::JobPod;
 use crate::sources::kubernetes::resources::Kept;
-use crate::sources::kubernetes::resources::Terminated;
+use crate::sources::kubernetes::resources::jobs::Job;
+use crate::sources::kubernetes::resources::jobs::JobCondition;
+use crate::sources::kubernetes::resources::jobs::JobPod;
+use crate::sources::kubernetes::resources::jobs::Terminated;
 
 /// On every pod of a Job, its UID (`ControllerUidLabel` in `pkg/apis/batch/types.go`): pods of one that
 /// had the same name before may still be there.
