@@ -67,6 +67,7 @@ impl ArchivesConfig {
             segments_per_look: config.segments_per_look,
             expectations: ExpectationConfig::default(),
             flags: FlagExpectations::default(),
+            bytes_per_second_max: config.content.bytes_per_second_max,
         };
         let check = arguments.check.then_some(arguments.output);
         let read = destination.map(|destination| Self { destination, access, chosen, check });

@@ -36,7 +36,7 @@ impl JobsConfig {
             RunAs::Job => section.required("pod", &format::NAME),
             RunAs::Process => section.text("pod", &format::NAME),
         };
-        let at_once = section.text("at_once", &AT_ONCE);
+        let at_once = section.count("at_once", &AT_ONCE);
         let priority_class = section.text("priority_class", &format::NAME);
         let queue = section.text("queue", &format::NAME);
         let at_once = at_once.unwrap_or(AT_ONCE_DEFAULT);

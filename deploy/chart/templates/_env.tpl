@@ -18,6 +18,15 @@ What depends on a mount or a right of the chart. A variable wins over the file.
 - name: CNPG_BACKUP_VERIFIER_KUBERNETES_INSTANCE_METRICS
   value: "true"
 {{- end }}
+{{- if .Values.contentJobs.enabled }}
+- name: CNPG_BACKUP_VERIFIER_CONTENT_BASE_BACKUPS_RUN_AS
+  value: job
+# Image, credentials and security of the Jobs' pods are those of this one.
+- name: CNPG_BACKUP_VERIFIER_CONTENT_JOBS_POD
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+{{- end }}
 {{- with .Values.log.level }}
 - name: CNPG_BACKUP_VERIFIER_LOG_LEVEL
   value: {{ . | quote }}

@@ -80,6 +80,9 @@ What a schema of single values cannot refuse.
 {{- if and (eq .Values.credentials.source "objectStore") .Values.rbac.create (not .Values.credentials.objectStoreSecrets) -}}
 {{- fail "credentials.objectStoreSecrets: name the Secrets that credentials.source objectStore may read" -}}
 {{- end -}}
+{{- if and .Values.contentJobs.enabled (ne .Values.credentials.source "secret") -}}
+{{- fail "contentJobs.enabled: needs credentials.source secret, whose files the Jobs are given" -}}
+{{- end -}}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
 {{- fail "serviceAccount.name: needed with serviceAccount.create false" -}}
 {{- end -}}

@@ -179,12 +179,12 @@ impl Family for Setup {
             }
             Self::AnnotationInvalid { .. } => "correct or remove the annotation on the Cluster",
             Self::TablespaceMissing { .. } => {
-                "TAKE_A_BACKUP: recovery from an older one cannot make the tablespace, and fails where \
-                 the WAL does"
+                "recovery from an older backup cannot make the tablespace, and fails where the WAL does; \
+                 TAKE_A_BACKUP"
             }
             Self::OperatorDropsTimelines { .. } => {
-                "upgrade CloudNativePG to 1.28.4, 1.29.2, 1.30 or later before any restore, or \
-                 TAKE_A_BACKUP, which begins on the present timeline"
+                "upgrade CloudNativePG to 1.28.4, 1.29.2, 1.30 or later before any restore; or, since a \
+                 new backup begins on the present timeline, TAKE_A_BACKUP"
             }
             Self::KubernetesUnreadable(_) => {
                 "check the ServiceAccount's roles and that the custom resource is installed"

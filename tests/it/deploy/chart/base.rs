@@ -42,6 +42,7 @@ fn counterparts() -> Vec<(Vec<String>, Value)> {
     let pairs = [
         (vec![], json!({})),
         (vec!["instance-metrics"], instance_metrics.clone()),
+        (vec!["content-jobs"], json!({"contentJobs": {"enabled": true}})),
         (vec!["ledger-volume"], json!({"ledger": {"volume": {"enabled": true}}})),
         (vec!["secret-reading"], json!({"credentials": credentials})),
         (vec!["service-monitor"], monitoring("serviceMonitor")),
@@ -111,16 +112,12 @@ async fn a_policy_opens_the_port_of_the_instances_only_where_it_is_asked() {
 
 #[tokio::test]
 async fn two_releases_in_one_namespace_select_their_own() {
-    let objects = helm::objects(json!({"networkPolicy": {"enabled": true}})).await;
+    let objects = helm::objects(json!({})).await;
     let labels = json!({
         "app.kubernetes.io/name": "cnpg-backup-verifier",
         "app.kubernetes.io/instance": "cnpg-backup-verifier",
     });
-    let selectors = [
-        ("Deployment", "/spec/selector/matchLabels"),
-        ("Service", "/spec/selector"),
-        ("NetworkPolicy", "/spec/podSelector/matchLabels"),
-    ];
+    let selectors = [("Deployment", "/spec/selector/matchLabels"), ("Service", "/spec/selector")];
     for (kind, pointer) in selectors {
         let object = objects.iter().find(|it| it.kind() == kind).unwrap();
         assert_eq!(object.at(pointer), &labels, "{kind}");

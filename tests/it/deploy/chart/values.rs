@@ -127,6 +127,10 @@ async fn what_does_not_go_together_is_refused() {
             json!({"networkPolicy": {"enabled": true}, "ciliumNetworkPolicy": {"enabled": true}}),
         ),
         ("credentials.objectStoreSecrets", json!({"credentials": {"source": "objectStore"}})),
+        (
+            "contentJobs.enabled",
+            json!({"credentials": {"source": "environment"}, "contentJobs": {"enabled": true}}),
+        ),
         ("serviceAccount.name", json!({"serviceAccount": {"create": false}})),
     ];
     let values = cases.each_ref().map(|(_, values)| values.clone());
@@ -159,8 +163,14 @@ async fn helm_has_nothing_to_complain_about() {
 #[test]
 fn the_configuration_has_the_keys_of_the_daemon() {
     let own = |key: &str| {
-        ["listen", "content.ledger", "kubernetes.instance_metrics"].contains(&key)
-            || key.starts_with("credentials.")
+        let own = [
+            "listen",
+            "content.ledger",
+            "content.base_backups.run_as",
+            "content.jobs.pod",
+            "kubernetes.instance_metrics",
+        ];
+        own.contains(&key) || key.starts_with("credentials.")
     };
     let table = manifests::read("docs/configuration.md");
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
