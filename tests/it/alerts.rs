@@ -3,6 +3,7 @@
 mod end_to_end;
 mod expressions;
 mod generated;
+mod kubernetes_clusters;
 mod mutations;
 mod names;
 mod promtool;

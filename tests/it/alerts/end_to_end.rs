@@ -105,6 +105,7 @@ fn says_everything(alert: &Value) {
         ("cnpg_cluster", "main"),
         ("server_name", SERVER_NAME),
         ("severity", "critical"),
+        ("product", "cnpg-backup-verifier"),
     ] {
         assert_eq!(alert["labels"][label], value, "{alert:#}");
     }

@@ -1,6 +1,6 @@
 //! What a linter for rules says, by the checks of Cloudflare's pint that concern us
 //! (`cloudflare/pint:docs/checks/`): `alerts/template`, `alerts/comparison`, `alerts/absent`,
-//! `promql/fragile`, and that no label of the scraped pod is left.
+//! `promql/fragile`, and that no label of the scraped pod is left, but that of the Kubernetes cluster is.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,17 @@ use crate::alerts::rules::Alert;
 use crate::alerts::rules::RuleFile;
 
 /// What an alert can be about. `namespace` is the scraped daemon's, where none of a cluster is.
-const SUBJECTS: [&str; 7] =
-    ["cnpg_namespace", "cnpg_cluster", "server_name", "code", "kind", "object_store", "namespace"];
+/// `cluster` is the Kubernetes cluster, where a scrape or a ruler says it.
+const SUBJECTS: [&str; 8] = [
+    "cluster",
+    "cnpg_namespace",
+    "cnpg_cluster",
+    "server_name",
+    "code",
+    "kind",
+    "object_store",
+    "namespace",
+];
 
 /// The labels that the result of an expression can have.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,9 +150,11 @@ fn of_aggregate(aggregate: &AggregateExpr) -> Carried {
 fn of_binary(binary: &BinaryExpr) -> Carried {
     let (left, right) = (carried(&binary.lhs), carried(&binary.rhs));
     match (binary.op.to_string().as_str(), left, right) {
-        // Either side can be what comes out.
+        // Either side can be what comes out. No template relies on `cluster`.
         ("or", Carried::Only(left), Carried::Only(right)) => {
-            Carried::Only(left.intersection(&right).cloned().collect())
+            let is_kept = |label: &&String| right.contains(*label) || *label == "cluster";
+            let cluster = right.iter().filter(|label| *label == "cluster");
+            Carried::Only(left.iter().filter(is_kept).chain(cluster).cloned().collect())
         }
         ("and" | "unless", left, _) => left,
         (_, Carried::Scalar, other) | (_, other, Carried::Scalar) => other,

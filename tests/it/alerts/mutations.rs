@@ -14,7 +14,7 @@ use crate::alerts::rules::folder;
 use crate::alerts::rules::source;
 use crate::alerts::rules::test_files;
 
-const BY_ARCHIVE: &str = "max by (cnpg_namespace, cnpg_cluster, server_name) ";
+const BY_ARCHIVE: &str = "max by (cluster, cnpg_namespace, cnpg_cluster, server_name) ";
 
 #[tokio::test]
 async fn without_keep_firing_for_a_restart_resolves_an_alert() {

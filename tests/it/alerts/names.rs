@@ -61,6 +61,7 @@ fn every_metric_in_an_alert_is_exported() {
     for alert in RuleFile::read().alerts() {
         for query in queries_in_templates(alert) {
             assert_eq!(problems(&query, &known), Vec::<String>::new(), "{}", alert.alert);
+            assert!(query.contains("{cluster=\"x\","), "{}: {query}", alert.alert);
         }
     }
 }
@@ -111,13 +112,15 @@ fn every_alert_is_of_the_same_form() {
         let is_of_archive = alert.expr.contains("cnpg_cluster");
         let namespace = is_of_archive.then_some("{{ $labels.cnpg_namespace }}");
         assert_eq!(alert.labels.get("namespace").map(String::as_str), namespace, "{name}");
-        assert_eq!(alert.labels.len(), 1 + usize::from(is_of_archive), "{name}");
+        assert_eq!(alert.labels["product"], "cnpg-backup-verifier", "{name}");
+        assert_eq!(alert.labels.len(), 2 + usize::from(is_of_archive), "{name}");
 
         let annotations: Vec<&str> = alert.annotations.keys().map(String::as_str).collect();
         assert_eq!(annotations, ["description", "runbook_url", "summary"], "{name}");
         assert!(!alert.annotations["summary"].contains("{{"), "{name}: a summary is shared");
         assert_eq!(alert.annotations["runbook_url"], format!("{RUNBOOKS}/{name}.md"));
         let description = &alert.annotations["description"];
+        assert!(description.contains("{{ with $labels.cluster }}"), "{name}: of which Kubernetes?");
         for label in ARCHIVE_LABELS {
             let is_named = description.contains(&format!("$labels.{label}"));
             assert_eq!(is_named, is_of_archive, "{name}: the description stands alone");
@@ -142,6 +145,10 @@ pub(super) fn problems(
         };
         for matcher in &selector.matchers.matchers {
             let label = &matcher.name;
+            // A scrape or a ruler adds it to whatever there is.
+            if label == "cluster" {
+                continue;
+            }
             if !labels.contains(label) {
                 problems.push(format!("{metric} has no {label}"));
                 continue;

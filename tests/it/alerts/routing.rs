@@ -14,7 +14,10 @@ use crate::alerts::rules::RuleFile;
 use crate::alerts::rules::folder;
 
 /// One alert, as labels.
-type Labels = [(&'static str, &'static str); 5];
+type Labels = [(&'static str, &'static str); 7];
+
+/// What tells our alerts from those of others.
+const OURS: (&str, &str) = ("product", "cnpg-backup-verifier");
 
 #[tokio::test]
 async fn each_severity_has_its_receiver() {
@@ -24,11 +27,18 @@ async fn each_severity_has_its_receiver() {
     {
         let rules = RuleFile::read();
         let alert = rules.alerts().find(|alert| alert.severity() == severity).unwrap();
-        let labels = [("alertname", alert.alert.as_str()), ("severity", severity)];
+        let labels = [
+            ("alertname", alert.alert.as_str()),
+            ("product", alert.labels["product"].as_str()),
+            ("severity", severity),
+        ];
         assert_eq!(receivers(&file, &labels).await, [receiver], "{severity}");
     }
-    let other = [("alertname", "KubePodCrashLooping"), ("severity", "critical")];
-    assert_eq!(receivers(&file, &other).await, ["daytime"], "alerts of others stay as they were");
+    // Others have alerts whose names begin like ours.
+    for name in ["KubePodCrashLooping", "BackupJobFailed"] {
+        let other = [("alertname", name), ("severity", "critical")];
+        assert_eq!(receivers(&file, &other).await, ["daytime"], "{name} stays as it was");
+    }
 }
 
 #[tokio::test]
@@ -42,12 +52,17 @@ async fn a_critical_alert_hides_only_what_is_of_the_same_archive() {
         critical.to_vec(),
         of_archive("BackupBaseOverdue", "warning", "b").to_vec(),
         of_archive("BackupWALGap", "critical", "c").to_vec(),
-        vec![("alertname", "BackupVerifierNoArchives"), ("severity", "warning")],
+        vec![("alertname", "BackupVerifierNoArchives"), OURS, ("severity", "warning")],
         vec![("alertname", "KubePodNotReady"), ("severity", "warning")],
     ];
-    let mut elsewhere = of_archive("BackupBaseOverdue", "warning", "a");
-    elsewhere[2].1 = "staging";
-    shown.push(elsewhere.to_vec());
+    for (label, other) in [("cnpg_namespace", "staging"), ("cluster", "west")] {
+        let mut elsewhere = of_archive("BackupBaseOverdue", "warning", "a");
+        elsewhere.iter_mut().find(|(name, _)| *name == label).unwrap().1 = other;
+        shown.push(elsewhere.to_vec());
+    }
+    // Of the same archive, but not of the same program.
+    let foreign = of_archive("BackupBaseOverdue", "warning", "a");
+    shown.push(foreign.into_iter().filter(|label| *label != OURS).collect());
     for labels in shown.iter().skip(1).chain([&hidden.to_vec()]) {
         alertmanager.add(labels).await;
     }
@@ -58,14 +73,18 @@ async fn a_critical_alert_hides_only_what_is_of_the_same_archive() {
 async fn a_store_that_is_down_for_hours_hides_its_own_reminder_only() {
     let alertmanager = Alertmanager::start(&example()).await;
     let of_store = |name, severity, store| {
-        vec![("alertname", name), ("severity", severity), ("object_store", store)]
+        let cluster = ("cluster", "east");
+        vec![("alertname", name), OURS, cluster, ("severity", severity), ("object_store", store)]
     };
     let hidden = of_store("BackupStoreUnreachable", "warning", "r2/cnpg");
+    let mut elsewhere = hidden.clone();
+    elsewhere[2].1 = "west";
     let shown = [
         of_store("BackupStoreUnreachableLong", "critical", "r2/cnpg"),
         of_store("BackupStoreUnreachable", "warning", "minio/other"),
         of_archive("BackupBaseOverdue", "warning", "a").to_vec(),
-        vec![("alertname", "BackupVerifierNoArchives"), ("severity", "warning")],
+        vec![("alertname", "BackupVerifierNoArchives"), OURS, ("severity", "warning")],
+        elsewhere,
     ];
     for labels in shown.iter().chain([&hidden]) {
         alertmanager.add(labels).await;
@@ -100,6 +119,8 @@ async fn assert_inhibited(
 fn of_archive(name: &'static str, severity: &'static str, cluster: &'static str) -> Labels {
     [
         ("alertname", name),
+        OURS,
+        ("cluster", "east"),
         ("severity", severity),
         ("cnpg_namespace", "databases"),
         ("cnpg_cluster", cluster),
@@ -165,6 +186,16 @@ fn both_examples_say_the_same() {
         }),
     };
     assert_eq!(resource, plain);
+}
+
+#[test]
+fn the_document_shows_the_routes_of_the_example() {
+    let read = |file: &str| fs::read_to_string(folder().join(file)).unwrap();
+    let document = read("../docs/alerts.md");
+    let shown = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let shown: Value = serde_saphyr::from_str(shown).unwrap();
+    let example: Value = serde_saphyr::from_str(&read("examples/alertmanager.yaml")).unwrap();
+    assert_eq!(shown["route"]["routes"], example["route"]["routes"]);
 }
 
 fn each<T>(list: &Value, read: impl Fn(&Value) -> T) -> Vec<T> {
