@@ -28,6 +28,17 @@ impl History {
         values.push((at.timestamp(), value.to_string()));
     }
 
+    /// Adds what a scrape of another history stores that tells the Kubernetes cluster, with two of its
+    /// names in each other's place.
+    pub(crate) fn add_of(&mut self, kubernetes: &str, other: &Self, [a, b]: [&str; 2]) {
+        for (series, values) in &other.series {
+            let series = series.replace(a, "\0").replace(b, a).replace('\0', b);
+            let (name, labels) = series.split_once('{').unwrap_or((&series, "}"));
+            let series = format!("{name}{{cluster=\"{kubernetes}\",{labels}");
+            self.series.insert(series.replace(",}", "}"), values.clone());
+        }
+    }
+
     pub(crate) fn open_metrics(&self) -> String {
         let mut text = String::new();
         for (series, values) in &self.series {

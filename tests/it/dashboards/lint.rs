@@ -61,21 +61,31 @@ fn the_files_are_formatted() {
 fn variables_are_those_that_queries_use() {
     for dashboard in Dashboard::all() {
         let names: Vec<&str> = dashboard.variables().iter().map(|it| text(&it["name"])).collect();
-        assert_eq!(names, ["datasource", "namespace", "cluster", "server", "status_page"]);
+        let expected =
+            ["datasource", "kubernetes", "namespace", "cluster", "server", "status_page"];
+        assert_eq!(names, expected);
         let datasource = &dashboard.variables()[0];
         assert_eq!(datasource["label"], "Data source");
         assert_eq!(
             (&datasource["type"], &datasource["query"]),
             (&json!("datasource"), &json!("prometheus"))
         );
-        for variable in &dashboard.variables()[1..4] {
+        for variable in &dashboard.variables()[1..5] {
             let query = text(&variable["query"]["query"]);
             assert_eq!(variable["refresh"], 2, "refreshed when the time range changes");
             assert_eq!(variable["datasource"]["uid"], "$datasource");
             let inner = query.strip_prefix("label_values(").unwrap().strip_suffix(')').unwrap();
             let (selector, label) = inner.rsplit_once(", ").unwrap();
-            assert!(label.starts_with("cnpg_") || label == "server_name", "{label}");
-            let selector = selector.replace("$namespace", ".*").replace("$cluster", ".*");
+            assert!(["cluster", "cnpg_namespace", "cnpg_cluster", "server_name"].contains(&label));
+            assert_eq!(
+                label != "cluster",
+                selector.contains("cluster=~\"$kubernetes\""),
+                "{query}"
+            );
+            let mut selector = selector.to_owned();
+            for variable in ["$kubernetes", "$namespace", "$cluster"] {
+                selector = selector.replace(variable, ".*");
+            }
             expression::read(&selector).unwrap();
             if variable["includeAll"] == true {
                 assert_eq!(
@@ -83,6 +93,28 @@ fn variables_are_those_that_queries_use() {
                     (&json!(true), &json!(".*"))
                 );
             }
+        }
+    }
+}
+
+/// Of a fleet all may be chosen together; two clusters of one name would mix on the other dashboard.
+#[test]
+fn one_kubernetes_is_chosen_for_one_cluster_and_any_number_for_the_fleet() {
+    for (dashboard, is_many) in Dashboard::all().iter().zip([true, false]) {
+        let kubernetes = &dashboard.variables()[1];
+        assert_eq!(kubernetes["includeAll"], is_many);
+        assert_eq!(kubernetes["multi"], is_many);
+        for target in dashboard.targets() {
+            let query = target.expression();
+            let asked = expression::read(&target.expanded(&ALL)).unwrap();
+            assert_eq!(asked.mixed, Vec::<String>::new(), "{}", target.place());
+            let chosen = query.matches("{cluster=~\"$kubernetes\"").count();
+            assert_eq!(chosen, asked.selectors, "{}: {query}", target.place());
+            // A line says where it is, if several places can be chosen.
+            let legend = target.json["legendFormat"].as_str().unwrap();
+            let of_one_place = ["{{cnpg_cluster}}", "{{object_store}}", "{{version}}"];
+            let of_one_place = of_one_place.iter().any(|label| legend.contains(label));
+            assert_eq!(legend.contains("{{cluster}}"), is_many && of_one_place, "{legend}");
         }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Target<'a> {
 /// What a person chose at the top of a dashboard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice<'a> {
+    /// Nothing where no label tells it.
+    pub(crate) kubernetes: &'a str,
     pub(crate) namespace: &'a str,
     pub(crate) cluster: &'a str,
     pub(crate) server: &'a str,
@@ -38,7 +40,7 @@ pub(crate) struct Choice<'a> {
 
 /// `All` of each variable, as its `allValue` says.
 pub(crate) const ALL: Choice<'_> =
-    Choice { namespace: ".*", cluster: ".*", server: ".*", rate_interval: "1m" };
+    Choice { kubernetes: ".*", namespace: ".*", cluster: ".*", server: ".*", rate_interval: "1m" };
 
 impl Dashboard {
     pub(crate) fn all() -> [Self; 2] {
@@ -119,6 +121,7 @@ impl<'a> Target<'a> {
     /// The query with every variable replaced, as Grafana sends it.
     pub(crate) fn expanded(self, choice: &Choice<'_>) -> String {
         let values = [
+            ("$kubernetes", choice.kubernetes),
             ("$namespace", choice.namespace),
             ("$cluster", choice.cluster),
             ("$server", choice.server),

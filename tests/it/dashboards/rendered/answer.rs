@@ -85,6 +85,9 @@ fn series(target: Target<'_>, element: &Value) -> Series {
     for (label, value) in &labels {
         name = name.replace(&format!("{{{{{label}}}}}"), value);
     }
+    // Grafana takes a label that is not there for an empty one.
+    let name_end = name.find(" {{").unwrap_or(name.len());
+    name.truncate(name_end);
     if name == "__auto" {
         name = labels.values().cloned().collect::<Vec<_>>().join(" ");
     }

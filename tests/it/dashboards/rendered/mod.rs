@@ -7,11 +7,14 @@ mod page;
 mod panel;
 mod table;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use test_servers::prometheus::Prometheus;
 
+use crate::dashboards::history::History;
+use crate::dashboards::model;
 use crate::dashboards::model::Choice;
 use crate::dashboards::model::Dashboard;
 use crate::dashboards::model::Panel;
@@ -23,11 +26,10 @@ use crate::dashboards::rendered::table::Cell;
 use crate::dashboards::rendered::table::tabulate;
 use crate::dashboards::story;
 
-const ALL: Choice<'_> =
-    Choice { namespace: ".*", cluster: ".*", server: ".*", rate_interval: "4h" };
+const ALL: Choice<'_> = Choice { rate_interval: "4h", ..model::ALL };
 
 const ORDERS: Choice<'_> =
-    Choice { namespace: "databases", cluster: "orders", server: ".*", rate_interval: "4h" };
+    Choice { kubernetes: "", namespace: "databases", cluster: "orders", ..ALL };
 
 #[tokio::test]
 async fn a_month_of_four_archives_is_told_by_the_dashboards() {
@@ -36,7 +38,8 @@ async fn a_month_of_four_archives_is_told_by_the_dashboards() {
     let span = Span { end: story::end(), days: 30, step_seconds: 3600 };
 
     let fleet = Dashboard::read("fleet");
-    let drawn = draw(&prometheus, &fleet, &ALL, span).await;
+    let drawn = answers(&prometheus, &fleet, &ALL, span).await;
+    draw(&fleet, &drawn, span);
     assert_eq!(drawn.shown("Worst verdict"), ["✖ UNRECOVERABLE"]);
     assert_eq!(drawn.shown("Archives by verdict"), ["1", "0", "1", "2"]);
     assert_eq!(drawn.shown("Archives not read"), ["none"]);
@@ -48,7 +51,8 @@ async fn a_month_of_four_archives_is_told_by_the_dashboards() {
     assert_eq!(drawn.without_data(), Vec::<&str>::new());
 
     let cluster = Dashboard::read("cluster");
-    let drawn = draw(&prometheus, &cluster, &ORDERS, span).await;
+    let drawn = answers(&prometheus, &cluster, &ORDERS, span).await;
+    draw(&cluster, &drawn, span);
     assert_eq!(drawn.shown("Verdict")[0], "✔ recoverable");
     assert_eq!(drawn.shown("The newest state"), ["✔ can be restored"]);
     assert_eq!(drawn.shown("Gaps to the newest"), ["none"]);
@@ -59,12 +63,41 @@ async fn a_month_of_four_archives_is_told_by_the_dashboards() {
     assert_eq!(drawn.states("Verdict", 1), states);
 }
 
+/// The east is the month above. In the west what befell `orders` and `billing` is the other way round.
+#[tokio::test]
+async fn two_kubernetes_clusters_of_the_same_names_are_told_apart() {
+    let told = story::play();
+    let mut history = History::default();
+    history.add_of("east", &told, ["orders", "orders"]);
+    history.add_of("west", &told, ["orders", "billing"]);
+    let prometheus = Prometheus::with_history(&history.open_metrics(), story::STEP).await;
+    let span = Span { end: story::end(), days: 30, step_seconds: 3600 };
+
+    let fleet = Dashboard::read("fleet");
+    let drawn = answers(&prometheus, &fleet, &ALL, span).await;
+    assert_eq!(drawn.shown("Archives by verdict"), ["2", "0", "2", "4"]);
+    assert_eq!(drawn.column("Archives, the worst first", "Cluster")[..2], ["billing", "orders"]);
+    assert_eq!(drawn.column("Archives, the worst first", "Kubernetes")[..2], ["east", "west"]);
+    let (_, lines) = drawn.panel("Verdict of each archive", 0);
+    let names: BTreeSet<&str> = lines.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names.len(), 8, "{names:?}");
+    assert!(names.contains("databases/billing (billing) east"), "{names:?}");
+
+    let cluster = Dashboard::read("cluster");
+    for (kubernetes, state) in [("east", "✖ cannot be restored"), ("west", "✔ can be restored")]
+    {
+        let choice = Choice { kubernetes, cluster: "billing", ..ORDERS };
+        let drawn = answers(&prometheus, &cluster, &choice, span).await;
+        assert_eq!(drawn.shown("The newest state"), [state], "{kubernetes}");
+    }
+}
+
 struct Drawn<'a> {
     panels: Vec<(Panel<'a>, Vec<Series>)>,
     now: f64,
 }
 
-async fn draw<'a>(
+async fn answers<'a>(
     prometheus: &Prometheus,
     dashboard: &'a Dashboard,
     choice: &Choice<'_>,
@@ -74,11 +107,14 @@ async fn draw<'a>(
     for panel in dashboard.panels() {
         panels.push((panel, ask(prometheus, panel, choice, span).await));
     }
+    Drawn { panels, now: span.now() }
+}
+
+fn draw(dashboard: &Dashboard, drawn: &Drawn<'_>, span: Span) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboards");
     fs::create_dir_all(&folder).unwrap();
-    let page = page::draw(dashboard, &panels, span);
+    let page = page::draw(dashboard, &drawn.panels, span);
     fs::write(folder.join(format!("{}.html", dashboard.name)), page).unwrap();
-    Drawn { panels, now: span.now() }
 }
 
 impl<'a> Drawn<'a> {
