@@ -115,3 +115,29 @@ async fn the_primary_tells_an_idle_database_from_a_stuck_archiver_and_lost_wal()
     primary.says(0, 8);
     world.findings_become(&daemon, MAIN, &[]).await;
 }
+
+/// Whoever was not told that the primary can be asked gets a warning for every idle database.
+#[tokio::test]
+async fn a_warning_for_want_of_metrics_advises_them() {
+    let world = World::with_components(&["instance-metrics"]).await;
+    world.install_cluster(MAIN, &MadeArchive::healthy(8)).await;
+    let mut cluster = world.plugin_cluster(MAIN, to_store());
+    let annotation = json!({"backup-verifier.monosense.dev/wal-max-age": "1s"});
+    merge(&mut cluster["metadata"], json!({"annotations": annotation}));
+    world.server.apply(&cluster).await;
+    let primary = Instance::start(&world, MAIN).await;
+    // That it has archived nothing yet is no proof that it is idle.
+    primary.says(0, 0);
+    let advises = |it: &serde_json::Value| {
+        let findings = it["findings"].as_array().unwrap();
+        let stale = findings.iter().find(|it| it["code"] == "wal_stale");
+        stale.map(|it| it["hint"].as_str().unwrap().contains("kubernetes.instance_metrics"))
+    };
+    let daemon = world.daemon(Options::default()).await;
+    let what = "advice to ask for the metrics";
+    world.cluster_when(&daemon, MAIN, what, |it| advises(it) == Some(true)).await;
+    drop(daemon);
+    let daemon = world.daemon(Options { instance_metrics: true, ..Options::default() }).await;
+    let what = "a warning without that advice";
+    world.cluster_when(&daemon, MAIN, what, |it| advises(it) == Some(false)).await;
+}

@@ -9,6 +9,7 @@ use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::archive::promise::BrokenPromise;
+use crate::assessment::finding::archive::promise::PrimaryMetrics;
 use crate::domain::moment::together;
 
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
@@ -52,8 +53,11 @@ fn judge_wal(case: &ArchiveCase<'_>) -> Option<Finding> {
     let age_max = case.expected.wal_age_max?;
     let newest = case.recoverability.newest_segment?;
     let age = age(case, newest.uploaded_at)?;
+    let is_not_heard = case.seen.cluster.as_ref().is_some_and(|it| it.wal_archiving.is_none());
+    let primary = if is_not_heard { PrimaryMetrics::NotHeard } else { PrimaryMetrics::NoHelp };
+    let newest = newest.name;
     (age_max < age).then(|| {
-        Finding::new(Weight::Risk, BrokenPromise::WalStale { newest: newest.name, age, age_max })
+        Finding::new(Weight::Risk, BrokenPromise::WalStale { newest, age, age_max, primary })
     })
 }
 

@@ -34,6 +34,7 @@ pub enum BrokenPromise {
         newest: SegmentName,
         age: TimeDelta,
         age_max: TimeDelta,
+        primary: PrimaryMetrics,
     },
     WindowShort {
         reaches_back: TimeDelta,
@@ -67,6 +68,15 @@ pub enum BrokenPromise {
         rules: Vec<(String, u32)>,
         retention: TimeDelta,
     },
+}
+
+/// What the primary could say of an archive to which nothing comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrimaryMetrics {
+    /// Kubernetes tells of the cluster, and nobody has heard the primary.
+    NotHeard,
+    /// They were heard or cannot be read, or no Kubernetes is there that knows of a primary.
+    NoHelp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +124,11 @@ impl Family for BrokenPromise {
             Self::BackupNeverRan { .. } => {
                 "look at the ScheduledBackup and its last Backup, then TAKE_A_BACKUP"
             }
-            Self::WalStale { .. } => {
+            Self::WalStale { primary: PrimaryMetrics::NotHeard, .. } => {
+                "if the database is idle this is normal, and with kubernetes.instance_metrics it is \
+                 no finding; else look at pg_stat_archiver and the plugin's log"
+            }
+            Self::WalStale { primary: PrimaryMetrics::NoHelp, .. } => {
                 "if the database is idle this is normal; else look at pg_stat_archiver and the \
                  plugin's log"
             }
@@ -213,7 +227,7 @@ impl fmt::Display for BrokenPromise {
                 duration(*waited),
                 duration(*age_max)
             ),
-            Self::WalStale { newest, age, age_max } => write!(
+            Self::WalStale { newest, age, age_max, .. } => write!(
                 f,
                 "the newest WAL segment, {newest}, came {} ago, more than {}",
                 duration(*age),
