@@ -7,7 +7,7 @@ mod backups;
 mod chart;
 mod commands;
 mod copied_forms;
-mod daemon;
+pub(crate) mod daemon;
 mod flux;
 pub(crate) mod manifests;
 mod procedures;

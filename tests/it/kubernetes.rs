@@ -12,6 +12,7 @@ mod credentials;
 mod discovery;
 mod events;
 mod faults;
+mod in_the_pod;
 mod instance_metrics;
 mod jobs;
 mod kubelet;

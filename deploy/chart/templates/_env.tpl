@@ -2,12 +2,14 @@
 What depends on a mount or a right of the chart. A variable wins over the file.
 */}}
 {{- define "cnpg-backup-verifier.env" -}}
-{{- if eq .Values.credentials.source "secret" -}}
+- name: CNPG_BACKUP_VERIFIER_CONFIG
+  value: /etc/cnpg-backup-verifier/config.yaml
+{{- if eq .Values.credentials.source "secret" }}
 - name: CNPG_BACKUP_VERIFIER_CREDENTIALS_ACCESS_KEY_ID_FILE
   value: /run/secrets/r2/{{ .Values.credentials.accessKeyIdKey }}
 - name: CNPG_BACKUP_VERIFIER_CREDENTIALS_SECRET_ACCESS_KEY_FILE
   value: /run/secrets/r2/{{ .Values.credentials.secretAccessKeyKey }}
-{{ end -}}
+{{- end }}
 - name: CNPG_BACKUP_VERIFIER_CONTENT_LEDGER
   value: /var/lib/cnpg-backup-verifier/ledger.sqlite
 {{- if eq .Values.credentials.source "objectStore" }}

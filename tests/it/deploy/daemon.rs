@@ -126,13 +126,13 @@ async fn the_image_is_the_version_of_this_source() {
 }
 
 /// What the pod's mounts hold, in a folder of our own.
-struct Folder {
+pub(crate) struct Folder {
     folder: TempDir,
     mounts: BTreeMap<String, String>,
 }
 
 impl Folder {
-    fn of(objects: &[Object]) -> Self {
+    pub(crate) fn of(objects: &[Object]) -> Self {
         let folder = Account::own().temporary_directory();
         let pod = of_kind(objects, "Deployment").at("/spec/template/spec");
         let mut mounts = BTreeMap::new();
@@ -160,7 +160,7 @@ impl Folder {
     }
 
     /// A text with the mounted paths in it replaced.
-    fn place(&self, text: &str) -> String {
+    pub(crate) fn place(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (path, name) in &self.mounts {
             text = text.replace(path, self.folder.path().join(name).to_str().unwrap());
@@ -169,7 +169,7 @@ impl Folder {
     }
 }
 
-fn container(objects: &[Object]) -> &Value {
+pub(crate) fn container(objects: &[Object]) -> &Value {
     of_kind(objects, "Deployment").at("/spec/template/spec/containers/0")
 }
 

@@ -152,15 +152,6 @@ impl World {
     pub(super) async fn daemon_at_once(&self, options: Options) -> Daemon {
         self.write_keys(self.s3.access_key(), self.s3.secret_key());
         let file = |name: &str| self.files.path().join(name).display().to_string();
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "contexts": [{"name": "test", "context": {
-                "cluster": "test", "user": "test", "namespace": self.namespace,
-            }}],
-            "clusters": [{"name": "test", "cluster": self.server.access}],
-            "users": [{"name": "test", "user": {"tokenFile": self.token_file()}}],
-        });
-        fs::write(self.files.path().join("kubeconfig"), kubeconfig.to_string()).unwrap();
         let namespaces = if options.all_namespaces { vec![] } else { vec![&self.namespace] };
         let credentials = if options.secret_reading {
             json!({"from_object_store": true})
@@ -195,7 +186,22 @@ impl World {
             content,
         );
         let directory = Account::own().temporary_directory();
-        Daemon::configured(&config, Some(&self.files.path().join("kubeconfig")), directory).await
+        Daemon::configured(&config, Some(&self.write_kubeconfig()), directory).await
+    }
+
+    /// Leads to the server with the token that is there.
+    pub(super) fn write_kubeconfig(&self) -> PathBuf {
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "contexts": [{"name": "test", "context": {
+                "cluster": "test", "user": "test", "namespace": self.namespace,
+            }}],
+            "clusters": [{"name": "test", "cluster": self.server.access}],
+            "users": [{"name": "test", "user": {"tokenFile": self.token_file()}}],
+        });
+        let path = self.files.path().join("kubeconfig");
+        fs::write(&path, kubeconfig.to_string()).unwrap();
+        path
     }
 
     /// Where the keys lie, in the daemon's pod as in those of its Jobs.
