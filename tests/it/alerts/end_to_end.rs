@@ -156,8 +156,8 @@ fn impatient(rules: &str) -> String {
     for line in rules.lines() {
         let indent = &line[..line.len() - line.trim_start().len()];
         let line = match line.trim().split(' ').next() {
-            Some("expr:") => {
-                is_absence = line.contains("absent(");
+            Some("-") => {
+                is_absence = line.trim() == "- alert: BackupVerifierAbsent";
                 line.to_owned()
             }
             Some("for:") if !is_absence => format!("{indent}for: 1s"),
@@ -167,6 +167,7 @@ fn impatient(rules: &str) -> String {
         text += &(line + "\n");
     }
     assert_ne!(text, rules);
+    assert_eq!(text.matches(" for: 15m\n").count(), 1, "the absence");
     text
 }
 
