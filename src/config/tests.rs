@@ -529,7 +529,7 @@ fn jobs_need_a_pod_credentials_in_files_and_kubernetes() {
     assert!(problems(&never).contains("expected process, since kubernetes.enabled is false"));
     let without = problems(&format!("{files}content: {{base_backups: {{run_as: job}}}}\n"));
     assert!(without.starts_with("content.jobs.pod: expected a name"), "{without}");
-    for wrong in ["at_once: \"0\"", "at_once: \"1001\"", "queue: a/b", "at_once: 4"] {
+    for wrong in ["at_once: \"0\"", "at_once: \"1001\"", "queue: a/b", "at_once: 0"] {
         let text = format!("content: {{jobs: {{{wrong}}}}}\n");
         assert!(problems(&text).starts_with("content.jobs."), "{wrong}");
     }

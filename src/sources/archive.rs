@@ -172,9 +172,7 @@ impl Collector {
             && archive.as_ref().is_ok_and(|inventory| inventory.object_count == 0);
         if !has_nothing {
             self.cache.surroundings = None;
-        } else if listing == Listing::Complete
-            || !matches!(self.cache.surroundings, Some(Ok(_)))
-        {
+        } else if listing == Listing::Complete || !matches!(self.cache.surroundings, Some(Ok(_))) {
             self.cache.surroundings = Some(self.look_around().await);
         }
         let histories = match &archive {
