@@ -189,6 +189,7 @@ fn archive(
         expiry_rules: None,
         backups: Ok(vec![backup]),
         archive: Ok(fold.finish()),
+        surroundings: None,
         histories: BTreeMap::new(),
         probes: Probes::default(),
         content: Default::default(),
