@@ -3,6 +3,8 @@
 use std::fmt;
 
 use chrono::DateTime;
+use chrono::NaiveDate;
+use chrono::TimeDelta;
 use chrono::Utc;
 use jiff::Span;
 use jiff::Timestamp;
@@ -59,14 +61,10 @@ impl Asker {
         if ["latest", "now"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
             return Ok(Target::Latest);
         }
-        let at = match epoch(&text) {
-            Some(at) => at,
-            None => match self.ago(&text) {
-                Some(at) => at,
-                None => self.dated(&text)?,
-            },
-        };
-        to_chrono(at).map(Target::At).ok_or(NoTarget::OutOfCalendar)
+        match epoch(&text).or_else(|| self.ago(&text)) {
+            Some(at) => to_chrono(at).map(Target::At).ok_or(NoTarget::OutOfCalendar),
+            None => self.dated(&text).map(Target::At),
+        }
     }
 
     /// The same from the query of an address, where a `+` that nobody escaped arrives as a space.
@@ -93,14 +91,14 @@ impl Asker {
         now.checked_sub(span.abs()).ok().map(|at| at.timestamp())
     }
 
-    fn dated(&self, text: &str) -> Result<Timestamp, NoTarget> {
+    fn dated(&self, text: &str) -> Result<DateTime<Utc>, NoTarget> {
         let now = to_jiff(self.now).ok_or(NoTarget::OutOfCalendar)?;
         let text = with_numeric_zone(text);
         let (_, offset) = Self::pieces(&text, &now.to_zoned(TimeZone::UTC))?;
         if let Some(offset) = offset {
             // Which day yesterday is depends on the zone.
             let (at, _) = Self::pieces(&text, &now.to_zoned(offset.to_time_zone()))?;
-            return offset.to_timestamp(at).map_err(|_| NoTarget::OutOfCalendar);
+            return in_utc(at, offset).ok_or(NoTarget::OutOfCalendar);
         }
         let reading = |zone: &TimeZone| {
             let (at, _) = Self::pieces(&text, &now.to_zoned(zone.clone()))?;
@@ -220,6 +218,17 @@ fn to_jiff(at: DateTime<Utc>) -> Option<Timestamp> {
     Timestamp::new(at.timestamp(), nanoseconds).ok()
 }
 
+/// Jiff's own moments end a day before the calendar does, so that every zone has them.
+fn in_utc(at: civil::DateTime, offset: Offset) -> Option<DateTime<Utc>> {
+    let [month, day, hour, minute, second] =
+        [at.month(), at.day(), at.hour(), at.minute(), at.second()].map(u32::try_from);
+    let date = NaiveDate::from_ymd_opt(at.year().into(), month.ok()?, day.ok()?)?;
+    let nanosecond = u32::try_from(at.subsec_nanosecond()).ok()?;
+    let time = date.and_hms_nano_opt(hour.ok()?, minute.ok()?, second.ok()?, nanosecond)?;
+    let offset = TimeDelta::seconds(offset.seconds().into());
+    in_calendar(time.and_utc().checked_sub_signed(offset)?)
+}
+
 fn to_chrono(at: Timestamp) -> Option<DateTime<Utc>> {
     // Times before 1970 have a negative fraction.
     let nanoseconds = i64::from(at.subsec_nanosecond()).rem_euclid(1_000_000_000);
@@ -279,6 +288,7 @@ mod tests {
         ] {
             check(text, "2026-11-28T19:33:44Z");
         }
+        check("9999-12-31T23:05:00Z", "9999-12-31T23:05:00Z");
         check("2026-11-28T19:33:44.123456Z", "2026-11-28T19:33:44.123456Z");
     }
 
