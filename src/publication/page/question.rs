@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::DateTime;
 use chrono::NaiveDateTime;
+use chrono::Timelike;
 use chrono::Utc;
 
 use crate::domain::asked_target::Asker;
@@ -87,14 +88,18 @@ impl Asked {
     }
 }
 
+const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
+
 /// What a `datetime-local` sends; seconds may be left out.
 pub(super) const MOMENT_FORMAT: &str = "%Y-%m-%dT%H:%M:%S";
 
 fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
-    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+    let moment = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
         .into_iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-        .and_then(|moment| in_calendar(moment.and_utc()))
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?;
+    // A leap second is none that PostgreSQL knows: the one before it, as in the text beside this field.
+    let nanosecond = moment.nanosecond().checked_rem(NANOSECONDS_PER_SECOND)?;
+    in_calendar(moment.with_nanosecond(nanosecond)?.and_utc())
 }
 
 /// No moment is longer; more is not worth showing again.
@@ -130,6 +135,7 @@ mod tests {
     fn a_moment_is_understood_as_browsers_send_it() {
         check(&[("at", "2026-01-31T15:45"), ("to", "")], "2026-01-31T15:45:00Z");
         check(&[("at", "2026-01-31T15:45:07")], "2026-01-31T15:45:07Z");
+        check(&[("at", "2026-01-31T15:45:60")], "2026-01-31T15:45:59Z");
         check(&[("at", "2026-01-31T15:45:07.250")], "2026-01-31T15:45:07.25Z");
     }
 
