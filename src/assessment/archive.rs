@@ -101,7 +101,9 @@ impl<'a> ArchiveCase<'a> {
             || snapshots::may_be_beside_wal(seen, inventory, &recoverability, &backups);
         let around = seen.surroundings.as_ref().and_then(|it| it.as_ref().ok());
         let wrong_address = around.and_then(|it| address::wrong_address(subject, it));
-        if is_elsewhere || first_backup_due.is_some() || wrong_address.is_some() {
+        // Then nobody knows whether the address is right.
+        let is_unseen = seen.surroundings.as_ref().is_some_and(Result::is_err);
+        if is_elsewhere || first_backup_due.is_some() || wrong_address.is_some() || is_unseen {
             recoverability.latest = Latest::Unknown;
         }
         let doubt = clock.doubt(seen, expected);

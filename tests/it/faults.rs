@@ -134,6 +134,21 @@ async fn a_later_reading_that_fails_at_any_call_keeps_the_last_values() {
     }
 }
 
+/// What lies around it may show that the address is wrong, and nothing is lost.
+#[tokio::test]
+async fn an_empty_archive_of_which_the_surroundings_are_unread_is_unknown() {
+    let archive = MadeArchive::empty();
+    let mut case = Case::of(&archive);
+    assert_eq!(case.look().await.verdict, Verdict::Unrecoverable);
+    for nth in 1..=case.store.calls() {
+        let mut case = Case::of(&archive);
+        case.store.fail_nth(None, nth, StoreError::new(StoreErrorKind::TimedOut, "on purpose"));
+        let failed = case.look().await;
+        assert_eq!(failed.verdict, Verdict::Unknown, "call {nth}: {failed:#?}");
+        assert_eq!(case.poll().await.verdict, Verdict::Unrecoverable, "call {nth}");
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_answers_nothing_any_more_is_unknown_whatever_it_held() {
     for (name, archive, _) in archives() {

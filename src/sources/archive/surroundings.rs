@@ -9,6 +9,7 @@ use crate::observation::surroundings::Names;
 use crate::observation::surroundings::Surroundings;
 use crate::sources::archive::Collector;
 use crate::sources::store::error::StoreError;
+use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::listing;
 use crate::sources::store::object_store::ListPage;
 use crate::sources::store::object_store::ListRequest;
@@ -42,7 +43,8 @@ impl Collector {
                     archives.extend(archives_in(store, &page).await);
                     names(&page, parent, Some(own))
                 }
-                Err(_) => Names::default(),
+                Err(error) if error.kind == StoreErrorKind::Denied => Names::default(),
+                Err(error) => return Err(error.unreadable(LOOK)),
             },
             None => Names::default(),
         };
@@ -55,9 +57,9 @@ impl Collector {
 pub struct Below {
     /// The names of the folders that hold an archive.
     pub archives: Vec<String>,
-    /// The first few of what else is there.
-    pub others: Vec<String>,
     pub has_more: bool,
+    /// The first few of what is there where no archive is.
+    pub others: Vec<String>,
 }
 
 /// So many folders of one place are looked into.
@@ -68,7 +70,6 @@ const AT_ONCE: usize = 8;
 
 /// The archives whose folders lie directly under a prefix, which is empty or ends in `/`.
 pub async fn archives_below(store: &dyn ObjectStore, prefix: &str) -> Result<Below, StoreError> {
-    let page = outline(store, prefix).await?;
     let listed = listing::outline(store, prefix).await?;
     let has_more = !listed.is_whole || BELOW_MAX < listed.folders.len();
     let folders = listed.folders.into_iter().take(BELOW_MAX);
@@ -84,9 +85,12 @@ pub async fn archives_below(store: &dyn ObjectStore, prefix: &str) -> Result<Bel
         name.trim_end_matches('/').to_owned()
     };
     let archives: Vec<String> = archives.map(|(_, folder)| name(folder)).collect();
-    let mut others = names(&page, prefix, None).first;
-    others.retain(|other| !archives.iter().any(|name| other.trim_end_matches('/') == name));
-    Ok(Below { archives, others, has_more })
+    let others = if archives.is_empty() {
+        names(&outline(store, prefix).await?, prefix, None).first
+    } else {
+        Vec::new()
+    };
+    Ok(Below { archives, has_more, others })
 }
 
 async fn outline(store: &dyn ObjectStore, prefix: &str) -> Result<ListPage, StoreError> {
