@@ -34,11 +34,13 @@ impl Loss {
                 loss.until = if earlier { Some(window.first.at) } else { loss.until };
             }
         }
-        // Clocks that were set back, and branches, leave nothing between.
-        match (loss.from, loss.until) {
-            (Some(from), Some(until)) if until <= from => Self { until: None, ..loss },
-            _ => loss,
-        }
+        // Another branch may lead past the gap, and clocks are set back: then nothing is claimed.
+        let is_reached = |window: &RecoveryWindow| {
+            loss.until.is_none_or(|until| window.first.at < until)
+                && loss.from.is_none_or(|from| from < window.last.at)
+        };
+        let is_backwards = loss.length().is_some_and(|length| length <= TimeDelta::zero());
+        if is_backwards || windows.iter().any(is_reached) { Self::default() } else { loss }
     }
 
     pub fn length(&self) -> Option<TimeDelta> {

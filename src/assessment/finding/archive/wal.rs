@@ -302,18 +302,20 @@ impl fmt::Display for WalDefect {
 fn write_gap(f: &mut fmt::Formatter<'_>, gap: &Gap, lost: &Loss) -> fmt::Result {
     write!(f, "{} of WAL missing: ", segments(gap.count))?;
     write!(f, "{}", span(gap.first, gap.last))?;
-    match (gap.effect, lost.from.map(time), lost.until.map(time)) {
+    match (gap.effect, lost.from, lost.until) {
         (GapEffect::Harmless, ..) => f.write_str("; no backup needs it"),
         (GapEffect::StopsRecovery, None, _) => f.write_str("; nothing after it can be restored"),
         (GapEffect::StopsRecovery, Some(from), _) => {
+            let from = time(from);
             write!(f, "; nothing after it can be restored, so nothing since {from}")
         }
         (GapEffect::Hole, Some(from), Some(until)) => {
-            let length = duration(lost.length().unwrap_or_default());
+            let length = duration(until.signed_duration_since(from));
+            let (from, until) = (time(from), time(until));
             write!(f, "; no moment from {from} to {until} can be restored ({length})")
         }
         (GapEffect::Hole, None, Some(until)) => {
-            write!(f, "; no moment inside it, before {until}, can be restored")
+            write!(f, "; no moment inside it, before {}, can be restored", time(until))
         }
         (GapEffect::Hole, _, None) => f.write_str("; moments inside it cannot be restored"),
     }
