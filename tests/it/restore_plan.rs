@@ -313,13 +313,26 @@ async fn a_bundle_needs_nothing_but_the_keys() {
 }
 
 #[test]
+fn a_bundle_says_what_is_guessed_and_what_is_left_open() {
+    let mut known = of_bucket();
+    known.cluster = Some(cluster());
+    let bundle = PlanDocument::new(&known, Target::Latest).bundle().unwrap();
+    assert!(!bundle.contains("# How large") && !bundle.contains("# Replace"), "{bundle}");
+    let mut unread = known;
+    unread.totals.postgres_major = None;
+    unread.cluster = None;
+    let bundle = PlanDocument::new(&unread, Target::Latest).bundle().unwrap();
+    assert!(bundle.contains("# How large") && bundle.contains("# Replace MAJOR: "), "{bundle}");
+}
+
+#[test]
 fn the_bundle_of_a_bare_bucket_is_this() {
     assert_snapshot!(PlanDocument::new(&of_bucket(), Target::Latest).bundle().unwrap(), @r#"
     # Put the keys into the Secret, those of a token that reads and writes the bucket: the new cluster
     # archives there under a server name of its own. Then apply all of it in a namespace of your choice,
     # with CloudNativePG and the Barman Cloud Plugin installed.
-    # How large the source's volume was is not known. The sizes are four times what the base backup takes
-    # in the store, and at least 1 GiB.
+    # How large some volume was is not known. Such a size is four times what the base backup takes in the
+    # store, and at least 1 GiB.
     apiVersion: v1
     kind: Secret
     metadata:

@@ -138,7 +138,7 @@ fn answer(
                 RestorePlan::Unknown(doubt) => p { "Because: " (doubt) "." },
             }
             @if let Some(yaml) = document.yaml() { (manifest(&yaml, level + 1)) }
-            @if let Some(path) = bundle_path(context, entry, target) {
+            @if let Some(path) = bundle_path(context, entry, target, &document) {
                 p.note {
                     a href=(path) download { "Download all that a new Kubernetes needs" }
                     ": the ObjectStore, a Secret to fill in, and this Cluster. Keep it where it outlives this one."
@@ -149,7 +149,12 @@ fn answer(
 }
 
 /// Of the newest state and of moments; the address of a bundle names no other target.
-fn bundle_path(context: &Context<'_>, entry: &ArchiveView<'_>, target: &Target) -> Option<String> {
+fn bundle_path(
+    context: &Context<'_>,
+    entry: &ArchiveView<'_>,
+    target: &Target,
+    document: &PlanDocument<'_>,
+) -> Option<String> {
     let archive = &entry.assessment.archive;
     let is_only_one = context.view.archives.iter().filter(|it| {
         let other = &it.assessment.archive;
@@ -164,7 +169,7 @@ fn bundle_path(context: &Context<'_>, entry: &ArchiveView<'_>, target: &Target) 
         Target::At(at) => rfc3339(*at),
         Target::Lsn(_) | Target::RestorePoint(_) | Target::Backup => return None,
     };
-    PlanDocument::new(entry.assessment, target.clone()).bundle()?;
+    document.bundle()?;
     let [namespace, cluster, to] =
         [&archive.namespace, &archive.cluster, &to].map(|it| encoded(it));
     Some(format!("{}api/v1/bundle/{namespace}/{cluster}?to={to}", context.root))

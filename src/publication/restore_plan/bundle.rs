@@ -17,8 +17,8 @@ const ADVICE: &str = "\
 ";
 
 const GUESS: &str = "\
-# How large the source's volume was is not known. The sizes are four times what the base backup takes
-# in the store, and at least 1 GiB.
+# How large some volume was is not known. Such a size is four times what the base backup takes in the
+# store, and at least 1 GiB.
 ";
 
 /// `None` for a copy in a directory, which no cluster can read.
@@ -31,11 +31,9 @@ pub(super) fn render(assessment: &Assessment, restore: &Restore) -> Option<Strin
     let (store, secret) = recovery_store(address, name, namespace)?;
     let filling = Filling::Bundle { store: name, size: guessed_size(restore.base_bytes) };
     let cluster = manifest::cluster(assessment, restore, filling);
-    let is_guessed = state.is_none_or(|state| state.instance.storage.is_none());
-    let guess = if is_guessed { GUESS } else { "" };
-    let [secret, store] = [manifest::yaml(&secret), manifest::yaml(&store)];
-    let cluster = manifest::yaml(&cluster.manifest);
-    Some(format!("{ADVICE}{guess}{secret}---\n{store}---\n{}{cluster}", manifest::ADVICE))
+    let guess = if cluster.has_guess { GUESS } else { "" };
+    let (secret, store) = (manifest::yaml(&secret), manifest::yaml(&store));
+    Some(format!("{ADVICE}{guess}{secret}---\n{store}---\n{}", cluster.text()))
 }
 
 const GIBIBYTE: u64 = 1 << 30;

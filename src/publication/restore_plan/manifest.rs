@@ -36,11 +36,17 @@ const TABLESPACE_SIZE: Blank =
     Blank { word: "TABLESPACE_SIZE", what: "at least that of the tablespace's volume" };
 const SIZE: Blank = Blank { word: "SIZE", what: "at least that of the source's volume" };
 
-pub(super) const ADVICE: &str = "\
+const ADVICE: &str = "\
 # Raise instances when you have looked at the data. Name database, owner and secret in recovery if
 # they differ from \"app\". The new cluster archives under a server name of its own; for a drill,
 # leave plugins out.
 ";
+
+impl Blank {
+    fn is_size(&self) -> bool {
+        [SIZE.word, TABLESPACE_SIZE.word].contains(&self.word)
+    }
+}
 
 /// What stands where something is not known.
 pub(super) enum Filling<'a> {
@@ -54,6 +60,19 @@ pub(super) enum Filling<'a> {
 pub(super) struct Filled {
     pub(super) manifest: RecoveryCluster,
     blanks: Vec<&'static Blank>,
+    /// Whether some size is a guess.
+    pub(super) has_guess: bool,
+}
+
+impl Filled {
+    /// As YAML, with what there is to be done to it before.
+    pub(super) fn text(&self) -> String {
+        let mut text = ADVICE.to_owned();
+        for Blank { word, what } in &self.blanks {
+            text += &format!("# Replace {word}: {what}.\n");
+        }
+        text + &yaml(&self.manifest)
+    }
 }
 
 impl Filling<'_> {
@@ -61,23 +80,14 @@ impl Filling<'_> {
         match self {
             Self::Blanks => None,
             Self::Bundle { store, .. } if blank.word == OBJECT_STORE.word => Some(store),
-            Self::Bundle { size, .. }
-                if [SIZE.word, TABLESPACE_SIZE.word].contains(&blank.word) =>
-            {
-                Some(size)
-            }
+            Self::Bundle { size, .. } if blank.is_size() => Some(size),
             Self::Bundle { .. } => None,
         }
     }
 }
 
 pub(super) fn render(assessment: &Assessment, restore: &Restore) -> String {
-    let Filled { manifest, blanks } = cluster(assessment, restore, Filling::Blanks);
-    let mut text = ADVICE.to_owned();
-    for Blank { word, what } in blanks {
-        text += &format!("# Replace {word}: {what}.\n");
-    }
-    text + &yaml(&manifest)
+    cluster(assessment, restore, Filling::Blanks).text()
 }
 
 /// As people write it, whatever the length of a name.
@@ -90,8 +100,11 @@ pub(super) fn yaml(object: &impl Serialize) -> String {
 
 pub(super) fn cluster(assessment: &Assessment, restore: &Restore, filling: Filling<'_>) -> Filled {
     let mut blanks: Vec<&'static Blank> = Vec::new();
+    let mut has_guess = false;
     let mut or_blank = |known: Option<&str>, blank: &'static Blank| {
-        let text = known.or_else(|| filling.fill(blank)).unwrap_or_else(|| {
+        let filled = if known.is_none() { filling.fill(blank) } else { None };
+        has_guess |= filled.is_some() && blank.is_size();
+        let text = known.or(filled).unwrap_or_else(|| {
             blanks.push(blank);
             blank.word
         });
@@ -155,7 +168,7 @@ pub(super) fn cluster(assessment: &Assessment, restore: &Restore, filling: Filli
         external_clusters: [ExternalCluster { name: ORIGIN.to_owned(), plugin: origin }],
         plugins: vec![Plugin::archiving(store, format!("{}-restored", archive.server_name))],
     };
-    Filled { manifest: RecoveryCluster::new(metadata, spec), blanks }
+    Filled { manifest: RecoveryCluster::new(metadata, spec), blanks, has_guess }
 }
 
 const ORIGIN: &str = "origin";
