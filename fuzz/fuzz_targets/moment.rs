@@ -5,6 +5,7 @@
 use chrono::DateTime;
 use chrono::Datelike;
 use chrono::SecondsFormat;
+use chrono::TimeDelta;
 use chrono::Utc;
 use cnpg_backup_verifier::domain::asked_target::Asker;
 use cnpg_backup_verifier::domain::recovery_target::Target;
@@ -13,7 +14,7 @@ use jiff::tz::Offset;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default();
+    let now = DateTime::UNIX_EPOCH + TimeDelta::weeks(2_976);
     let zone = Offset::constant(5).to_time_zone();
     let typed = Asker { now, zone }.read(text).ok();
     if let Some(target) = &typed {

@@ -28,7 +28,6 @@ use crate::config::reader::SettingReader;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::asked_target::Asker;
 use crate::domain::asked_target::EXPECTED;
-use crate::domain::asked_target::NoTarget;
 use crate::domain::cluster::ClusterScope;
 use crate::domain::codec::Bzip2;
 use crate::domain::depth::Depth;
@@ -139,7 +138,7 @@ fn question(
         (_, _, Some(name)) => Target::RestorePoint(name),
         (_, Some(lsn), None) => Target::Lsn(lsn),
         (Some(text), None, None) => asker.read(text).unwrap_or_else(|why| {
-            reader.note(no_target(&why, text));
+            reader.note(ConfigProblem::new("--to", EXPECTED, format!("{text:?}. {why}")));
             Target::Latest
         }),
         (None, None, None) if arguments.backup.is_some() => Target::Backup,
@@ -147,25 +146,6 @@ fn question(
     };
     let timeline = reader.flag("--timeline", arguments.timeline.as_deref(), &TIMELINE);
     Question { target, backup: arguments.backup.clone(), timeline }
-}
-
-fn no_target(why: &NoTarget, text: &str) -> ConfigProblem {
-    let expected = match why {
-        NoTarget::NoTime | NoTarget::OutOfCalendar => EXPECTED.to_owned(),
-        NoTarget::NoZone { in_utc, at_the_asker: None } => {
-            format!("a time zone as well (only that is missing), such as {in_utc}")
-        }
-        NoTarget::NoZone { in_utc, at_the_asker: Some(here) } => format!(
-            "a time zone as well (only that is missing): {in_utc} is the time in UTC, {here} that in \
-             the zone of this machine"
-        ),
-        NoTarget::NamedZone(_) => {
-            "UTC, Z or an offset such as +01:00 for the time zone, as names of \
-                                   zones have several meanings"
-                .to_owned()
-        }
-    };
-    ConfigProblem::new("--to", expected, format!("{text:?}"))
 }
 
 const POSITION: Format<Lsn> = Format {

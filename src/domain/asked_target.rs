@@ -205,7 +205,7 @@ fn with_time(text: &str) -> String {
 /// An abbreviation behind what is a time without it is a zone; anything else makes no sense.
 fn no_time(text: &str) -> NoTarget {
     let end = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '_');
-    let zone = text.strip_prefix(end).unwrap_or_default();
+    let (_, zone) = text.split_at(end.len());
     if !zone.is_empty() && end.ends_with(' ') && Pieces::parse(end.trim_end()).is_ok() {
         NoTarget::NamedZone(zone.to_owned())
     } else {

@@ -35,7 +35,7 @@ fn wrong_usage_is_64_and_explained_on_stderr() {
         (&["check", "--archive", "."], "; file:///"),
         (
             &["restore-plan", "--archive", "file:///a/b", "--to", "2026-11-28 14:00"],
-            "(only that is missing)",
+            "Only the time zone is missing. In UTC it is 2026-11-28T14:00:00Z",
         ),
         (&["check"], "archives: expected"),
         (&["run"], "archives: expected"),

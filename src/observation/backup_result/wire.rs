@@ -71,8 +71,8 @@ pub(super) fn encode(result: &BackupResult) -> String {
         ReadingEnd::Unread(why) => (None, Some(cut(why))),
     };
     let message = Message { version: VERSION, key: result.key.as_str().to_owned(), read, unread };
-    // Of these types nothing fails to be written.
-    serde_json::to_string(&message).unwrap_or_default()
+    // Of these types nothing fails to be written. If it did, this would be no result.
+    serde_json::to_string(&message).unwrap_or_else(|error| error.to_string())
 }
 
 pub(super) fn decode(message: &str) -> Result<BackupResult, ResultFlaw> {
