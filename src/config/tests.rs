@@ -1,3 +1,6 @@
+mod credentials;
+mod jobs;
+
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -320,23 +323,6 @@ content: {wal: always, base_backups: {cadence: now}, bytes_per_second_max: 1, le
 }
 
 #[test]
-fn a_password_in_the_wrong_place_is_not_shown() {
-    let address = "https://key:hunter2@s3.example.com";
-    for text in [
-        format!("poll_interval: {address}"),
-        format!("kubernetes: {{namespaces: [\"{address}\"]}}"),
-        format!("archives: [{{namespace: a, cluster: \"b\", endpoint_url\"{address}\"}}]"),
-        format!("{address}: a"),
-        format!("listen: !!int \"{address}\""),
-        format!("\"{address}"),
-        format!("*{address} a"),
-    ] {
-        let problems = problems(&text);
-        assert!(!problems.contains("hunter2"), "{problems}");
-    }
-}
-
-#[test]
 fn problems_name_the_variable_or_the_flag_they_came_from() {
     let variables =
         [("POLL_INTERVAL", "60"), ("WAL_MAX_AGE", "1h"), ("KUBERNETES_NAMESPACES", "a,/")];
@@ -347,42 +333,6 @@ fn problems_name_the_variable_or_the_flag_they_came_from() {
     CNPG_BACKUP_VERIFIER_KUBERNETES_NAMESPACES: expected a name of letters, digits, dots, dashes and underscores, found "/"
     CNPG_BACKUP_VERIFIER_WAL_MAX_AGE: expected the variable of a setting, such as CNPG_BACKUP_VERIFIER_POLL_INTERVAL, found an unknown name
     "#);
-}
-
-#[test]
-fn credentials_come_in_pairs() {
-    let directory = tempfile::tempdir().unwrap();
-    let (access_key_id, _) = credential_files(directory.path());
-    let text =
-        format!("credentials: {{access_key_id_file: {}}}\n{ARCHIVE}", access_key_id.display());
-    assert_snapshot!(problems(&text), @"credentials.secret_access_key_file: expected a file, as access_key_id_file is given, found nothing");
-}
-
-#[test]
-fn files_of_credentials_must_be_readable_and_are_never_shown_by_mistake() {
-    let text = format!(
-        "credentials:
-  access_key_id_file: /nowhere/ACCESS_KEY_ID
-  secret_access_key_file: hunter2
-  from_object_store: true
-{ARCHIVE}"
-    );
-    assert_snapshot!(problems(&text), @r#"
-    credentials.access_key_id_file: expected the absolute path of a readable file, found "/nowhere/ACCESS_KEY_ID": No such file or directory (os error 2)
-    credentials.secret_access_key_file: expected the absolute path of a readable file, found something else, not shown as it may be a credential
-    "#);
-}
-
-#[test]
-fn a_secret_in_the_wrong_place_is_not_shown() {
-    let text = format!(
-        "credentials: {{secret_access_key: hunter2, access_key_id_file: [hunter2]}}
-access_key_id: hunter2
-{ARCHIVE}"
-    );
-    assert!(!problems(&text).contains("hunter2"), "{}", problems(&text));
-    let error = read_with(ARCHIVE, &[("SECRET_ACCESS_KEY", "hunter2")], None).unwrap_err();
-    assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
 #[test]
@@ -502,38 +452,4 @@ proptest::proptest! {
         reader.flag("--archive", Some(&format!("s3://{text}")), &destination::ARCHIVE);
         reader.flag("--endpoint-url", Some(&format!("http://{text}")), &destination::ENDPOINT_URL);
     }
-}
-
-#[test]
-fn jobs_need_a_pod_credentials_in_files_and_kubernetes() {
-    let directory = tempfile::tempdir().unwrap();
-    let (id, secret) = credential_files(directory.path());
-    let files = format!(
-        "credentials: {{access_key_id_file: {}, secret_access_key_file: {}}}\n",
-        id.display(),
-        secret.display(),
-    );
-    let as_job = "content: {base_backups: {run_as: job}, jobs: {pod: verifier-1, queue: reads}}\n";
-    let config = read(&format!("{files}{as_job}")).unwrap();
-    let jobs = JobsConfig {
-        pod: "verifier-1".to_owned(),
-        at_once: 4,
-        priority_class: None,
-        queue: Some("reads".to_owned()),
-    };
-    assert_eq!(config.content.jobs, Some(jobs));
-    let as_process = "content: {jobs: {pod: verifier-1}}\n";
-    assert_eq!(read(as_process).unwrap().content.jobs, None);
-    assert!(problems(as_job).starts_with("content.base_backups.run_as: expected process, unless"));
-    let never = format!("{files}{as_job}kubernetes: {{enabled: false}}\n{ARCHIVE}");
-    assert!(problems(&never).contains("expected process, since kubernetes.enabled is false"));
-    let without = problems(&format!("{files}content: {{base_backups: {{run_as: job}}}}\n"));
-    assert!(without.starts_with("content.jobs.pod: expected a name"), "{without}");
-    for wrong in ["at_once: \"0\"", "at_once: \"1001\"", "queue: a/b", "at_once: 0"] {
-        let text = format!("content: {{jobs: {{{wrong}}}}}\n");
-        assert!(problems(&text).starts_with("content.jobs."), "{wrong}");
-    }
-    let variables = [("CONTENT_BASE_BACKUPS_RUN_AS", "job"), ("CONTENT_JOBS_POD", "verifier-2")];
-    let config = read_with(&files, &variables, None).unwrap();
-    assert_eq!(config.content.jobs.unwrap().pod, "verifier-2");
 }
