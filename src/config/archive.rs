@@ -26,6 +26,20 @@ pub struct ArchiveConfig {
     pub expectations: ExpectationConfig,
 }
 
+impl ArchiveConfig {
+    /// One that is named by its address alone, and held to nothing.
+    pub(super) fn at(name: String, address: ArchiveAddress) -> Self {
+        let id = ArchiveId { namespace: String::new(), cluster: String::new(), server_name: name };
+        Self {
+            id,
+            address,
+            retention_policy: None,
+            schedule: None,
+            expectations: ExpectationConfig::default(),
+        }
+    }
+}
+
 /// What is expected of `archives` where none are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Archives {

@@ -8,20 +8,17 @@ use crate::config::arguments::Output;
 use crate::config::check::ChosenArchives;
 use crate::config::check::FlagExpectations;
 use crate::config::check::note_path;
+use crate::config::check::read_access;
 use crate::config::environment::Overrides;
 use crate::config::expectations::ExpectationConfig;
 use crate::config::kubernetes::KubernetesConfig;
 use crate::config::problem::ConfigError;
-use crate::config::problem::ConfigProblem;
 use crate::config::read_file;
 use crate::config::reader::SettingReader;
 use crate::domain::archive_id::ArchiveAddress;
-use crate::domain::archive_id::ArchiveId;
 use crate::domain::destination::Access;
 use crate::domain::destination::DESTINATION;
 use crate::domain::destination::Destination;
-use crate::domain::destination::ENDPOINT_URL;
-use crate::domain::format::REGION;
 
 /// Everything that `archives` is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,19 +41,8 @@ impl ArchivesConfig {
         } else {
             reader.flag("--at", Some(&arguments.at), &DESTINATION)
         };
-        let (endpoint_url, region) =
-            (arguments.endpoint_url.as_deref(), arguments.region.as_deref());
-        let access = Access {
-            endpoint_url: reader.flag("--endpoint-url", endpoint_url, &ENDPOINT_URL),
-            region: reader.flag("--region", region, &REGION),
-        };
-        let is_directory = destination.as_ref().is_some_and(Destination::is_directory);
-        for (flag, text) in [("--endpoint-url", endpoint_url), ("--region", region)] {
-            if text.is_some() && is_directory {
-                let expected = "nothing, since the place is a directory";
-                reader.note(ConfigProblem::new(flag, expected, "a value"));
-            }
-        }
+        let access = (arguments.endpoint_url.as_deref(), arguments.region.as_deref());
+        let access = read_access(&mut reader, access, destination.as_ref());
         let chosen = ChosenArchives {
             archives: Vec::new(),
             scope: None,
@@ -81,15 +67,8 @@ impl ArchivesConfig {
 
     /// The archive of a server whose folder lies there.
     pub fn archive(&self, server_name: &str) -> ArchiveConfig {
-        let (namespace, cluster) = (String::new(), String::new());
-        let id = ArchiveId { namespace, cluster, server_name: server_name.to_owned() };
-        let access = self.access.clone();
-        ArchiveConfig {
-            id,
-            address: self.destination.clone().archive_address(server_name.to_owned(), access),
-            retention_policy: None,
-            schedule: None,
-            expectations: ExpectationConfig::default(),
-        }
+        let (destination, access) = (self.destination.clone(), self.access.clone());
+        let address = destination.archive_address(server_name.to_owned(), access);
+        ArchiveConfig::at(server_name.to_owned(), address)
     }
 }

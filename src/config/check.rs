@@ -25,7 +25,6 @@ use crate::config::problem::ConfigError;
 use crate::config::problem::ConfigProblem;
 use crate::config::read_file;
 use crate::config::reader::SettingReader;
-use crate::domain::archive_id::ArchiveId;
 use crate::domain::asked_target::Asker;
 use crate::domain::asked_target::EXPECTED;
 use crate::domain::cluster::ClusterScope;
@@ -240,14 +239,28 @@ fn read_archive(
     } else {
         reader.flag("--archive", Some(address), &ARCHIVE)
     };
-    let endpoint_url = selection.endpoint_url.as_deref();
-    let region = selection.region.as_deref();
+    let access = (selection.endpoint_url.as_deref(), selection.region.as_deref());
+    let access = read_access(reader, access, archive.as_ref().map(|(destination, _)| destination));
+    let (destination, server_name) = archive?;
+    let name = match &destination {
+        // A whole bucket has no other name.
+        Destination::S3 { bucket, .. } if server_name.is_empty() => bucket.clone(),
+        Destination::S3 { .. } | Destination::Directory(_) => server_name.clone(),
+    };
+    Some(ArchiveConfig::at(name, destination.archive_address(server_name, access)))
+}
+
+/// What is said of how the store is reached: nothing may be of a directory.
+pub(super) fn read_access(
+    reader: &mut SettingReader,
+    (endpoint_url, region): (Option<&str>, Option<&str>),
+    destination: Option<&Destination>,
+) -> Access {
     let access = Access {
         endpoint_url: reader.flag("--endpoint-url", endpoint_url, &ENDPOINT_URL),
         region: reader.flag("--region", region, &REGION),
     };
-    let (destination, server_name) = archive?;
-    if destination.is_directory() {
+    if destination.is_some_and(Destination::is_directory) {
         for (flag, text) in [("--endpoint-url", endpoint_url), ("--region", region)] {
             if text.is_some() {
                 let expected = "nothing, since the archive is a directory";
@@ -255,19 +268,7 @@ fn read_archive(
             }
         }
     }
-    let name = match &destination {
-        // A whole bucket has no other name.
-        Destination::S3 { bucket, .. } if server_name.is_empty() => bucket.clone(),
-        Destination::S3 { .. } | Destination::Directory(_) => server_name.clone(),
-    };
-    let id = ArchiveId { namespace: String::new(), cluster: String::new(), server_name: name };
-    Some(ArchiveConfig {
-        id,
-        address: destination.archive_address(server_name, access),
-        retention_policy: None,
-        schedule: None,
-        expectations: ExpectationConfig::default(),
-    })
+    access
 }
 
 /// Refuses the path of a directory, and says how it is written as an address.
