@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
+use serde::Deserialize;
 use serde::Serialize;
 
 /// The name of the Barman Cloud Plugin in `spec.plugins` (`internal/cnpgi/metadata/constants.go`).
@@ -130,7 +131,8 @@ pub enum BackupPhase {
 }
 
 /// What a restore drill restores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DrillKind {
     /// A new cluster at some moment of the past.
     Pitr,

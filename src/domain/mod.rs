@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod codec;
 pub mod depth;
 pub mod destination;
+pub mod drill;
 pub mod endpoint;
 pub mod format;
 pub mod lsn;
