@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::ValueEnum;
 
+use crate::domain::cluster::DrillKind;
 use crate::domain::depth::Depth;
 
 #[derive(Args, Clone, Debug, Default)]
@@ -36,6 +37,26 @@ pub struct CheckArguments {
 pub struct RestorePlanArguments {
     #[command(flatten)]
     pub(super) file: FileArguments,
+    #[command(flatten)]
+    pub(super) target: TargetArguments,
+    #[arg(long, conflicts_with = "output")]
+    #[arg(
+        help = "Print Secret, ObjectStore and Cluster, for a Kubernetes that knows nothing of the \
+                  source"
+    )]
+    pub(super) bundle: bool,
+    /// How the plan is printed on stdout
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: PlanOutput,
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(super) expectations: ExpectationArguments,
+}
+
+/// What is restored.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct TargetArguments {
     #[arg(
         long,
         value_name = "TIME",
@@ -56,19 +77,81 @@ pub struct RestorePlanArguments {
     /// The state at a restore point, by the name that it was given
     #[arg(long, value_name = "NAME", conflicts_with_all = ["to", "lsn"])]
     pub(super) name: Option<String>,
-    #[arg(long, conflicts_with = "output")]
-    #[arg(
-        help = "Print Secret, ObjectStore and Cluster, for a Kubernetes that knows nothing of the \
-                  source"
-    )]
-    pub(super) bundle: bool,
-    /// How the plan is printed on stdout
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(super) output: PlanOutput,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct RestoreArguments {
+    /// Becomes the data directory; must not be there yet, or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(super) to_dir: PathBuf,
+    #[command(flatten)]
+    pub(super) file: FileArguments,
+    #[command(flatten)]
+    pub(super) target: TargetArguments,
+    #[command(flatten)]
+    pub(super) server: ServerArguments,
     #[command(flatten)]
     pub(super) selection: SelectionArguments,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct DrillArguments {
+    /// What is restored: a moment drawn from what can be restored, or the newest state
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) kind: DrillKindChoice,
+    /// By PostgreSQL's programs on this machine, in a directory of its own below DIR
+    #[arg(long, value_name = "DIR")]
+    pub(super) local: Option<PathBuf>,
+    /// Draws the same moment again
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) seed: Option<String>,
+    /// Read all data with pg_dump as well
+    #[arg(long, requires = "local")]
+    pub(super) dump: bool,
+    /// Check tables and indexes with pg_amcheck as well
+    #[arg(long, requires = "local")]
+    pub(super) amcheck: bool,
+    /// How the result is printed on stdout
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(super) output: DrillOutput,
     #[command(flatten)]
-    pub(super) expectations: ExpectationArguments,
+    pub(super) file: FileArguments,
+    #[command(flatten)]
+    pub(super) server: ServerArguments,
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+}
+
+/// The server that a restore starts on this machine.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "PostgreSQL on this machine")]
+pub(super) struct ServerArguments {
+    /// The directory of its programs [default: found by version where packages put them]
+    #[arg(long, value_name = "DIR")]
+    pub(super) postgres: Option<PathBuf>,
+    /// As whom it runs where this program runs as root [default: postgres]
+    #[arg(long, value_name = "USER")]
+    pub(super) run_as: Option<String>,
+    /// Its superuser in the database [default: postgres]
+    #[arg(long, value_name = "ROLE")]
+    pub(super) role: Option<String>,
+    /// A parameter that it is started with, such as shared_preload_libraries=timescaledb
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+/// What `wal-restore` is told by the server that asks for a file.
+#[derive(Args, Clone, Debug)]
+pub struct WalRestoreArguments {
+    /// Where the restore listens that started the server
+    #[arg(value_name = "SOCKET")]
+    pub socket: PathBuf,
+    /// The name of the file (`%f`)
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where it goes, below the data directory (`%p`)
+    #[arg(value_name = "PATH")]
+    pub path: String,
 }
 
 /// What the daemon tells the pods of its Jobs.
@@ -220,4 +303,33 @@ pub enum PlanOutput {
     /// Asked for by a flag of its own.
     #[value(skip)]
     Bundle,
+}
+
+/// What a drill restores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DrillKindChoice {
+    /// A moment of the past
+    #[default]
+    Pitr,
+    /// The newest state, as after the loss of everything
+    Full,
+}
+
+/// In which form `drill` prints its result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DrillOutput {
+    /// For people.
+    #[default]
+    Text,
+    /// The document that is kept of it.
+    Json,
+}
+
+impl From<DrillKindChoice> for DrillKind {
+    fn from(choice: DrillKindChoice) -> Self {
+        match choice {
+            DrillKindChoice::Pitr => Self::Pitr,
+            DrillKindChoice::Full => Self::Full,
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::path;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::config::Config;
 use crate::config::archive::ArchiveConfig;
@@ -11,8 +10,6 @@ use crate::config::arguments::CheckArguments;
 use crate::config::arguments::ExpectationArguments;
 use crate::config::arguments::FileArguments;
 use crate::config::arguments::Output;
-use crate::config::arguments::PlanOutput;
-use crate::config::arguments::RestorePlanArguments;
 use crate::config::arguments::SelectionArguments;
 use crate::config::credentials::Credentials;
 use crate::config::environment::Overrides;
@@ -25,8 +22,6 @@ use crate::config::problem::ConfigError;
 use crate::config::problem::ConfigProblem;
 use crate::config::read_file;
 use crate::config::reader::SettingReader;
-use crate::domain::asked_target::Asker;
-use crate::domain::asked_target::EXPECTED;
 use crate::domain::cluster::ClusterScope;
 use crate::domain::codec::Bzip2;
 use crate::domain::depth::Depth;
@@ -36,14 +31,8 @@ use crate::domain::destination::Destination;
 use crate::domain::destination::ENDPOINT_URL;
 use crate::domain::format::AGE_MAX;
 use crate::domain::format::BASE_BACKUP_AGE_MAX;
-use crate::domain::format::Flaw;
-use crate::domain::format::Format;
 use crate::domain::format::REGION;
-use crate::domain::lsn::Lsn;
-use crate::domain::recovery_target::Question;
-use crate::domain::recovery_target::Target;
 use crate::domain::retention_policy::RetentionPolicy;
-use crate::domain::timeline::TimelineId;
 
 /// Everything one pass of `check` is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,80 +85,6 @@ impl CheckConfig {
         }))
     }
 }
-
-/// Everything that `restore-plan` is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestorePlanConfig {
-    /// Names at most one archive of the configuration.
-    pub chosen: ChosenArchives,
-    pub question: Question,
-    pub output: PlanOutput,
-}
-
-impl RestorePlanConfig {
-    pub fn read(arguments: &RestorePlanArguments, asker: &Asker) -> Result<Self, ConfigError> {
-        let mut reader = SettingReader::new(Overrides::from_environment());
-        let chosen = Chosen {
-            file: &arguments.file,
-            selection: &arguments.selection,
-            expectations: &arguments.expectations,
-        };
-        let chosen = chosen.read(&mut reader);
-        let question = question(arguments, asker, &mut reader);
-        if chosen.archives.len() > 1 {
-            let names: Vec<String> = chosen.archives.iter().map(|it| it.id.to_string()).collect();
-            reader.note(ConfigProblem::new("restore-plan", ONE_ARCHIVE, names.join(", ")));
-        }
-        let output = if arguments.bundle { PlanOutput::Bundle } else { arguments.output };
-        reader.finish(Some(Self { chosen, question, output }))
-    }
-}
-
-/// Without a moment, a named backup is meant by itself.
-fn question(
-    arguments: &RestorePlanArguments,
-    asker: &Asker,
-    reader: &mut SettingReader,
-) -> Question {
-    let lsn = reader.flag("--lsn", arguments.lsn.as_deref(), &POSITION);
-    let name = reader.flag("--name", arguments.name.as_deref(), &RESTORE_POINT);
-    let target = match (arguments.to.as_deref(), lsn, name) {
-        (_, _, Some(name)) => Target::RestorePoint(name),
-        (_, Some(lsn), None) => Target::Lsn(lsn),
-        (Some(text), None, None) => asker.read(text).unwrap_or_else(|why| {
-            reader.note(ConfigProblem::new("--to", EXPECTED, format!("{text:?}. {why}")));
-            Target::Latest
-        }),
-        (None, None, None) if arguments.backup.is_some() => Target::Backup,
-        (None, None, None) => Target::Latest,
-    };
-    let timeline = reader.flag("--timeline", arguments.timeline.as_deref(), &TIMELINE);
-    Question { target, backup: arguments.backup.clone(), timeline }
-}
-
-const POSITION: Format<Lsn> = Format {
-    expected: "a position in the log such as 0/3000060",
-    parse: |text| text.parse().map_err(|_| Flaw::Mismatch),
-};
-
-/// `MAXFNAMELEN` of `xlog_internal.h`, without the zero at the end.
-const RESTORE_POINT_BYTES_MAX: usize = 63;
-
-const RESTORE_POINT: Format<Arc<str>> = Format {
-    expected: "the name of a restore point, of at most 63 bytes",
-    parse: |text| match text.len() {
-        1..=RESTORE_POINT_BYTES_MAX => Ok(text.into()),
-        _ => Err(Flaw::Mismatch),
-    },
-};
-
-const TIMELINE: Format<TimelineId> = Format {
-    expected: "the number of a timeline, from 1 on",
-    parse: |text| text.parse().ok().and_then(TimelineId::new).ok_or(Flaw::Mismatch),
-};
-
-/// What `restore-plan` needs.
-pub const ONE_ARCHIVE: &str = "one archive, by --namespace and --cluster or --archive";
 
 /// What flags say of the archives that are meant and what they are held to.
 pub(super) struct Chosen<'a> {
