@@ -10,10 +10,12 @@ use cnpg_backup_verifier::config::ArchiveConfig;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::ContentConfig;
 use cnpg_backup_verifier::config::Credentials;
+use cnpg_backup_verifier::config::DrillsConfig;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
 use cnpg_backup_verifier::domain::archive_id::ArchiveId;
 use cnpg_backup_verifier::domain::archive_id::StoreAddress;
+use cnpg_backup_verifier::domain::drill_check::RightAnswer;
 use cnpg_backup_verifier::domain::format::BaseBackupAgeMax;
 use cnpg_backup_verifier::domain::format::LossAccepted;
 use libfuzzer_sys::fuzz_target;
@@ -51,6 +53,9 @@ fn check(config: &Config) {
     let jobs = config.content.jobs.as_ref();
     assert!(jobs.is_none_or(|it| (1..=1_000).contains(&it.at_once)));
     assert!(jobs.is_none() || matches!(config.credentials, Credentials::Files { .. }));
+    let checks = &config.drills.checks;
+    assert!(checks.len() <= 100 && (kubernetes.may_discover() || config.drills.namespace.is_none()));
+    assert!(!checks.iter().any(|it| it.query.contains(';') || 4_000 < it.query.len()));
     let ids: BTreeSet<&ArchiveId> = archives.iter().map(|it| &it.id).collect();
     assert_eq!(ids.len(), archives.len());
     for archive in archives {
@@ -93,6 +98,7 @@ fn write(config: &Config) -> Value {
         "bzip2_decoder": config.bzip2_decoder.code(),
         "segments_per_look": config.segments_per_look.map(|it| it.to_string()),
         "content": content(&config.content),
+        "drills": drills(&config.drills),
         "archives": config.archives.iter().map(archive).collect::<Vec<_>>(),
         "expectations": expectations(&config.expectations),
     })
@@ -118,6 +124,31 @@ fn content(content: &ContentConfig) -> Value {
         "bytes_per_second_max": format!("{} B", content.bytes_per_second_max),
         "bytes_per_month_max": content.bytes_per_month_max.map(|it| format!("{it} B")),
         "ledger": content.ledger,
+    })
+}
+
+fn drills(drills: &DrillsConfig) -> Value {
+    let cadence = |every: Option<TimeDelta>| every.map_or_else(|| "never".to_owned(), delta);
+    let checks = drills.checks.iter().map(|check| {
+        let cluster = check.cluster.as_ref().map(ToString::to_string);
+        let mut written = json!({
+            "name": check.name,
+            "cluster": cluster,
+            "database": check.database,
+            "query": check.query,
+        });
+        match &check.answer {
+            RightAnswer::Text(text) => written["expected"] = json!(text),
+            RightAnswer::Age(age_max) => written["max_age"] = json!(delta(*age_max)),
+        }
+        written
+    });
+    json!({
+        "namespace": drills.namespace,
+        "pitr": {"cadence": cadence(drills.pitr_every)},
+        "full": {"cadence": cadence(drills.full_every)},
+        "recovery_time_objective": delta(drills.recovery_time_objective),
+        "checks": checks.collect::<Vec<_>>(),
     })
 }
 

@@ -49,6 +49,7 @@ impl ArchivesConfig {
             kubernetes: KubernetesConfig::never(),
             credentials: config.credentials,
             object_stores: config.object_stores,
+            drills: config.drills,
             bzip2_decoder: config.bzip2_decoder,
             segments_per_look: config.segments_per_look,
             expectations: ExpectationConfig::default(),

@@ -12,6 +12,7 @@ use crate::config::arguments::FileArguments;
 use crate::config::arguments::Output;
 use crate::config::arguments::SelectionArguments;
 use crate::config::credentials::Credentials;
+use crate::config::drills::DrillsConfig;
 use crate::config::environment::Overrides;
 use crate::config::expectations::BASE_BACKUP_AGE_MAX_EXACTLY;
 use crate::config::expectations::ExpectationConfig;
@@ -55,6 +56,7 @@ pub struct ChosenArchives {
     pub credentials: Credentials,
     pub object_stores: ObjectStoresConfig,
     pub bzip2_decoder: Bzip2,
+    pub drills: DrillsConfig,
     /// Of what is read to its last byte by `read-backup`.
     pub bytes_per_second_max: u64,
     /// How many segments one look opens at most; `None` where nobody said it.
@@ -135,6 +137,7 @@ impl Chosen<'_> {
             credentials: config.credentials,
             object_stores: config.object_stores,
             bzip2_decoder: config.bzip2_decoder,
+            drills: config.drills,
             bytes_per_second_max: config.content.bytes_per_second_max,
             segments_per_look: segments_per_look.or(config.segments_per_look),
             expectations: config.expectations,

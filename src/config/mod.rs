@@ -9,6 +9,7 @@ mod check;
 mod content;
 mod credentials;
 mod document;
+mod drills;
 mod environment;
 mod expectations;
 mod format;
@@ -51,6 +52,7 @@ pub use crate::config::check::scope_flags;
 pub use crate::config::content::ContentConfig;
 pub use crate::config::credentials::Credentials;
 use crate::config::document::Node;
+pub use crate::config::drills::DrillsConfig;
 use crate::config::environment::Overrides;
 pub use crate::config::expectations::ExpectationConfig;
 pub use crate::config::jobs::JobsConfig;
@@ -88,6 +90,7 @@ pub struct Config {
     pub object_stores: ObjectStoresConfig,
     pub bzip2_decoder: Bzip2,
     pub content: ContentConfig,
+    pub drills: DrillsConfig,
     /// Empty only where Kubernetes may name others.
     pub archives: Vec<ArchiveConfig>,
     /// For archives that say nothing else; those in `archives` have them filled in.
@@ -144,6 +147,11 @@ impl Config {
             if content.jobs.is_some() {
                 jobs::note_missing(section, &credentials, &kubernetes);
             }
+            let drills = section.section("drills", DrillsConfig::read);
+            if drills.namespace.is_some() && !kubernetes.may_discover() {
+                let expected = "nothing, since kubernetes.enabled is false";
+                section.note::<()>("drills.namespace", expected, "a namespace");
+            }
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
             Self {
@@ -157,6 +165,7 @@ impl Config {
                 object_stores,
                 bzip2_decoder: bzip2_decoder.unwrap_or_default(),
                 content,
+                drills,
                 archives,
                 expectations,
             }

@@ -1,4 +1,5 @@
 mod credentials;
+mod drills;
 mod jobs;
 
 use std::fs;
@@ -14,6 +15,7 @@ use crate::config::environment::ENVIRONMENT_PREFIX;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::cluster::DrillKind;
 use crate::domain::codec::Bzip2;
 use crate::domain::destination;
 use crate::domain::format::BaseBackupAgeMax;
@@ -105,6 +107,7 @@ fn everything_has_a_default() {
         object_stores: ObjectStoresConfig::default(),
         bzip2_decoder: Bzip2::Fast,
         content: ContentConfig::default(),
+        drills: DrillsConfig::default(),
         segments_per_look: None,
         archives: vec![archive],
         expectations: ExpectationConfig::DEFAULT,
@@ -317,7 +320,7 @@ content: {wal: always, base_backups: {cadence: now}, bytes_per_second_max: 1, le
     archives[3].server_name: expected the name of one folder, found ".."
     archives[3].region: expected nothing, since the archive is a directory, found a value
     archives[4]: expected a mapping, found a text
-    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, segments_per_look, kubernetes, credentials, object_stores, bzip2_decoder, content, expectations, archives, found an unknown key
+    poll_intervall: expected one of listen, poll_interval, polling, full_listing_interval, segments_per_look, kubernetes, credentials, object_stores, bzip2_decoder, content, drills, expectations, archives, found an unknown key
     full_listing_interval: expected this key once, found it again
     "#);
 }

@@ -13,6 +13,7 @@ pub mod codec;
 pub mod depth;
 pub mod destination;
 pub mod drill;
+pub mod drill_check;
 pub mod endpoint;
 pub mod format;
 pub mod lsn;

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::ContentConfig;
+use cnpg_backup_verifier::config::DrillsConfig;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
@@ -111,6 +112,7 @@ async fn the_daemon_counts_what_it_sends_and_sends_one_list_a_poll() {
         },
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
+        drills: DrillsConfig::default(),
         content: ContentConfig { wal: false, base_backups_every: None, ..ContentConfig::default() },
         bzip2_decoder: Bzip2::Fast,
         segments_per_look: None,

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use cnpg_backup_verifier::config::ArchiveConfig;
 use cnpg_backup_verifier::config::Config;
 use cnpg_backup_verifier::config::ContentConfig;
+use cnpg_backup_verifier::config::DrillsConfig;
 use cnpg_backup_verifier::config::ExpectationConfig;
 use cnpg_backup_verifier::config::KubernetesConfig;
 use cnpg_backup_verifier::config::KubernetesEnabled;
@@ -155,6 +156,7 @@ fn watching(archive: ArchiveConfig, keys: &KeyFiles) -> Config {
         kubernetes: KubernetesConfig { enabled: KubernetesEnabled::Never, ..Default::default() },
         credentials: keys.config(),
         object_stores: ObjectStoresConfig::default(),
+        drills: DrillsConfig::default(),
         content: ContentConfig {
             ledger: Some(keys.folder.path().join("ledger")),
             ..ContentConfig::default()
