@@ -6,6 +6,7 @@ mod archive;
 mod assess;
 mod backup_pace;
 pub mod cluster;
+pub mod drill;
 pub mod expectations;
 pub mod finding;
 pub mod loss;

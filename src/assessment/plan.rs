@@ -96,7 +96,7 @@ impl RestorePlan {
 impl RecoveryWindow {
     /// The last moment that recovery is known to stop at: it needs a later transaction to know that
     /// the moment has passed (`recoveryStopsBefore` in `xlogrecovery.c`).
-    fn last_target(&self) -> Option<DateTime<Utc>> {
+    pub(super) fn last_target(&self) -> Option<DateTime<Utc>> {
         let last = before(self.last.at, MOMENT);
         (self.last.source == TimeSource::Commit && self.first.at <= last).then_some(last)
     }

@@ -15,6 +15,7 @@ mod cli;
 mod dashboards;
 mod deploy;
 mod documents;
+mod drawing;
 mod end_to_end;
 mod faults;
 #[path = "../samples/history.rs"]

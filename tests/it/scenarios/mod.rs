@@ -129,7 +129,7 @@ fn every_finding_is_the_answer_of_some_test() {
     }
 }
 
-fn scenario_files() -> Vec<PathBuf> {
+pub(crate) fn scenario_files() -> Vec<PathBuf> {
     files_below("tests/scenarios", "txt")
 }
 
