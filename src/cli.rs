@@ -20,10 +20,17 @@ use crate::assessment::verdict::Verdict;
 use crate::config::ArchivesArguments;
 use crate::config::CheckArguments;
 use crate::config::ConfigError;
+use crate::config::DrillArguments;
 use crate::config::ReadBackupArguments;
+use crate::config::RestoreArguments;
 use crate::config::RestorePlanArguments;
 use crate::config::RunArguments;
+use crate::config::WalRestoreArguments;
+use crate::domain::drill::DrillGroup;
+use crate::restore::wal_request;
+use crate::restore::wal_request::Reply;
 use crate::service::build;
+use crate::service::drill::Drilled;
 use crate::service::read_backup::Outcome;
 use crate::service::restore_plan::Answer;
 use crate::service::telemetry;
@@ -56,6 +63,12 @@ pub enum Command {
     /// Tell whether a moment can be restored, and print the recovery Cluster to apply
     #[command(after_help = RESTORE_PLAN_HELP)]
     RestorePlan(Box<RestorePlanArguments>),
+    /// Restore into a directory of this machine, by PostgreSQL's own programs
+    #[command(after_help = RESTORE_HELP)]
+    Restore(Box<RestoreArguments>),
+    /// Rehearse a restore, compare what it reached with what was promised, and clean up
+    #[command(after_help = DRILL_HELP)]
+    Drill(Box<DrillArguments>),
     /// List the archives whose folders lie at a place, or check them all
     #[command(after_help = ARCHIVES_HELP)]
     Archives(Box<ArchivesArguments>),
@@ -77,6 +90,9 @@ pub enum Command {
     /// Read one base backup to the last byte, in the pod of a Job that the daemon has created
     #[command(hide = true)]
     ReadBackup(Box<ReadBackupArguments>),
+    /// Ask for a file of the log, as restore_command of a server that is being restored
+    #[command(hide = true)]
+    WalRestore(WalRestoreArguments),
     /// Print version, git revision and compiler
     #[command(after_help = "Example:\n  cnpg-backup-verifier version")]
     Version,
@@ -118,6 +134,9 @@ impl Cli {
             Command::Check(_)
             | Command::Verify(_)
             | Command::RestorePlan(_)
+            | Command::Restore(_)
+            | Command::Drill(_)
+            | Command::WalRestore(_)
             | Command::Archives(_)
             | Command::Completions { .. }
             | Command::Man { .. }
@@ -168,6 +187,33 @@ pub fn plan_exit_code(answer: Answer) -> ExitCode {
     }
 }
 
+/// Whoever runs drills by a timer is told by the code who is to act.
+pub fn drill_exit_code(drilled: &Drilled) -> ExitCode {
+    match drilled {
+        Drilled::Refused(answer) => plan_exit_code(*answer),
+        Drilled::Ran(report) => match report.class.group() {
+            DrillGroup::Success => ExitCode::SUCCESS,
+            DrillGroup::Archive | DrillGroup::Settings => ExitCode::from(2),
+            DrillGroup::Platform | DrillGroup::Cleanup => ExitCode::from(3),
+        },
+    }
+}
+
+/// Asks for a file of the log. The server takes 1 for a file that the archive does not have, and gives
+/// up at codes above 125 (`RestoreArchivedFile` in `xlogarchive.c`): what is not known to be missing
+/// must not end a recovery as if it were.
+pub fn request_wal(arguments: &WalRestoreArguments) -> ExitCode {
+    let why = match wal_request::ask(&arguments.socket, &arguments.name, &arguments.path) {
+        Ok(Reply::Delivered) => return ExitCode::SUCCESS,
+        Ok(Reply::Missing) => return ExitCode::from(1),
+        Ok(Reply::Unread(why)) => why,
+        Err(error) => format!("ask the restore that started the server: {error}"),
+    };
+    // Nobody is left to tell that stderr is gone.
+    let _ = writeln!(io::stderr(), "{}: {why}", arguments.name);
+    ExitCode::from(GIVE_UP)
+}
+
 pub fn print_completions(shell: Shell) -> io::Result<()> {
     let mut command = Cli::command();
     let name = command.get_name().to_owned();
@@ -200,6 +246,9 @@ const WRONG_USAGE: u8 = 64;
 
 /// The command could not do its work, so that nothing is known.
 const NOT_DONE: u8 = 3;
+
+/// PostgreSQL ends recovery with an error, and a later start begins it anew.
+const GIVE_UP: u8 = 255;
 
 const RUN_HELP: &str = "\
 Every setting of the configuration that is no list of archives can also be given as an
@@ -272,6 +321,39 @@ Examples:
   cnpg-backup-verifier restore-plan --config config.yaml --namespace databases --cluster postgres \\
       --to 2026-08-20T10:30:00Z
   cnpg-backup-verifier restore-plan --archive s3://backups/postgres-main -o yaml";
+
+const RESTORE_HELP: &str = "\
+Needs PostgreSQL of the backup's major version on this machine, and a token that may read the
+archive: no Kubernetes, no barman. The restored server archives nothing, takes no connections but
+by its socket, and is stopped when it has reached its target. Tablespaces go into DIR-tablespaces.
+
+Exit codes:
+  0   restored
+  2   not reachable; the nearest moments are printed
+  3   unknown, or it could not be restored
+  64  wrong usage or configuration; all problems are listed
+
+Examples:
+  cnpg-backup-verifier restore --archive s3://backups/postgres-main --to-dir /srv/restored
+  cnpg-backup-verifier restore --archive s3://backups/postgres-main --to-dir /srv/restored \\
+      --to 2026-08-20T10:30:00Z";
+
+const DRILL_HELP: &str = "\
+With --local the archive is restored below DIR by PostgreSQL of the backup's major version, compared
+with what its log foretells, asked what drills.checks of the configuration says, and removed. The
+restored server takes no connections but by its socket, archives nothing and applies no
+subscription, so that nothing outside notices.
+
+Exit codes:
+  0   succeeded
+  2   failed: it cannot be restored as promised, or not with these settings
+  3   inconclusive: nothing is known of the archive
+  64  wrong usage or configuration; all problems are listed
+
+Examples:
+  cnpg-backup-verifier drill --local /var/tmp --archive s3://backups/postgres-main
+  cnpg-backup-verifier drill --local /var/tmp --kind full --config config.yaml \\
+      --namespace databases --cluster postgres -o json";
 
 const INSTALL_HELP: &str = "\
 The copy is called cnpg-backup-verifier and may be run by everybody. It appears there complete, in
@@ -368,7 +450,9 @@ mod tests {
             "run --output json",
             "run --log-level loud",
             "restore-plan -o nagios",
-            "drill",
+            "drill --seed 1 --dump",
+            "drill --local /tmp --kind other",
+            "restore --archive file:///a/b",
         ] {
             let words = std::iter::once("cnpg-backup-verifier").chain(wrong.split(' '));
             assert!(Cli::try_parse_from(words).is_err_and(|it| it.use_stderr()), "{wrong}");

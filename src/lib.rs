@@ -30,9 +30,10 @@
 //! 7. [`publication`]: renders assessments, for programs and for people.
 //! 8. [`config`]: flags, environment and one file, checked, or all that is wrong with them.
 //! 9. [`sources`]: reads object stores and Kubernetes, and fills observations.
-//! 10. [`execution`]: writes to Kubernetes, as nothing else may.
-//! 11. [`service`]: the daemon and the commands: clocks, HTTP, signals, logs.
-//! 12. [`cli`]: which command is meant, and its exit code.
+//! 10. [`restore`]: restores an archive on this machine, and says what that proved.
+//! 11. [`execution`]: writes to Kubernetes, as nothing else may.
+//! 12. [`service`]: the daemon and the commands: clocks, HTTP, signals, logs.
+//! 13. [`cli`]: which command is meant, and its exit code.
 
 // Tests in here share their samples with tests and benches outside.
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub mod execution;
 pub mod ledger;
 pub mod observation;
 pub mod publication;
+pub mod restore;
 pub mod service;
 pub mod sources;
 pub mod wal;

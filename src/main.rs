@@ -10,14 +10,18 @@ use cnpg_backup_verifier::cli::Command;
 use cnpg_backup_verifier::config::ArchivesConfig;
 use cnpg_backup_verifier::config::CheckConfig;
 use cnpg_backup_verifier::config::Config;
+use cnpg_backup_verifier::config::DrillConfig;
 use cnpg_backup_verifier::config::ReadBackupConfig;
+use cnpg_backup_verifier::config::RestoreConfig;
 use cnpg_backup_verifier::config::RestorePlanConfig;
 use cnpg_backup_verifier::service::allocator;
 use cnpg_backup_verifier::service::archives::archives;
 use cnpg_backup_verifier::service::check::check;
 use cnpg_backup_verifier::service::clock;
+use cnpg_backup_verifier::service::drill::drill;
 use cnpg_backup_verifier::service::install::install;
 use cnpg_backup_verifier::service::read_backup::read_backup;
+use cnpg_backup_verifier::service::restore::restore;
 use cnpg_backup_verifier::service::restore_plan::restore_plan;
 use cnpg_backup_verifier::service::run::run;
 use cnpg_backup_verifier::service::telemetry;
@@ -30,6 +34,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return cli::explain_usage(&usage),
     };
+    // It is started for each segment of a recovery, and needs none of what follows.
+    if let Command::WalRestore(arguments) = &cli.command {
+        return cli::request_wal(arguments);
+    }
     telemetry::start(cli.log_filter(), cli.log_format());
     let mut runtime = Builder::new_multi_thread();
     let runtime = runtime.worker_threads(limits::WORKER_THREADS).enable_all().build();
@@ -61,6 +69,15 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
                 restore_plan(RestorePlanConfig::read(&arguments, &clock::asker())?).await?;
             Ok(cli::plan_exit_code(answer))
         }
+        Command::Restore(arguments) => {
+            let answer = restore(RestoreConfig::read(&arguments, &clock::asker())?).await?;
+            Ok(cli::plan_exit_code(answer))
+        }
+        Command::Drill(arguments) => {
+            let drilled = drill(DrillConfig::read(&arguments)?).await?;
+            Ok(cli::drill_exit_code(&drilled))
+        }
+        Command::WalRestore(arguments) => Ok(cli::request_wal(&arguments)),
         Command::Archives(arguments) => {
             let verdict = archives(ArchivesConfig::read(&arguments)?).await?;
             Ok(verdict.map_or(ExitCode::SUCCESS, cli::exit_code))

@@ -2,12 +2,14 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod cluster;
+pub mod drill_report;
 pub mod events;
 pub mod metrics;
 pub mod nagios;
 pub mod page;
 pub mod report;
 pub mod restore_plan;
+pub mod restored;
 mod runbook;
 pub mod snapshot;
 mod span;

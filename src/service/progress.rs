@@ -66,7 +66,7 @@ async fn tell_waiting(what: String, bar: ProgressBar) {
 }
 
 /// Nothing is drawn in a pipe, nor on a terminal that can only print.
-fn target() -> ProgressDrawTarget {
+pub(super) fn target() -> ProgressDrawTarget {
     let is_dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
     if io::stderr().is_terminal() && !is_dumb {
         ProgressDrawTarget::stderr()

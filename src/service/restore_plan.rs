@@ -74,7 +74,7 @@ pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
 }
 
 /// Searches the log for it.
-async fn plan_to_restore_point(
+pub(super) async fn plan_to_restore_point(
     archive: &Watched,
     assessment: &Assessment,
     question: &Question,

@@ -19,10 +19,12 @@ use crate::assessment::finding::archive::promise::BrokenPromise;
 use crate::assessment::succession::Known;
 use crate::assessment::wants::Wants;
 use crate::assessment::wants::told_until;
+use crate::domain::backup::BackupId;
 use crate::domain::depth::Depth;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
+use crate::observation::backup::ObservedBackup;
 use crate::observation::content::Gone;
 use crate::publication::events;
 use crate::publication::events::Event;
@@ -137,6 +139,11 @@ impl Watched {
     /// Looks for a restore point in what the last look saw; `None` where there is no archive.
     pub fn restore_points(&self, name: &str) -> Option<RestorePointSearch<'_>> {
         self.collector.as_ref().map(|collector| RestorePointSearch::new(collector, name))
+    }
+
+    /// A backup that the last look saw.
+    pub fn base_backup(&self, id: &BackupId) -> Option<&ObservedBackup> {
+        self.collector.as_ref()?.backup(id)
     }
 
     /// What the next look follows.

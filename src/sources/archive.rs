@@ -20,6 +20,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use chrono::Utc;
 
+use crate::domain::backup::BackupId;
 use crate::domain::object_key::ServerFolder;
 use crate::domain::segment::SegmentSize;
 use crate::domain::segment_set::SegmentSet;
@@ -109,6 +110,11 @@ impl Collector {
     /// What came of it: nothing, if not everything was listed.
     pub const fn take_sums(&mut self) -> Option<FolderSums> {
         self.sums.take()
+    }
+
+    /// A backup that the latest observation saw.
+    pub fn backup(&self, id: &BackupId) -> Option<&ObservedBackup> {
+        self.cache.backup(id).map(|known| &known.backup)
     }
 
     pub const fn segments_per_look(&self) -> usize {

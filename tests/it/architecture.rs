@@ -40,6 +40,11 @@ const LAYERS: &[Layer] = &[
         effects: Effects::Allowed,
     },
     Layer {
+        name: "restore",
+        may_use: &["domain", "wal", "content", "observation", "assessment", "sources"],
+        effects: Effects::Allowed,
+    },
+    Layer {
         name: "execution",
         may_use: &["domain", "publication", "sources"],
         effects: Effects::Allowed,
@@ -56,13 +61,14 @@ const LAYERS: &[Layer] = &[
             "publication",
             "config",
             "sources",
+            "restore",
             "execution",
         ],
         effects: Effects::Allowed,
     },
     Layer {
         name: "cli",
-        may_use: &["assessment", "config", "service", "publication"],
+        may_use: &["domain", "assessment", "config", "service", "publication", "restore"],
         effects: Effects::Allowed,
     },
     // Of `sources` it knows the limit of its own threads.

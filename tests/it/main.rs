@@ -16,6 +16,7 @@ mod dashboards;
 mod deploy;
 mod documents;
 mod drawing;
+mod drills;
 mod end_to_end;
 mod faults;
 #[path = "../samples/history.rs"]

@@ -148,7 +148,7 @@ pub(crate) async fn restore_plan(archive: &Barman, arguments: &[&str]) -> Finish
     run(of_archive("restore-plan", archive, arguments), LIMIT).await
 }
 
-fn of_archive(subcommand: &str, archive: &Barman, arguments: &[&str]) -> Command {
+pub(crate) fn of_archive(subcommand: &str, archive: &Barman, arguments: &[&str]) -> Command {
     let Barman { endpoint, destination_path, server_name } = archive;
     let url = format!("{}/{server_name}", destination_path.trim_end_matches('/'));
     let mut command = at_endpoint(subcommand, &url, endpoint);

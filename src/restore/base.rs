@@ -1,0 +1,132 @@
+//! Brings a base backup back: its tar files, side by side, into their directories.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::stream;
+use tokio::time::interval;
+
+use crate::content::tar_check::TarCheck;
+use crate::content::tar_check::TarExpectation;
+use crate::content::tar_check::TarReport;
+use crate::domain::backup_info::BackupInfo;
+use crate::domain::drill::DrillClass;
+use crate::domain::object_key::TarContents;
+use crate::observation::backup::ObservedBackup;
+use crate::observation::backup::TarObject;
+use crate::restore::delivery::Source;
+use crate::restore::extract::Extract;
+use crate::restore::extract::Failure;
+use crate::restore::extract::complete;
+use crate::restore::failed::Failed;
+use crate::restore::place::Place;
+use crate::sources::decode::object::StoredContent;
+use crate::sources::decode::object::decode_object;
+use crate::sources::limits;
+
+/// How often it is asked whether the disk still takes what is written.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Unpacks all tar files, and links the tablespaces.
+pub(super) async fn restore(
+    source: &Source,
+    backup: &ObservedBackup,
+    info: &BackupInfo,
+    place: &Place,
+) -> Result<(), Failed> {
+    let mut reads = Vec::new();
+    for tar in &backup.tars {
+        let to = match tar.contents {
+            TarContents::DataDirectory => place.data.clone(),
+            TarContents::Tablespace(oid) => place.tablespaces.join(oid.to_string()),
+        };
+        let expected = TarExpectation {
+            contents: tar.contents,
+            has_checksums: info.has_checksums == Some(true),
+        };
+        reads.push(async move { unpack(source, backup, tar, expected, &to, place).await });
+    }
+    // Before anything is written: the pieces of one tablespace share a directory.
+    let directories = info.tablespaces.iter().map(|it| place.tablespace(it.oid));
+    directories.collect::<Result<Vec<_>, _>>().map_err(Failed::of_place)?;
+    stream::iter(reads).buffer_unordered(limits::TARS_AT_ONCE).try_collect::<()>().await?;
+    complete(&place.data, &place.account).map_err(|error| Failed::storage(&place.data, &error))?;
+    link(info, place).map_err(|error| Failed::storage(&place.data, &error))
+}
+
+async fn unpack(
+    source: &Source,
+    backup: &ObservedBackup,
+    tar: &TarObject,
+    expected: TarExpectation,
+    to: &Path,
+    place: &Place,
+) -> Result<(), Failed> {
+    let name = tar.contents.file_name(tar.piece, tar.codec);
+    let key = format!("{}{}/{name}", source.folder.base(), backup.id);
+    let content = StoredContent {
+        key: &key,
+        codec: tar.codec,
+        stored_bytes_max: u64::MAX,
+        bytes_max: limits::TAR_BYTES_MAX,
+    };
+    let check = TarCheck::new(expected);
+    let (extract, failure) = Extract::new(tar.contents, to, place.account, check);
+    let decoding = decode_object(source.store.as_ref(), &source.turns, content, extract);
+    let decoded = tokio::select! {
+        decoded = decoding => decoded,
+        failed = first(&failure) => return Err(failed),
+    };
+    let decoded = decoded.map_err(|error| Failed::of_store(&error, &format!("read {name}")))?;
+    if let Some(failure) = failure.get() {
+        return Err(of_failure(failure));
+    }
+    let unreadable = |why: String| Failed::new(DrillClass::BaseUnreadable, why);
+    decoded.length.map_err(|error| unreadable(format!("{name} cannot be decoded: {error}")))?;
+    is_whole(&decoded.fed.report()).map_err(|why| unreadable(format!("{name} {why}")))
+}
+
+/// Or what is wrong with it.
+fn is_whole(report: &TarReport) -> Result<(), String> {
+    if let Some(error) = &report.error {
+        return Err(format!("is no tar file: {error}"));
+    }
+    if !report.is_closed {
+        return Err("ends too early".to_owned());
+    }
+    Ok(())
+}
+
+/// The first failure, once there is one.
+async fn first(failure: &Arc<OnceLock<Failure>>) -> Failed {
+    let mut looks = interval(LOOK_EVERY);
+    loop {
+        looks.tick().await;
+        if let Some(failure) = failure.get() {
+            return of_failure(failure);
+        }
+    }
+}
+
+fn of_failure(failure: &Failure) -> Failed {
+    let class = match failure {
+        Failure::Io(..) => DrillClass::Storage,
+        Failure::LeadsOut(_) => DrillClass::BaseUnreadable,
+    };
+    Failed::new(class, failure.to_string())
+}
+
+/// barman writes no `tablespace_map`, so the links are made here.
+fn link(info: &BackupInfo, place: &Place) -> std::io::Result<()> {
+    for tablespace in &info.tablespaces {
+        let name = tablespace.oid.to_string();
+        let to = std::path::absolute(place.tablespaces.join(&name))?;
+        symlink(to, place.data.join("pg_tblspc").join(&name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! What a restored database is asked: whether every part of it answers, and what its owner wants to
+//! know.
+//!
+//! A superuser asks, so nothing of the database may run that its owner did not put into the question:
+//! names are looked up in `pg_catalog` alone, nothing can be written, no event trigger fires, and each
+//! answer is awaited only so long.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::DateTime;
+use chrono::NaiveDateTime;
+use chrono::Utc;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tokio_postgres::Config;
+use tokio_postgres::NoTls;
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::SimpleQueryRow;
+use twox_hash::XxHash3_128;
+
+use crate::domain::drill::CheckResult;
+use crate::domain::drill_check::DrillCheck;
+use crate::domain::drill_check::RightAnswer;
+use crate::restore::settings::PORT;
+
+/// How a server is reached, without the database.
+#[derive(Clone, Debug)]
+pub struct Access {
+    config: Config,
+    /// Event triggers can be switched off from this version on.
+    major: u32,
+}
+
+/// For a connection, and for each answer.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+/// More databases than a cluster has that somebody operates.
+const DATABASES_MAX: usize = 1_000;
+
+/// What was wrong, without the words of the database: they may hold data.
+type Refusal = String;
+
+impl Access {
+    /// By the socket in this directory.
+    pub fn local(sockets: &Path, role: &str, major: u32) -> Self {
+        let mut config = Config::new();
+        config.host_path(sockets).port(PORT).user(role).connect_timeout(CONNECT_MAX);
+        Self { config, major }
+    }
+
+    async fn connect(&self, database: &str) -> Result<Client, Refusal> {
+        let mut config = self.config.clone();
+        config.dbname(database).options(self.options());
+        let connecting = timeout(CONNECT_MAX, config.connect(NoTls));
+        let connected = connecting.await.map_err(|_| "it does not answer".to_owned())?;
+        let (client, connection) = connected.map_err(|error| refusal(&error))?;
+        // It ends with the client.
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    fn options(&self) -> String {
+        let mut settings = vec![
+            "search_path=pg_catalog".to_owned(),
+            "default_transaction_read_only=on".to_owned(),
+            format!("statement_timeout={}", ANSWER_MAX.as_millis()),
+            "lock_timeout=10000".to_owned(),
+            "session_preload_libraries=".to_owned(),
+            "local_preload_libraries=".to_owned(),
+            "jit=off".to_owned(),
+            "datestyle=ISO".to_owned(),
+            "timezone=UTC".to_owned(),
+        ];
+        if 17 <= self.major {
+            settings.push("event_triggers=off".to_owned());
+        }
+        settings.iter().map(|setting| format!("-c {setting}")).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The system identifier that the server tells.
+    pub async fn system_identifier(&self) -> Result<u64, Refusal> {
+        let client = self.connect("postgres").await?;
+        let text = value(&client, "SELECT system_identifier FROM pg_control_system()").await?;
+        text.and_then(|it| it.parse().ok()).ok_or_else(|| "it tells no identifier".to_owned())
+    }
+
+    /// Whether every database that takes connections answers.
+    pub async fn databases(&self) -> CheckResult {
+        let name = "databases".to_owned();
+        match self.answering().await {
+            Ok(count) => {
+                let detail = match count {
+                    1 => "1 database answers".to_owned(),
+                    count => format!("{count} databases answer"),
+                };
+                CheckResult { name, is_passed: true, detail }
+            }
+            Err(detail) => CheckResult { name, is_passed: false, detail },
+        }
+    }
+
+    async fn answering(&self) -> Result<usize, Refusal> {
+        let client = self.connect("postgres").await?;
+        let rows = rows(
+            &client,
+            "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2",
+            DATABASES_MAX,
+        )
+        .await?;
+        let names: Vec<String> =
+            rows.iter().filter_map(|row| row.get(0)).map(str::to_owned).collect();
+        for name in &names {
+            let of = |why: Refusal| format!("the database {name:?}: {why}");
+            let client = self.connect(name).await.map_err(of)?;
+            // The catalogue is read, not only a constant computed.
+            value(&client, "SELECT count(*) FROM pg_class").await.map_err(of)?;
+        }
+        Ok(names.len())
+    }
+
+    /// Asks, and tells whether the answer is right. Ages count back from `restored`.
+    pub async fn check(&self, check: &DrillCheck, restored: Option<DateTime<Utc>>) -> CheckResult {
+        let answered = self.ask(check).await;
+        let judged = answered.and_then(|answer| is_right(&answer, &check.answer, restored));
+        let name = check.name.clone();
+        match judged {
+            Ok(detail) => CheckResult { name, is_passed: true, detail },
+            Err(detail) => CheckResult { name, is_passed: false, detail },
+        }
+    }
+
+    /// The only value of the only row.
+    async fn ask(&self, check: &DrillCheck) -> Result<String, Refusal> {
+        let client = self.connect(&check.database).await?;
+        let rows = rows(&client, &check.query, 2).await?;
+        match rows.as_slice() {
+            [row] if row.len() == 1 => Ok(row.get(0).unwrap_or_default().to_owned()),
+            [] => Err("the answer has no row".to_owned()),
+            [_] => Err("the answer has more than one column".to_owned()),
+            _ => Err("the answer has more than one row".to_owned()),
+        }
+    }
+}
+
+/// Or what of it is wrong; both without the answer itself.
+fn is_right(
+    answer: &str,
+    right: &RightAnswer,
+    restored: Option<DateTime<Utc>>,
+) -> Result<String, Refusal> {
+    match right {
+        RightAnswer::Text(text) if text == answer => Ok("the answer is as expected".to_owned()),
+        RightAnswer::Text(_) => {
+            let digest = XxHash3_128::oneshot(answer.as_bytes());
+            let length = answer.len();
+            Err(format!("the answer is not as expected: {length} bytes, XXH3 {digest:032x}"))
+        }
+        RightAnswer::Age(age_max) => {
+            let at = time(answer).ok_or("the answer is no time")?;
+            let restored = restored.ok_or("it is not known to which moment it was restored")?;
+            let age = restored.signed_duration_since(at);
+            let minutes = age.num_minutes();
+            if age <= *age_max {
+                Ok(format!("the answer is {minutes} min before the moment that was restored"))
+            } else {
+                let most = age_max.num_minutes();
+                Err(format!(
+                    "the answer is {minutes} min before the moment that was restored, more than {most} min"
+                ))
+            }
+        }
+    }
+}
+
+/// As PostgreSQL prints a time with or without zone, or a date.
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    let zoned = DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z");
+    let plain = |format| NaiveDateTime::parse_from_str(text, format).map(|it| it.and_utc());
+    zoned.map(|at| at.with_timezone(&Utc)).or_else(|_| plain("%Y-%m-%d %H:%M:%S%.f")).ok().or_else(
+        || {
+            let date = text.parse::<chrono::NaiveDate>().ok()?;
+            Some(date.and_hms_opt(0, 0, 0)?.and_utc())
+        },
+    )
+}
+
+async fn value(client: &Client, query: &str) -> Result<Option<String>, Refusal> {
+    let rows = rows(client, query, 1).await?;
+    Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+}
+
+/// The first rows, whatever the query would give.
+async fn rows(client: &Client, query: &str, max: usize) -> Result<Vec<SimpleQueryRow>, Refusal> {
+    let asked = async {
+        client.batch_execute("BEGIN READ ONLY").await?;
+        client.batch_execute(&format!("DECLARE answer NO SCROLL CURSOR FOR {query}")).await?;
+        let messages = client.simple_query(&format!("FETCH {max} FROM answer")).await?;
+        client.batch_execute("ROLLBACK").await?;
+        Ok(messages)
+    };
+    let messages = timeout(ANSWER_MAX, asked).await;
+    let messages = messages.map_err(|_| "it takes too long".to_owned())?;
+    let messages = messages.map_err(|error: tokio_postgres::Error| refusal(&error))?;
+    let rows = messages.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    Ok(rows.collect())
+}
+
+/// The kind of error alone where the server tells one: its words may hold data.
+fn refusal(error: &tokio_postgres::Error) -> Refusal {
+    match error.code() {
+        Some(code) => format!("the server refuses with SQLSTATE {}", code.code()),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_judged_and_not_told() {
+        let text = RightAnswer::Text("42".to_owned());
+        assert!(is_right("42", &text, None).is_ok());
+        let wrong = is_right("secret", &text, None).unwrap_err();
+        assert!(wrong.contains("6 bytes") && !wrong.contains("secret"), "{wrong}");
+        let age = RightAnswer::Age(TimeDelta::hours(1));
+        let restored = "2026-11-30T10:00:00Z".parse().ok();
+        for (answer, is_young) in [
+            ("2026-11-30 09:30:00.123456+00", true),
+            ("2026-11-30 09:30:00", true),
+            ("2026-11-30 08:59:59+00", false),
+            ("2026-11-30", false),
+            ("yesterday", false),
+        ] {
+            assert_eq!(is_right(answer, &age, restored).is_ok(), is_young, "{answer}");
+        }
+        assert!(is_right("2026-11-30", &age, None).is_err());
+    }
+}

@@ -1,0 +1,339 @@
+//! One recovery, from the base backup to a server that takes connections.
+
+use std::fs;
+use std::future::pending;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::assessment::plan::Restore;
+use crate::assessment::plan::Stop;
+use crate::domain::backup_info::BackupInfo;
+use crate::domain::backup_info::BackupWal;
+use crate::domain::drill::DrillClass;
+use crate::domain::drill::DrillPhase;
+use crate::domain::drill::PhaseName;
+use crate::domain::drill::RecoveryEnd;
+use crate::domain::segment::SegmentName;
+use crate::domain::segment::SegmentNumber;
+use crate::observation::backup::ObservedBackup;
+use crate::restore::base;
+use crate::restore::courier::Courier;
+use crate::restore::delivery::Delivery;
+use crate::restore::delivery::Source;
+use crate::restore::end::Ended;
+use crate::restore::end::class_of;
+use crate::restore::extract::put_aside;
+use crate::restore::failed::Failed;
+use crate::restore::history::Written;
+use crate::restore::log::Line;
+use crate::restore::place::Durability;
+use crate::restore::place::Place;
+use crate::restore::programs::Programs;
+use crate::restore::server::Server;
+use crate::restore::settings::HBA;
+use crate::restore::settings::Instructions;
+use crate::wal::Replay;
+use crate::wal::ReplayEnd;
+use crate::wal::StopAt;
+
+/// What is recovered, how, and where.
+pub struct Recovery<'a> {
+    pub source: Source,
+    pub backup: &'a ObservedBackup,
+    pub info: &'a BackupInfo,
+    pub wal: BackupWal,
+    pub plan: &'a Restore,
+    pub place: Place,
+    pub programs: Programs,
+    /// This program, which the server asks for the log.
+    pub program: PathBuf,
+    pub durability: Durability,
+    pub settings: Vec<(String, String)>,
+}
+
+/// What is told while it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Base,
+    /// So many segments of so many.
+    Replay(u64, u64),
+    Promote,
+}
+
+/// How far it came, whatever came of it.
+#[derive(Debug, Default)]
+pub struct Course {
+    pub phases: Vec<DrillPhase>,
+    pub predicted: Option<RecoveryEnd>,
+    pub reached: Option<RecoveryEnd>,
+    /// Why recovery ended, in PostgreSQL's words.
+    pub reason: Option<String>,
+    pub segments: u64,
+}
+
+/// A server that has recovered and takes connections at its socket.
+pub struct Recovered {
+    server: Server,
+    pub place: Place,
+    programs: Programs,
+}
+
+/// The server is silent for as long as it replays.
+const TOLD_EVERY: Duration = Duration::from_millis(250);
+
+impl Recovery<'_> {
+    /// Restores, replays and promotes. What is known of the way stands in `course` in any case.
+    pub async fn run(
+        self,
+        course: &mut Course,
+        mut tell: impl FnMut(Step),
+    ) -> Result<Recovered, Failed> {
+        tell(Step::Base);
+        let began_at = Instant::now();
+        base::restore(&self.source, self.backup, self.info, &self.place).await?;
+        course.phase(PhaseName::Base, began_at);
+        self.configure().map_err(|error| Failed::storage(&self.place.data, &error))?;
+        let (listener, courier) = self.courier()?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&courier).go_ahead(self.replay()));
+        let requests = Arc::clone(&courier);
+        tasks.spawn(async move {
+            if let Err(error) = requests.listen(listener).await {
+                tracing::warn!(%error, "the server's requests are not heard any more");
+            }
+        });
+        let server = Server::start(&self.programs, &self.place.account, &self.place.data);
+        let server =
+            server.map_err(|error| Failed::storage(&self.programs.path("postgres"), &error))?;
+        let mut watched = Watched { server, seen: Ended::default() };
+        let ended = watched.follow(&courier, course, &mut tell).await;
+        // Whoever fetched ahead may stop now.
+        drop(tasks);
+        course.segments = courier.progress().0;
+        course.predicted = courier.foretold().map(|end| told(&end));
+        let Watched { mut server, seen } = watched;
+        if ended.is_err() {
+            let words = server.last_words();
+            server.abandon().await;
+            return Err(class_of(&seen, &courier.troubles(), &words));
+        }
+        self.read_end(&seen, course)?;
+        let _ = fs::remove_dir_all(&self.place.spool);
+        Ok(Recovered { server, place: self.place, programs: self.programs })
+    }
+
+    /// What recovery will replay, and up to where.
+    fn replay(&self) -> Replay {
+        let stop = match &self.plan.stop {
+            Stop::Never => StopAt::Never,
+            Stop::At(at) => StopAt::Time(*at),
+            Stop::Lsn(lsn) => StopAt::Position(*lsn),
+            Stop::RestorePoint(name) => StopAt::RestorePoint(name.as_bytes().into()),
+            Stop::Consistent => StopAt::Consistent(self.wal.end_lsn),
+        };
+        Replay::new(self.wal.begin_lsn, self.wal.segment_size, stop)
+    }
+
+    fn courier(&self) -> Result<(UnixListener, Arc<Courier>), Failed> {
+        let Place { data, spool, account, .. } = &self.place;
+        let size = self.wal.segment_size;
+        let delivery = Delivery::new(self.source.clone(), spool, size);
+        let way = way(self.plan);
+        let courier = Courier::new(delivery, data, *account, way, size.bytes());
+        let socket = self.place.request_socket();
+        let listener = UnixListener::bind(&socket);
+        let listener = listener.and_then(|it| account.give(&socket).map(|()| it));
+        let listener = listener.map_err(|error| Failed::storage(&socket, &error))?;
+        Ok((listener, courier))
+    }
+
+    /// The backup's own configuration names paths and libraries of the machine that it comes from.
+    fn configure(&self) -> io::Result<()> {
+        let data = &self.place.data;
+        let demanded = self.plan.window.demands.as_ref().and_then(|it| it.parameters);
+        let controlled = prepared_transactions(data);
+        let socket = self.place.request_socket();
+        let instructions = Instructions {
+            stop: &self.plan.stop,
+            target_timeline: self.plan.target_timeline(),
+            needs_prefetch_off: self.plan.needs_prefetch_off,
+            program: &self.program,
+            socket: &socket,
+            sockets: self.place.sockets.path(),
+            segment_size: self.wal.segment_size,
+            max_prepared_transactions: demanded
+                .map_or(0, |it| it.max_prepared_transactions)
+                .max(controlled),
+            durability: self.durability,
+            further: &self.settings,
+            major: self.info.server_version.unwrap_or_default() / 10_000,
+        };
+        for name in ["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"] {
+            put_aside(data, name)?;
+        }
+        for (name, text) in [
+            ("postgresql.conf", instructions.text().as_str()),
+            ("postgresql.auto.conf", ""),
+            ("pg_hba.conf", HBA),
+            ("pg_ident.conf", ""),
+            ("recovery.signal", ""),
+        ] {
+            let path = data.join(name);
+            fs::write(&path, text)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            self.place.account.give(&path)?;
+        }
+        match fs::remove_file(data.join("standby.signal")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// What recovery wrote down of its end.
+    fn read_end(&self, seen: &Ended, course: &mut Course) -> Result<(), Failed> {
+        let timeline = seen.new_timeline.ok_or_else(|| {
+            Failed::new(DrillClass::StoppedEarly, "the server began no timeline of its own")
+        })?;
+        let written = Written::read(&self.place.data, timeline);
+        let written = written.map_err(|error| Failed::storage(&self.place.data, &error))?;
+        course.reason = Some(written.reason);
+        course.reached = Some(RecoveryEnd {
+            system_identifier: self.info.system_identifier,
+            timeline: written.ended_on.value(),
+            lsn: written.lsn,
+            last_transaction_at: seen.last_transaction_at(),
+        });
+        Ok(())
+    }
+}
+
+/// A server that is listened to until it takes connections, or has ended.
+struct Watched {
+    server: Server,
+    seen: Ended,
+}
+
+impl Watched {
+    async fn follow(
+        &mut self,
+        courier: &Courier,
+        course: &mut Course,
+        tell: &mut impl FnMut(Step),
+    ) -> Result<(), ()> {
+        let mut phase_began_at = Instant::now();
+        let mut ticks = tokio::time::interval(TOLD_EVERY);
+        loop {
+            let line = tokio::select! {
+                line = self.server.next_line() => line.ok_or(())?,
+                _ = ticks.tick() => {
+                    let (segments, of) = courier.progress();
+                    if !self.seen.is_redo_done {
+                        tell(Step::Replay(segments, of));
+                    }
+                    continue;
+                }
+            };
+            self.seen.note(&line);
+            match line {
+                Line::RedoDone | Line::NoRedo => {
+                    course.phase(PhaseName::Replay, phase_began_at);
+                    phase_began_at = Instant::now();
+                    tell(Step::Promote);
+                }
+                Line::Ready => {
+                    course.phase(PhaseName::Promote, phase_began_at);
+                    return Ok(());
+                }
+                // Nobody is there who would raise a parameter.
+                Line::Paused(_) => return Err(()),
+                Line::RedoStarts
+                | Line::Consistent
+                | Line::LastTransactionAt(_)
+                | Line::NewTimeline(_)
+                | Line::Fatal(_)
+                | Line::Other => {}
+            }
+        }
+    }
+}
+
+impl Recovered {
+    /// Ends when the server does, which it should not: its log is read meanwhile.
+    pub async fn alive(&mut self) -> String {
+        self.server.drain().await;
+        if self.server.last_words().is_empty() {
+            pending::<()>().await;
+        }
+        self.server.last_words()
+    }
+
+    pub const fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    /// Shuts the server down in order, and leaves its data ready for another start.
+    pub async fn stop(mut self) -> io::Result<Place> {
+        let status = self.server.stop().await?;
+        if status.success() {
+            Ok(self.place)
+        } else {
+            Err(io::Error::other(format!("the server ended with {status}")))
+        }
+    }
+
+    /// Ends the server at once; its data is of no use then.
+    pub async fn abandon(mut self) -> Place {
+        self.server.abandon().await;
+        self.place
+    }
+}
+
+impl Course {
+    pub fn phase(&mut self, name: PhaseName, began_at: Instant) {
+        self.phases.push(DrillPhase { name, seconds: began_at.elapsed().as_secs_f64() });
+    }
+}
+
+fn told(end: &ReplayEnd) -> RecoveryEnd {
+    RecoveryEnd {
+        system_identifier: end.system_identifier,
+        timeline: end.timeline.value(),
+        lsn: end.lsn,
+        last_transaction_at: end.last_transaction_at,
+    }
+}
+
+/// Every segment that the plan leads over.
+fn way(plan: &Restore) -> Vec<SegmentName> {
+    let size = plan.window.segment_size;
+    let mut way = Vec::new();
+    for stretch in &plan.window.path {
+        let ends = [stretch.first, stretch.last].map(|name| name.number(size).ok());
+        let [Some(first), Some(last)] = ends else { continue };
+        let timeline = stretch.first.timeline;
+        let numbers = (first.value()..=last.value()).map(SegmentNumber::new);
+        way.extend(numbers.map(|number| number.name(timeline, size)));
+    }
+    way
+}
+
+/// How many transactions the server of the backup allowed to be prepared; the log may hold as many.
+fn prepared_transactions(data: &Path) -> u32 {
+    let text = ["postgresql.conf", "custom.conf", "postgresql.auto.conf"]
+        .map(|name| fs::read_to_string(data.join(name)).unwrap_or_default());
+    let lines = text.iter().flat_map(|text| text.lines());
+    let values = lines.filter_map(|line| {
+        let value = line.trim().strip_prefix("max_prepared_transactions")?;
+        let value = value.trim_start_matches([' ', '=', '\t']).trim_matches(['\'', ' ']);
+        value.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
+    });
+    values.max().unwrap_or_default()
+}

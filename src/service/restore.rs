@@ -1,0 +1,108 @@
+//! Restores a cluster into a directory of this machine, for the day on which there is no Kubernetes.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::assessment::plan::RestorePlan;
+use crate::config::ConfigError;
+use crate::config::ONE_ARCHIVE;
+use crate::config::RestoreConfig;
+use crate::domain::drill::PhaseName;
+use crate::domain::recovery_target::Target;
+use crate::publication::restore_plan::PlanDocument;
+use crate::publication::restored;
+use crate::publication::restored::Restored;
+use crate::restore::place::Durability;
+use crate::restore::recovery::Course;
+use crate::service::check::assess_once;
+use crate::service::output;
+use crate::service::progress;
+use crate::service::restore_plan::Answer;
+use crate::service::restore_plan::plan_to_restore_point;
+use crate::service::restoring::Goal;
+use crate::service::restoring::Prepared;
+use crate::service::selection::Selection;
+use crate::service::shutdown::Shutdown;
+
+/// Restores, prints how the server is started, and tells whether there was a way to the target.
+pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
+    refuse_used(&config.to)?;
+    let Selection { mut archives, world, .. } = Selection::of(config.chosen).await?;
+    let mut archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;
+    if !archives.is_empty() {
+        return Err(ConfigError::late("restore", ONE_ARCHIVE, "several").into());
+    }
+    let assessment = {
+        let _shown = progress::wait("reading the archive".to_owned());
+        assess_once(&mut archive).await
+    };
+    let question = config.question;
+    let plan = match &question.target {
+        Target::RestorePoint(name) => {
+            plan_to_restore_point(&archive, &assessment, &question, name).await
+        }
+        Target::Latest | Target::At(_) | Target::Lsn(_) | Target::Backup => {
+            RestorePlan::new(&assessment, question.clone())
+        }
+    };
+    let document = PlanDocument::of(&assessment, question, plan);
+    let plan = match &document.plan {
+        RestorePlan::Reachable(plan) => plan,
+        RestorePlan::NotReachable(_) | RestorePlan::Unknown(_) => {
+            output::print(&document.text()).context("print the plan")?;
+            let is_unknown = matches!(document.plan, RestorePlan::Unknown(_));
+            return Ok(if is_unknown { Answer::Unknown } else { Answer::NotReachable });
+        }
+    };
+    let prepared = Prepared::of(&archive, &world, plan, &config.server).await?;
+    let mut shutdown = Shutdown::on_signals().context("listen for signals")?;
+    let tablespaces = beside(&config.to);
+    let goal = Goal { data: &config.to, tablespaces: &tablespaces, durability: Durability::Kept };
+    let mut course = Course::default();
+    let recovered = tokio::select! {
+        recovered = prepared.recover(goal, &mut course) => recovered,
+        () = shutdown.requested() => anyhow::bail!("stopped before it was restored; what lies in {} is of no use", config.to.display()),
+    };
+    let recovered = recovered.map_err(|failed| {
+        let (class, detail, place) = (failed.class, failed.detail, config.to.display());
+        anyhow::anyhow!("{detail} ({class}); what lies in {place} is of no use")
+    })?;
+    recovered.stop().await.context("shut the restored server down")?;
+    let program = prepared.programs.path("postgres");
+    let restored = Restored {
+        data: &config.to,
+        program: &program,
+        backup: plan.backup_id(),
+        course: course.phases.iter().filter(|it| it.name != PhaseName::Check).copied().collect(),
+        base_bytes: prepared.read.base(),
+        wal_bytes: prepared.read.wal(),
+        predicted: course.predicted.as_ref(),
+        reached: course.reached.as_ref(),
+        reason: course.reason.as_deref().unwrap_or_default(),
+    };
+    output::print(&restored::text(&restored)).context("print the result")?;
+    Ok(Answer::Reachable)
+}
+
+/// Before the archive is read, which may take a while.
+fn refuse_used(to: &Path) -> anyhow::Result<()> {
+    for directory in [to.to_owned(), beside(to)] {
+        let is_used = std::fs::read_dir(&directory).is_ok_and(|mut it| it.next().is_some());
+        if is_used || directory.is_file() {
+            let expected = "a directory that is empty or not there yet";
+            let found = format!("{}, which holds something", directory.display());
+            return Err(ConfigError::late("--to-dir", expected, found).into());
+        }
+    }
+    Ok(())
+}
+
+/// Tablespaces lie outside the data directory, as PostgreSQL wants it.
+fn beside(data: &Path) -> PathBuf {
+    let mut name: OsString = data.file_name().unwrap_or_default().to_owned();
+    name.push("-tablespaces");
+    data.with_file_name(name)
+}

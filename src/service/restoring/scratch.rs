@@ -1,0 +1,149 @@
+//! The directory of one drill: held by a lock while it runs, and swept by the next one if it was
+//! killed.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::restore::account::Account;
+use crate::restore::failed::Failed;
+use crate::restore::place::Place;
+
+/// It is removed with everything in it when this is dropped.
+pub(in crate::service) struct Scratch {
+    directory: TempDir,
+    _lock: File,
+}
+
+const PREFIX: &str = "cnpg-drill-";
+
+/// Who holds it is at work.
+const LOCK: &str = "lock";
+
+/// Where the sockets are, which lie elsewhere.
+const SOCKETS: &str = "sockets";
+
+/// How often a server is looked at that was told to end, and how often at most.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOKS_MAX: usize = 100;
+
+impl Scratch {
+    /// A new one below this directory.
+    pub(in crate::service) fn below(root: &Path) -> io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(root)?;
+        let lock = File::create(directory.path().join(LOCK))?;
+        lock.try_lock().map_err(io::Error::other)?;
+        // The server walks through it.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        fs::set_permissions(directory.path(), mode)?;
+        Ok(Self { directory, _lock: lock })
+    }
+
+    /// The directories of a restore in it.
+    pub(in crate::service) fn place(&self, account: Account) -> Result<Place, Failed> {
+        let path = self.directory.path();
+        let place = Place::prepare(&path.join("data"), &path.join("tablespaces"), account);
+        let place = place.map_err(Failed::of_place)?;
+        let sockets = place.sockets.path().display().to_string();
+        let noted = fs::write(path.join(SOCKETS), sockets);
+        noted.map_err(|error| Failed::storage(path, &error))?;
+        Ok(place)
+    }
+
+    /// Removes what drills left that were killed, and ends their servers. Tells how many.
+    pub(in crate::service) fn sweep(root: &Path) -> io::Result<usize> {
+        let mut swept = 0_usize;
+        for entry in fs::read_dir(root)? {
+            let entry = entry?;
+            let is_ours = entry.file_name().to_str().is_some_and(|it| it.starts_with(PREFIX));
+            if !is_ours || !entry.file_type()?.is_dir() {
+                continue;
+            }
+            let path = entry.path();
+            let Ok(lock) = File::open(path.join(LOCK)) else { continue };
+            if lock.try_lock().is_ok() {
+                clear(&path)?;
+                swept = swept.saturating_add(1);
+            }
+        }
+        Ok(swept)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = clear(self.directory.path()) {
+            let path = self.directory.path().display();
+            tracing::error!(%path, %error, "the drill's directory cannot be removed; the next drill tries again");
+        }
+    }
+}
+
+/// Ends the server that may still run there, and removes everything.
+fn clear(path: &Path) -> io::Result<()> {
+    let data = path.join("data");
+    if let Some(server) = server_of(&data) {
+        let _ = kill(server, Signal::SIGQUIT);
+        for _ in 0..LOOKS_MAX {
+            if kill(server, None).is_err() {
+                break;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+    if let Ok(sockets) = fs::read_to_string(path.join(SOCKETS)) {
+        let sockets = PathBuf::from(sockets);
+        let name = sockets.file_name().and_then(|it| it.to_str());
+        // Written by us, and checked all the same before something is deleted.
+        if name.is_some_and(|it| it.starts_with("cnpg-restore-")) && sockets.is_dir() {
+            fs::remove_dir_all(sockets)?;
+        }
+    }
+    if path.exists() { fs::remove_dir_all(path) } else { Ok(()) }
+}
+
+/// By `postmaster.pid`: the process in its first line, if it works in that directory.
+fn server_of(data: &Path) -> Option<Pid> {
+    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let id: i32 = text.lines().next()?.trim().parse().ok().filter(|id| 1 < *id)?;
+    // Another process may have got the number since.
+    let works_in = fs::read_link(format!("/proc/{id}/cwd")).ok()?;
+    (works_in == fs::canonicalize(data).ok()?).then(|| Pid::from_raw(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_holds_is_swept() {
+        let root = tempfile::tempdir().unwrap();
+        let held = Scratch::below(root.path()).unwrap();
+        let left = root.path().join("cnpg-drill-left");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join(LOCK), "").unwrap();
+        fs::create_dir(root.path().join("cnpg-drill-of-somebody")).unwrap();
+        fs::create_dir(root.path().join("data")).unwrap();
+        assert_eq!(Scratch::sweep(root.path()).unwrap(), 1);
+        let mut names: Vec<String> = fs::read_dir(root.path())
+            .unwrap()
+            .map(|it| it.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let own = held.directory.path().file_name().unwrap().to_str().unwrap().to_owned();
+        let mut expected = vec![own, "cnpg-drill-of-somebody".to_owned(), "data".to_owned()];
+        expected.sort();
+        assert_eq!(names, expected);
+        drop(held);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+    }
+}

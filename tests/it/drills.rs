@@ -1,0 +1,77 @@
+//! Restores on this machine: what is promised is restored, to the byte, and nothing is left behind.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use test_servers::barman::BackupOptions;
+use test_servers::barman::Barman;
+use test_servers::barman::Codec;
+use test_servers::postgres::Options;
+use test_servers::postgres::Postgres;
+use test_servers::process::Account;
+use test_servers::process::Finished;
+use test_servers::process::run;
+use test_servers::rclone::Rclone;
+
+use crate::program::document;
+use crate::program::of_archive;
+
+/// A base backup of megabytes, a few segments, and a server that starts and stops.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// `drill --local` on an archive, below this directory.
+async fn drill(barman: &Barman, root: &Path, arguments: &[&str]) -> Finished {
+    let mut command = of_archive("drill", barman, arguments);
+    command.arg("--local").arg(root);
+    run(command, LIMIT).await
+}
+
+/// The report of one that succeeded.
+async fn succeed(barman: &Barman, root: &Path, arguments: &[&str]) -> Value {
+    let finished = drill(barman, root, &[arguments, &["-o", "json"]].concat()).await;
+    let report = document(&finished);
+    assert_eq!((finished.code, &report["class"]), (Some(0), &"succeeded".into()), "{finished:#?}");
+    assert_eq!(report["predicted"]["lsn"], report["reached"]["lsn"], "{report:#}");
+    assert_eq!(entries(root), 0, "{report:#}");
+    report
+}
+
+fn entries(directory: &Path) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_drill_ends_where_the_log_foretells_and_leaves_nothing() {
+    let s3 = Rclone::start().await;
+    s3.create_bucket("backups");
+    let barman = Barman::new(s3.endpoint(), "s3://backups/cluster", "main");
+    let primary = Postgres::start(&Options::archiving(&barman, Codec::Bzip2)).await;
+    primary.sql("CREATE TABLE kept (n int)").await;
+    let bzip2 = BackupOptions { codec: Codec::Bzip2, ..BackupOptions::default() };
+    let id = barman.backup(&primary, &bzip2).await;
+    for n in 0..6 {
+        primary.sql(&format!("INSERT INTO kept VALUES ({n})")).await;
+        primary.archive_segments(1).await;
+    }
+    drop(primary);
+    let root = Account::own().temporary_directory();
+
+    let full = succeed(&barman, root.path(), &["--kind", "full"]).await;
+    assert_eq!(full["backup_id"], id.as_str());
+    let pitr = succeed(&barman, root.path(), &["--seed", "4"]).await;
+    let times = [&pitr["target"]["time"], &full["reached"]["last_transaction_at"]];
+    let [target, newest] =
+        times.map(|it| it.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+    assert!(target < newest, "{pitr:#}");
+    let again = succeed(&barman, root.path(), &["--seed", "4"]).await;
+    assert_eq!(again["target"], pitr["target"]);
+    let thorough = succeed(&barman, root.path(), &["--kind", "full", "--dump", "--amcheck"]).await;
+    let names: Vec<&str> = thorough["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["databases", "pg_dumpall", "pg_amcheck"]);
+}
