@@ -25,15 +25,38 @@ use crate::tools;
 pub struct Postgres {
     process: Option<Server>,
     account: Account,
+    release: Release,
     port: u16,
     environment: Vec<(&'static str, String)>,
     /// Removed after the server has ended: fields are dropped in this order.
     directory: TempDir,
 }
 
+/// Which version of PostgreSQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Release {
+    /// 15, of Debian 12.
+    #[default]
+    Debian,
+    /// 18, of a Python package.
+    Newer,
+}
+
+impl Release {
+    /// One of its programs, like `initdb`.
+    #[must_use]
+    pub fn program(self, name: &str) -> PathBuf {
+        match self {
+            Self::Debian => tools::postgres(name),
+            Self::Newer => tools::newer_postgres(name),
+        }
+    }
+}
+
 /// How a new server is made.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    pub release: Release,
     /// `None`: `archive_mode` is off.
     pub archive: Option<Archive>,
     /// In MiB; `None`: PostgreSQL's default of 16.
@@ -84,7 +107,7 @@ pub enum Shutdown {
 impl Postgres {
     /// Makes and starts a primary with data checksums.
     pub async fn start(options: &Options) -> Self {
-        let mut server = Self::empty();
+        let mut server = Self::empty(options.release);
         let mut initdb = server.command("initdb");
         initdb.args(["--data-checksums", "--no-sync", "--auth=trust", "--username=postgres"]);
         if let Some(size) = options.wal_segment_size {
@@ -101,7 +124,7 @@ impl Postgres {
     ///
     /// It has the primary's settings: with `archive_mode` `on` it archives once it is promoted.
     pub async fn standby(&self) -> Self {
-        let mut standby = Self::empty();
+        let mut standby = Self::empty(self.release);
         standby.environment.clone_from(&self.environment);
         let mut copy = self.command("pg_basebackup");
         copy.args(self.connection_options());
@@ -254,17 +277,18 @@ impl Postgres {
     /// A program of PostgreSQL, run by the server's user.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
-        self.account.command(&tools::postgres(program))
+        self.account.command(&self.release.program(program))
     }
 
-    fn empty() -> Self {
+    fn empty(release: Release) -> Self {
         let account = Account::unprivileged();
         let directory = account.temporary_directory();
-        Self { process: None, account, port: free_port(), environment: Vec::new(), directory }
+        let (process, port, environment) = (None, free_port(), Vec::new());
+        Self { process, account, release, port, environment, directory }
     }
 
     async fn restore(recovery: &Recovery<'_>, options: &Options) -> Self {
-        let mut server = Self::empty();
+        let mut server = Self::empty(options.release);
         let Recovery { barman, backup_id, target } = recovery;
         barman.restore(backup_id, &server.data(), &[]).await.expect_success();
         set_owner_only(&server.data());
@@ -304,7 +328,7 @@ impl Postgres {
     }
 
     fn launch(&mut self) -> Server {
-        let mut command = self.account.server_command(&tools::postgres("postgres"));
+        let mut command = self.account.server_command(&self.release.program("postgres"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("-D").arg(self.data()).arg("-k").arg(self.directory.path());
         command.arg("-p").arg(self.port.to_string());

