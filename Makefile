@@ -1,7 +1,7 @@
 # Every command of this repository. CI runs the same ones: .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build dist image packages test test-kube soak oracle lint advisories fuzz bench
+.PHONY: help tools build dist image packages test test-kube soak oracle drills lint advisories fuzz bench
 .PHONY: demo demo-break demo-damage demo-repair
 
 tools := $(shell scripts/install-tools --where)
@@ -10,6 +10,8 @@ SOAK_SECONDS ?= 600
 SOAK_SEED ?= 1
 ORACLE_ARCHIVES ?= 200000
 ORACLE_SEED ?= $(shell date +%s)000000
+DRILLS ?= 60
+DRILLS_SEED ?= $(shell date +%s)
 scripts := $(filter-out %.txt %/lib %/npm %/requirements %/sbom,$(wildcard scripts/*))
 shell_scripts := .ci/run $(scripts) $(wildcard scripts/lib/* packaging/*.sh)
 
@@ -52,6 +54,10 @@ soak: ## Lets storms pass over thirty archives, seed after seed, for SOAK_SECOND
 oracle: ## Holds fresh random archives to a plain replay: ORACLE_ARCHIVES of them (200000), from ORACLE_SEED on.
 	BACKUP_VERIFIER_ORACLE_ARCHIVES=$(ORACLE_ARCHIVES) BACKUP_VERIFIER_ORACLE_SEED=$(ORACLE_SEED) \
 		cargo test --workspace --locked --test it -- oracle:: --nocapture
+
+drills: ## Restores random archives as they were promised, DRILLS (60) times, from DRILLS_SEED on.
+	BACKUP_VERIFIER_DRILLS=$(DRILLS) BACKUP_VERIFIER_DRILLS_SEED=$(DRILLS_SEED) \
+		cargo test --workspace --locked --test it -- drills::what_is_promised --nocapture
 
 lint: ## Checks format, code, documentation, dependencies, scripts, workflows and the Dockerfile.
 	scripts/install-tools lint

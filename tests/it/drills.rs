@@ -1,5 +1,8 @@
 //! Restores on this machine: what is promised is restored, to the byte, and nothing is left behind.
 
+mod stories;
+
+use std::env;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,8 +17,10 @@ use test_servers::process::Finished;
 use test_servers::process::run;
 use test_servers::rclone::Rclone;
 
+use crate::drills::stories::Story;
 use crate::program::document;
 use crate::program::of_archive;
+use crate::storm::dice::Dice;
 
 /// A base backup of megabytes, a few segments, and a server that starts and stops.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -74,4 +79,58 @@ async fn a_drill_ends_where_the_log_foretells_and_leaves_nothing() {
         .map(|it| it["name"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["databases", "pg_dumpall", "pg_amcheck"]);
+}
+
+/// How many drills are run at least, and from which seed on.
+const DRILLS: &str = "BACKUP_VERIFIER_DRILLS";
+const SEED: &str = "BACKUP_VERIFIER_DRILLS_SEED";
+
+fn number(variable: &str, default: u64) -> u64 {
+    env::var(variable).map_or(default, |text| text.parse().unwrap())
+}
+
+/// `make drills` runs more of them. A failure names its seed, and what the server lived through.
+#[tokio::test]
+async fn what_is_promised_of_any_archive_is_restored_to_the_byte() {
+    let (wanted, mut seed) = (number(DRILLS, 8), number(SEED, 5));
+    let mut done = 0;
+    while done < wanted {
+        done += drill_all_of(seed).await;
+        seed += 1;
+    }
+    println!("{done} drills agree with what was foretold");
+}
+
+/// To the newest state, and to moments that are drawn. Tells how many there were to drill.
+async fn drill_all_of(seed: u64) -> u64 {
+    let s3 = Rclone::start().await;
+    s3.create_bucket("backups");
+    let barman = Barman::new(s3.endpoint(), "s3://backups/cluster", "main");
+    let mut dice = Dice::new(seed);
+    let story = Story::make(&s3, &barman, &mut dice).await;
+    // So long the server remembers what was deleted behind its back.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let root = Account::own().temporary_directory();
+    let programs = story.release.program("postgres");
+    let programs = programs.parent().unwrap().to_str().unwrap().to_owned();
+    let mut done = 0;
+    let seeds = [0, 1, 3].map(|it| (seed * 4 + it).to_string());
+    let kinds = [("full", seeds[0].as_str()), ("pitr", &seeds[1]), ("pitr", &seeds[2])];
+    for (kind, drawn) in kinds {
+        let arguments = ["--kind", kind, "--seed", drawn, "--postgres", &programs, "-o", "json"];
+        let finished = drill(&barman, root.path(), &arguments).await;
+        let told = || format!("seed {seed}: {:#?}\n{finished:#?}", story.told);
+        assert_eq!(entries(root.path()), 0, "{}", told());
+        if finished.stdout.starts_with("nothing can be restored in a drill") {
+            assert_eq!(finished.code, Some(2), "{}", told());
+            continue;
+        }
+        let report: Value =
+            serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", told()));
+        assert_eq!(report["class"], "succeeded", "{}", told());
+        assert_eq!(report["predicted"], report["reached"], "{}", told());
+        done += 1;
+    }
+    println!("seed {seed}: {done} drills, {:?}", story.told);
+    done
 }

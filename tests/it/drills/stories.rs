@@ -1,0 +1,209 @@
+//! Archives that a seed makes: a server's life with backups, failovers and losses, by the real tools.
+
+use std::path::Path;
+
+use test_servers::barman::BackupOptions;
+use test_servers::barman::Barman;
+use test_servers::barman::Codec;
+use test_servers::postgres::Options;
+use test_servers::postgres::Postgres;
+use test_servers::postgres::Recovery;
+use test_servers::postgres::Release;
+use test_servers::postgres::Shutdown;
+use test_servers::rclone::Rclone;
+
+use crate::storm::dice::Dice;
+
+/// What was made, and by which server.
+pub(super) struct Story {
+    pub(super) release: Release,
+    /// In words, for whoever has to find out why a drill failed.
+    pub(super) told: Vec<String>,
+}
+
+/// The primary of the moment, and how it archives.
+struct Life<'a> {
+    s3: &'a Rclone,
+    barman: &'a Barman,
+    options: Options,
+    of_backups: Codec,
+    primary: Postgres,
+    backups: Vec<String>,
+    rows: u32,
+    told: Vec<String>,
+    /// Its place is taken: neither a standby nor a restored server may have it too.
+    has_tablespace: bool,
+}
+
+/// Any of these.
+fn one_of<T: Clone>(dice: &mut Dice, choices: &[T]) -> T {
+    let at = dice.below(u64::try_from(choices.len()).unwrap());
+    choices[usize::try_from(at).unwrap()].clone()
+}
+
+impl Story {
+    /// Makes one archive, of a server that lived as the dice fell.
+    pub(super) async fn make(s3: &Rclone, barman: &Barman, dice: &mut Dice) -> Self {
+        let release = one_of(dice, &[Release::Debian, Release::Newer]);
+        let segment_size = one_of(dice, &[1, 1, 2, 16]);
+        let (of_wal, of_backups) = (one_of(dice, &Codec::ALL), one_of(dice, &Codec::OF_BACKUPS));
+        let mut options = Options::archiving(barman, of_wal)
+            .with_setting("max_prepared_transactions", "3")
+            .with_setting("wal_compression", one_of(dice, &["on", "off"]));
+        options.release = release;
+        options.wal_segment_size = Some(segment_size);
+        let primary = Postgres::start(&options).await;
+        let told = vec![format!("{release:?}, {segment_size} MiB, {of_wal:?} and {of_backups:?}")];
+        let mut life = Life {
+            s3,
+            barman,
+            options,
+            of_backups,
+            primary,
+            backups: Vec::new(),
+            rows: 0,
+            told,
+            has_tablespace: false,
+        };
+        life.begin(dice).await;
+        for _ in 0..dice.below(4) + 3 {
+            life.go_on(dice).await;
+        }
+        // Something that a restore to the newest state has to bring back.
+        life.work(dice).await;
+        life.primary.archive_segments(1).await;
+        life.primary.stop(Shutdown::Fast).await;
+        if dice.below(3) == 0 {
+            life.lose(dice);
+        }
+        Self { release, told: life.told }
+    }
+}
+
+impl Life<'_> {
+    /// At once too: a tool may hang.
+    fn tell(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        println!("  {what}");
+        self.told.push(what);
+    }
+
+    async fn begin(&mut self, dice: &mut Dice) {
+        self.primary.sql("CREATE TABLE kept (n int, filler text)").await;
+        if dice.below(3) == 0 {
+            let place = self.primary.new_directory("space");
+            self.place_table(&place).await;
+        }
+        self.back_up().await;
+    }
+
+    async fn place_table(&mut self, place: &Path) {
+        self.tell("a tablespace".to_owned());
+        self.has_tablespace = true;
+        self.primary.sql(&format!("CREATE TABLESPACE space LOCATION '{}'", place.display())).await;
+        self.primary.sql("CREATE TABLE placed (n int) TABLESPACE space").await;
+        self.primary.sql("INSERT INTO placed SELECT generate_series(1, 1000)").await;
+    }
+
+    async fn back_up(&mut self) {
+        // Identifiers count seconds.
+        let options = BackupOptions { codec: self.of_backups, ..BackupOptions::default() };
+        let id = self.barman.backup(&self.primary, &options).await;
+        self.tell(format!("backup {id}"));
+        self.backups.push(id);
+        self.primary.archive_segments(1).await;
+    }
+
+    async fn go_on(&mut self, dice: &mut Dice) {
+        match dice.below(10) {
+            0 => self.back_up().await,
+            1 if !self.has_tablespace => self.fail_over().await,
+            2 if !self.has_tablespace => self.go_back(dice).await,
+            3 => {
+                self.tell("idle segments".to_owned());
+                self.primary.archive_segments(2).await;
+            }
+            4 => {
+                self.tell("a crash".to_owned());
+                self.primary.stop(Shutdown::Immediate).await;
+                self.primary.resume().await;
+            }
+            _ => self.work(dice).await,
+        }
+    }
+
+    async fn work(&mut self, dice: &mut Dice) {
+        self.rows += 1;
+        let n = self.rows;
+        let statements = [
+            format!("INSERT INTO kept VALUES ({n})"),
+            format!(
+                "INSERT INTO kept SELECT {n}, repeat(md5(i::text), 20) FROM generate_series(1, 4000) i"
+            ),
+            format!("BEGIN; INSERT INTO kept VALUES ({n}); ROLLBACK"),
+            format!("BEGIN; SAVEPOINT a; INSERT INTO kept VALUES ({n}); RELEASE a; COMMIT"),
+            format!("BEGIN; INSERT INTO kept VALUES ({n}); PREPARE TRANSACTION 'p{n}'"),
+            "CREATE INDEX ON kept (n)".to_owned(),
+            "VACUUM FREEZE kept".to_owned(),
+            format!("SELECT pg_create_restore_point('point {n}')"),
+            "CHECKPOINT".to_owned(),
+            "UPDATE kept SET filler = 'x' WHERE n % 2 = 0".to_owned(),
+        ];
+        let statement = one_of(dice, &statements);
+        self.tell(statement.clone());
+        self.primary.sql(&statement).await;
+        // One that stays prepared is recovered as well, now and then.
+        if statement.contains("PREPARE TRANSACTION") && dice.below(3) > 0 {
+            self.primary.sql(&format!("COMMIT PREPARED 'p{n}'")).await;
+        }
+        if dice.below(2) == 0 {
+            self.primary.archive_segments(1).await;
+        }
+    }
+
+    /// A standby takes over, on a timeline of its own.
+    async fn fail_over(&mut self) {
+        self.tell("a failover".to_owned());
+        let standby = self.primary.standby().await;
+        self.primary.sql("INSERT INTO kept VALUES (0)").await;
+        self.primary.archive_segments(1).await;
+        self.primary.stop(Shutdown::Fast).await;
+        standby.promote().await;
+        self.primary = standby;
+        self.primary.sql("INSERT INTO kept VALUES (0)").await;
+        self.primary.archive_segments(1).await;
+    }
+
+    /// A restore to an earlier moment goes on where it ended.
+    async fn go_back(&mut self, dice: &mut Dice) {
+        let now = self.primary.sql("SELECT clock_timestamp()").await;
+        self.tell(format!("back to {now}"));
+        self.primary.sql("INSERT INTO kept VALUES (-1)").await;
+        let count = usize::try_from(dice.below(2)).unwrap() + 1;
+        self.primary.archive_segments(count).await;
+        self.primary.stop(Shutdown::Fast).await;
+        let backup_id = self.backups.last().unwrap().clone();
+        let target = [("recovery_target_time", now.as_str())];
+        let recovery = Recovery { barman: self.barman, backup_id: &backup_id, target: &target };
+        self.primary = Postgres::recover(&recovery, &self.options).await;
+        self.primary.sql("INSERT INTO kept VALUES (-2)").await;
+        self.primary.archive_segments(1).await;
+    }
+
+    /// A segment goes that some restore needs.
+    fn lose(&mut self, dice: &mut Dice) {
+        let prefix = format!("cluster/{}/wals/", self.barman.server_name);
+        let keys = self.s3.keys("backups").into_iter();
+        let segments: Vec<String> =
+            keys.filter(|key| key.starts_with(&prefix) && is_segment(key)).collect();
+        let lost = one_of(dice, &segments);
+        self.tell(format!("lost {lost}"));
+        self.s3.delete("backups", &lost);
+    }
+}
+
+fn is_segment(key: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap();
+    let stem = name.split('.').next().unwrap();
+    stem.len() == 24 && !name.contains(".partial") && !name.contains(".backup")
+}
