@@ -102,6 +102,9 @@ pub struct DrillArguments {
     /// By PostgreSQL's programs on this machine, in a directory of its own below DIR
     #[arg(long, value_name = "DIR")]
     pub(super) local: Option<PathBuf>,
+    /// Ends a drill that takes longer, and says so [default: 12h]
+    #[arg(long, value_name = "DURATION")]
+    pub(super) timeout: Option<String>,
     /// Draws the same moment again
     #[arg(long, value_name = "NUMBER")]
     pub(super) seed: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::arguments::DrillArguments;
 use crate::config::arguments::DrillOutput;
@@ -22,6 +23,7 @@ use crate::domain::asked_target::EXPECTED;
 use crate::domain::cluster::DrillKind;
 use crate::domain::format::Flaw;
 use crate::domain::format::Format;
+use crate::domain::format::duration_between;
 use crate::domain::lsn::Lsn;
 use crate::domain::recovery_target::Question;
 use crate::domain::recovery_target::Target;
@@ -72,6 +74,7 @@ pub struct DrillConfig {
     pub local: Option<PathBuf>,
     /// `None` draws one.
     pub seed: Option<u64>,
+    pub timeout: Duration,
     pub readings: FurtherReadings,
     pub output: DrillOutput,
     pub server: ServerConfig,
@@ -124,12 +127,14 @@ impl DrillConfig {
         let chosen = chosen.read(&mut reader);
         demand_one(&chosen, "drill", &mut reader);
         let seed = reader.flag("--seed", arguments.seed.as_deref(), &SEED);
+        let timeout = reader.flag("--timeout", arguments.timeout.as_deref(), &TIMEOUT);
         let server = ServerConfig::read(&arguments.server, &mut reader);
         reader.finish(Some(Self {
             chosen,
             kind: arguments.kind.into(),
             local: arguments.local.clone(),
             seed,
+            timeout: timeout.unwrap_or(TIMEOUT_USUAL),
             readings: FurtherReadings { has_dump: arguments.dump, has_amcheck: arguments.amcheck },
             output: arguments.output,
             server,
@@ -198,6 +203,14 @@ const TIMELINE: Format<TimelineId> = Format {
 
 /// What `restore-plan` needs.
 pub const ONE_ARCHIVE: &str = "one archive, by --namespace and --cluster or --archive";
+
+/// Six times as long as a recovery may take: what is not done by then hangs.
+const TIMEOUT_USUAL: Duration = Duration::from_hours(12);
+
+const TIMEOUT: Format<Duration> = Format {
+    expected: "a duration from 10s to 7d, such as 6h",
+    parse: |text| duration_between(text, Duration::from_secs(10), Duration::from_hours(7 * 24)),
+};
 
 const SEED: Format<u64> =
     Format { expected: "a whole number", parse: |text| text.parse().map_err(|_| Flaw::Mismatch) };

@@ -36,6 +36,7 @@ use crate::restore::delivery::Delivery;
 use crate::restore::delivery::Fetched;
 use crate::restore::delivery::LogFile;
 use crate::restore::wal_request::Reply;
+use crate::sources::store::error::StoreError;
 use crate::wal::Replay;
 use crate::wal::ReplayEnd;
 
@@ -80,7 +81,7 @@ struct Ready {
 pub(super) enum Trouble {
     Missing(String),
     Undecodable(String, String),
-    Unread(String, String),
+    Unread(String, StoreError),
     Unwritten(String),
 }
 
@@ -287,7 +288,7 @@ impl Courier {
             }
             Fetched::Unread(error) => {
                 let why = error.to_string();
-                self.note(Trouble::Unread(file.to_string(), why.clone()));
+                self.note(Trouble::Unread(file.to_string(), error));
                 Reply::Unread(why)
             }
             Fetched::Unwritten(error) => self.unwritten(&error),

@@ -64,8 +64,8 @@ pub(super) fn class_of(seen: &Ended, troubles: &[Trouble], last_words: &str) -> 
     }
     for trouble in troubles {
         match trouble {
-            Trouble::Unread(file, why) => {
-                return Failed::new(DrillClass::Network, format!("read {file}: {why}"));
+            Trouble::Unread(file, error) => {
+                return Failed::of_store(error, &format!("read {file}"));
             }
             Trouble::Unwritten(why) => {
                 return Failed::new(DrillClass::Storage, format!("write the log: {why}"));
@@ -87,18 +87,26 @@ pub(super) fn class_of(seen: &Ended, troubles: &[Trouble], last_words: &str) -> 
         Some(class) => class,
         None => DrillClass::StoppedEarly,
     };
-    let missing = troubles.iter().find_map(|trouble| match trouble {
-        Trouble::Missing(file) => Some(format!("; {file} is missing")),
-        Trouble::Undecodable(file, why) => Some(format!("; {file} cannot be decoded: {why}")),
-        Trouble::Unread(..) | Trouble::Unwritten(_) => None,
-    });
+    let missing = troubles.iter().find_map(lacking).map(|lacking| format!("; {lacking}"));
     let is_lacking = missing.is_some() && class == DrillClass::TargetNotReached;
     let class = if is_lacking { DrillClass::WalMissing } else { class };
     Failed::new(class, format!("{fatal}{}", missing.unwrap_or_default()))
 }
 
+/// What the way leads over and was not there.
+pub(super) fn lacking(trouble: &Trouble) -> Option<String> {
+    match trouble {
+        Trouble::Missing(file) => Some(format!("{file} is missing")),
+        Trouble::Undecodable(file, why) => Some(format!("{file} cannot be decoded: {why}")),
+        Trouble::Unread(..) | Trouble::Unwritten(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::sources::store::error::StoreError;
+    use crate::sources::store::error::StoreErrorKind;
+
     use super::*;
 
     fn seen(line: &str) -> Ended {
@@ -129,8 +137,13 @@ mod tests {
         let failed = class_of(&seen(fatal), &missing, "");
         assert_eq!(failed.class, DrillClass::WalMissing);
         assert!(failed.detail.ends_with("; 000000010000000000000004 is missing"), "{failed:?}");
-        let unread = [Trouble::Unread("00000002.history".to_owned(), "timed out".to_owned())];
-        assert_eq!(class_of(&seen(fatal), &unread, "").class, DrillClass::Network);
+        let unread = |kind| {
+            let error = StoreError::new(kind, "on purpose");
+            let troubles = [Trouble::Unread("00000002.history".to_owned(), error)];
+            class_of(&seen(fatal), &troubles, "").class
+        };
+        assert_eq!(unread(StoreErrorKind::TimedOut), DrillClass::Network);
+        assert_eq!(unread(StoreErrorKind::Denied), DrillClass::Denied);
         let paused = class_of(&seen("LOG:  recovery has paused"), &missing, "");
         assert_eq!(paused.class, DrillClass::ParametersInsufficient);
         let other = class_of(&Ended::default(), &[], "a\nb");

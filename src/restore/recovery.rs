@@ -30,6 +30,7 @@ use crate::restore::delivery::Delivery;
 use crate::restore::delivery::Source;
 use crate::restore::end::Ended;
 use crate::restore::end::class_of;
+use crate::restore::end::lacking;
 use crate::restore::extract::put_aside;
 use crate::restore::failed::Failed;
 use crate::restore::history::Written;
@@ -125,7 +126,11 @@ impl Recovery<'_> {
             server.abandon().await;
             return Err(class_of(&seen, &courier.troubles(), &words));
         }
-        self.read_end(&seen, course)?;
+        let promised = self.read_end(&seen, course).and_then(|()| self.promised(&courier, course));
+        if let Err(failed) = promised {
+            server.abandon().await;
+            return Err(failed);
+        }
         let _ = fs::remove_dir_all(&self.place.spool);
         Ok(Recovered { server, place: self.place, programs: self.programs })
     }
@@ -194,6 +199,26 @@ impl Recovery<'_> {
         match fs::remove_file(data.join("standby.signal")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether recovery came as far as the plan says. What is missing on the way is not foretold by the
+    /// log either, and the server takes it for the end.
+    fn promised(&self, courier: &Courier, course: &Course) -> Result<(), Failed> {
+        if self.plan.stop != Stop::Never {
+            return Ok(());
+        }
+        if let Some(lacking) = courier.troubles().iter().find_map(lacking) {
+            return Err(Failed::new(DrillClass::WalMissing, lacking));
+        }
+        let last = self.plan.window.last.segment;
+        let begin = last.number(self.wal.segment_size).map(|it| it.start(self.wal.segment_size));
+        match (begin, &course.reached) {
+            (Ok(begin), Some(end)) if end.lsn < begin => {
+                let why = format!("recovery ended at {}, and WAL segment {last} is there", end.lsn);
+                Err(Failed::new(DrillClass::StoppedEarly, why))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -21,13 +21,17 @@ pub(super) struct Instructions<'a> {
     pub(super) socket: &'a Path,
     pub(super) sockets: &'a Path,
     pub(super) segment_size: SegmentSize,
-    /// The most that may be prepared at once on the way.
+    /// The most that the server of the backup prepared at once, as far as that is known.
     pub(super) max_prepared_transactions: u32,
     pub(super) durability: Durability,
     /// Asked for by the caller; they win.
     pub(super) further: &'a [(String, String)],
     pub(super) major: u32,
 }
+
+/// The log may hold more prepared transactions than the backup knew of, if the setting was raised after it:
+/// recovery fails where there is no room for one. So many take some megabytes.
+const PREPARED_MIN: u32 = 1_000;
 
 /// A port without a listener: it only names the socket.
 pub(super) const PORT: u16 = 5432;
@@ -47,7 +51,8 @@ impl Instructions<'_> {
         set("unix_socket_directories", self.sockets.display().to_string());
         set("restore_command", self.restore_command());
         set("recovery_target_action", "promote".to_owned());
-        set("max_prepared_transactions", self.max_prepared_transactions.to_string());
+        let prepared = self.max_prepared_transactions.max(PREPARED_MIN);
+        set("max_prepared_transactions", prepared.to_string());
         // Two segments are the least that PostgreSQL takes.
         let mebibytes = self.segment_size.bytes() >> 20;
         set("min_wal_size", format!("{}MB", mebibytes.saturating_mul(2)));
@@ -141,7 +146,7 @@ mod tests {
             socket: Path::new("/tmp/x/wal"),
             sockets: Path::new("/tmp/x"),
             segment_size: SegmentSize::new(1 << 30).unwrap(),
-            max_prepared_transactions: 7,
+            max_prepared_transactions: 1007,
             durability: Durability::Throwaway,
             further,
             major: 17,
@@ -157,7 +162,7 @@ mod tests {
             "recovery_target_time = '2026-11-30T10:00:00.500000+00:00'",
             "recovery_target_timeline = '2'",
             "recovery_prefetch = 'off'",
-            "max_prepared_transactions = '7'",
+            "max_prepared_transactions = '1007'",
             "max_logical_replication_workers = '0'",
             "min_wal_size = '2048MB'",
             "fsync = 'off'",

@@ -8,6 +8,7 @@ use anyhow::Context;
 use chrono::DateTime;
 use chrono::Utc;
 use tokio::time::Instant;
+use tokio::time::sleep;
 
 use crate::assessment::drill::DrawnTarget;
 use crate::assessment::drill::draw;
@@ -111,6 +112,7 @@ impl Local<'_> {
         let mut checks = Vec::new();
         let result = tokio::select! {
             result = self.rehearse(&scratch, &mut course, &mut checks) => result,
+            () = sleep(self.config.timeout) => Err(self.timed_out()),
             () = shutdown.requested() => anyhow::bail!("stopped; the drill proves nothing"),
         };
         drop(scratch);
@@ -145,6 +147,11 @@ impl Local<'_> {
         course.phase(PhaseName::Check, asked_at);
         recovered.abandon().await;
         proven
+    }
+
+    fn timed_out(&self) -> Failed {
+        let most = humantime::format_duration(self.config.timeout);
+        Failed::new(DrillClass::Timeout, format!("it took more than {most}"))
     }
 
     fn checks(&self) -> Vec<crate::domain::drill_check::DrillCheck> {

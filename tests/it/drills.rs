@@ -1,5 +1,9 @@
 //! Restores on this machine: what is promised is restored, to the byte, and nothing is left behind.
 
+mod failures;
+mod harm;
+mod kept;
+mod killed;
 mod stories;
 
 use std::env;
