@@ -90,7 +90,7 @@ pub enum Command {
     /// Read one base backup to the last byte, in the pod of a Job that the daemon has created
     #[command(hide = true)]
     ReadBackup(Box<ReadBackupArguments>),
-    /// Ask for a file of the log, as restore_command of a server that is being restored
+    /// Ask for a file of the log, as a server does that is being restored
     #[command(hide = true)]
     WalRestore(WalRestoreArguments),
     /// Print version, git revision and compiler
@@ -199,9 +199,11 @@ pub fn drill_exit_code(drilled: &Drilled) -> ExitCode {
     }
 }
 
-/// Asks for a file of the log. The server takes 1 for a file that the archive does not have, and gives
-/// up at codes above 125 (`RestoreArchivedFile` in `xlogarchive.c`): what is not known to be missing
-/// must not end a recovery as if it were.
+/// Asks for a file of the log, as `restore_command`.
+///
+/// The server takes 1 for a file that the archive does not have, and gives up at codes above 125
+/// (`RestoreArchivedFile` in `xlogarchive.c`): what is not known to be missing must not end a recovery
+/// as if it were.
 pub fn request_wal(arguments: &WalRestoreArguments) -> ExitCode {
     let why = match wal_request::ask(&arguments.socket, &arguments.name, &arguments.path) {
         Ok(Reply::Delivered) => return ExitCode::SUCCESS,

@@ -108,11 +108,9 @@ pub struct DrillArguments {
     /// Draws the same moment again
     #[arg(long, value_name = "NUMBER")]
     pub(super) seed: Option<String>,
-    /// Read all data with pg_dump as well
-    #[arg(long, requires = "local")]
+    #[arg(long, requires = "local", help = "Read all data with pg_dumpall as well")]
     pub(super) dump: bool,
-    /// Check tables and indexes with pg_amcheck as well
-    #[arg(long, requires = "local")]
+    #[arg(long, requires = "local", help = "Check tables and indexes with pg_amcheck as well")]
     pub(super) amcheck: bool,
     /// How the result is printed on stdout
     #[arg(short, long, value_enum, default_value_t)]
@@ -138,8 +136,10 @@ pub(super) struct ServerArguments {
     /// Its superuser in the database [default: postgres]
     #[arg(long, value_name = "ROLE")]
     pub(super) role: Option<String>,
-    /// A parameter that it is started with, such as shared_preload_libraries=timescaledb
     #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(
+        help = "A parameter that it is started with, such as shared_preload_libraries=timescaledb"
+    )]
     pub(super) set: Vec<String>,
 }
 

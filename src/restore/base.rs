@@ -1,7 +1,7 @@
 //! Brings a base backup back: its tar files, side by side, into their directories.
 
+use std::io;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -32,63 +32,64 @@ use crate::sources::limits;
 /// How often it is asked whether the disk still takes what is written.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Unpacks all tar files, and links the tablespaces.
-pub(super) async fn restore(
-    source: &Source,
-    backup: &ObservedBackup,
-    info: &BackupInfo,
-    place: &Place,
-) -> Result<(), Failed> {
-    let mut reads = Vec::new();
-    for tar in &backup.tars {
+/// A backup on its way into a place.
+#[derive(Clone, Copy)]
+pub(super) struct Base<'a> {
+    pub(super) source: &'a Source,
+    pub(super) backup: &'a ObservedBackup,
+    pub(super) info: &'a BackupInfo,
+    pub(super) place: &'a Place,
+}
+
+impl Base<'_> {
+    /// Unpacks all tar files, and links the tablespaces.
+    pub(super) async fn restore(self) -> Result<(), Failed> {
+        let place = self.place;
+        // Before anything is written: the pieces of one tablespace share a directory.
+        for tablespace in &self.info.tablespaces {
+            place.tablespace(tablespace.oid).map_err(Failed::of_place)?;
+        }
+        let mut reads = Vec::new();
+        for tar in &self.backup.tars {
+            reads.push(async move { self.unpack(tar).await });
+        }
+        let reads = stream::iter(reads).buffer_unordered(limits::TARS_AT_ONCE);
+        reads.try_collect::<()>().await?;
+        let storage = |error: io::Error| Failed::storage(&place.data, &error);
+        complete(&place.data, &place.account).map_err(storage)?;
+        link(self.info, place).map_err(storage)
+    }
+
+    async fn unpack(self, tar: &TarObject) -> Result<(), Failed> {
+        let Self { source, place, .. } = self;
         let to = match tar.contents {
             TarContents::DataDirectory => place.data.clone(),
             TarContents::Tablespace(oid) => place.tablespaces.join(oid.to_string()),
         };
-        let expected = TarExpectation {
-            contents: tar.contents,
-            has_checksums: info.has_checksums == Some(true),
+        let name = tar.contents.file_name(tar.piece, tar.codec);
+        let key = format!("{}{}/{name}", source.folder.base(), self.backup.id);
+        let content = StoredContent {
+            key: &key,
+            codec: tar.codec,
+            stored_bytes_max: u64::MAX,
+            bytes_max: limits::TAR_BYTES_MAX,
         };
-        reads.push(async move { unpack(source, backup, tar, expected, &to, place).await });
+        let has_checksums = self.info.has_checksums == Some(true);
+        let check = TarCheck::new(TarExpectation { contents: tar.contents, has_checksums });
+        let (extract, failure) = Extract::new(tar.contents, &to, place.account, check);
+        let decoding = decode_object(source.store.as_ref(), &source.turns, content, extract);
+        let decoded = tokio::select! {
+            decoded = decoding => decoded,
+            failed = first(&failure) => return Err(failed),
+        };
+        let decoded = decoded.map_err(|error| Failed::of_store(&error, &format!("read {name}")))?;
+        if let Some(failure) = failure.get() {
+            return Err(of_failure(failure));
+        }
+        let unreadable = |why: String| Failed::new(DrillClass::BaseUnreadable, why);
+        decoded.length.map_err(|error| unreadable(format!("{name} cannot be decoded: {error}")))?;
+        is_whole(&decoded.fed.report()).map_err(|why| unreadable(format!("{name} {why}")))
     }
-    // Before anything is written: the pieces of one tablespace share a directory.
-    let directories = info.tablespaces.iter().map(|it| place.tablespace(it.oid));
-    directories.collect::<Result<Vec<_>, _>>().map_err(Failed::of_place)?;
-    stream::iter(reads).buffer_unordered(limits::TARS_AT_ONCE).try_collect::<()>().await?;
-    complete(&place.data, &place.account).map_err(|error| Failed::storage(&place.data, &error))?;
-    link(info, place).map_err(|error| Failed::storage(&place.data, &error))
-}
-
-async fn unpack(
-    source: &Source,
-    backup: &ObservedBackup,
-    tar: &TarObject,
-    expected: TarExpectation,
-    to: &Path,
-    place: &Place,
-) -> Result<(), Failed> {
-    let name = tar.contents.file_name(tar.piece, tar.codec);
-    let key = format!("{}{}/{name}", source.folder.base(), backup.id);
-    let content = StoredContent {
-        key: &key,
-        codec: tar.codec,
-        stored_bytes_max: u64::MAX,
-        bytes_max: limits::TAR_BYTES_MAX,
-    };
-    let check = TarCheck::new(expected);
-    let (extract, failure) = Extract::new(tar.contents, to, place.account, check);
-    let decoding = decode_object(source.store.as_ref(), &source.turns, content, extract);
-    let decoded = tokio::select! {
-        decoded = decoding => decoded,
-        failed = first(&failure) => return Err(failed),
-    };
-    let decoded = decoded.map_err(|error| Failed::of_store(&error, &format!("read {name}")))?;
-    if let Some(failure) = failure.get() {
-        return Err(of_failure(failure));
-    }
-    let unreadable = |why: String| Failed::new(DrillClass::BaseUnreadable, why);
-    decoded.length.map_err(|error| unreadable(format!("{name} cannot be decoded: {error}")))?;
-    is_whole(&decoded.fed.report()).map_err(|why| unreadable(format!("{name} {why}")))
 }
 
 /// Or what is wrong with it.
@@ -122,7 +123,7 @@ fn of_failure(failure: &Failure) -> Failed {
 }
 
 /// barman writes no `tablespace_map`, so the links are made here.
-fn link(info: &BackupInfo, place: &Place) -> std::io::Result<()> {
+fn link(info: &BackupInfo, place: &Place) -> io::Result<()> {
     for tablespace in &info.tablespaces {
         let name = tablespace.oid.to_string();
         let to = std::path::absolute(place.tablespaces.join(&name))?;

@@ -24,7 +24,7 @@ use crate::domain::drill::RecoveryEnd;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentNumber;
 use crate::observation::backup::ObservedBackup;
-use crate::restore::base;
+use crate::restore::base::Base;
 use crate::restore::courier::Courier;
 use crate::restore::delivery::Delivery;
 use crate::restore::delivery::Source;
@@ -99,7 +99,8 @@ impl Recovery<'_> {
     ) -> Result<Recovered, Failed> {
         tell(Step::Base);
         let began_at = Instant::now();
-        base::restore(&self.source, self.backup, self.info, &self.place).await?;
+        let (source, place) = (&self.source, &self.place);
+        Base { source, backup: self.backup, info: self.info, place }.restore().await?;
         course.phase(PhaseName::Base, began_at);
         self.configure().map_err(|error| Failed::storage(&self.place.data, &error))?;
         let (listener, courier) = self.courier()?;

@@ -97,7 +97,8 @@ fn clear(path: &Path) -> io::Result<()> {
             if kill(server, None).is_err() {
                 break;
             }
-            thread::sleep(LOOK_EVERY);
+            // In a drop nothing else can be awaited.
+            thread::park_timeout(LOOK_EVERY);
         }
     }
     if let Ok(sockets) = fs::read_to_string(path.join(SOCKETS)) {

@@ -82,6 +82,7 @@ impl Story {
 
 impl Life<'_> {
     /// At once too: a tool may hang.
+    #[expect(clippy::print_stdout, reason = "shown with the failure")]
     fn tell(&mut self, what: impl Into<String>) {
         let what = what.into();
         println!("  {what}");
