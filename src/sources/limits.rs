@@ -83,9 +83,9 @@ pub const CREDENTIAL_FILE_BYTES_MAX: u64 = 4 << 10;
 /// Instance metadata is one hop away, or not there at all.
 pub const INSTANCE_METADATA: Duration = Duration::from_secs(1);
 
-/// What a directory's files are read in: enough to make a system call worth it, and a few of them
-/// lie between store and decoder.
-pub const BODY_CHUNK_BYTES: usize = 64 << 10;
+/// What a directory's files are read in: enough to be worth handing from one thread to another. As many
+/// bytes lie between store and decoder as of an answer of S3.
+pub const BODY_CHUNK_BYTES: usize = 512 << 10;
 
 /// A slow disk or a mounted bucket answers a page of names or a piece of a file within this, or
 /// hangs.

@@ -53,7 +53,7 @@ pub fn decode(
         return Err(DecompressError::Truncated);
     }
     match (codec, bzip2) {
-        (Codec::None, _) => read(stored, bytes_max, add),
+        (Codec::None, _) => pass(stored, bytes_max, add),
         (Codec::Gzip, _) => read(Members::of(stored), bytes_max, add),
         (Codec::Bzip2, Bzip2::Fast) => read(BzReader::new(stored), bytes_max, add),
         (Codec::Bzip2, Bzip2::Reference) => read(Streams::of(stored), bytes_max, add),
@@ -115,26 +115,62 @@ impl DecompressError {
 fn read(
     decoder: impl Read,
     bytes_max: u64,
-    mut add: impl FnMut(&[u8]),
+    add: impl FnMut(&[u8]),
 ) -> Result<u64, DecompressError> {
     let wanted = bytes_max.saturating_add(1);
     let mut decoder = decoder.take(wanted);
     // No decoder is asked to go far beyond what is wanted, where it may meet damage.
     let mut buffer = vec![0; PIECE_BYTES.min(usize::try_from(wanted).unwrap_or(PIECE_BYTES))];
-    let mut shown = 0_u64;
+    let mut shown = Shown { add, bytes: 0, bytes_max };
     loop {
-        let count = match decoder.read(&mut buffer) {
-            Ok(0) => return Ok(shown),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+        match decoder.read(&mut buffer) {
+            Ok(0) => return Ok(shown.bytes),
+            Ok(count) => shown.show(buffer.get(..count).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(DecompressError::of(&error)),
+        }
+    }
+}
+
+/// What needs no decoder is shown where it lies.
+fn pass(
+    stored: impl BufRead,
+    bytes_max: u64,
+    add: impl FnMut(&[u8]),
+) -> Result<u64, DecompressError> {
+    let mut stored = stored.take(bytes_max.saturating_add(1));
+    let mut shown = Shown { add, bytes: 0, bytes_max };
+    loop {
+        let count = match stored.fill_buf() {
+            Ok([]) => return Ok(shown.bytes),
+            Ok(piece) => {
+                shown.show(piece)?;
+                piece.len()
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             Err(error) => return Err(DecompressError::of(&error)),
         };
-        let room = usize::try_from(bytes_max.saturating_sub(shown)).unwrap_or(usize::MAX);
-        add(buffer.get(..count.min(room)).unwrap_or_default());
-        if count > room {
+        stored.consume(count);
+    }
+}
+
+/// What was shown of a content.
+struct Shown<F> {
+    add: F,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl<F: FnMut(&[u8])> Shown<F> {
+    fn show(&mut self, piece: &[u8]) -> Result<(), DecompressError> {
+        let bytes_max = self.bytes_max;
+        let room = usize::try_from(bytes_max.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
+        (self.add)(piece.get(..room).unwrap_or(piece));
+        if piece.len() > room {
             return Err(DecompressError::TooLarge { bytes_max });
         }
-        shown = shown.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        Ok(())
     }
 }
 

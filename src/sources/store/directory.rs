@@ -4,6 +4,7 @@
 //! that is not UTF-8 is listed with replacement characters, so that it shows up as a stray, and
 //! cannot be opened.
 
+mod pieces;
 mod walk;
 
 use std::fs;
@@ -31,6 +32,7 @@ use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
 use crate::sources::limits;
 use crate::sources::store::body::Body;
+use crate::sources::store::directory::pieces::Pieces;
 use crate::sources::store::directory::walk::Walk;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
@@ -155,6 +157,7 @@ struct FileReader {
     key: String,
     version: ObjectVersion,
     left: u64,
+    pieces: Pieces,
 }
 
 impl FileReader {
@@ -168,13 +171,13 @@ impl FileReader {
         let (metadata, file) = opened.map_err(|error| object_error(&key, &error))?;
         let version = version(&metadata);
         let left = version.size.saturating_sub(from);
-        Ok(Self { file, key, version, left })
+        Ok(Self { file, key, version, left, pieces: Pieces::default() })
     }
 
     /// The next piece, empty at the end, which only a file has that is still the same.
     fn read(&mut self) -> Result<Bytes, StoreError> {
-        let mut chunk = Vec::new();
         let wanted = self.left.min(limits::BODY_CHUNK_BYTES as u64);
+        let mut chunk = self.pieces.room(usize::try_from(wanted).unwrap_or_default());
         let read = (&self.file).take(wanted).read_to_end(&mut chunk);
         let metadata = read.and_then(|_| self.file.metadata());
         let metadata = metadata.map_err(|error| object_error(&self.key, &error))?;
@@ -182,7 +185,7 @@ impl FileReader {
             return Err(StoreError::changed(&self.key));
         }
         self.left = self.left.saturating_sub(chunk.len() as u64);
-        Ok(Bytes::from(chunk))
+        Ok(self.pieces.hand_out(chunk))
     }
 }
 
