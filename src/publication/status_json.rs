@@ -23,6 +23,7 @@ use crate::assessment::cluster::ClusterState;
 use crate::assessment::cluster::Silence;
 use crate::assessment::finding::Finding;
 use crate::assessment::loss::Loss;
+use crate::assessment::loss::Losses;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::RestoreDrill;
@@ -249,6 +250,7 @@ impl<'a> AskedKubernetes<'a> {
 impl<'a> ArchiveDocument<'a> {
     fn new(archive: &ArchiveView<'a>) -> Self {
         let assessment = archive.assessment;
+        let losses = Losses::of(&assessment.windows);
         Self {
             cnpg_namespace: &assessment.archive.namespace,
             cnpg_cluster: &assessment.archive.cluster,
@@ -262,11 +264,7 @@ impl<'a> ArchiveDocument<'a> {
             recovery_windows: assessment.windows.iter().map(Window::new).collect(),
             timelines: assessment.timelines.iter().map(Timeline::new).collect(),
             systems: assessment.systems.iter().copied().map(System::new).collect(),
-            gaps: assessment
-                .gaps
-                .iter()
-                .map(|gap| MissingWal::new(gap, &assessment.windows))
-                .collect(),
+            gaps: assessment.gaps.iter().map(|gap| MissingWal::new(gap, &losses)).collect(),
             backups: assessment.backups.iter().map(Backup::new).collect(),
             newest_segment: assessment.newest_segment.map(Segment::new),
             findings: assessment
@@ -353,9 +351,9 @@ impl System {
 }
 
 impl MissingWal {
-    fn new(gap: &Gap, windows: &[RecoveryWindow]) -> Self {
+    fn new(gap: &Gap, losses: &Losses) -> Self {
         let costs = gap.effect != GapEffect::Harmless;
-        let lost = if costs { Loss::by(gap, windows) } else { Loss::default() };
+        let lost = if costs { losses.by(gap) } else { Loss::default() };
         Self {
             timeline: gap.first.timeline.value(),
             first: gap.first.to_string(),

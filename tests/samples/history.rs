@@ -23,7 +23,7 @@ use cnpg_backup_verifier::assessment::finding::Weight;
 use cnpg_backup_verifier::assessment::finding::archive::backup::BackupDefect;
 use cnpg_backup_verifier::assessment::finding::archive::backup::Missing;
 use cnpg_backup_verifier::assessment::finding::archive::wal::WalDefect;
-use cnpg_backup_verifier::assessment::loss::Loss;
+use cnpg_backup_verifier::assessment::loss::Losses;
 use cnpg_backup_verifier::assessment::unusable::UnusableReason;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
 use cnpg_backup_verifier::domain::backup::BackupId;
@@ -123,7 +123,7 @@ fn with_history(template: &Assessment) -> Assessment {
         Some(NewestSegment { name: segment(newest), uploaded_at: committed_at });
     let stranded = assessment.windows.iter().take(usize::try_from(hole).unwrap() + 1);
     let stranded = stranded.map(|window| window.backup_id.clone()).collect();
-    let (lost, accepted_before) = (Loss::by(&gap, &assessment.windows), None);
+    let (lost, accepted_before) = (Losses::of(&assessment.windows).by(&gap), None);
     let problem =
         WalDefect::Gap { gap, stranded, parent_has_segment: false, lost, accepted_before };
     *assessment.findings = vec![Finding::new(Weight::Risk, problem)];
@@ -195,7 +195,7 @@ pub(crate) fn broken(fleet_of_one: &Snapshot) -> Snapshot {
     };
     assessment.gaps.push(gap);
     let stranded = assessment.windows.iter().map(|window| window.backup_id.clone()).collect();
-    let (lost, accepted_before) = (Loss::by(&gap, &assessment.windows), None);
+    let (lost, accepted_before) = (Losses::of(&assessment.windows).by(&gap), None);
     let problem =
         WalDefect::Gap { gap, stranded, parent_has_segment: false, lost, accepted_before };
     assessment

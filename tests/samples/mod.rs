@@ -30,7 +30,7 @@ use cnpg_backup_verifier::assessment::finding::archive::backup::BackupDefect;
 use cnpg_backup_verifier::assessment::finding::archive::backup::Missing;
 use cnpg_backup_verifier::assessment::finding::archive::store::StoreDefect;
 use cnpg_backup_verifier::assessment::finding::archive::wal::WalDefect;
-use cnpg_backup_verifier::assessment::loss::Loss;
+use cnpg_backup_verifier::assessment::loss::Losses;
 use cnpg_backup_verifier::assessment::proof::Proof;
 use cnpg_backup_verifier::assessment::shared::Shared;
 use cnpg_backup_verifier::assessment::unusable::UnusableReason;
@@ -235,7 +235,7 @@ fn at_risk(index: usize) -> Assessment {
                 gap: hole,
                 stranded: vec![id("20260109T000000")],
                 parent_has_segment: false,
-                lost: Loss::by(&hole, &assessment.windows),
+                lost: Losses::of(&assessment.windows).by(&hole),
                 accepted_before: Some(at("2026-01-09T06:00:01Z")),
             },
         ),
@@ -283,7 +283,7 @@ fn unrecoverable(index: usize) -> Assessment {
                 gap,
                 stranded,
                 parent_has_segment: false,
-                lost: Loss::by(&gap, &assessment.windows),
+                lost: Losses::of(&assessment.windows).by(&gap),
                 accepted_before: None,
             },
         ),

@@ -13,6 +13,7 @@ use crate::assessment::GapEffect;
 use crate::assessment::cluster::drill_age_max;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::loss::Loss;
+use crate::assessment::loss::Losses;
 use crate::assessment::proof::Proof;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
@@ -165,7 +166,7 @@ pub(super) fn wal_missing_segments(archive: &ArchiveView<'_>, samples: &mut Samp
 fn newest_hole(assessment: &Assessment) -> Option<Loss> {
     let is_told = |gap: &&Gap| gap.effect == GapEffect::Hole && gap.is_problem();
     let hole = assessment.gaps.iter().rev().find(is_told)?;
-    Some(Loss::by(hole, &assessment.windows))
+    Some(Losses::of(&assessment.windows).by(hole))
 }
 
 pub(super) fn wal_hole_start(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {

@@ -8,6 +8,7 @@ use crate::assessment::Assessment;
 use crate::assessment::GapEffect;
 use crate::assessment::finding::duration;
 use crate::assessment::loss::Loss;
+use crate::assessment::loss::Losses;
 use crate::publication::page::chart::Bar;
 use crate::publication::page::chart::Chart;
 use crate::publication::page::words::plain_time;
@@ -94,6 +95,7 @@ fn backup_row(assessment: &Assessment, backup: &AssessedBackup) -> Markup {
 
 pub(super) fn gaps(assessment: &Assessment) -> Markup {
     let many = assessment.gaps.len();
+    let losses = Losses::of(&assessment.windows);
     let caption = html! { "Missing WAL, newest first" };
     let head = ["First", "Last", "Segments", "Effect", "Lost from", "Until"];
     let rows = assessment.gaps.iter().rev().take(ROWS_MAX).map(|gap| {
@@ -103,7 +105,7 @@ pub(super) fn gaps(assessment: &Assessment) -> Markup {
             GapEffect::Harmless => "none: no backup needs it",
         };
         let lost = match gap.effect {
-            GapEffect::StopsRecovery | GapEffect::Hole => Loss::by(gap, &assessment.windows),
+            GapEffect::StopsRecovery | GapEffect::Hole => losses.by(gap),
             GapEffect::Harmless => Loss::default(),
         };
         html! {

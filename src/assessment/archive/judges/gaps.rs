@@ -15,6 +15,7 @@ use crate::assessment::archive::recoverability::gaps::time_after;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::archive::wal::WalDefect;
 use crate::assessment::loss::Loss;
+use crate::assessment::loss::Losses;
 use crate::domain::backup::BackupId;
 use crate::domain::moment::after;
 use crate::observation::probe::SegmentId;
@@ -30,6 +31,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             stops.entry(obstacle.at).or_default().push(candidate.backup.id.clone());
         }
     }
+    let losses = Losses::of(&recoverability.windows);
     let costly = recoverability.gaps.iter().filter(|it| it.gap.is_problem());
     let finding = |placed: &PlacedGap| {
         let PlacedGap { timeline, segments, gap } = *placed;
@@ -39,7 +41,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             .filter(|route| route.timeline_at(segments.first) == Some(timeline))
             .and_then(|route| route.parent_at(segments.first))
             .and_then(|parent| case.inventory.timeline(parent));
-        let lost = Loss::by(&gap, &recoverability.windows);
+        let lost = losses.by(&gap);
         let problem = WalDefect::Gap {
             gap,
             lost,

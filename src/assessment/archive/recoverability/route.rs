@@ -122,8 +122,12 @@ impl Route {
 
     /// The first segment that the two take from different timelines.
     pub(crate) fn parts_from(&self, other: &Self) -> Option<SegmentNumber> {
-        let mut begins: Vec<SegmentNumber> =
-            self.legs.iter().chain(&other.legs).map(|leg| leg.first).collect();
+        let is_shared = |(own, others): &(&Leg, &Leg)| {
+            (own.timeline, own.first) == (others.timeline, others.first)
+        };
+        let shared = self.legs.iter().zip(&other.legs).take_while(is_shared).count();
+        let parted = self.legs.iter().skip(shared).chain(other.legs.iter().skip(shared));
+        let mut begins: Vec<SegmentNumber> = parted.map(|leg| leg.first).collect();
         begins.sort_unstable();
         begins.into_iter().find(|it| self.timeline_at(*it) != other.timeline_at(*it))
     }
