@@ -1,8 +1,8 @@
 //! Reading a real archive to its last byte, beside what reads the same bytes today, in the same run.
 //!
-//! `cargo bench --bench content`; needs `make tools`, takes ten minutes and 6 GB below the temporary
-//! directory. Each row is a whole process of ours against one or two of others, in turn, on the same
-//! files: CPU seconds, wall seconds, the median of the ratios.
+//! `cargo bench --bench content`; needs `make tools`, and `lbzip2` for its row; takes ten minutes and
+//! 6 GB below the temporary directory. Each row is a whole process of ours against one of another, in
+//! turn, on the same files: CPU seconds, wall seconds, the median of the ratios.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
