@@ -57,7 +57,11 @@ pub fn draw(assessment: &Assessment, kind: DrillKind, seed: u64) -> Result<Drawn
             if let Some(Ok(target)) = switch.map(drawn) {
                 return Ok(target);
             }
-            let at = moment(&proven(&assessment.windows), seed).ok_or(WhyNot::NoProvenMoment)?;
+            let Some(at) = moment(&proven(&assessment.windows), seed) else {
+                // An archive of which nothing can be restored has a better reason than that.
+                restore(assessment, &Target::Latest.into())?;
+                return Err(WhyNot::NoProvenMoment);
+            };
             drawn(Target::At(at).into())
         }
     }

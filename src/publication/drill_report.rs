@@ -1,6 +1,7 @@
 //! A drill in words, for whoever ran it.
 
 use crate::domain::cluster::DrillKind;
+use crate::domain::drill::DrillGroup;
 use crate::domain::drill::DrillReport;
 use crate::domain::drill::DrillTarget;
 use crate::publication::restored::phases;
@@ -15,9 +16,13 @@ pub fn text(report: &DrillReport) -> String {
     } else {
         format!("{namespace}/{cluster} ({server_name})")
     };
-    let came =
-        if report.is_success() { "SUCCEEDED".to_owned() } else { format!("FAILED with {class}") };
-    let mut text = format!("{name}: the {} drill {came}\n  {detail}\n\n", kind.code());
+    let came = match class.group() {
+        DrillGroup::Success => "SUCCEEDED",
+        DrillGroup::Archive | DrillGroup::Settings => "FAILED",
+        DrillGroup::Platform | DrillGroup::Cleanup => "was INCONCLUSIVE",
+    };
+    let why = if report.is_success() { String::new() } else { format!(" ({class})") };
+    let mut text = format!("{name}: the {} drill {came}{why}\n  {detail}\n\n", kind.code());
     let mut row = |label: &str, value: String| text += &format!("  {label:<11}{value}\n");
     if let Some(id) = &report.backup_id {
         row("backup", id.clone());

@@ -42,7 +42,7 @@ impl Ended {
 
 /// What the server says, and the class of failure that it means. Beginnings, since names and positions
 /// follow; from `xlogrecovery.c`, `xlog.c`, `xlogarchive.c` and `tablespace.c`.
-const WORDS: [(&str, DrillClass); 12] = [
+const WORDS: [(&str, DrillClass); 15] = [
     ("recovery ended before configured recovery target", DrillClass::TargetNotReached),
     ("requested recovery stop point is before consistent", DrillClass::TargetNotReached),
     ("WAL ends before", DrillClass::WalMissing),
@@ -55,7 +55,14 @@ const WORDS: [(&str, DrillClass); 12] = [
     ("maximum number of prepared transactions", DrillClass::ParametersInsufficient),
     ("archive file", DrillClass::WalMissing),
     ("database files are incompatible", DrillClass::Image),
+    // A library of the source that is not installed here (`dfmgr.c`).
+    ("could not access file", DrillClass::Image),
+    ("could not load library", DrillClass::Image),
+    (WRONG_SETTINGS, DrillClass::ParametersInsufficient),
 ];
+
+/// From `guc-file.l`: what is wrong in the file stands in the lines before.
+const WRONG_SETTINGS: &str = "configuration file";
 
 /// What is to be said of a recovery that gave up.
 pub(super) fn class_of(seen: &Ended, troubles: &[Trouble], last_words: &str) -> Failed {
@@ -87,6 +94,11 @@ pub(super) fn class_of(seen: &Ended, troubles: &[Trouble], last_words: &str) -> 
         Some(class) => class,
         None => DrillClass::StoppedEarly,
     };
+    let wrong = last_words.lines().filter_map(|line| line.split_once("LOG:  "));
+    let wrong = wrong.map(|(_, text)| text).find(|text| text.contains("parameter"));
+    if let (true, Some(wrong)) = (fatal.starts_with(WRONG_SETTINGS), wrong) {
+        return Failed::new(class, wrong);
+    }
     let missing = troubles.iter().find_map(lacking).map(|lacking| format!("; {lacking}"));
     let is_lacking = missing.is_some() && class == DrillClass::TargetNotReached;
     let class = if is_lacking { DrillClass::WalMissing } else { class };
@@ -146,6 +158,14 @@ mod tests {
         assert_eq!(unread(StoreErrorKind::Denied), DrillClass::Denied);
         let paused = class_of(&seen("LOG:  recovery has paused"), &missing, "");
         assert_eq!(paused.class, DrillClass::ParametersInsufficient);
+        let wrong = seen("FATAL:  configuration file \"/d/postgresql.conf\" contains errors");
+        let before = "x UTC [1] LOG:  unrecognized configuration parameter \"a\" in file";
+        let failed = class_of(&wrong, &[], before);
+        assert_eq!(failed.class, DrillClass::ParametersInsufficient);
+        assert_eq!(failed.detail, "unrecognized configuration parameter \"a\" in file");
+        let absent =
+            seen("FATAL:  could not access file \"timescaledb\": No such file or directory");
+        assert_eq!(class_of(&absent, &[], "").class, DrillClass::Image);
         let other = class_of(&Ended::default(), &[], "a\nb");
         assert_eq!(
             (other.class, other.detail.as_str()),

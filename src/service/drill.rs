@@ -54,6 +54,10 @@ pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
         let expected = "a directory for the drill, with as much room as the restored cluster needs";
         return Err(ConfigError::late("--local", expected, "nothing").into());
     };
+    if !root.is_dir() {
+        let found = format!("none at {}", root.display());
+        return Err(ConfigError::late("--local", "a directory that exists", found).into());
+    }
     let swept = Scratch::sweep(root).with_context(|| format!("look at {}", root.display()))?;
     if 0 < swept {
         tracing::warn!(swept, "drills that were killed had left something; it is removed");

@@ -2,6 +2,7 @@
 
 mod scratch;
 mod stage;
+mod usage;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -74,8 +75,9 @@ impl<'a> Prepared<'a> {
         let info = backup.parsed_info().with_context(|| format!("{id}: no backup.info"))?;
         let wal = info.wal.with_context(|| format!("{id}: backup.info names no WAL"))?;
         let version = info.server_version.context("backup.info names no version of PostgreSQL")?;
-        let account = Account::choose(server.account.as_deref())?;
-        let programs = Programs::find(server.programs.as_deref(), version / 10_000).await?;
+        let account = Account::choose(server.account.as_deref()).map_err(usage::of_account)?;
+        let programs = Programs::find(server.programs.as_deref(), version / 10_000).await;
+        let programs = programs.map_err(usage::of_programs)?;
         let read = Arc::<BytesRead>::default();
         let store = world.stores.open(address, &archive.spec.access);
         let store = MeteredStore::new(store, Arc::new(ByteRate::new(u64::MAX)), Arc::clone(&read));

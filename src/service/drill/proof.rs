@@ -30,7 +30,10 @@ impl Proof<'_> {
         results: &mut Vec<CheckResult>,
     ) -> Result<String, Failed> {
         let access = self.prepared.access(self.sockets);
-        let asked = |why: String| Failed::new(DrillClass::CheckFailed, why);
+        let role = self.prepared.role();
+        let asked = |why: String| {
+            Failed::new(DrillClass::CheckFailed, format!("connect to postgres as {role}: {why}"))
+        };
         let identifier = access.system_identifier().await.map_err(asked)?;
         if self.prepared.system_identifier().is_some_and(|expected| expected != identifier) {
             let why = format!("the restored server is another one: its identifier is {identifier}");
