@@ -40,9 +40,11 @@ pub fn text(restored: &Restored<'_>) -> String {
     text += &format!("  read               {base} of the base backup, {wal} of WAL\n");
     text += &format!("  took               {}\n", phases(&restored.course));
     text += &format!(
-        "\nThe server is stopped. It starts with\n\n  {program} -D {data}\n\nas the owner of that \
-         directory. It archives nothing and listens on a socket only: see postgresql.conf there. The \
-         files that the backup held lie beside it, as postgresql.conf.from-backup and the like.\n"
+        "\nThe server is stopped. As the owner of that directory, start it and ask it with\n\n  \
+         {program} -D {data}\n  psql --host {data} --username postgres\n\nIt archives nothing, \
+         and listens on nothing but a socket in that directory, until you\nchange postgresql.conf \
+         there. What the source had lies beside it, as\npostgresql.conf.from-backup and \
+         pg_hba.conf.from-backup.\n"
     );
     text
 }

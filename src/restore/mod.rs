@@ -11,6 +11,7 @@ mod end;
 mod extract;
 pub mod failed;
 mod history;
+mod kept;
 mod log;
 pub mod place;
 pub mod programs;

@@ -34,6 +34,7 @@ use crate::restore::end::lacking;
 use crate::restore::extract::put_aside;
 use crate::restore::failed::Failed;
 use crate::restore::history::Written;
+use crate::restore::kept;
 use crate::restore::log::Line;
 use crate::restore::place::Durability;
 use crate::restore::place::Place;
@@ -305,14 +306,14 @@ impl Recovered {
         &self.programs
     }
 
-    /// Shuts the server down in order, and leaves its data ready for another start.
+    /// Shuts the server down in order, and leaves its data ready to be started by anybody.
     pub async fn stop(mut self) -> io::Result<Place> {
         let status = self.server.stop().await?;
-        if status.success() {
-            Ok(self.place)
-        } else {
-            Err(io::Error::other(format!("the server ended with {status}")))
+        if !status.success() {
+            return Err(io::Error::other(format!("the server ended with {status}")));
         }
+        kept::settle(&self.place.data)?;
+        Ok(self.place)
     }
 
     /// Ends the server at once; its data is of no use then.

@@ -29,7 +29,7 @@ use crate::service::shutdown::Shutdown;
 
 /// Restores, prints how the server is started, and tells whether there was a way to the target.
 pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
-    refuse_used(&config.to)?;
+    let data = usable(&config.to)?;
     let Selection { mut archives, world, .. } = Selection::of(config.chosen).await?;
     let mut archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;
     if !archives.is_empty() {
@@ -59,21 +59,21 @@ pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
     };
     let prepared = Prepared::of(&archive, &world, plan, &config.server).await?;
     let mut shutdown = Shutdown::on_signals().context("listen for signals")?;
-    let tablespaces = beside(&config.to);
-    let goal = Goal { data: &config.to, tablespaces: &tablespaces, durability: Durability::Kept };
+    let tablespaces = beside(&data);
+    let goal = Goal { data: &data, tablespaces: &tablespaces, durability: Durability::Kept };
     let mut course = Course::default();
     let recovered = tokio::select! {
         recovered = prepared.recover(goal, &mut course) => recovered,
-        () = shutdown.requested() => anyhow::bail!("stopped before it was restored; what lies in {} is of no use", config.to.display()),
+        () = shutdown.requested() => anyhow::bail!("stopped before it was restored; what lies in {} is of no use", data.display()),
     };
     let recovered = recovered.map_err(|failed| {
-        let (class, detail, place) = (failed.class, failed.detail, config.to.display());
+        let (class, detail, place) = (failed.class, failed.detail, data.display());
         anyhow::anyhow!("{detail} ({class}); what lies in {place} is of no use")
     })?;
     recovered.stop().await.context("shut the restored server down")?;
     let program = prepared.programs.path("postgres");
     let restored = Restored {
-        data: &config.to,
+        data: &data,
         program: &program,
         backup: plan.backup_id(),
         course: course.phases.iter().filter(|it| it.name != PhaseName::Check).copied().collect(),
@@ -87,17 +87,27 @@ pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
     Ok(Answer::Reachable)
 }
 
-/// Before the archive is read, which may take a while.
-fn refuse_used(to: &Path) -> anyhow::Result<()> {
-    for directory in [to.to_owned(), beside(to)] {
-        let is_used = std::fs::read_dir(&directory).is_ok_and(|mut it| it.next().is_some());
-        if is_used || directory.is_file() {
-            let expected = "a directory that is empty or not there yet";
-            let found = format!("{}, which holds something", directory.display());
-            return Err(ConfigError::late("--to-dir", expected, found).into());
+/// The directory by its whole path, as the server wants it, which works in it. Refused before the
+/// archive is read, which may take a while.
+fn usable(to: &Path) -> anyhow::Result<PathBuf> {
+    let to = std::path::absolute(to).with_context(|| format!("look at {}", to.display()))?;
+    let refused = |directory: &Path, why: &str| {
+        let expected = "a directory that is empty or not there yet, in one that is there";
+        let found = format!("{}, {why}", directory.display());
+        Err(ConfigError::late("--to-dir", expected, found).into())
+    };
+    for directory in [to.clone(), beside(&to)] {
+        if std::fs::read_dir(&directory).is_ok_and(|mut it| it.next().is_some()) {
+            return refused(&directory, "which holds something");
+        }
+        if directory.exists() && !directory.is_dir() {
+            return refused(&directory, "which is no directory");
         }
     }
-    Ok(())
+    if !to.parent().is_none_or(Path::is_dir) {
+        return refused(&to, "in a directory that is not there");
+    }
+    Ok(to)
 }
 
 /// Tablespaces lie outside the data directory, as PostgreSQL wants it.

@@ -39,6 +39,7 @@ mod requests;
 mod restore_plan;
 mod restore_points;
 mod restore_proof;
+mod restores;
 #[path = "../samples/mod.rs"]
 mod samples;
 mod scenarios;
