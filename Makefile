@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help tools build dist image packages test test-kube soak oracle drills lint advisories fuzz bench
-.PHONY: demo demo-break demo-damage demo-repair
+.PHONY: demo demo-break demo-damage demo-repair demo-drill
 
 tools := $(shell scripts/install-tools --where)
 FUZZ_SECONDS ?= 15
@@ -13,7 +13,7 @@ ORACLE_SEED ?= $(shell date +%s)000000
 DRILLS ?= 60
 DRILLS_SEED ?= $(shell date +%s)
 scripts := $(filter-out %.txt %/lib %/npm %/requirements %/sbom,$(wildcard scripts/*))
-shell_scripts := .ci/run $(scripts) $(wildcard scripts/lib/* packaging/*.sh)
+shell_scripts := .ci/run $(scripts) $(wildcard scripts/lib/* packaging/*.sh tests/smoke/*.sh)
 
 help: ## Lists the commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -94,3 +94,6 @@ demo-damage: ## Flips a bit in a WAL object and in the base backup of the runnin
 
 demo-repair: ## Takes a new base backup in the running demo.
 	@scripts/demo-repair
+
+demo-drill: ## Restores the archive of the running demo on this machine, and removes it again.
+	@scripts/demo-drill

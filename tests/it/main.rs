@@ -46,6 +46,7 @@ mod scenarios;
 mod scene;
 mod seeking;
 mod signals;
+mod smoke;
 mod storm;
 mod succession;
 mod wal;
