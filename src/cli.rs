@@ -1,5 +1,7 @@
 //! The command line: which command is meant, how it logs, and what its exit code says.
 
+mod help;
+
 use std::fs;
 use std::io;
 use std::io::Write;
@@ -52,28 +54,28 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch the archives of the configuration and publish what can be restored, until SIGTERM
-    #[command(after_help = RUN_HELP)]
+    #[command(after_help = help::RUN_HELP)]
     Run(RunArguments),
     /// Look at archives once, print what can be restored, and exit with the worst verdict
-    #[command(after_help = CHECK_HELP)]
+    #[command(after_help = help::CHECK_HELP)]
     Check(Box<CheckArguments>),
     /// Read archives to the last byte, print what is damaged and what can be restored
-    #[command(after_help = VERIFY_HELP)]
+    #[command(after_help = help::VERIFY_HELP)]
     Verify(Box<CheckArguments>),
     /// Tell whether a moment can be restored, and print the recovery Cluster to apply
-    #[command(after_help = RESTORE_PLAN_HELP)]
+    #[command(after_help = help::RESTORE_PLAN_HELP)]
     RestorePlan(Box<RestorePlanArguments>),
     /// Restore into a directory of this machine, by PostgreSQL's own programs
-    #[command(after_help = RESTORE_HELP)]
+    #[command(after_help = help::RESTORE_HELP)]
     Restore(Box<RestoreArguments>),
     /// Rehearse a restore, compare what it reached with what was promised, and clean up
-    #[command(after_help = DRILL_HELP)]
+    #[command(after_help = help::DRILL_HELP)]
     Drill(Box<DrillArguments>),
     /// List the archives whose folders lie at a place, or check them all
-    #[command(after_help = ARCHIVES_HELP)]
+    #[command(after_help = help::ARCHIVES_HELP)]
     Archives(Box<ArchivesArguments>),
     /// Print a script that completes this program's words in a shell
-    #[command(after_help = COMPLETIONS_HELP)]
+    #[command(after_help = help::COMPLETIONS_HELP)]
     Completions {
         /// bash, elvish, fish, powershell or zsh
         shell: Shell,
@@ -85,7 +87,7 @@ pub enum Command {
         directory: PathBuf,
     },
     /// Copy this program into a directory, for a container without `cp`
-    #[command(after_help = INSTALL_HELP)]
+    #[command(after_help = help::INSTALL_HELP)]
     Install(InstallArguments),
     /// Read one base backup to the last byte, in the pod of a Job that the daemon has created
     #[command(hide = true)]
@@ -252,123 +254,6 @@ const NOT_DONE: u8 = 3;
 /// PostgreSQL ends recovery with an error, and a later start begins it anew.
 const GIVE_UP: u8 = 255;
 
-const RUN_HELP: &str = "\
-Every setting of the configuration that is no list of archives can also be given as an
-environment variable: its path in capitals, dots as underscores, behind CNPG_BACKUP_VERIFIER_.
-expectations.wal_max_age is CNPG_BACKUP_VERIFIER_EXPECTATIONS_WAL_MAX_AGE. A flag wins over a
-variable, a variable over the file. SIGTERM and SIGINT end the program in order, a second one
-at once.
-
-Exit codes:
-  0   ended by a signal
-  3   ended by itself
-  64  wrong usage or configuration; all problems are listed
-
-Example:
-  cnpg-backup-verifier run --config /etc/cnpg-backup-verifier/config.yaml --listen 0.0.0.0:8080";
-
-const CHECK_HELP: &str = "\
-Credentials are those of the configuration, else what AWS's own tools would use
-(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profiles, web identity).
-
-Exit codes, of several archives the worst (0, 1, 3, 2):
-  0   recoverable
-  1   at risk
-  2   unrecoverable
-  3   unknown: it could not be read well enough to say
-  64  wrong usage or configuration; all problems are listed
-
-Examples:
-  cnpg-backup-verifier check --archive s3://backups/prod/postgres-main \\
-      --endpoint-url https://s3.example.com --wal-max-age 15m --retention 30d
-  cnpg-backup-verifier check --archive file:///mnt/backups/postgres-main
-  cnpg-backup-verifier check --config config.yaml --namespace databases --cluster postgres -o json";
-
-const VERIFY_HELP: &str = "\
-As check --depth full: every record of the WAL and every page of the base backups is read, and how
-far it has come is told on stderr. The exit codes are those of check.
-
-Example:
-  cnpg-backup-verifier verify --archive s3://backups/prod/postgres-main \\
-      --endpoint-url https://s3.example.com";
-
-const ARCHIVES_HELP: &str = "\
-Prints an address in each line, for check --archive. With --check the exit codes are those of check.
-
-Exit codes:
-  0   some were found
-  3   none was found, or the place could not be listed
-  64  wrong usage or configuration; all problems are listed
-
-Examples:
-  cnpg-backup-verifier archives --at s3://backups/prod --endpoint-url https://s3.example.com
-  cnpg-backup-verifier archives --at file:///mnt/copy --check";
-
-const COMPLETIONS_HELP: &str = "\
-Examples:
-  cnpg-backup-verifier completions bash > /etc/bash_completion.d/cnpg-backup-verifier
-  source <(cnpg-backup-verifier completions zsh)";
-
-const RESTORE_PLAN_HELP: &str = "\
-A target after the newest archived commit is not reachable: PostgreSQL refuses to end recovery
-before it has passed its target. Leave --to out to get the newest archived state.
-
-Exit codes:
-  0   reachable
-  2   not reachable; the nearest moments are printed
-  3   unknown: it could not be read well enough to say
-  64  wrong usage or configuration; all problems are listed
-
-Examples:
-  cnpg-backup-verifier restore-plan --config config.yaml --namespace databases --cluster postgres \\
-      --to 2026-08-20T10:30:00Z
-  cnpg-backup-verifier restore-plan --archive s3://backups/postgres-main -o yaml";
-
-const RESTORE_HELP: &str = "\
-Needs PostgreSQL of the backup's major version on this machine, and a token that may read the
-archive: no Kubernetes, no barman. The restored server archives nothing, takes no connections but
-by its socket, and is stopped when it has reached its target. Tablespaces go into DIR-tablespaces.
-
-Exit codes:
-  0   restored
-  2   not reachable; the nearest moments are printed
-  3   unknown, or it could not be restored
-  64  wrong usage or configuration; all problems are listed
-
-Examples:
-  cnpg-backup-verifier restore --archive s3://backups/postgres-main --to-dir /srv/restored
-  cnpg-backup-verifier restore --archive s3://backups/postgres-main --to-dir /srv/restored \\
-      --to 2026-08-20T10:30:00Z";
-
-const DRILL_HELP: &str = "\
-With --local the archive is restored below DIR by PostgreSQL of the backup's major version, compared
-with what its log foretells, asked what drills.checks of the configuration says, and removed. The
-restored server takes no connections but by its socket, archives nothing and applies no
-subscription, so that nothing outside notices.
-
-Exit codes:
-  0   succeeded
-  2   failed: it cannot be restored as promised, or not with these settings
-  3   inconclusive: nothing is known of the archive
-  64  wrong usage or configuration; all problems are listed
-
-Examples:
-  cnpg-backup-verifier drill --local /var/tmp --archive s3://backups/postgres-main
-  cnpg-backup-verifier drill --local /var/tmp --kind full --config config.yaml \\
-      --namespace databases --cluster postgres -o json";
-
-const INSTALL_HELP: &str = "\
-The copy is called cnpg-backup-verifier and may be run by everybody. It appears there complete, in
-place of an older one.
-
-Exit codes:
-  0   installed
-  3   it could not be written
-  64  wrong usage, or no directory
-
-Example:
-  cnpg-backup-verifier install /shared";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,68 +261,6 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn check_lists_its_flags_and_exit_codes() {
-        let mut cli = Cli::command().term_width(100);
-        // Also hands the global flags down to the commands.
-        cli.build();
-        let help = cli.find_subcommand_mut("check").unwrap().render_help().to_string();
-        insta::assert_snapshot!(help, @r"
-        Look at archives once, print what can be restored, and exit with the worst verdict
-
-        Usage: cnpg-backup-verifier check [OPTIONS]
-
-        Options:
-              --config <FILE>    Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
-          -o, --output <OUTPUT>  How the result is printed on stdout [default: text] [possible values: text,
-                                 json, nagios]
-              --depth <DEPTH>    How much is read [default: listing] [possible values: listing, wal, full]
-          -h, --help             Print help (see more with '--help')
-
-        Which archives (without any: all of the configuration):
-              --archive <ADDRESS>          s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME;
-                                           of the configuration only the credentials are used
-              --endpoint-url <URL>         Where the S3 store answers, if it is not AWS
-              --region <REGION>            Region of the S3 store [default: auto]
-          -n, --namespace <NS>             Namespace of the Cluster; without a cluster all that are in it
-              --cluster <NAME>             Name of the Cluster
-              --segments-per-look <COUNT>  How many WAL segments are opened at most, to find transactions
-                                           and borders [default: 1024]
-
-        Expectations (win over the configuration; --archive has no others):
-              --wal-max-age <DURATION>          How old the newest WAL may be, such as 15m
-              --base-backup-max-age <DURATION>  How old the newest usable base backup may be, such as 26h;
-                                                auto: as the schedule says
-              --uploading-grace <DURATION>      How long a missing segment may still be on its way, such as
-                                                10m
-              --retention <POLICY>              How far back every moment must be reachable, such as 30d, 4w
-                                                or 6m
-
-        Logs (on stderr):
-              --log-level <LEVEL>    error, warn, info, debug, trace, off, or MODULE=LEVEL,... [default:
-                                     info; check: warn] [env: CNPG_BACKUP_VERIFIER_LOG_LEVEL]
-              --log-format <FORMAT>  auto: text on a terminal, JSON in a pipe [env:
-                                     CNPG_BACKUP_VERIFIER_LOG_FORMAT] [default: auto] [possible values:
-                                     auto, json, text]
-
-        Credentials are those of the configuration, else what AWS's own tools would use
-        (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profiles, web identity).
-
-        Exit codes, of several archives the worst (0, 1, 3, 2):
-          0   recoverable
-          1   at risk
-          2   unrecoverable
-          3   unknown: it could not be read well enough to say
-          64  wrong usage or configuration; all problems are listed
-
-        Examples:
-          cnpg-backup-verifier check --archive s3://backups/prod/postgres-main \
-              --endpoint-url https://s3.example.com --wal-max-age 15m --retention 30d
-          cnpg-backup-verifier check --archive file:///mnt/backups/postgres-main
-          cnpg-backup-verifier check --config config.yaml --namespace databases --cluster postgres -o json
-        ");
     }
 
     #[test]
