@@ -104,7 +104,8 @@ fn every_finding_has_a_runbook_of_the_same_form() {
 #[test]
 fn the_table_of_exit_codes_is_that_of_the_help() {
     let text = section("docs/command-line.md", "## Exit codes");
-    for (column, command) in ["check", "restore-plan", "run"].into_iter().enumerate() {
+    let commands = ["check", "restore-plan", "restore", "drill", "run"];
+    for (column, command) in commands.into_iter().enumerate() {
         let documented: BTreeMap<String, String> = rows(&text)
             .map(|cells| (cells[0].clone(), cells[column + 1].clone()))
             .filter(|(_, meaning)| !meaning.is_empty())
@@ -135,12 +136,17 @@ fn the_configuration_shown_is_valid() {
     for name in ["ACCESS_KEY_ID", "ACCESS_SECRET_KEY"] {
         fs::write(directory.path().join(name), "key").unwrap();
     }
-    let text = section("docs/command-line.md", "## run");
-    let (_, yaml) = text.split_once("```yaml\n").unwrap();
-    let (yaml, _) = yaml.split_once("```").unwrap();
-    let yaml = yaml.replace("/etc/cnpg-backup-verifier", directory.path().to_str().unwrap());
-    let config = read_config(&directory.path().join("config.yaml"), &yaml).unwrap();
-    assert_eq!(config.archives.len(), 1);
+    let shown = |document: &str, heading: &str| {
+        let text = section(document, heading);
+        let (_, yaml) = text.split_once("```yaml\n").unwrap();
+        let (yaml, _) = yaml.split_once("```").unwrap();
+        let yaml = yaml.replace("/etc/cnpg-backup-verifier", directory.path().to_str().unwrap());
+        read_config(&directory.path().join("config.yaml"), &yaml)
+    };
+    assert_eq!(shown("docs/command-line.md", "## run").unwrap().archives.len(), 1);
+    let config = shown("docs/drills.md", "## Checks").unwrap();
+    let checks = config.drills.checks_of("databases", "postgres");
+    assert_eq!(checks.count(), 2);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod dashboards;
 mod deploy;
 mod documents;
 mod drawing;
+mod drill_documents;
 mod drills;
 mod end_to_end;
 mod faults;

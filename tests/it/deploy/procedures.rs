@@ -56,6 +56,11 @@ fn every_manifest_of_a_runbook_is_an_example_word_for_word() {
         }
         shown.extend(expected);
     }
+    let (page, file) = ("docs/drills.md", "deploy/examples/restore-drill-local.yaml");
+    let text = manifests::read(page);
+    assert!(schemas::blocks(&text).contains(&without_marks(file)), "{page} does not show {file}");
+    assert!(text.contains(&format!("](../{file})")), "{page} does not name {file}");
+    shown.insert(file.to_owned());
     let examples: BTreeSet<String> =
         manifests::files("deploy/examples", ".yaml").into_iter().collect();
     assert_eq!(shown, examples);
