@@ -299,10 +299,10 @@ impl fmt::Display for Member {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn header(path: &str, kind: u8, size: u64) -> Vec<u8> {
+    pub(crate) fn header(path: &str, kind: u8, size: u64) -> Vec<u8> {
         let mut block = [0; BLOCK];
         block[..path.len()].copy_from_slice(path.as_bytes());
         block[124..135].copy_from_slice(format!("{size:011o}").as_bytes());
@@ -313,7 +313,7 @@ pub(super) mod tests {
         block.to_vec()
     }
 
-    pub(in crate::content) fn file(path: &str, content: &[u8]) -> Vec<u8> {
+    pub(crate) fn file(path: &str, content: &[u8]) -> Vec<u8> {
         let mut bytes = header(path, b'0', content.len() as u64);
         bytes.extend_from_slice(content);
         bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
@@ -327,7 +327,7 @@ pub(super) mod tests {
         bytes
     }
 
-    pub(in crate::content) fn closed(mut bytes: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn closed(mut bytes: Vec<u8>) -> Vec<u8> {
         bytes.resize((bytes.len() + 2 * BLOCK).next_multiple_of(20 * BLOCK), 0);
         bytes
     }

@@ -226,3 +226,6 @@ pub(super) fn put_aside(data: &Path, name: &str) -> io::Result<()> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

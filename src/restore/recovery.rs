@@ -1,7 +1,6 @@
 //! One recovery, from the base backup to a server that takes connections.
 
 use std::fs;
-use std::future::pending;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -296,9 +295,6 @@ impl Recovered {
     /// Ends when the server does, which it should not: its log is read meanwhile.
     pub async fn alive(&mut self) -> String {
         self.server.drain().await;
-        if self.server.last_words().is_empty() {
-            pending::<()>().await;
-        }
         self.server.last_words()
     }
 
