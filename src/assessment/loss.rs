@@ -136,7 +136,7 @@ mod tests {
     }
 
     /// From one segment to another, and from one moment to another.
-    fn window(segments: (u64, u64), moments: (i64, i64), is_apart: bool) -> RecoveryWindow {
+    fn window(segments: (u64, u64), moments: (i64, i64)) -> RecoveryWindow {
         let name = |number| SegmentNumber::new(number).name(TimelineId::FIRST, SIZE);
         let (first, last) = (name(segments.0), name(segments.1));
         RecoveryWindow {
@@ -150,7 +150,7 @@ mod tests {
             },
             segment_size: SIZE,
             target_timeline: None,
-            apart_from: is_apart.then(|| at(0)),
+            apart_from: None,
             ends_at_misfit: false,
             system: None,
             read_until: None,
@@ -193,7 +193,11 @@ mod tests {
     fn windows() -> impl Strategy<Value = Vec<RecoveryWindow>> {
         let one = (0..20_u64, 0..5_u64, 0..20_i64, 0..5_i64, prop::bool::weighted(0.1));
         let one = one.prop_map(|(begin, segments, first, seconds, is_apart)| {
-            window((begin, begin + segments), (first, first + seconds), is_apart)
+            let apart_from = is_apart.then(|| at(first));
+            RecoveryWindow {
+                apart_from,
+                ..window((begin, begin + segments), (first, first + seconds))
+            }
         });
         prop::collection::vec(one, 0..6)
     }
@@ -210,10 +214,11 @@ mod tests {
 
     #[test]
     fn a_gap_between_two_windows_costs_the_time_between_them() {
-        let windows = [window((1, 4), (10, 40), false), window((6, 9), (65, 90), false)];
+        let windows = [window((1, 4), (10, 40)), window((6, 9), (65, 90))];
         let lost = Losses::of(&windows).by(&gap(5, 5));
         assert_eq!(lost, Loss { from: Some(at(40)), until: Some(at(65)) });
-        let past = [&windows[..], &[window((1, 9), (10, 90), true)]].concat();
+        let past = RecoveryWindow { apart_from: Some(at(10)), ..window((1, 9), (10, 90)) };
+        let past = [&windows[..], &[past]].concat();
         assert_eq!(Losses::of(&past).by(&gap(5, 5)), Loss::default());
     }
 }
