@@ -142,5 +142,6 @@ fn observation(
         probes: Probes::default(),
         content: Default::default(),
         cluster: None,
+        orphan: None,
     }
 }

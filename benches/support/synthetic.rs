@@ -152,6 +152,7 @@ impl Synthetic {
             probes: Probes::default(),
             content: Default::default(),
             cluster: None,
+            orphan: None,
         }
     }
 

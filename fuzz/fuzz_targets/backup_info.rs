@@ -194,6 +194,7 @@ fn archive(
         probes: Probes::default(),
         content: Default::default(),
         cluster: None,
+        orphan: None,
     }
 }
 

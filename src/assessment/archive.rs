@@ -47,6 +47,8 @@ use crate::assessment::verdict::Verdict;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 
+pub(super) use crate::assessment::archive::judges::orphan::finding as orphaned;
+
 /// An archive whose lists were read, with what follows from them: what the judges look at.
 pub(super) struct ArchiveCase<'a> {
     subject: &'a Subject,
@@ -161,6 +163,7 @@ impl<'a> ArchiveCase<'a> {
             proof,
             strays: Strays::of(self.inventory),
             cluster,
+            orphan: self.seen.orphan.clone(),
             ..Assessment::of_nothing(self.subject, self.expected, self.now)
         };
         (assessment, Questions { segments: wanted, sought })
@@ -171,7 +174,7 @@ impl<'a> ArchiveCase<'a> {
     }
 }
 
-fn verdict(latest: Latest, findings: &[Finding]) -> Verdict {
+pub(super) fn verdict(latest: Latest, findings: &[Finding]) -> Verdict {
     let worst = findings.iter().map(Finding::verdict).max().unwrap_or(Verdict::Recoverable);
     match latest {
         // A fatal finding cannot outweigh a proof that the newest state is reached.
@@ -193,6 +196,7 @@ pub(super) fn unlisted(
     let catalogue = Catalogue::of(listed, &seen.content, now, clock);
     let mut found = store::judge_reads(seen, Weight::Unknown);
     found.extend(catalogue.backups.iter().filter_map(|(_, state)| backups::judge_state(state)));
+    found.extend(seen.orphan.as_ref().map(|it| orphaned(subject, it)));
     let cluster = seen.cluster.as_deref();
     let cluster =
         cluster.map(|cluster| ClusterCase::unlisted(cluster, subject, expected, now).judge());
@@ -202,6 +206,7 @@ pub(super) fn unlisted(
         backups: describe(&catalogue, &seen.content, []).into(),
         findings: finding::ranked(found, told.unwrap_or_default()),
         cluster,
+        orphan: seen.orphan.clone(),
         ..Assessment::of_nothing(subject, expected, now)
     }
 }

@@ -107,6 +107,7 @@ impl Assessment {
             totals: Totals::default(),
             promises: Promises::of(expected, now),
             cluster: None,
+            orphan: None,
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod duty;
 pub mod elsewhere;
 mod family;
 mod fault;
+pub mod orphaned;
 mod problem;
 pub mod setup;
 mod topic;

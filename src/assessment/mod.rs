@@ -36,6 +36,7 @@ use crate::domain::archive_id::ArchiveId;
 use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
 use crate::domain::lsn::Lsn;
+use crate::domain::orphan::Orphan;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
@@ -93,6 +94,8 @@ pub struct Assessment {
     pub promises: Promises,
     /// `None` for an archive that only the configuration names.
     pub cluster: Option<ClusterState>,
+    /// `None` unless it is known that no cluster names the archive.
+    pub orphan: Option<Orphan>,
 }
 
 /// Whether some backup reaches the newest archived state.
@@ -365,6 +368,12 @@ impl Assessment {
     /// The archive's address in words.
     pub fn place(&self) -> String {
         self.address.as_ref().map_or_else(|| "no archive".to_owned(), ToString::to_string)
+    }
+}
+
+impl Totals {
+    pub const fn bytes(&self) -> u64 {
+        self.base_bytes.saturating_add(self.wal_bytes)
     }
 }
 

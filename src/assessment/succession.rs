@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use crate::assessment::Assessment;
+use crate::assessment::Promises;
+use crate::assessment::Subject;
+use crate::assessment::archive;
 use crate::assessment::finding;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::Problem;
 use crate::assessment::finding::archive::store::StoreDefect;
 use crate::assessment::verdict::Verdict;
+use crate::domain::orphan::Orphan;
 
 /// What earlier looks at an archive left.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +86,78 @@ impl Assessment {
             findings: finding::ranked(findings, Vec::new()),
             promises: self.promises,
             cluster: self.cluster,
+            orphan: self.orphan,
             ..earlier.clone()
         }
+    }
+
+    /// What is still known of the archive now that its cluster is deleted. Nothing is expected of it any
+    /// more, so what was found missing is no longer said.
+    #[must_use]
+    pub fn left_behind(&self, subject: &Subject, orphan: &Orphan) -> Self {
+        let is_stored = |finding: &&Finding| match finding.problem {
+            Problem::WalDefect(_) | Problem::BackupDefect(_) | Problem::StoreDefect(_) => true,
+            Problem::BrokenPromise(_)
+            | Problem::Setup(_)
+            | Problem::Duty(_)
+            | Problem::Elsewhere(_)
+            | Problem::Orphaned(_) => false,
+        };
+        let stored = self.findings.iter().filter(is_stored).cloned().collect();
+        let findings = finding::ranked(stored, vec![archive::orphaned(subject, orphan)]);
+        let is_read = self.unreadable.is_none();
+        Self {
+            archive: subject.archive.clone(),
+            verdict: if is_read { archive::verdict(self.latest, &findings) } else { self.verdict },
+            findings,
+            promises: Promises {
+                check_interval: self.promises.check_interval,
+                ..Promises::default()
+            },
+            cluster: None,
+            orphan: Some(orphan.clone()),
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assessment::finding::FindingCode;
+    use crate::assessment::finding::Weight;
+    use crate::assessment::finding::duty::Duty;
+    use crate::domain::archive_id::ArchiveId;
+    use crate::publication::samples;
+
+    fn left(before: &Assessment) -> Assessment {
+        let archive = ArchiveId { cluster: String::new(), ..before.archive.clone() };
+        before
+            .left_behind(&Subject { archive, address: before.address.clone() }, &Orphan::default())
+    }
+
+    fn codes(assessment: &Assessment) -> Vec<FindingCode> {
+        assessment.findings.iter().map(Finding::code).collect()
+    }
+
+    #[test]
+    fn what_a_deleted_cluster_owed_is_forgotten_and_what_is_stored_is_not() {
+        let mut before = Assessment::clone(&samples::only(samples::AT_RISK).archives[0].assessment);
+        let overdue = Duty::FirstBackupAwaited { until: before.checked_at };
+        before.findings.push(Finding::new(Weight::Unknown, overdue));
+        let after = left(&before);
+        let expected =
+            [FindingCode::WalGap, FindingCode::BackupFailed, FindingCode::ArchiveOrphaned];
+        assert_eq!(codes(&after), expected);
+        assert_eq!((after.verdict, after.windows.len()), (Verdict::AtRisk, before.windows.len()));
+        assert_eq!((after.cluster, after.promises.retention), (None, None));
+    }
+
+    #[test]
+    fn an_archive_that_could_not_be_read_is_no_better_known_without_its_cluster() {
+        let before = &samples::only(samples::UNREAD_SINCE).archives[0].assessment;
+        let after = left(before);
+        assert_eq!((after.verdict, after.unreadable), (Verdict::Unknown, before.unreadable));
+        assert_eq!(codes(&after), [FindingCode::StoreDenied, FindingCode::ArchiveOrphaned]);
     }
 }

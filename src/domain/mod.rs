@@ -21,6 +21,7 @@ pub mod moment;
 pub mod object_key;
 pub mod object_version;
 pub mod operator_version;
+pub mod orphan;
 mod python_literal;
 pub mod recovery_cluster;
 pub mod recovery_store;

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use chrono::Utc;
 
+use crate::domain::orphan::Orphan;
 use crate::domain::timeline::HistoryError;
 use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
@@ -62,6 +63,8 @@ pub struct Observation {
     pub content: Content,
     /// `None` for an archive that only the configuration names.
     pub cluster: Option<Arc<ObservedCluster>>,
+    /// `None` unless it is known that no cluster names the archive.
+    pub orphan: Option<Orphan>,
 }
 
 /// What is wrong with a store's answers to HEAD, where its lists are good.
@@ -101,6 +104,7 @@ impl Observation {
             probes: Probes::default(),
             content: Content::default(),
             cluster: None,
+            orphan: None,
         }
     }
 

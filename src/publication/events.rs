@@ -10,6 +10,7 @@ use crate::assessment::finding::Finding;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
 use crate::assessment::finding::Topic;
+use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::backup::BackupId;
 use crate::domain::segment::SegmentName;
 
@@ -33,6 +34,7 @@ pub enum Reason {
     BackupVerified,
     ArchiveUnreachable,
     ArchiveReachable,
+    ArchiveOrphaned,
     Unrecoverable,
     Recoverable,
 }
@@ -41,7 +43,7 @@ pub enum Reason {
 const EVENTS_MAX: usize = 10;
 
 impl Reason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::WalGapDetected,
         Self::WalGapCleared,
         Self::BaseBackupOverdue,
@@ -49,6 +51,7 @@ impl Reason {
         Self::BackupVerified,
         Self::ArchiveUnreachable,
         Self::ArchiveReachable,
+        Self::ArchiveOrphaned,
         Self::Unrecoverable,
         Self::Recoverable,
     ];
@@ -62,6 +65,7 @@ impl Reason {
             Self::BackupVerified => "BackupVerified",
             Self::ArchiveUnreachable => "ArchiveUnreachable",
             Self::ArchiveReachable => "ArchiveReachable",
+            Self::ArchiveOrphaned => "ArchiveOrphaned",
             Self::Unrecoverable => "Unrecoverable",
             Self::Recoverable => "Recoverable",
         }
@@ -73,6 +77,7 @@ impl Reason {
             | Self::BaseBackupOverdue
             | Self::BackupFailed
             | Self::ArchiveUnreachable
+            | Self::ArchiveOrphaned
             | Self::Unrecoverable => true,
             Self::WalGapCleared
             | Self::BackupVerified
@@ -190,6 +195,12 @@ fn verified(before: &Assessment, after: &Assessment) -> Vec<Event> {
         Event::new(Reason::BackupVerified, note, id.to_string())
     };
     new.iter().map(event).collect()
+}
+
+/// The cluster of an archive was deleted.
+pub fn orphaned(address: &ArchiveAddress) -> Event {
+    let note = format!("the cluster is deleted, and its archive {address} is still there");
+    Event::new(Reason::ArchiveOrphaned, note, address.to_string())
 }
 
 impl Event {

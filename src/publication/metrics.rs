@@ -119,7 +119,8 @@ impl RenderedMetrics {
             for family in FAMILIES {
                 write_family(&mut buffer, family, (&view, &self.build, &self.labels), format);
             }
-            let ends = view.archives.iter().filter_map(|it| it.assessment.stale_after());
+            let all = view.archives.iter().chain(&view.orphans);
+            let ends = all.filter_map(|it| it.assessment.stale_after());
             let (over, ahead): (Vec<_>, Vec<_>) = ends.partition(|at| *at < now);
             *rendered = Rendered {
                 snapshot: Arc::downgrade(snapshot),

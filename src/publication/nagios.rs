@@ -61,6 +61,10 @@ pub fn render(view: &View<'_>) -> String {
                 .unwrap_or_default();
         }
     }
+    for orphan in &view.orphans {
+        let line = format!("orphaned: {}", headline(orphan, view.now));
+        writeln!(text, "{}", clean(&line)).unwrap_or_default();
+    }
     text
 }
 

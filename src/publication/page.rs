@@ -9,6 +9,7 @@ mod facts;
 mod filter;
 mod findings;
 mod glyph;
+mod orphans;
 mod overview;
 mod picture;
 mod position;

@@ -1,11 +1,13 @@
 //! What `check` prints for people: the verdict first, then why, then what to do.
 
 mod archive;
+mod orphans;
 mod paper;
 
 use crate::assessment::Latest;
 use crate::assessment::verdict::Verdict;
 use crate::publication::report::archive::write_archive;
+use crate::publication::report::orphans::write_orphans;
 use crate::publication::report::paper::Paper;
 use crate::publication::span::newest_span;
 use crate::publication::view::View;
@@ -47,10 +49,12 @@ pub enum Colour {
 pub fn render(view: &View<'_>, medium: Medium) -> String {
     let mut paper = Paper::new(medium);
     match view.archives.as_slice() {
-        [] => paper.line(0, "UNKNOWN  no archive was selected"),
+        [] if view.orphans.is_empty() => paper.line(0, "UNKNOWN  no archive was selected"),
+        [] => paper.line(0, "UNKNOWN  no cluster has an archive"),
         [archive] => write_archive(&mut paper, archive, view.now),
         [..] => write_fleet(&mut paper, view),
     }
+    write_orphans(&mut paper, view);
     paper.into_text()
 }
 
@@ -160,6 +164,13 @@ mod tests {
     }
 
     #[test]
+    fn orphaned_archives_come_last_a_line_each() {
+        let fleet = samples::fleet(samples::KINDS);
+        let snapshot = samples::orphaning(&fleet, &[0, 1, 2, 3, 4, 5]);
+        insta::assert_snapshot!(rendered(&snapshot, Colour::Plain));
+    }
+
+    #[test]
     fn of_many_archives_the_worst_come_first() {
         let text = rendered(&samples::fleet(samples::KINDS), Colour::Plain);
         let (summary, _) = text.split_once("\n\n\n").unwrap_or((&text, ""));
@@ -170,7 +181,8 @@ mod tests {
     fn no_line_is_wider_than_a_terminal() {
         for columns in [60, 80, 100, 1_000] {
             let medium = Medium::of_terminal(Colour::Plain, columns);
-            let text = laid_out(&samples::fleet(40), medium);
+            let fleet = samples::fleet(40);
+            let text = laid_out(&samples::orphaning(&fleet, &[7, 8, 9, 10]), medium);
             for line in text.lines() {
                 let is_one_word = !line.trim().contains(' ');
                 assert!(line.chars().count() <= medium.width || is_one_word, "{columns}: {line}");

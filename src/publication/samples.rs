@@ -6,8 +6,12 @@ mod shared;
 #[path = "../../tests/samples/history.rs"]
 mod history;
 
+#[path = "../../tests/samples/orphans.rs"]
+mod orphans;
+
 use crate::publication::snapshot::Snapshot;
 
+pub(crate) use crate::publication::samples::orphans::orphaning;
 pub(crate) use crate::publication::samples::shared::KINDS;
 pub(crate) use crate::publication::samples::shared::fleet;
 

@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub stores: Vec<StoreState>,
     /// `None` where Kubernetes is not asked.
     pub discovery: Option<DiscoveryState>,
+    /// `None` where nobody looks for orphaned archives.
+    pub orphan_search: Option<OrphanSearch>,
 }
 
 /// Whether Kubernetes told which clusters there are.
@@ -27,6 +29,13 @@ pub enum DiscoveryState {
     Up,
     /// Why it did not; what it told last is still watched.
     Down(String),
+}
+
+/// What came of looking for archives that no cluster names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrphanSearch {
+    /// Why some may be missing: a sentence for each place.
+    pub unread: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -62,19 +71,28 @@ impl Snapshot {
             let is_up = archive.assessment.is_store_up();
             Some(StoreState { name: archive.object_store.clone()?, is_up })
         };
-        // A store that was not asked yet is neither up nor down.
-        let asked = archives.iter().filter(|archive| archive.checks.checks() != 0);
+        // A store that was not asked yet is neither up nor down. One with nothing but orphans is nobody's
+        // loss.
+        let asked = archives
+            .iter()
+            .filter(|archive| archive.checks.checks() != 0 && archive.assessment.orphan.is_none());
         let mut stores: Vec<StoreState> = asked.filter_map(store).collect();
         // A store that is down for one of its archives sorts first and is the one that stays.
         stores.sort();
         stores.dedup_by(|next, kept| next.name == kept.name);
-        Self { generated_at, archives, stores, discovery: None }
+        Self { generated_at, archives, stores, discovery: None, orphan_search: None }
     }
 
     /// With what came of asking Kubernetes.
     #[must_use]
     pub fn discovered(self, discovery: Option<DiscoveryState>) -> Self {
         Self { discovery, ..self }
+    }
+
+    /// With what came of looking for orphans.
+    #[must_use]
+    pub fn searched(self, orphan_search: Option<OrphanSearch>) -> Self {
+        Self { orphan_search, ..self }
     }
 
     /// Before anything is known.

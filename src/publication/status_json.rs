@@ -40,18 +40,26 @@ pub struct StatusDocument<'a> {
     verdict: &'static str,
     /// `null` where Kubernetes is not asked.
     discovery: Option<AskedKubernetes<'a>>,
+    /// `null` where nobody looks for orphaned archives.
+    orphan_search: Option<SearchForOrphans<'a>>,
     archives: Archives<'a>,
 }
 
 /// Each is made when it is written: a tree of all would be many times the text.
 #[derive(Debug)]
-struct Archives<'a>(&'a [ArchiveView<'a>]);
+struct Archives<'a>(Vec<ArchiveView<'a>>);
 
 /// Whether Kubernetes told which clusters there are.
 #[derive(Debug, Serialize)]
 struct AskedKubernetes<'a> {
     up: bool,
     why: Option<&'a str>,
+}
+
+/// Where orphaned archives could not be looked for.
+#[derive(Debug, Serialize)]
+struct SearchForOrphans<'a> {
+    unread: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +69,7 @@ struct ArchiveDocument<'a> {
     server_name: &'a str,
     /// `null` for a cluster without an archive.
     destination_path: Option<String>,
+    orphaned: bool,
     verdict: &'static str,
     observed_at: Option<Time>,
     checked_at: Time,
@@ -233,7 +242,11 @@ impl<'a> StatusDocument<'a> {
             generated_at: Time(snapshot.generated_at),
             verdict: view.verdict.code(),
             discovery: snapshot.discovery.as_ref().map(AskedKubernetes::new),
-            archives: Archives(&view.archives),
+            orphan_search: snapshot
+                .orphan_search
+                .as_ref()
+                .map(|search| SearchForOrphans { unread: &search.unread }),
+            archives: Archives(view.everything()),
         }
     }
 }
@@ -256,6 +269,7 @@ impl<'a> ArchiveDocument<'a> {
             cnpg_cluster: &assessment.archive.cluster,
             server_name: &assessment.archive.server_name,
             destination_path: assessment.address.as_ref().map(ArchiveAddress::destination_path),
+            orphaned: assessment.orphan.is_some(),
             verdict: archive.standing.verdict.code(),
             observed_at: assessment.observed_at.map(Time),
             checked_at: Time(assessment.checked_at),
@@ -453,7 +467,7 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
             "generated_at": "1970-01-01T00:00:00Z", "verdict": "unknown", "discovery": null,
-            "archives": [],
+            "orphan_search": null, "archives": [],
         });
         assert_eq!(document, expected);
     }

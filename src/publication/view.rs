@@ -18,10 +18,12 @@ use crate::publication::snapshot::WatchedArchive;
 pub struct View<'a> {
     pub snapshot: &'a Snapshot,
     pub now: DateTime<Utc>,
-    /// The worst of all archives.
+    /// The worst of all archives but the orphaned ones: nobody lives on those.
     pub verdict: Verdict,
     /// By name; several archives of one name with the worst first.
     pub archives: Vec<ArchiveView<'a>>,
+    /// Those that no cluster names, in the same order.
+    pub orphans: Vec<ArchiveView<'a>>,
 }
 
 /// An archive with its standing.
@@ -43,12 +45,14 @@ impl<'a> View<'a> {
             let by_name = left.assessment.archive.cmp(&right.assessment.archive);
             by_name.then_with(|| right.standing.verdict.cmp(&left.standing.verdict))
         });
+        let (orphans, archives): (Vec<_>, Vec<_>) =
+            archives.into_iter().partition(|it| it.assessment.orphan.is_some());
         let unseen = match snapshot.discovery {
             Some(DiscoveryState::Down(_)) => Some(UNSEEN),
             None | Some(DiscoveryState::Up) => None,
         };
         let verdict = Verdict::worst(archives.iter().map(|it| it.standing.verdict).chain(unseen));
-        Self { snapshot, now, verdict, archives }
+        Self { snapshot, now, verdict, archives, orphans }
     }
 
     /// Whether nothing is unknown but what lies where this program does not look.
@@ -65,6 +69,13 @@ impl<'a> View<'a> {
         let mut archives = self.archives.clone();
         archives.sort_by_key(|archive| Reverse(archive.standing.verdict));
         archives
+    }
+
+    /// Orphaned or not, by name.
+    pub fn everything(&self) -> Vec<ArchiveView<'a>> {
+        let mut all = [&*self.archives, &*self.orphans].concat();
+        all.sort_by_key(|it| &it.assessment.archive);
+        all
     }
 
     pub fn of_verdict(&self, verdict: Verdict) -> usize {
@@ -200,6 +211,37 @@ mod tests {
         let view = View::new(&snapshot, snapshot.generated_at);
         let verdicts: Vec<Verdict> = view.archives.iter().map(|it| it.standing.verdict).collect();
         assert_eq!(verdicts, [Verdict::Unknown, Verdict::AtRisk]);
+    }
+
+    #[test]
+    fn an_orphaned_archive_counts_in_no_verdict_and_is_shown_everywhere() {
+        let fleet = samples::fleet(samples::KINDS);
+        let shown = [samples::HEALTHY, samples::UNRECOVERABLE].map(|it| fleet.archives[it].clone());
+        let fleet = Snapshot::new(fleet.generated_at, shown.to_vec());
+        let snapshot = samples::orphaning(&fleet, &[1]);
+        let view = View::new(&snapshot, snapshot.generated_at);
+        assert_eq!((view.verdict, view.archives.len()), (Verdict::Recoverable, 1));
+        assert_eq!(view.orphans[0].standing.verdict, Verdict::Unrecoverable);
+        let name = "databases/- (postgres-0002)";
+
+        let report = report::render(&view, Medium::PLAIN);
+        assert!(report.starts_with("RECOVERABLE  databases/postgres-0000"), "{report}");
+        assert!(report.contains(&format!("UNRECOVERABLE  {name}")), "{report}");
+        let plugin = nagios::render(&view);
+        assert!(plugin.starts_with("BACKUP OK: "), "{plugin}");
+        assert!(plugin.contains(&format!("orphaned: {name} is unrecoverable")), "{plugin}");
+
+        let document = status_json::render(&view).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+        assert_eq!(document["verdict"], "recoverable");
+        let orphaned = |it: usize| document["archives"][it]["orphaned"].clone();
+        assert_eq!([orphaned(0), orphaned(1)], [true, false]);
+
+        let context = Context { view: &view, knows_archives: true, root: "", version: "" };
+        let page = overview(&context, &FormFields::new()).html;
+        let (above, below) = page.split_once("Orphaned archives").unwrap();
+        assert!(above.contains("<title>RECOVERABLE") && !above.contains(name), "{above}");
+        assert!(below.contains(name) && below.contains("archive?namespace=databases"), "{below}");
     }
 
     #[test]

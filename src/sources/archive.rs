@@ -8,6 +8,7 @@ mod heads;
 mod histories;
 mod probes;
 pub mod restore_points;
+pub mod servers;
 mod sought;
 pub mod surroundings;
 mod tiers;
@@ -198,6 +199,7 @@ impl Collector {
             probes: self.cache.probes.clone(),
             content: Content::default(),
             cluster: None,
+            orphan: None,
         }
     }
 

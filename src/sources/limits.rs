@@ -25,6 +25,13 @@ pub const LIST_KEYS_PER_PAGE: u16 = 1_000;
 /// One page of an outline shows 1,000 folders of 256 segments of 16 MiB, so this covers 4 million.
 pub const OUTLINE_PAGES_MAX: u32 = 16;
 
+/// Folders that are looked into below one place, a request each: as many clusters as we plan for, and at
+/// 75 ms a request, eight at once, ten seconds.
+pub const SERVERS_AT_A_PLACE_MAX: usize = 1_000;
+
+/// Folders that are looked into at once: as many requests as one look at an archive may send.
+pub const SERVERS_AT_ONCE: usize = 8;
+
 /// A million keys at 75 ms a page take 75 s one after another and 2.4 s this way, plus what the CPU
 /// needs to read them.
 pub const LISTS_AT_ONCE: usize = 32;

@@ -10,6 +10,7 @@ use cnpg_backup_verifier::assessment::WalStretch;
 use cnpg_backup_verifier::domain::recovery_target::Target;
 use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
 use cnpg_backup_verifier::publication::snapshot::DiscoveryState;
+use cnpg_backup_verifier::publication::snapshot::OrphanSearch;
 use cnpg_backup_verifier::publication::status_json;
 use cnpg_backup_verifier::publication::view::View;
 use serde_json::Value;
@@ -18,7 +19,9 @@ use crate::samples;
 
 #[test]
 fn every_field_of_the_status_document_is_described() {
-    let mut fleet = samples::fleet(samples::KINDS).discovered(Some(DiscoveryState::Up));
+    let search = OrphanSearch { unread: vec!["list s3://cnpg/: denied".to_owned()] };
+    let mut fleet =
+        samples::fleet(samples::KINDS).discovered(Some(DiscoveryState::Up)).searched(Some(search));
     for watched in &mut fleet.archives {
         let assessment = Arc::make_mut(&mut watched.assessment);
         for window in assessment.windows.iter_mut() {

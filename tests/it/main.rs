@@ -30,6 +30,8 @@ mod memory;
 mod metrics;
 mod object_store;
 mod oracle;
+#[path = "../samples/orphans.rs"]
+mod orphans;
 mod page;
 mod polled;
 mod polling;

@@ -28,6 +28,7 @@ use test_servers::prometheus::check_metrics;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::orphans::orphaning;
 use crate::samples;
 
 /// All that a daemon registers which reads what is stored and remembers it.
@@ -58,7 +59,7 @@ fn own() -> Registry {
 #[tokio::test]
 async fn promtool_finds_nothing_to_improve() {
     let build = Build { version: "0.1.0", revision: "0123abc", rustc: "1.95.0" };
-    let snapshot = Arc::new(samples::fleet(samples::KINDS));
+    let snapshot = Arc::new(orphaning(&samples::fleet(samples::KINDS), &[0]));
     let mut scrape = RenderedMetrics::new(build);
     let (now, own) = (snapshot.generated_at, own().gather());
     let scrape = scrape.scrape(&snapshot, now, &own, Format::Text);
@@ -72,7 +73,8 @@ async fn prometheus_reads_every_family_as_open_metrics() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = listener.local_addr().unwrap().to_string();
     let (_stop, shutdown) = Shutdown::channel();
-    let fleet = samples::fleet(samples::KINDS).discovered(Some(DiscoveryState::Up));
+    let fleet = orphaning(&samples::fleet(samples::KINDS + 1), &[samples::KINDS]);
+    let fleet = fleet.discovered(Some(DiscoveryState::Up));
     let snapshot = Arc::new(fleet);
     let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
     let health = Health::new(shutdown);
@@ -88,7 +90,7 @@ async fn prometheus_reads_every_family_as_open_metrics() {
     for family in families() {
         let samples = prometheus.query(family.name).await;
         assert!(!samples.is_empty(), "{} was not read", family.name);
-        let is_per_archive = samples[0].labels.contains_key("cnpg_cluster");
+        let is_per_archive = samples[0].labels.contains_key("server_name");
         assert_eq!(is_per_archive, family.is_per_archive(), "{}", family.name);
         for label in family.labels {
             assert!(samples[0].labels.contains_key(*label), "{} {label}", family.name);

@@ -146,6 +146,7 @@ fn healthy(index: usize) -> Assessment {
             check_interval: Some(TimeDelta::seconds(60)),
         },
         cluster: Some(cluster_state()),
+        orphan: None,
     }
 }
 

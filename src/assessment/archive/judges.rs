@@ -11,6 +11,7 @@ mod gaps;
 mod identity;
 mod obstacles;
 mod operator;
+pub(super) mod orphan;
 mod retention;
 pub(super) mod store;
 mod stuck;
@@ -40,4 +41,5 @@ pub(super) const JUDGES: &[fn(&ArchiveCase<'_>) -> Vec<Finding>] = &[
     demands::judge,
     unverified::judge,
     stuck::judge,
+    orphan::judge,
 ];

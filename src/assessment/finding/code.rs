@@ -81,4 +81,5 @@ finding_codes! {
     ArchiveNotFound => "archive_not_found",
     LifecycleRuleConflict => "lifecycle_rule_conflict",
     ContentVerificationStuck => "content_verification_stuck",
+    ArchiveOrphaned => "archive_orphaned",
 }

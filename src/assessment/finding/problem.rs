@@ -12,6 +12,7 @@ use crate::assessment::finding::elsewhere::Elsewhere;
 use crate::assessment::finding::family::ACCEPTED_BEFORE;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
+use crate::assessment::finding::orphaned::Orphaned;
 use crate::assessment::finding::setup::Setup;
 use crate::assessment::finding::topic::Topic;
 use crate::domain::archive_id::ArchiveId;
@@ -52,6 +53,7 @@ families! {
     Setup,
     Duty,
     Elsewhere,
+    Orphaned,
 }
 
 impl Problem {

@@ -25,6 +25,10 @@ const fn archive(name: &'static str, help: &'static str, samples: ArchiveSamples
     Family { name, help, kind: Kind::Gauge, labels: &[], source: Source::Archive(samples) }
 }
 
+const fn orphan(name: &'static str, help: &'static str, samples: ArchiveSamples) -> Family {
+    Family { name, help, kind: Kind::Gauge, labels: &[], source: Source::Orphan(samples) }
+}
+
 impl Family {
     const fn labels(mut self, labels: &'static [&'static str]) -> Self {
         self.labels = labels;
@@ -42,6 +46,11 @@ pub(super) const FAMILIES: &[Family] = &[
         .kind(Kind::Info)
         .labels(&["version", "revision", "rustc"]),
     whole(name!("archives"), "Number of archives that are watched.", reading::archives),
+    whole(
+        name!("orphans"),
+        "Number of archives below the watched stores that no cluster names.",
+        reading::orphans,
+    ),
     whole(
         name!("kubernetes_up"),
         "Whether Kubernetes told which clusters there are.",
@@ -278,5 +287,18 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     archive(name!("archive_bytes"), "Stored bytes.", reading::archive_bytes).labels(&["kind"]),
     archive(name!("archive_objects"), "Stored objects.", reading::archive_objects)
+        .labels(&["kind"]),
+    orphan(
+        name!("orphan_verdict"),
+        "1 for the verdict on the orphaned archive, 0 for the others.",
+        reading::verdict,
+    )
+    .labels(&["verdict"]),
+    orphan(
+        name!("orphan_recovery_window_end_timestamp_seconds"),
+        "Newest moment that can be restored from the orphaned archive.",
+        reading::recovery_window_end,
+    ),
+    orphan(name!("orphan_bytes"), "Stored bytes of the orphaned archive.", reading::archive_bytes)
         .labels(&["kind"]),
 ];

@@ -29,6 +29,8 @@ pub enum Kind {
 pub(super) enum Source {
     Whole(fn(&Exposition<'_>, &mut Samples<'_>)),
     Archive(fn(&ArchiveView<'_>, &mut Samples<'_>)),
+    /// Those that no cluster names have families of their own, so that no alert on the others sees them.
+    Orphan(fn(&ArchiveView<'_>, &mut Samples<'_>)),
 }
 
 /// Which archive a series is about. Not `namespace`, `cluster` or `pod`: Prometheus gives these
@@ -38,7 +40,7 @@ pub const ARCHIVE_LABELS: [&str; 3] = ["cnpg_namespace", "cnpg_cluster", "server
 impl Family {
     pub const fn is_per_archive(&self) -> bool {
         match self.source {
-            Source::Archive(_) => true,
+            Source::Archive(_) | Source::Orphan(_) => true,
             Source::Whole(_) => false,
         }
     }

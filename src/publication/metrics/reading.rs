@@ -31,7 +31,12 @@ pub(super) fn build_info(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
 }
 
 pub(super) fn archives(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
-    samples.one(exposed.view.snapshot.archives.len());
+    samples.one(exposed.view.archives.len());
+}
+
+pub(super) fn orphans(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {
+    let is_searched = exposed.view.snapshot.orphan_search.is_some();
+    samples.maybe(is_searched.then_some(exposed.view.orphans.len()));
 }
 
 pub(super) fn kubernetes_up(exposed: &Exposition<'_>, samples: &mut Samples<'_>) {

@@ -43,6 +43,24 @@ fn the_open_metrics_format_of_one_archive() {
     insta::assert_snapshot!(render(samples::only(samples::AT_RISK), Format::OpenMetrics));
 }
 
+/// A rule that asks for verdicts, findings or ages need not leave them out.
+#[test]
+fn an_orphaned_archive_has_series_of_its_own_and_none_of_an_archive() {
+    let fleet = samples::fleet(samples::KINDS);
+    let snapshot = samples::orphaning(&fleet, &[samples::HEALTHY, samples::UNRECOVERABLE]);
+    let text = render(snapshot, Format::Text);
+    let mut orphaned = text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>();
+    orphaned.retain(|line| line.contains("cnpg_cluster=\"\"") || line.contains("_orphans "));
+    insta::assert_snapshot!(orphaned.join("\n"));
+    assert!(text.contains("\nbackup_verifier_archives 4\n"), "{text}");
+}
+
+#[test]
+fn where_nobody_looks_for_orphans_none_are_counted() {
+    let text = render(samples::fleet(samples::KINDS), Format::Text);
+    assert!(!text.contains("backup_verifier_orphan"), "{text}");
+}
+
 #[test]
 fn at_first_there_are_no_archives() {
     let text = render(Snapshot::empty(DateTime::UNIX_EPOCH), Format::Text);

@@ -11,6 +11,7 @@ use crate::publication::metrics::family::Source;
 use crate::publication::metrics::samples::Exposition;
 use crate::publication::metrics::samples::Samples;
 use crate::publication::metrics::samples::write_label;
+use crate::publication::view::ArchiveView;
 use crate::publication::view::View;
 
 /// The labels of every archive, escaped once for all its series.
@@ -18,31 +19,39 @@ use crate::publication::view::View;
 pub(super) struct Labels {
     /// `{name="value",...` for one archive after the other, without closing braces.
     text: String,
-    /// The archive's index in the view, and its part of the text.
-    blocks: Vec<(usize, Range<usize>)>,
+    archives: Blocks,
+    orphans: Blocks,
 }
+
+/// The archive's index in its list of the view, and its part of the text.
+type Blocks = Vec<(usize, Range<usize>)>;
 
 impl Labels {
     /// Of several archives with one name only the first, which is the worst, gets series: a
     /// series that exists twice spoils the scrape.
     pub(super) fn fill(&mut self, view: &View<'_>) {
         self.text.clear();
-        self.blocks.clear();
-        let mut previous = None;
-        for (index, archive) in view.archives.iter().enumerate() {
-            let archive = &archive.assessment.archive;
-            if previous.replace(archive) == Some(archive) {
-                continue;
-            }
-            let start = self.text.len();
-            let values = [&archive.namespace, &archive.cluster, &archive.server_name];
-            let mut opening = '{';
-            for (label, value) in ARCHIVE_LABELS.iter().zip(values) {
-                write_label(&mut self.text, opening, label, value);
-                opening = ',';
-            }
-            self.blocks.push((index, start..self.text.len()));
+        add(&mut self.text, &mut self.archives, &view.archives);
+        add(&mut self.text, &mut self.orphans, &view.orphans);
+    }
+}
+
+fn add(text: &mut String, blocks: &mut Blocks, archives: &[ArchiveView<'_>]) {
+    blocks.clear();
+    let mut previous = None;
+    for (index, archive) in archives.iter().enumerate() {
+        let archive = &archive.assessment.archive;
+        if previous.replace(archive) == Some(archive) {
+            continue;
         }
+        let start = text.len();
+        let values = [&archive.namespace, &archive.cluster, &archive.server_name];
+        let mut opening = '{';
+        for (label, value) in ARCHIVE_LABELS.iter().zip(values) {
+            write_label(text, opening, label, value);
+            opening = ',';
+        }
+        blocks.push((index, start..text.len()));
     }
 }
 
@@ -66,9 +75,13 @@ pub(super) fn write_family(
             let mut samples = Samples { text, name, labels: family_labels, block: "" };
             write(&Exposition { view, build }, &mut samples);
         }
-        Source::Archive(write) => {
-            for (index, range) in &labels.blocks {
-                let archive = view.archives.get(*index);
+        Source::Archive(write) | Source::Orphan(write) => {
+            let (archives, blocks) = match family.source {
+                Source::Orphan(_) => (&view.orphans, &labels.orphans),
+                Source::Archive(_) | Source::Whole(_) => (&view.archives, &labels.archives),
+            };
+            for (index, range) in blocks {
+                let archive = archives.get(*index);
                 let block = labels.text.get(range.clone());
                 if let (Some(archive), Some(block)) = (archive, block) {
                     let text = &mut *text;

@@ -30,6 +30,7 @@ use crate::publication::wording::title;
 /// Understands `at`, `to`, `archive` and `refresh`. `None` if no such archive is watched.
 pub fn archives(context: &Context<'_>, shown: &Archives, fields: &FormFields) -> Option<Page> {
     let mut entries = context.view.worst_first();
+    entries.extend(&context.view.orphans);
     entries.retain(|entry| shown.holds(entry.assessment));
     let asked = Asked::parse(fields, context.view.now);
     let verdict = entries.first()?.standing.verdict;
@@ -96,6 +97,9 @@ fn standing(context: &Context<'_>, entry: &ArchiveView<'_>) -> Markup {
     html! {
         p.lead {
             (stands(&entry.standing, context.view.now))
+        }
+        @if assessment.orphan.is_some() {
+            p { strong { "Orphaned: " } "no Cluster names this archive, and it counts in no other verdict." }
         }
         p.read {
             @match (assessment.observed_at, assessment.unreadable) {

@@ -16,6 +16,7 @@ use crate::publication::page::archive::article;
 use crate::publication::page::filter::OverviewFilter;
 use crate::publication::page::filter::Selected;
 use crate::publication::page::filter::WORDS_CHARACTERS_MAX;
+use crate::publication::page::orphans::orphans;
 use crate::publication::page::position::Position;
 use crate::publication::page::question::Asked;
 use crate::publication::page::shell::Refresh;
@@ -60,6 +61,7 @@ pub fn overview(context: &Context<'_>, fields: &FormFields) -> Page {
             }
         }
     };
+    let main = html! { (main) (orphans(context)) };
     let many = count(entries.len(), "archive");
     let verdict = context.view.verdict;
     let title = format!("{} · {many}", title(verdict));

@@ -298,3 +298,18 @@ fn clusters_that_nobody_could_name_are_missed_aloud() {
     let up = front(&snapshot.discovered(Some(snapshot::DiscoveryState::Up)), &[]);
     assert!(!text_of(&up).contains("does not tell"));
 }
+
+#[test]
+fn an_orphaned_archive_has_a_page_that_says_so() {
+    let snapshot = samples::orphaning(&samples::only(samples::AT_RISK), &[0]);
+    let page = front(&snapshot, &[]);
+    assert!(text_of(&page).contains("No Cluster names 1 archive below the watched stores."));
+    assert!(text_of(&page).contains("Some may be missing here. list s3://elsewhere/"), "{page:?}");
+    let named = [("namespace", "databases"), ("server_name", "postgres-0001")];
+    let shown = Archives::named(&fields(&named));
+    let view = view(&snapshot, TimeDelta::seconds(20));
+    let page = archives(&context(&view), &shown, &fields(&named)).unwrap();
+    let text = text_of(&page);
+    assert!(text.contains("Orphaned: no Cluster names this archive"), "{text}");
+    assert!(text.contains("Cluster databases/postgres-0001 is deleted"), "{text}");
+}

@@ -1,18 +1,16 @@
 //! Looks around where nothing of an archive was found: mostly the address is wrong.
 
-use futures::stream;
-use futures::stream::StreamExt;
-use futures::stream::TryStreamExt;
-
 use crate::observation::Reading;
 use crate::observation::surroundings::Names;
 use crate::observation::surroundings::Surroundings;
 use crate::sources::archive::Collector;
+use crate::sources::archive::servers::Servers;
+use crate::sources::archive::servers::is_archive;
+use crate::sources::archive::servers::outline;
+use crate::sources::archive::servers::servers_below;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
-use crate::sources::store::listing;
 use crate::sources::store::object_store::ListPage;
-use crate::sources::store::object_store::ListRequest;
 use crate::sources::store::object_store::ObjectStore;
 
 const LOOK: &str = "list what lies at the address";
@@ -22,9 +20,6 @@ const NAMES_MAX: usize = 10;
 
 /// So many folders are looked into at each place; each costs a request.
 const FOLDERS_MAX: usize = 10;
-
-/// Of a folder so much is listed; what has more direct files than this before `base/` is no archive.
-const KEYS_MAX: u16 = 100;
 
 impl Collector {
     /// Costs up to two requests, and one for each folder that is found.
@@ -62,41 +57,18 @@ pub struct Below {
     pub others: Vec<String>,
 }
 
-/// So many folders of one place are looked into.
-const BELOW_MAX: usize = 1_000;
-
-/// One request for each folder, some at once.
-const AT_ONCE: usize = 8;
-
 /// The archives whose folders lie directly under a prefix, which is empty or ends in `/`.
 pub async fn archives_below(store: &dyn ObjectStore, prefix: &str) -> Result<Below, StoreError> {
-    let listed = listing::outline(store, prefix).await?;
-    let has_more = !listed.is_whole || BELOW_MAX < listed.folders.len();
-    let folders = listed.folders.into_iter().take(BELOW_MAX);
-    let looks = folders.map(|folder| async move {
-        let page = outline(store, &folder).await?;
-        Ok::<_, StoreError>((is_archive(&page, &folder), folder))
-    });
-    let looks: Vec<(bool, String)> =
-        stream::iter(looks.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
-    let archives = looks.into_iter().filter(|(is_archive, _)| *is_archive);
-    let name = |folder: String| {
-        let name = folder.strip_prefix(prefix).unwrap_or(&folder);
-        name.trim_end_matches('/').to_owned()
-    };
-    let archives: Vec<String> = archives.map(|(_, folder)| name(folder)).collect();
+    let Servers { archives, has_more, unread } = servers_below(store, prefix, |_| true).await?;
+    if let Some(error) = unread {
+        return Err(error);
+    }
     let others = if archives.is_empty() {
         names(&outline(store, prefix).await?, prefix, None).first
     } else {
         Vec::new()
     };
     Ok(Below { archives, has_more, others })
-}
-
-async fn outline(store: &dyn ObjectStore, prefix: &str) -> Result<ListPage, StoreError> {
-    let keys_max = Some(KEYS_MAX);
-    let request = ListRequest { prefix, is_outline: true, keys_max, ..ListRequest::default() };
-    store.list_page(request).await
 }
 
 /// The folders of a page that hold an archive, as far as they can be seen.
@@ -108,11 +80,6 @@ async fn archives_in(store: &dyn ObjectStore, page: &ListPage) -> Vec<String> {
         }
     }
     archives
-}
-
-fn is_archive(page: &ListPage, prefix: &str) -> bool {
-    let names = page.folders.iter().filter_map(|folder| folder.strip_prefix(prefix));
-    names.into_iter().any(|name| ["base/", "wals/"].contains(&name))
 }
 
 fn names(page: &ListPage, prefix: &str, without: Option<&str>) -> Names {

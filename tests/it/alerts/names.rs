@@ -27,7 +27,7 @@ const FOREIGN: [(&str, &[&str]); 3] = [
 ];
 
 /// Codes that no alert asks for, and which alert tells the same by another metric.
-const TOLD_BY: [(&str, &str); 9] = [
+const TOLD_BY: [(&str, &str); 10] = [
     ("wal_gap", "BackupWALGap"),
     ("no_usable_backup", "BackupBaseMissing"),
     ("archive_empty", "BackupBaseMissing"),
@@ -36,6 +36,8 @@ const TOLD_BY: [(&str, &str); 9] = [
     ("backup_stuck", "BackupBaseOverdue"),
     ("store_unreachable", "BackupPartlyUnread"),
     ("restore_drill_failed", "BackupDrillFailed"),
+    // When its cluster goes; that it lies there later is no news.
+    ("archive_orphaned", "BackupArchiveGone"),
     // Once a backup should have been read.
     ("content_verification_stuck", "BackupContentUnverified"),
 ];

@@ -260,6 +260,7 @@ impl Scenario {
             histories,
             probes: self.probes(),
             cluster: self.cluster.as_ref().map(|cluster| Arc::new(cluster.observe())),
+            orphan: self.orphan.clone(),
         }
     }
 

@@ -13,6 +13,7 @@ use cnpg_backup_verifier::domain::archive_id::ArchiveAddress;
 use cnpg_backup_verifier::domain::archive_id::ArchiveId;
 use cnpg_backup_verifier::domain::archive_id::StoreAddress;
 use cnpg_backup_verifier::domain::backup::BackupId;
+use cnpg_backup_verifier::domain::orphan::Orphan;
 use cnpg_backup_verifier::domain::schedule::Schedule;
 use cnpg_backup_verifier::domain::segment::SegmentNumber;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
@@ -52,6 +53,7 @@ pub(crate) struct Scenario {
     pub(crate) store_clock: StoreClock,
     pub(crate) head_trouble: Option<HeadTrouble>,
     pub(crate) cluster: Option<GivenCluster>,
+    pub(crate) orphan: Option<Orphan>,
 }
 
 impl Scenario {
@@ -105,6 +107,7 @@ impl Scenario {
             gone: Vec::new(),
             expiry_rules: None,
             cluster: None,
+            orphan: None,
         }
     }
 
@@ -172,6 +175,11 @@ impl Scenario {
             ("reads" | "gone" | "lifecycle", rest) => self.take_content(word, rest),
             ("head", ["refused"]) => self.head_trouble = Some(HeadTrouble::Refused),
             ("head", ["invents"]) => self.head_trouble = Some(HeadTrouble::Invents),
+            ("orphan", [store]) => {
+                self.subject.archive.cluster.clear();
+                let object_store = Some((*store).to_owned());
+                self.orphan = Some(Orphan { object_store, left_by: None });
+            }
             ("cluster", rest) => self.cluster.get_or_insert_default().take(rest),
             ("snapshot", [name, rest @ ..]) => {
                 self.cluster.get_or_insert_default().take_snapshot(name, rest);
