@@ -92,6 +92,7 @@ fn write(config: &Config) -> Value {
             "namespaces": config.kubernetes.namespaces,
             "operator_namespace": config.kubernetes.operator_namespace,
             "instance_metrics": config.kubernetes.instance_metrics,
+            "orphans": config.kubernetes.seeks_orphans,
         },
         "credentials": credentials,
         "object_stores": {"allowed": allowed.collect::<Vec<_>>()},

@@ -16,6 +16,8 @@ pub struct KubernetesConfig {
     pub operator_namespace: String,
     /// Whether primaries are asked for their metrics, which needs to read pods.
     pub instance_metrics: bool,
+    /// `orphans`: whether archives are looked for that no cluster names.
+    pub seeks_orphans: bool,
     /// `credentials.from_object_store`: whether the Secrets that an `ObjectStore` names are read,
     /// and win over the credentials of the configuration there.
     pub reads_secrets: bool,
@@ -38,6 +40,7 @@ impl Default for KubernetesConfig {
             namespaces: Vec::new(),
             operator_namespace: OPERATOR_NAMESPACE.to_owned(),
             instance_metrics: false,
+            seeks_orphans: true,
             reads_secrets: false,
         }
     }
@@ -52,11 +55,13 @@ impl KubernetesConfig {
         namespaces.dedup();
         let operator_namespace = section.text("operator_namespace", &format::NAME);
         let instance_metrics = section.word("instance_metrics", &IS_TRUE);
+        let seeks_orphans = section.word("orphans", &IS_TRUE);
         Self {
             enabled: enabled.unwrap_or(default.enabled),
             namespaces,
             operator_namespace: operator_namespace.unwrap_or(default.operator_namespace),
             instance_metrics: instance_metrics.unwrap_or(default.instance_metrics),
+            seeks_orphans: seeks_orphans.unwrap_or(default.seeks_orphans),
             reads_secrets: default.reads_secrets,
         }
     }

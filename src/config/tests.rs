@@ -101,6 +101,7 @@ fn everything_has_a_default() {
             namespaces: vec![],
             operator_namespace: "cnpg-system".to_owned(),
             instance_metrics: false,
+            seeks_orphans: true,
             reads_secrets: false,
         },
         credentials: Credentials::DefaultChain,
@@ -383,6 +384,7 @@ kubernetes:
   namespaces: [b, a, b]
   operator_namespace: operators
   instance_metrics: true
+  orphans: false
 credentials: {from_object_store: true}
 ";
     let config = read(text).unwrap();
@@ -391,6 +393,7 @@ credentials: {from_object_store: true}
         namespaces: vec!["a".to_owned(), "b".to_owned()],
         operator_namespace: "operators".to_owned(),
         instance_metrics: true,
+        seeks_orphans: false,
         reads_secrets: true,
     };
     assert_eq!(config.kubernetes, expected);
@@ -400,6 +403,7 @@ credentials: {from_object_store: true}
         ("KUBERNETES_NAMESPACES", "c, d"),
         ("KUBERNETES_OPERATOR_NAMESPACE", "cnpg"),
         ("KUBERNETES_INSTANCE_METRICS", "false"),
+        ("KUBERNETES_ORPHANS", "true"),
         ("CREDENTIALS_FROM_OBJECT_STORE", "false"),
     ];
     let config = read_with(text, &variables, None).unwrap();
@@ -408,6 +412,7 @@ credentials: {from_object_store: true}
         namespaces: vec!["c".to_owned(), "d".to_owned()],
         operator_namespace: "cnpg".to_owned(),
         instance_metrics: false,
+        seeks_orphans: true,
         reads_secrets: false,
     };
     assert_eq!(config.kubernetes, expected);

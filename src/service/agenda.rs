@@ -74,6 +74,15 @@ impl Pace {
         Self { segments_per_look: limits::SEGMENTS_PER_LONE_LOOK, ..Self::of(Polling::List) }
     }
 
+    /// Of archives that nobody writes to: what changes there is that somebody tidies up.
+    pub const fn of_orphans() -> Self {
+        Self {
+            looks_every: Duration::from_hours(1),
+            complete_every: Duration::from_hours(24),
+            ..Self::of(Polling::Frugal)
+        }
+    }
+
     /// Opens so many segments at a look, where somebody said it.
     #[must_use]
     pub const fn opening(self, segments_per_look: Option<usize>) -> Self {

@@ -16,6 +16,7 @@ use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::ClusterId;
 use crate::domain::format::BaseBackupAgeMax;
+use crate::domain::orphan::Orphan;
 use crate::domain::retention_policy::RetentionPolicy;
 use crate::domain::schedule::Schedule;
 use crate::domain::unreadable::Unreadable;
@@ -36,6 +37,8 @@ pub struct ArchiveSpec {
     pub expectations: ExpectationConfig,
     /// `None` for an archive that only the configuration names.
     pub cluster: Option<Arc<ObservedCluster>>,
+    /// `None` unless it is known that no cluster names the archive.
+    pub orphan: Option<Orphan>,
 }
 
 /// How long a scheduled backup may take before it counts as overdue.
@@ -51,6 +54,7 @@ impl From<ArchiveConfig> for ArchiveSpec {
             schedule: config.schedule,
             expectations: config.expectations,
             cluster: None,
+            orphan: None,
         }
     }
 }
@@ -67,6 +71,7 @@ impl ArchiveSpec {
             schedule: found.schedule,
             expectations: found.expectations,
             cluster: Some(Arc::new(found.cluster)),
+            orphan: None,
         }
     }
 
@@ -85,6 +90,7 @@ impl ArchiveSpec {
             schedule: None,
             expectations,
             cluster: Some(Arc::new(ObservedCluster::unreadable(id, why))),
+            orphan: None,
         }
     }
 

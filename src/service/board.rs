@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use crate::domain::archive_id::ArchiveId;
 use crate::publication::snapshot::DiscoveryState;
+use crate::publication::snapshot::OrphanSearch;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::snapshot::WatchedArchive;
 use crate::service::clock;
@@ -25,6 +26,7 @@ struct Posted {
     /// Whether these are all that there are.
     is_found: bool,
     discovery: Option<DiscoveryState>,
+    orphan_search: Option<OrphanSearch>,
 }
 
 /// To put a thousand archives together takes a millisecond, so at this distance it stays below a
@@ -38,9 +40,18 @@ impl Board {
         });
     }
 
-    pub(super) fn remove(&self, id: &ArchiveId) {
-        self.0.send_modify(|posted| {
-            posted.archives.remove(id);
+    /// With what was posted last.
+    pub(super) fn remove(&self, id: &ArchiveId) -> Option<WatchedArchive> {
+        let mut last = None;
+        self.0.send_modify(|posted| last = posted.archives.remove(id));
+        last
+    }
+
+    pub(super) fn note_orphan_search(&self, search: Option<OrphanSearch>) {
+        self.0.send_if_modified(|posted| {
+            let is_new = posted.orphan_search != search;
+            posted.orphan_search = search;
+            is_new
         });
     }
 
@@ -73,7 +84,8 @@ impl Board {
 impl Posted {
     fn snapshot(&self) -> Snapshot {
         let archives = self.archives.values().cloned().collect();
-        Snapshot::new(clock::now(), archives).discovered(self.discovery.clone())
+        let snapshot = Snapshot::new(clock::now(), archives);
+        snapshot.discovered(self.discovery.clone()).searched(self.orphan_search.clone())
     }
 
     fn progress(&self) -> Progress {

@@ -44,7 +44,11 @@ const UPLOADING_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// Checks, prints, and tells the worst verdict.
 pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
-    let Selection { archives, discovery, world: _world } = Selection::of(config.chosen).await?;
+    let selection = match config.depth {
+        Depth::Listing => Selection::with_orphans(config.chosen).await?,
+        Depth::Wal | Depth::Full => Selection::of(config.chosen).await?,
+    };
+    let Selection { archives, discovery, orphan_search, world: _world } = selection;
     let assessments = match config.depth {
         Depth::Listing => {
             let mut archives = archives;
@@ -53,7 +57,8 @@ pub async fn check(config: CheckConfig) -> anyhow::Result<Verdict> {
         }
         Depth::Wal | Depth::Full => assess_thoroughly(archives, config.depth).await,
     };
-    let snapshot = Snapshot::once(clock::now(), assessments).discovered(discovery);
+    let snapshot = Snapshot::once(clock::now(), assessments);
+    let snapshot = snapshot.discovered(discovery).searched(orphan_search);
     let view = View::new(&snapshot, snapshot.generated_at);
     print(&view, config.output).context("print the result")?;
     Ok(view.verdict)

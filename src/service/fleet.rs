@@ -15,6 +15,8 @@ use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::publication::snapshot::DiscoveryState;
 use crate::service::archive_spec::ArchiveSpec;
+use crate::service::orphans::Left;
+use crate::service::orphans::Orphans;
 use crate::sources::kubernetes::Discovered;
 use crate::sources::kubernetes::Discovery;
 use crate::sources::kubernetes::Kubernetes;
@@ -29,6 +31,7 @@ pub struct Fleet {
     flags: FlagExpectations,
     specs: Vec<Arc<ArchiveSpec>>,
     discovery: Option<DiscoveryState>,
+    orphans: Orphans,
 }
 
 impl Fleet {
@@ -38,13 +41,24 @@ impl Fleet {
         defaults: ExpectationConfig,
         flags: FlagExpectations,
     ) -> Self {
-        let mut fleet = Self { configured, defaults, flags, specs: Vec::new(), discovery: None };
+        let orphans = Orphans::default();
+        let mut fleet =
+            Self { configured, defaults, flags, specs: Vec::new(), discovery: None, orphans };
         fleet.specs = fleet.join(Vec::new());
         fleet
     }
 
+    /// Without orphans.
     pub fn specs(&self) -> &[Arc<ArchiveSpec>] {
         &self.specs
+    }
+
+    pub const fn orphans(&self) -> &Orphans {
+        &self.orphans
+    }
+
+    pub const fn orphans_mut(&mut self) -> &mut Orphans {
+        &mut self.orphans
     }
 
     /// Whether Kubernetes could be asked; `None` where it is not.
@@ -53,19 +67,19 @@ impl Fleet {
     }
 
     /// Compares what there was with what there is now. A cluster that is gone is no longer there,
-    /// unless it only cannot be seen.
-    pub async fn refresh(&mut self, kubernetes: &Kubernetes, now: DateTime<Utc>) {
+    /// unless it only cannot be seen. Tells what was left behind.
+    pub async fn refresh(&mut self, kubernetes: &Kubernetes, now: DateTime<Utc>) -> Vec<Left> {
         let mut discovery = kubernetes.discover(now, &self.defaults).await;
         kubernetes.ask_primaries(&mut discovery).await;
-        self.take(discovery, |credentials| kubernetes.credential_source(credentials));
+        self.take(discovery, |credentials| kubernetes.credential_source(credentials))
     }
 
     fn take(
         &mut self,
         found: Discovery,
         source: impl Fn(&StoreCredentials) -> Option<CredentialSource>,
-    ) {
-        let Discovery { clusters, unread, unparsable } = found;
+    ) -> Vec<Left> {
+        let Discovery { clusters, unread, unparsable, claims } = found;
         let (mut specs, missing) = match clusters {
             Ok(clusters) => {
                 let spec = |it: Discovered| {
@@ -77,11 +91,15 @@ impl Fleet {
             Err(unreadable) => (self.last_known(&unreadable), Some(unreadable)),
         };
         specs.extend(unparsable.iter().filter_map(|object| self.unparsed(object)));
-        self.specs = self.join(specs);
+        let joined = self.join(specs);
+        let before = std::mem::replace(&mut self.specs, joined);
         self.discovery = Some(match missing {
             None => DiscoveryState::Up,
             Some(unreadable) => DiscoveryState::Down(unreadable.to_string()),
         });
+        let configured = self.configured.iter().map(|it| it.address.place()).collect();
+        self.orphans.follow(claims, configured, source);
+        self.orphans.inherit(&before, &self.specs)
     }
 
     /// What Kubernetes showed last, with nothing taken for known that it should tell now.
@@ -135,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::assessment::Assessment;
+    use crate::assessment::finding::Finding;
     use crate::assessment::finding::FindingCode;
     use crate::assessment::verdict::Verdict;
     use crate::config::Credentials;
@@ -151,6 +170,8 @@ mod tests {
     use crate::service::clock;
     use crate::service::own_metrics::OwnMetrics;
     use crate::service::watched::Watched;
+    use crate::sources::kubernetes::Claims;
+    use crate::sources::kubernetes::Ground;
     use crate::sources::store::opening::Stores;
     use crate::sources::store::s3::S3Clients;
 
@@ -218,7 +239,12 @@ mod tests {
     }
 
     fn shown(clusters: Vec<Discovered>) -> Discovery {
-        Discovery { clusters: Ok(clusters), unread: Vec::new(), unparsable: Vec::new() }
+        Discovery {
+            clusters: Ok(clusters),
+            unread: Vec::new(),
+            unparsable: Vec::new(),
+            claims: None,
+        }
     }
 
     fn down() -> Discovery {
@@ -227,7 +253,12 @@ mod tests {
             why: "no route".to_owned(),
             reason: UnreadableReason::Internal,
         };
-        Discovery { clusters: Err(unreadable), unread: Vec::new(), unparsable: Vec::new() }
+        Discovery {
+            clusters: Err(unreadable),
+            unread: Vec::new(),
+            unparsable: Vec::new(),
+            claims: None,
+        }
     }
 
     fn take(fleet: &mut Fleet, found: Discovery) {
@@ -245,6 +276,34 @@ mod tests {
         take(&mut fleet, shown(vec![discovered("two", &folder)]));
         assert_eq!(names(&fleet), ["two"]);
         assert_eq!(fleet.discovery(), Some(DiscoveryState::Up));
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_is_deleted_leaves_its_archive_as_long_as_its_store_stays() {
+        let folder = TempDir::new().unwrap();
+        let one = discovered("one", &folder);
+        let address = one.address.clone().unwrap();
+        let ground = Ground {
+            namespace: "databases".to_owned(),
+            object_store: Some("store".to_owned()),
+            address: ArchiveAddress { server_name: String::new(), ..address.clone() },
+            credentials: StoreCredentials::Configured,
+            authority: None,
+        };
+        let mut claims = Claims::default();
+        claims.grounds.push(ground);
+        let mut owned = claims.clone();
+        owned.claim(&address);
+        let mut fleet = fleet(Vec::new());
+        take(&mut fleet, Discovery { claims: Some(Ok(owned)), ..shown(vec![one]) });
+        assert!(fleet.orphans().specs().is_empty());
+        take(&mut fleet, Discovery { claims: Some(Ok(claims)), ..shown(Vec::new()) });
+        assert!(fleet.specs().is_empty());
+        let [orphan] = &*fleet.orphans().specs() else { panic!("{:?}", fleet.orphans()) };
+        assert_eq!((&orphan.id.cluster, &orphan.address), (&String::new(), &Some(address)));
+        let codes: Vec<FindingCode> =
+            look(orphan).await.findings.iter().map(Finding::code).collect();
+        assert!(codes.contains(&FindingCode::ArchiveOrphaned), "{codes:?}");
     }
 
     #[tokio::test]

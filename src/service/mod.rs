@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod health;
 pub mod http;
 pub mod install;
+pub mod orphans;
 pub mod output;
 pub mod own_metrics;
 mod progress;

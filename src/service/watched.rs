@@ -193,6 +193,7 @@ impl Watched {
         collector.sum_up(summed.clone());
         let mut seen = collector.observe(listing, now).await;
         seen.cluster.clone_from(&self.spec.cluster);
+        seen.orphan.clone_from(&self.spec.orphan);
         if let Some(reader) = &self.reader {
             if let Some(sums) = collector.take_sums() {
                 reader.verified().hold_against(&seen, &summed, sums).await;
@@ -237,6 +238,7 @@ impl Watched {
         let unreadable = Unreadable { what, why, reason: UnreadableReason::Timeout };
         let mut seen = Observation::unread_archive(now, unreadable);
         seen.cluster.clone_from(&self.spec.cluster);
+        seen.orphan.clone_from(&self.spec.orphan);
         assess(&self.spec.subject(), &seen, expected, now)
     }
 

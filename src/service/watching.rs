@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio::time::Interval;
 use tokio::time::MissedTickBehavior;
@@ -15,6 +17,7 @@ use tokio::time::interval_at;
 
 use crate::domain::archive_id::ArchiveId;
 use crate::execution;
+use crate::publication::events;
 use crate::publication::snapshot::CheckCounts;
 use crate::publication::snapshot::WatchedArchive;
 use crate::service::agenda::Pace;
@@ -23,11 +26,15 @@ use crate::service::board::Board;
 use crate::service::check_log::log_check;
 use crate::service::clock;
 use crate::service::fleet::Fleet;
+use crate::service::orphans::Left;
+use crate::service::orphans::Outcome;
+use crate::service::orphans::search;
 use crate::service::shutdown::Shutdown;
 use crate::service::spending::Spending;
 use crate::service::watched::Look;
 use crate::service::watched::Watched;
 use crate::service::world::World;
+use crate::sources::kubernetes::Kubernetes;
 
 /// How long the first looks wait for the first lists of Kubernetes. What comes later is watched
 /// from then on.
@@ -68,12 +75,24 @@ impl Tasks {
             kubernetes.first_look(FIRST_LOOK_MAX).await;
         }
         let mut period = every(self.pace.looks_every, Instant::now());
+        let mut searches = JoinSet::new();
         loop {
-            period.tick().await;
-            if let Some(kubernetes) = &world.kubernetes {
-                fleet.refresh(kubernetes, clock::now()).await;
+            tokio::select! {
+                _ = period.tick() => {}
+                Some(found) = searches.join_next() => note_orphans(&mut fleet, found),
             }
-            self.update(fleet.specs()).await;
+            if let Some(kubernetes) = &world.kubernetes {
+                let left = fleet.refresh(kubernetes, clock::now()).await;
+                tell_left(kubernetes, left).await;
+            }
+            if searches.is_empty() {
+                let (world, errands) = (Arc::clone(&world), fleet.orphans_mut().errands());
+                if !errands.is_empty() {
+                    searches.spawn(async move { search(&world.stores, errands).await });
+                }
+            }
+            self.update(&[fleet.specs(), &fleet.orphans().specs()].concat()).await;
+            self.board.note_orphan_search(fleet.orphans().search_state());
             if self.board.note_discovery(fleet.discovery()) {
                 world.metrics.note_monthly_cost(&mut spending);
             }
@@ -87,6 +106,7 @@ impl Tasks {
     async fn update(&mut self, specs: &[Arc<ArchiveSpec>]) {
         let mut new: BTreeMap<&ArchiveId, &Arc<ArchiveSpec>> =
             specs.iter().map(|spec| (&spec.id, spec)).collect();
+        let mut left = BTreeMap::new();
         for (id, task) in std::mem::take(&mut self.running) {
             match new.get(&id) {
                 Some(spec) if task.watches(spec) => {
@@ -95,8 +115,9 @@ impl Tasks {
                     self.running.insert(id, task);
                 }
                 Some(_) | None => {
+                    let address = task.spec.borrow().address.clone();
                     task.end().await;
-                    self.board.remove(&id);
+                    left.extend(address.zip(self.board.remove(&id)));
                 }
             }
         }
@@ -104,18 +125,34 @@ impl Tasks {
         let gap = START_GAP.min(self.pace.looks_every / count.max(1));
         let mut first_at = Instant::now();
         for (id, spec) in new {
-            self.running.insert(id.clone(), self.start(spec, first_at));
+            let before = spec.address.as_ref().and_then(|address| left.remove(address));
+            self.running.insert(id.clone(), self.start(spec, first_at, before));
             first_at += gap;
         }
     }
 
-    fn start(&self, spec: &Arc<ArchiveSpec>, first_at: Instant) -> Task {
+    /// `before` is what was known of it while it had a cluster.
+    fn start(
+        &self,
+        spec: &Arc<ArchiveSpec>,
+        first_at: Instant,
+        before: Option<WatchedArchive>,
+    ) -> Task {
         let (world, board) = (Arc::clone(&self.world), self.board.clone());
-        let watched = Watched::new(Arc::clone(spec), &world.stores, self.pace);
-        let unread = Arc::new(watched.not_read_yet());
-        board.post(WatchedArchive::new(unread, CheckCounts::default()));
+        let pace = if spec.orphan.is_some() { Pace::of_orphans() } else { self.pace };
+        let mut watched = Watched::new(Arc::clone(spec), &world.stores, pace);
+        let known = match before.zip(spec.orphan.as_ref()) {
+            Some((before, orphan)) => {
+                let known = before.assessment.left_behind(&spec.subject(), orphan);
+                let known = Arc::new(known);
+                watched.keep(&known);
+                known
+            }
+            None => Arc::new(watched.not_read_yet()),
+        };
+        board.post(WatchedArchive::new(known, CheckCounts::default()));
         let (sender, specs) = watch::channel(Arc::clone(spec));
-        let period = every(self.pace.looks_every, first_at);
+        let period = every(pace.looks_every, first_at);
         Task { spec: sender, handle: tokio::spawn(look(watched, specs, period, world, board)) }
     }
 }
@@ -129,7 +166,8 @@ async fn look(
     board: Board,
 ) {
     let mut checks = CheckCounts::default();
-    if let Some(room) = &world.reading {
+    // Nobody lives on an orphan.
+    if let (Some(room), None) = (&world.reading, &watched.spec.orphan) {
         watched.read_in(room, &world.stores).await;
     }
     loop {
@@ -146,6 +184,21 @@ async fn look(
             let (id, uid) = (&cluster.id, &cluster.uid);
             execution::events::write(kubernetes, id, uid, events, clock::now()).await;
         }
+    }
+}
+
+fn note_orphans(fleet: &mut Fleet, found: Result<Vec<Outcome>, JoinError>) {
+    match found {
+        Ok(found) => fleet.orphans_mut().note(found),
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        Err(_) => {}
+    }
+}
+
+async fn tell_left(kubernetes: &Kubernetes, left: Vec<Left>) {
+    for Left { cluster, uid, address } in left {
+        let events = vec![events::orphaned(&address)];
+        execution::events::write(kubernetes, &cluster, &uid, events, clock::now()).await;
     }
 }
 
@@ -185,6 +238,7 @@ mod tests {
     use crate::config::Polling;
     use crate::domain::archive_id::ArchiveAddress;
     use crate::domain::archive_id::StoreAddress;
+    use crate::domain::orphan::Orphan;
     use crate::service::own_metrics::OwnMetrics;
     use crate::sources::store::memory::MemoryStore;
     use crate::sources::store::opening::Stores;
@@ -240,6 +294,30 @@ mod tests {
         assert_eq!(looks(&tasks), [("three".to_owned(), 0), ("two".to_owned(), 1)]);
         tokio::time::sleep(MINUTE * 3 / 4).await;
         assert_eq!(looks(&tasks), [("three".to_owned(), 1), ("two".to_owned(), 2)]);
+    }
+
+    /// The store holds nothing any more when it is looked at: what is shown is what was known.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_known_of_an_archive_is_shown_on_when_its_cluster_is_deleted() {
+        let mut tasks = tasks();
+        let owned = spec("one", "a");
+        tasks.update(&[Arc::clone(&owned)]).await;
+        tokio::time::sleep(MINUTE / 2).await;
+        let known = tasks.board.snapshot().archives.remove(0).assessment;
+        assert!(known.observed_at.is_some(), "{known:?}");
+        let id = ArchiveId { cluster: String::new(), ..owned.id.clone() };
+        let orphan = Some(Orphan::default());
+        let orphaned = Arc::new(ArchiveSpec { id: id.clone(), orphan, ..(*owned).clone() });
+        tasks.update(&[orphaned]).await;
+        let shown = tasks.board.snapshot().archives.remove(0);
+        assert_eq!((&shown.assessment.archive, shown.checks.checks()), (&id, 0));
+        assert_eq!(shown.assessment.observed_at, known.observed_at);
+        assert!(shown.assessment.orphan.is_some());
+        // At its own pace.
+        tokio::time::sleep(59 * MINUTE).await;
+        assert_eq!(looks(&tasks), [(String::new(), 1)]);
+        tokio::time::sleep(2 * MINUTE).await;
+        assert_eq!(looks(&tasks), [(String::new(), 2)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -41,8 +41,10 @@ use crate::sources::store::s3::Asked;
 use crate::sources::store::s3::CredentialSource;
 
 pub use connect::ConnectError;
+pub use resolve::Claims;
 pub use resolve::Discovered;
 pub use resolve::Discovery;
+pub use resolve::Ground;
 pub use resolve::SecretKeys;
 pub use resolve::StoreCredentials;
 pub use resolve::UnparsableObject;
@@ -53,6 +55,7 @@ pub struct Kubernetes {
     feeds: Feeds,
     secrets: Option<Secrets>,
     instances: Option<Instances>,
+    seeks_orphans: bool,
 }
 
 impl Kubernetes {
@@ -65,7 +68,7 @@ impl Kubernetes {
         let instances = if config.instance_metrics { Some(Instances::new()?) } else { None };
         let feeds = Feeds::start(&client, config);
         let secrets = config.reads_secrets.then(|| Secrets::new(client.clone()));
-        Ok(Some(Self { client, feeds, secrets, instances }))
+        Ok(Some(Self { client, feeds, secrets, instances, seeks_orphans: config.seeks_orphans }))
     }
 
     /// Waits until the server has answered for every kind, be it with a refusal, at most this long.
@@ -94,10 +97,15 @@ impl Kubernetes {
     pub async fn discover(&self, now: DateTime<Utc>, defaults: &ExpectationConfig) -> Discovery {
         let mut content = self.feeds.content(Instant::now());
         if let Some(secrets) = &self.secrets {
-            let names = resolve::named_secrets(&content);
+            let mut names = resolve::named_secrets(&content);
+            if self.seeks_orphans {
+                names.append(&mut resolve::secrets_of_stores(&content));
+            }
             content.secrets = Some(secrets.read_all(names).await);
         }
-        resolve::resolve(&content, defaults, now)
+        let discovery = resolve::resolve(&content, defaults, now);
+        let claims = discovery.claims.filter(|_| self.seeks_orphans);
+        Discovery { claims, ..discovery }
     }
 
     /// With what a discovered store is opened; `None` is as the configuration says.

@@ -18,6 +18,7 @@ mod jobs;
 mod kubelet;
 mod manifests;
 mod objects;
+mod orphans;
 mod rights;
 mod server;
 mod setup;

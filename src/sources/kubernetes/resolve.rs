@@ -8,6 +8,7 @@
 
 mod annotations;
 mod backups;
+mod claims;
 mod cluster;
 mod operator;
 mod plugin;
@@ -22,7 +23,7 @@ use chrono::Utc;
 use crate::config::ExpectationConfig;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
-use crate::domain::archive_id::StoreAddress;
+use crate::domain::archive_id::Place;
 use crate::domain::cluster::ClusterId;
 use crate::domain::retention_policy::RetentionPolicy;
 use crate::domain::schedule::Schedule;
@@ -42,6 +43,11 @@ use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::SecretKey;
 use crate::sources::store::s3::Authority;
 
+pub use claims::Claims;
+pub use claims::Ground;
+
+pub(super) use claims::named_secrets as secrets_of_stores;
+
 /// Everything that Kubernetes showed at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Discovery {
@@ -52,6 +58,8 @@ pub struct Discovery {
     pub unread: Vec<Unreadable>,
     /// Objects that were skipped. A `Cluster` among them still exists.
     pub unparsable: Vec<UnparsableObject>,
+    /// `None` where nobody looks for archives that no cluster names.
+    pub claims: Option<Reading<Claims>>,
 }
 
 /// A `Cluster` and the archive that it writes.
@@ -111,7 +119,8 @@ pub(super) fn resolve(
     let mut unparsable = unparsable_objects(content);
     unparsable.sort();
     if let (Some(first), true) = (unread.first(), unread.len() == content.clusters.len()) {
-        return Discovery { clusters: Err(first.clone()), unread, unparsable };
+        let claims = Some(Err(first.clone()));
+        return Discovery { clusters: Err(first.clone()), unread, unparsable, claims };
     }
     let wired: Vec<Wired<'_>> = clusters(content).map(|it| Wired::new(it, content)).collect();
     let backups = BackupIndex::new(content);
@@ -121,7 +130,8 @@ pub(super) fn resolve(
         .filter(|wired| !wired.annotations.is_ignored)
         .map(|wired| wired.discovered(&around))
         .collect();
-    Discovery { clusters: Ok(discovered), unread, unparsable }
+    let claims = Some(claims::claims(content));
+    Discovery { clusters: Ok(discovered), unread, unparsable, claims }
 }
 
 /// The Secrets that stores of watched clusters name.
@@ -166,24 +176,11 @@ fn note_unparsable<K: Kind>(found: &mut Vec<UnparsableObject>, scopes: &[Scope<K
     }));
 }
 
-/// Where an archive lies; the region does not tell two apart.
-type Place = (String, Option<String>, String);
-
-fn place(address: &ArchiveAddress) -> Option<Place> {
-    let folder = address.folder().as_str().to_owned();
-    match &address.store {
-        StoreAddress::S3 { bucket, endpoint_url, .. } => {
-            Some((bucket.clone(), endpoint_url.clone(), folder))
-        }
-        StoreAddress::Directory(_) => None,
-    }
-}
-
 /// Who writes where. Also those that an annotation removes: they write all the same.
 fn writers(wired: &[Wired<'_>]) -> BTreeMap<Place, Vec<ClusterId>> {
     let mut writers: BTreeMap<Place, Vec<ClusterId>> = BTreeMap::new();
     for wired in wired {
-        if let Some(place) = wired.store.address.as_ref().and_then(place) {
+        if let Some(place) = wired.store.address.as_ref().map(ArchiveAddress::place) {
             writers.entry(place).or_default().push(wired.id());
         }
     }
@@ -228,7 +225,7 @@ impl<'a> Wired<'a> {
         let schedule = schedules.as_ref().ok().and_then(|schedules| {
             backups::most_frequent(schedules, &self.wiring.archiver, *now).cloned()
         });
-        let place = self.store.address.as_ref().and_then(place);
+        let place = self.store.address.as_ref().map(ArchiveAddress::place);
         let sharers = place.and_then(|place| writers.get(&place)).into_iter().flatten();
         let sharers = sharers.filter(|other| **other != id).cloned().collect();
         let is_read = reading_in(&content.clusters, &self.name.namespace).is_ok();

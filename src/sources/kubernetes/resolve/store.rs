@@ -5,6 +5,7 @@
 //! the name of the cluster.
 
 mod credentials;
+mod named;
 
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::StoreAddress;

@@ -1,4 +1,5 @@
 mod backups;
+mod claims;
 mod state;
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::*;
+use crate::domain::archive_id::StoreAddress;
 use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BackupMethod;
 use crate::domain::cluster::BackupPhase;

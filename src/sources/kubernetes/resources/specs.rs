@@ -66,7 +66,7 @@ impl Kind for ObjectStoreResource {
     const VERSION: &'static str = "v1";
     const KIND: &'static str = "ObjectStore";
     const PLURAL: &'static str = "objectstores";
-    const KEPT: &'static [&'static str] = &[];
+    const KEPT: &'static [&'static str] = &[ANNOTATION_PREFIX];
     type Spec = ObjectStoreSpec;
     // Its recovery windows count failed backups as good, so they are not read.
     type Status = Ignored;
@@ -113,6 +113,8 @@ pub(crate) struct ClusterSpec {
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) plugins: Vec<PluginEntry>,
     pub(crate) backup: Option<InTreeBackup>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) external_clusters: Vec<ExternalCluster>,
     pub(crate) replica: Option<Replica>,
     pub(crate) monitoring: Option<Monitoring>,
     #[serde(default, deserialize_with = "or_default")]
@@ -171,6 +173,16 @@ pub(crate) struct PluginEntry {
 pub(crate) struct InTreeBackup {
     pub(crate) barman_object_store: Option<StoreConfiguration>,
     pub(crate) retention_policy: Option<String>,
+}
+
+/// Where a cluster recovers from, or what it follows.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ExternalCluster {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) name: String,
+    pub(crate) plugin: Option<PluginEntry>,
+    pub(crate) barman_object_store: Option<StoreConfiguration>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
