@@ -14,6 +14,8 @@ pub mod depth;
 pub mod destination;
 pub mod drill;
 pub mod drill_check;
+pub mod drill_id;
+pub mod drill_source;
 pub mod endpoint;
 pub mod format;
 pub mod lsn;

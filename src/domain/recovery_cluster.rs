@@ -7,8 +7,10 @@ use std::fmt::Display;
 use chrono::DateTime;
 use chrono::SecondsFormat;
 use chrono::Utc;
+use serde::Deserialize;
 use serde::Serialize;
 use serde::Serializer;
+use serde_json::Value;
 
 use crate::domain::backup::BackupId;
 use crate::domain::cluster::BARMAN_PLUGIN;
@@ -25,12 +27,23 @@ pub struct RecoveryCluster {
     pub spec: Spec,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Metadata {
     pub name: String,
     /// `None` is the one that whoever applies it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+    #[serde(flatten)]
+    pub marks: Marks,
+}
+
+/// Labels and annotations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Marks {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,12 +63,53 @@ pub struct Spec {
     /// Empty for a cluster that archives nowhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub plugins: Vec<Plugin>,
+    #[serde(flatten)]
+    pub stay: Stay,
+}
+
+/// How a cluster that is gone again soon differs from one that stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stay {
+    /// What every object of the cluster is marked with.
+    #[serde(skip_serializing_if = "Marks::is_empty")]
+    pub inherited_metadata: Marks,
+    /// Makes a Secret with a password for `postgres`, as which a restored database is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_superuser_access: Option<bool>,
+    /// Nobody waits for it, and no node shall.
+    #[serde(rename = "enablePDB", skip_serializing_if = "Option::is_none")]
+    pub has_disruption_budget: Option<bool>,
+    #[serde(flatten)]
+    pub placement: Placement,
+}
+
+/// Where and how the pods of the source run, as it is written there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_pull_secrets: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler_name: Option<String>,
+    /// With node selector and tolerations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<Value>,
+    /// Without the source's memory and processors the time that it takes says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Value>,
 }
 
 /// What PostgreSQL must be set to for the recovery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Postgresql {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<&'static str, String>,
+    #[serde(rename = "shared_preload_libraries", skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<String>,
+    /// Images with extensions, as they are written in the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extensions: Option<Value>,
 }
 
 /// One that the backup has: recovery needs a volume for it.
@@ -136,9 +190,15 @@ impl RecoveryCluster {
     }
 }
 
+impl Marks {
+    fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.annotations.is_empty()
+    }
+}
+
 impl Postgresql {
     pub fn is_empty(&self) -> bool {
-        self.parameters.is_empty()
+        *self == Self::default()
     }
 }
 

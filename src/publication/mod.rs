@@ -2,6 +2,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod cluster;
+pub mod drill_manifest;
 pub mod drill_report;
 pub mod events;
 pub mod metrics;

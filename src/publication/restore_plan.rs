@@ -14,11 +14,15 @@ use crate::assessment::plan::Obstruction;
 use crate::assessment::plan::Restore;
 use crate::assessment::plan::RestorePlan;
 use crate::assessment::plan::Stop;
+use crate::domain::cluster::RecoveryParameters;
 use crate::domain::recovery_target::Question;
 use crate::domain::recovery_target::Target;
 use crate::publication::wording::bytes;
 use crate::publication::wording::rfc3339;
 use crate::publication::wording::utc;
+
+pub(super) use crate::publication::restore_plan::manifest::target;
+pub(super) use crate::publication::restore_plan::manifest::yaml;
 
 /// A plan with what it was made for.
 #[derive(Clone, Debug)]
@@ -220,7 +224,15 @@ impl<'a> PlanDocument<'a> {
 /// By name and value, as `spec.postgresql.parameters` has them.
 fn parameters(assessment: &Assessment, restore: &Restore) -> BTreeMap<&'static str, String> {
     let cluster = assessment.cluster.as_ref();
-    let mut set = cluster.map(|it| it.instance.recovery_parameters.clone()).unwrap_or_default();
+    let set = cluster.map(|it| it.instance.recovery_parameters.clone()).unwrap_or_default();
+    raised(set, restore)
+}
+
+/// Those that the source is set to, at least as high as the way to the target asks.
+pub(super) fn raised(
+    mut set: RecoveryParameters,
+    restore: &Restore,
+) -> BTreeMap<&'static str, String> {
     // PostgreSQL ends a recovery that meets a higher value in the WAL than its own.
     let demands = restore.window.demands.as_deref();
     let demanded = demands.and_then(|it| it.parameters).map(|it| it.settings());

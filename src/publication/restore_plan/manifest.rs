@@ -17,6 +17,7 @@ use crate::domain::recovery_cluster::Recovery;
 use crate::domain::recovery_cluster::RecoveryCluster;
 use crate::domain::recovery_cluster::RecoveryTarget;
 use crate::domain::recovery_cluster::Spec;
+use crate::domain::recovery_cluster::Stay;
 use crate::domain::recovery_cluster::Tablespace;
 use crate::publication::restore_plan::parameters;
 
@@ -91,7 +92,7 @@ pub(super) fn render(assessment: &Assessment, restore: &Restore) -> String {
 }
 
 /// As people write it, whatever the length of a name.
-pub(super) fn yaml(object: &impl Serialize) -> String {
+pub(in crate::publication) fn yaml(object: &impl Serialize) -> String {
     let options = ser_options! { compact_list_indent: false, prefer_block_scalars: false };
     // Only types that YAML has no form for are refused, and there is none in it.
     serde_saphyr::to_string_with_options(object, options)
@@ -148,27 +149,36 @@ pub(super) fn cluster(assessment: &Assessment, restore: &Restore, filling: Filli
     let tablespaces: Vec<Tablespace> = tablespaces.map(|name| tablespace(name)).collect();
     blanks.dedup_by_key(|blank| blank.word);
     let origin = Plugin::reading(store.clone(), archive.server_name.clone());
-    let metadata = Metadata { name: restored_name(source), namespace };
-    let recovery_target = RecoveryTarget {
-        backup_id: restore.backup_id().clone(),
-        time: restore.stop_at(),
-        lsn: restore.stop_at_lsn(),
-        name: restore.stop_at_name().map(str::to_owned),
-        is_immediate: (restore.stop == Stop::Consistent).then_some(true),
-        timeline: restore.target_timeline(),
-    };
+    let metadata = Metadata { name: restored_name(source), namespace, ..Metadata::default() };
+    let recovery_target = target(restore);
     let spec = Spec {
         instances: 1,
         image_name,
         storage,
         wal_storage: instance.wal_storage.clone(),
         tablespaces,
-        postgresql: Postgresql { parameters: parameters(assessment, restore) },
+        postgresql: Postgresql {
+            parameters: parameters(assessment, restore),
+            ..Postgresql::default()
+        },
         bootstrap: Bootstrap { recovery: Recovery { source: ORIGIN.to_owned(), recovery_target } },
         external_clusters: [ExternalCluster { name: ORIGIN.to_owned(), plugin: origin }],
         plugins: vec![Plugin::archiving(store, format!("{}-restored", archive.server_name))],
+        stay: Stay::default(),
     };
     Filled { manifest: RecoveryCluster::new(metadata, spec), blanks, has_guess }
+}
+
+/// What recovery is told.
+pub(in crate::publication) fn target(restore: &Restore) -> RecoveryTarget {
+    RecoveryTarget {
+        backup_id: restore.backup_id().clone(),
+        time: restore.stop_at(),
+        lsn: restore.stop_at_lsn(),
+        name: restore.stop_at_name().map(str::to_owned),
+        is_immediate: (restore.stop == Stop::Consistent).then_some(true),
+        timeline: restore.target_timeline(),
+    }
 }
 
 const ORIGIN: &str = "origin";
