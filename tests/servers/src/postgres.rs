@@ -158,6 +158,34 @@ impl Postgres {
         server.log()
     }
 
+    /// Restores a base backup and gets it ready to be recovered, without beginning that. Else what
+    /// barman-cloud said.
+    pub async fn try_restore(recovery: &Recovery<'_>, options: &Options) -> Result<Self, Finished> {
+        let server = Self::empty(options.release);
+        let Recovery { barman, backup_id, .. } = recovery;
+        let restored = barman.restore(backup_id, &server.data(), &[]).await;
+        if !restored.success() {
+            return Err(restored);
+        }
+        Ok(server.set_up(recovery, options))
+    }
+
+    /// Begins what [`Self::try_restore`] got ready, and waits for nothing.
+    pub fn begin(&mut self) {
+        self.process = Some(self.launch());
+    }
+
+    /// Whether it runs still.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Server::is_running)
+    }
+
+    /// Whether it answers, and has left recovery.
+    pub async fn is_promoted(&self) -> bool {
+        let asked = self.try_sql("SELECT NOT pg_is_in_recovery()").await;
+        asked.success() && asked.stdout.trim_end() == "t"
+    }
+
     /// Runs SQL as superuser and returns the rows, unaligned, without a header.
     pub async fn sql(&self, statement: &str) -> String {
         self.try_sql(statement).await.expect_success().trim_end().to_owned()
@@ -288,9 +316,15 @@ impl Postgres {
     }
 
     async fn restore(recovery: &Recovery<'_>, options: &Options) -> Self {
-        let mut server = Self::empty(options.release);
-        let Recovery { barman, backup_id, target } = recovery;
+        let server = Self::empty(options.release);
+        let Recovery { barman, backup_id, .. } = recovery;
         barman.restore(backup_id, &server.data(), &[]).await.expect_success();
+        server.set_up(recovery, options)
+    }
+
+    fn set_up(mut self, recovery: &Recovery<'_>, options: &Options) -> Self {
+        let server = &mut self;
+        let Recovery { barman, target, .. } = recovery;
         set_owner_only(&server.data());
         let spool = server.new_directory("spool");
         let mut options = options.clone();
@@ -305,7 +339,7 @@ impl Postgres {
         let signal = server.data().join("recovery.signal");
         std::fs::write(&signal, "").expect("the data directory");
         server.account.give(&signal);
-        server
+        self
     }
 
     /// Appends to `postgresql.conf`, where the last line of a setting counts.

@@ -115,6 +115,11 @@ impl<'a> Admin<'a> {
         state.put(&kind, object);
     }
 
+    /// Adds lines to what a container has logged, each behind its time as the kubelet puts it there.
+    pub fn add_to_log(&self, namespace: &str, pod: &str, container: &str, lines: &str) {
+        self.shared.state().add_to_log([namespace, pod, container], lines);
+    }
+
     /// Deletes an object.
     pub fn delete(&self, plural: &str, namespace: &str, name: &str) {
         self.expect(Method::DELETE, &self.path(plural, namespace, name), "", "");

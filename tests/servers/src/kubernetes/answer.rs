@@ -1,5 +1,7 @@
 //! Answers, before they are bytes.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::kubernetes::status::Failure;
@@ -14,7 +16,7 @@ pub(super) enum Answer {
         /// Each becomes a `Warning` header.
         warnings: Vec<String>,
     },
-    Text(&'static str),
+    Text(Cow<'static, str>),
     Watch(Box<Watch>),
 }
 

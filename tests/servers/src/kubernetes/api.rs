@@ -136,6 +136,11 @@ fn dispatch(
             let watch = Watch::open(shared, writer.state, &kind, target, &call.query)?;
             Ok(Answer::Watch(Box::new(watch)))
         }
+        ("get", "log") => {
+            find(writer.state, &kind, target)?;
+            let container = call.query.get("container").unwrap_or_default();
+            writer.state.log_of(target, container).map(|text| Answer::Text(text.into()))
+        }
         ("get", _) => {
             let object = find(writer.state, &kind, target)?;
             Ok(Answer::ok(Value::clone(&object)))
@@ -165,6 +170,7 @@ fn find_type(state: &State, target: &Target) -> Result<Arc<ResourceType>, Failur
     let knows_subresource = match target.subresource.as_str() {
         "" => true,
         "status" => kind.has_status,
+        "log" => kind.is("", "pods"),
         _ => false,
     };
     if kind.version == target.version && knows_subresource {

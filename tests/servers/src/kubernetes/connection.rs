@@ -103,7 +103,9 @@ async fn answer(
 fn response(call: &Call, result: Result<Answer, Failure>) -> Response<Body> {
     match result {
         Err(failure) => refusal(&failure),
-        Ok(Answer::Text(text)) => bytes(200, "text/plain; charset=utf-8", Bytes::from(text)),
+        Ok(Answer::Text(text)) => {
+            bytes(200, "text/plain; charset=utf-8", Bytes::from(text.into_owned()))
+        }
         Ok(Answer::Watch(watch)) => {
             let mut response =
                 Response::new(BodyExt::boxed_unsync(StreamBody::new(watch.into_frames())));

@@ -45,6 +45,11 @@ pub(super) fn delete(writer: Writer<'_>) -> Result<Answer, Failure> {
         return Ok(Answer::ok(Value::clone(&live)));
     }
     let stamp = writer.stamp();
+    let live = if options["propagationPolicy"] == "Foreground" {
+        wait_for_dependents(writer.state, writer.kind, &live)
+    } else {
+        live
+    };
     Ok(Answer::ok(match remove(writer.state, writer.kind, &live, &stamp) {
         Some(waiting) => Value::clone(&waiting),
         None => json!({
@@ -55,6 +60,23 @@ pub(super) fn delete(writer: Writer<'_>) -> Result<Answer, Failure> {
             },
         }),
     }))
+}
+
+/// Holds an object until a collector of garbage has deleted what it owns
+/// (`deletionFinalizersForGarbageCollection` in `registry/generic/registry/store.go`).
+fn wait_for_dependents(
+    state: &mut State,
+    kind: &Arc<ResourceType>,
+    live: &Arc<Value>,
+) -> Arc<Value> {
+    const FINALIZER: &str = "foregroundDeletion";
+    if items(live, "/metadata/finalizers").iter().any(|it| it == FINALIZER) {
+        return Arc::clone(live);
+    }
+    let mut object = Value::clone(live);
+    let finalizers = metadata_mut(&mut object).entry("finalizers").or_insert_with(|| json!([]));
+    finalizers.as_array_mut().expect("a list").push(json!(FINALIZER));
+    state.put(kind, object)
 }
 
 /// Deletes all that the selectors show.

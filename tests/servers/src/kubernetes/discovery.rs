@@ -27,7 +27,7 @@ pub(super) fn answer(state: &State, call: &Call) -> Option<Answer> {
             "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
             "goVersion": "", "compiler": "",
         })),
-        ["healthz" | "livez" | "readyz", ..] => Answer::Text("ok"),
+        ["healthz" | "livez" | "readyz", ..] => Answer::Text("ok".into()),
         ["api"] => Answer::ok(json!({ "kind": "APIVersions", "versions": ["v1"] })),
         ["apis"] => {
             let groups: Vec<Value> = groups(state).keys().map(|group| group_of(group)).collect();

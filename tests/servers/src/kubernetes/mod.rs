@@ -1,7 +1,8 @@
 //! A Kubernetes API server in this process: TLS, bearer tokens, RBAC from its own objects, lists,
 //! watches and writes as `kube-apiserver` 1.36 answers them, and faults on demand.
 //!
-//! It runs no controllers: nothing sets a status, starts a pod or collects garbage. It speaks
+//! It runs no controllers: nothing sets a status, starts a pod or collects garbage, and a container
+//! has logged what a test says. It speaks
 //! JSON only (`kubectl create token` and other commands that send protobuf get 415), serves one
 //! version of each kind, and merges every list of an applied configuration
 //! as one value. Its definitions of custom resources know only what concerns backups.

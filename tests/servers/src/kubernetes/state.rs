@@ -9,11 +9,13 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::sync::watch;
 
+use crate::kubernetes::call::Target;
 use crate::kubernetes::fault::Faults;
 use crate::kubernetes::identity::Tokens;
 use crate::kubernetes::json::key_of;
 use crate::kubernetes::json::metadata_mut;
 use crate::kubernetes::requests::RequestLog;
+use crate::kubernetes::status::Failure;
 use crate::kubernetes::types::ResourceType;
 
 /// Changes kept per kind, as the watch cache of the API server is bounded.
@@ -67,6 +69,8 @@ pub(super) struct State {
     pub(super) tokens: Tokens,
     pub(super) faults: Faults,
     pub(super) log: RequestLog,
+    /// What containers have logged, by namespace, pod and container.
+    container_logs: BTreeMap<(String, String, String), String>,
     identifiers: u64,
     /// Tells open watches that there is something to look at.
     news: watch::Sender<u64>,
@@ -82,6 +86,7 @@ impl State {
             tokens: Tokens::default(),
             faults: Faults::default(),
             log: RequestLog::default(),
+            container_logs: BTreeMap::new(),
             identifiers: 0,
             news: watch::Sender::new(0),
         };
@@ -192,6 +197,23 @@ impl State {
                 table.oldest = revision;
             }
         }
+    }
+
+    /// Adds lines to what a container has logged, each behind its time.
+    pub(super) fn add_to_log(&mut self, place: [&str; 3], lines: &str) {
+        let [namespace, pod, container] = place.map(str::to_owned);
+        self.container_logs.entry((namespace, pod, container)).or_default().push_str(lines);
+    }
+
+    /// All of it, whatever time is asked for. One that has not begun is refused, as the kubelet refuses
+    /// it.
+    pub(super) fn log_of(&self, target: &Target, container: &str) -> Result<String, Failure> {
+        let place = (target.namespace.clone(), target.name.clone(), container.to_owned());
+        self.container_logs.get(&place).cloned().ok_or_else(|| {
+            let pod = &target.name;
+            let why = format!("container {container:?} in pod {pod:?} is waiting to start");
+            Failure::bad_request(why)
+        })
     }
 
     /// A new `metadata.uid`.

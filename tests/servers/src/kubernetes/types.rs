@@ -83,6 +83,12 @@ impl ResourceType {
                 "verbs": ["get", "patch", "update"],
             }));
         }
+        if self.is("", "pods") {
+            listed.push(json!({
+                "name": "pods/log", "singularName": "", "namespaced": true, "kind": "Pod",
+                "verbs": ["get"],
+            }));
+        }
         if self.is("", "serviceaccounts") {
             listed.push(json!({
                 "name": "serviceaccounts/token", "singularName": "", "namespaced": true,
