@@ -13,6 +13,8 @@ pub mod inventory;
 pub mod job;
 pub mod probe;
 pub mod range_ends;
+pub mod recovery;
+pub mod recovery_log;
 pub mod sought;
 pub mod store_clock;
 pub mod surroundings;

@@ -5,6 +5,7 @@
 
 mod connect;
 mod content;
+pub mod drills;
 pub mod failure;
 mod feeds;
 mod instance_metrics;

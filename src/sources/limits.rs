@@ -267,6 +267,16 @@ pub const KUBERNETES_PAGE: u32 = 250;
 /// One call that is no list and no watch.
 pub const KUBERNETES_CALL: Duration = Duration::from_secs(10);
 
+/// What a container logs between two looks: PostgreSQL and the plugin write a few hundred bytes for each
+/// segment, and replay some hundred a second.
+pub const POD_LOG_BYTES_MAX: i64 = 4 << 20;
+
+/// Names, a target and a sentence: less than a kilobyte.
+pub const DUE_DRILL_BYTES_MAX: usize = 16 << 10;
+
+/// The results of 500 clusters, ten of each.
+pub const DRILL_RESULTS_MAX: u32 = 5_000;
+
 /// A Secret that was rotated is noticed within this, without an error of the store within it.
 pub const SECRET_FRESH: Duration = Duration::from_secs(60);
 

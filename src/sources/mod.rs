@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod decode;
+pub mod due_drill;
 pub mod kubernetes;
 pub mod limits;
 pub mod store;
