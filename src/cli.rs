@@ -192,6 +192,7 @@ pub fn plan_exit_code(answer: Answer) -> ExitCode {
 /// Whoever runs drills by a timer is told by the code who is to act.
 pub fn drill_exit_code(drilled: &Drilled) -> ExitCode {
     match drilled {
+        Drilled::Nothing => ExitCode::SUCCESS,
         Drilled::Refused(answer) => plan_exit_code(*answer),
         Drilled::Ran(report) => match report.class.group() {
             DrillGroup::Success => ExitCode::SUCCESS,

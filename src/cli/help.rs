@@ -94,8 +94,11 @@ with what its log foretells, asked what drills.checks of the configuration says,
 restored server takes no connections but by its socket, archives nothing and applies no
 subscription, so that nothing outside notices.
 
+Without --local CloudNativePG restores it, in a namespace for drills, from an ObjectStore there that
+leads to the same archive; the cluster is removed, and the result kept in a ConfigMap.
+
 Exit codes:
-  0   succeeded
+  0   succeeded, or none is due
   2   failed: it cannot be restored as promised, or not with these settings
   3   inconclusive: nothing is known of the archive
   64  wrong usage or configuration; all problems are listed
@@ -103,7 +106,9 @@ Exit codes:
 Examples:
   cnpg-backup-verifier drill --local /var/tmp --archive s3://backups/postgres-main
   cnpg-backup-verifier drill --local /var/tmp --kind full --config config.yaml \\
-      --namespace databases --cluster postgres -o json";
+      --namespace databases --cluster postgres -o json
+  cnpg-backup-verifier drill --plan --config config.yaml --namespace databases --cluster postgres
+  cnpg-backup-verifier drill --daemon http://cnpg-backup-verifier.databases:8080";
 
 pub(super) const INSTALL_HELP: &str = "\
 The copy is called cnpg-backup-verifier and may be run by everybody. It appears there complete, in
@@ -257,17 +262,25 @@ mod tests {
         Usage: cnpg-backup-verifier drill [OPTIONS]
 
         Options:
-              --kind <KIND>      What is restored: a moment drawn from what can be restored, or the newest
-                                 state [default: pitr] [possible values: pitr, full]
-              --local <DIR>      By PostgreSQL's programs on this machine, in a directory of its own below
-                                 DIR
-              --seed <NUMBER>    Draws the same moment again
-              --dump             Read all data with pg_dump as well
-              --amcheck          Check tables and indexes with pg_amcheck as well
-          -o, --output <OUTPUT>  How the result is printed on stdout [default: text] [possible values: text,
-                                 json]
-              --config <FILE>    Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
-          -h, --help             Print help (see more with '--help')
+              --kind <KIND>         What is restored: a moment drawn from what can be restored, or the
+                                    newest state [default: pitr] [possible values: pitr, full]
+              --local <DIR>         By PostgreSQL's programs on this machine, in a directory of its own
+                                    below DIR
+              --timeout <DURATION>  Ends a drill that takes longer, and says so [default: 12h]
+              --seed <NUMBER>       Draws the same moment again
+              --dump                Read all data with pg_dumpall as well
+              --amcheck             Check tables and indexes with pg_amcheck as well
+          -o, --output <OUTPUT>     How the result is printed on stdout [default: text] [possible values:
+                                    text, json]
+              --config <FILE>       Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
+          -h, --help                Print help (see more with '--help')
+
+        Through CloudNativePG (without --local):
+              --plan                  Print the Cluster that would be created, and do nothing
+              --daemon <URL>          Where the daemon answers: it names the drill that is due, such as
+                                      http://cnpg-backup-verifier.databases:8080
+              --drill-namespace <NS>  Where the Cluster is created [default: that of the configuration, else
+                                      the current one]
 
         PostgreSQL on this machine:
               --postgres <DIR>    The directory of its programs [default: found by version where packages
@@ -299,8 +312,11 @@ mod tests {
         restored server takes no connections but by its socket, archives nothing and applies no
         subscription, so that nothing outside notices.
 
+        Without --local CloudNativePG restores it, in a namespace for drills, from an ObjectStore there that
+        leads to the same archive; the cluster is removed, and the result kept in a ConfigMap.
+
         Exit codes:
-          0   succeeded
+          0   succeeded, or none is due
           2   failed: it cannot be restored as promised, or not with these settings
           3   inconclusive: nothing is known of the archive
           64  wrong usage or configuration; all problems are listed
@@ -309,6 +325,8 @@ mod tests {
           cnpg-backup-verifier drill --local /var/tmp --archive s3://backups/postgres-main
           cnpg-backup-verifier drill --local /var/tmp --kind full --config config.yaml \
               --namespace databases --cluster postgres -o json
+          cnpg-backup-verifier drill --plan --config config.yaml --namespace databases --cluster postgres
+          cnpg-backup-verifier drill --daemon http://cnpg-backup-verifier.databases:8080
         ");
     }
 }

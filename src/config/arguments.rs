@@ -118,9 +118,27 @@ pub struct DrillArguments {
     #[command(flatten)]
     pub(super) file: FileArguments,
     #[command(flatten)]
+    pub(super) operator: OperatorArguments,
+    #[command(flatten)]
     pub(super) server: ServerArguments,
     #[command(flatten)]
     pub(super) selection: SelectionArguments,
+}
+
+/// How CloudNativePG restores, where nothing is restored on this machine.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Through CloudNativePG (without --local)")]
+pub(super) struct OperatorArguments {
+    /// Print the Cluster that would be created, and do nothing
+    #[arg(long, conflicts_with = "local")]
+    pub(super) plan: bool,
+    #[arg(long, value_name = "URL", conflicts_with_all = ["local", "archive", "cluster", "seed"])]
+    #[arg(help = "Where the daemon answers: it names the drill that is due, such as \
+                  http://cnpg-backup-verifier.databases:8080")]
+    pub(super) daemon: Option<String>,
+    /// Where the Cluster is created [default: that of the configuration, else the current one]
+    #[arg(long, value_name = "NS", conflicts_with = "local")]
+    pub(super) drill_namespace: Option<String>,
 }
 
 /// The server that a restore starts on this machine.

@@ -69,6 +69,7 @@ use crate::config::reader::SettingReader;
 pub use crate::config::restore::DrillConfig;
 pub use crate::config::restore::FurtherReadings;
 pub use crate::config::restore::ONE_ARCHIVE;
+pub use crate::config::restore::OperatorConfig;
 pub use crate::config::restore::RestoreConfig;
 pub use crate::config::restore::RestorePlanConfig;
 pub use crate::config::restore::ServerConfig;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::arguments::DrillArguments;
 use crate::config::arguments::DrillOutput;
 use crate::config::arguments::ExpectationArguments;
+use crate::config::arguments::OperatorArguments;
 use crate::config::arguments::PlanOutput;
 use crate::config::arguments::RestoreArguments;
 use crate::config::arguments::RestorePlanArguments;
@@ -21,6 +22,7 @@ use crate::config::reader::SettingReader;
 use crate::domain::asked_target::Asker;
 use crate::domain::asked_target::EXPECTED;
 use crate::domain::cluster::DrillKind;
+use crate::domain::destination::ENDPOINT_URL;
 use crate::domain::format::Flaw;
 use crate::domain::format::Format;
 use crate::domain::format::duration_between;
@@ -72,12 +74,23 @@ pub struct DrillConfig {
     pub kind: DrillKind,
     /// The directory for a drill on this machine; `None` asks the operator.
     pub local: Option<PathBuf>,
+    pub operator: OperatorConfig,
     /// `None` draws one.
     pub seed: Option<u64>,
     pub timeout: Duration,
     pub readings: FurtherReadings,
     pub output: DrillOutput,
     pub server: ServerConfig,
+}
+
+/// How CloudNativePG is made to restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorConfig {
+    /// `None` leaves it to the configuration.
+    pub namespace: Option<String>,
+    /// Names what is drilled; `None` where flags do.
+    pub daemon: Option<String>,
+    pub is_plan_only: bool,
 }
 
 /// What reads the restored data beside the checks.
@@ -125,20 +138,32 @@ impl DrillConfig {
             expectations: &ExpectationArguments::default(),
         };
         let chosen = chosen.read(&mut reader);
-        demand_one(&chosen, "drill", &mut reader);
+        if arguments.operator.daemon.is_none() {
+            demand_one(&chosen, "drill", &mut reader);
+        }
         let seed = reader.flag("--seed", arguments.seed.as_deref(), &SEED);
+        let operator = OperatorConfig::read(&arguments.operator, &mut reader);
         let timeout = reader.flag("--timeout", arguments.timeout.as_deref(), &TIMEOUT);
         let server = ServerConfig::read(&arguments.server, &mut reader);
         reader.finish(Some(Self {
             chosen,
             kind: arguments.kind.into(),
             local: arguments.local.clone(),
+            operator,
             seed,
             timeout: timeout.unwrap_or(TIMEOUT_USUAL),
             readings: FurtherReadings { has_dump: arguments.dump, has_amcheck: arguments.amcheck },
             output: arguments.output,
             server,
         }))
+    }
+}
+
+impl OperatorConfig {
+    fn read(arguments: &OperatorArguments, reader: &mut SettingReader) -> Self {
+        let OperatorArguments { plan, daemon, drill_namespace } = arguments;
+        let daemon = reader.flag("--daemon", daemon.as_deref(), &ENDPOINT_URL);
+        Self { namespace: drill_namespace.clone(), daemon, is_plan_only: *plan }
     }
 }
 

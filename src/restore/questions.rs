@@ -22,6 +22,8 @@ use twox_hash::XxHash3_128;
 use crate::domain::drill::CheckResult;
 use crate::domain::drill_check::DrillCheck;
 use crate::domain::drill_check::RightAnswer;
+use crate::domain::timeline::TimelineId;
+use crate::observation::recovery::Login;
 use crate::restore::settings::PORT;
 
 /// How a server is reached, without the database.
@@ -30,6 +32,17 @@ pub struct Access {
     config: Config,
     /// Event triggers can be switched off from this version on.
     major: u32,
+}
+
+/// What a restored server tells of its recovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryTold {
+    pub system_identifier: u64,
+    /// The one that it writes.
+    pub timeline: TimelineId,
+    /// The history file of that timeline, as recovery has written it.
+    pub history: String,
+    pub version: String,
 }
 
 /// For a connection, and for each answer.
@@ -48,6 +61,32 @@ impl Access {
         let mut config = Config::new();
         config.host_path(sockets).port(PORT).user(role).connect_timeout(CONNECT_MAX);
         Self { config, major }
+    }
+
+    /// Over the network, as CloudNativePG's Secret of the superuser says.
+    pub fn remote(login: &Login, major: u32) -> Self {
+        let Login { host, port, user, password } = login;
+        let mut config = Config::new();
+        config.host(host).port(*port).user(user).password(password).connect_timeout(CONNECT_MAX);
+        Self { config, major }
+    }
+
+    /// What the server tells of its recovery. The timeline that it writes is in the names of its
+    /// segments: what the control file says of it may be from before the promotion.
+    pub async fn recovery(&self) -> Result<RecoveryTold, Refusal> {
+        let system_identifier = self.system_identifier().await?;
+        let client = self.connect("postgres").await?;
+        let one = async |query: &str| {
+            let found = value(&client, query).await?;
+            found.ok_or_else(|| "the answer has no row".to_owned())
+        };
+        let segment = one("SELECT pg_walfile_name(pg_current_wal_lsn())").await?;
+        let timeline = segment.get(..8).and_then(|it| u32::from_str_radix(it, 16).ok());
+        let timeline = timeline.and_then(TimelineId::new).ok_or("it tells no timeline")?;
+        let file = format!("pg_wal/{:08X}.history", timeline.value());
+        let history = one(&format!("SELECT pg_read_file('{file}')")).await?;
+        let version = one("SELECT current_setting('server_version')").await?;
+        Ok(RecoveryTold { system_identifier, timeline, history, version })
     }
 
     async fn connect(&self, database: &str) -> Result<Client, Refusal> {

@@ -1,5 +1,6 @@
 //! A restore drill: draws what to restore, restores it, compares, asks, and cleans up.
 
+mod operator;
 mod proof;
 
 use std::path::Path;
@@ -41,19 +42,17 @@ use crate::service::selection::Selection;
 use crate::service::shutdown::Shutdown;
 use crate::service::watched::Watched;
 
-/// What came of it: a report, or why there was nothing to restore.
+/// What came of it: a report, nothing that was to be done, or why there was nothing to restore.
 #[derive(Debug)]
 pub enum Drilled {
     Ran(Box<DrillReport>),
+    Nothing,
     Refused(Answer),
 }
 
 /// Runs one drill, prints the result, and leaves nothing behind.
 pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
-    let Some(root) = &config.local else {
-        let expected = "a directory for the drill, with as much room as the restored cluster needs";
-        return Err(ConfigError::late("--local", expected, "nothing").into());
-    };
+    let Some(root) = &config.local else { return in_kubernetes(config).await };
     if !root.is_dir() {
         let found = format!("none at {}", root.display());
         return Err(ConfigError::late("--local", "a directory that exists", found).into());
@@ -89,7 +88,31 @@ pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
     let local =
         Local { config: &config, root, archive: &archive, drawn: &drawn, prepared: &prepared };
     let report = local.run(shutdown).await?;
-    let text = match config.output {
+    print(report, config.output)
+}
+
+async fn in_kubernetes(config: DrillConfig) -> anyhow::Result<Drilled> {
+    let output = config.output;
+    if config.operator.is_plan_only {
+        let manifest = operator::plan_through_operator(config).await?;
+        let manifest = manifest.as_deref().unwrap_or(NOT_DUE);
+        output::print(manifest).context("print the manifest")?;
+        return Ok(Drilled::Nothing);
+    }
+    match operator::through_operator(config).await? {
+        Some(report) => print(report, output),
+        None => {
+            output::print(NOT_DUE).context("print the result")?;
+            Ok(Drilled::Nothing)
+        }
+    }
+}
+
+/// A comment where YAML is asked for.
+const NOT_DUE: &str = "# no drill is due\n";
+
+fn print(report: DrillReport, output: DrillOutput) -> anyhow::Result<Drilled> {
+    let text = match output {
         DrillOutput::Text => drill_report::text(&report),
         DrillOutput::Json => serde_json::to_string_pretty(&report).context("write JSON")?,
     };

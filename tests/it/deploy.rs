@@ -8,6 +8,7 @@ mod chart;
 mod commands;
 mod copied_forms;
 pub(crate) mod daemon;
+mod drills;
 mod flux;
 pub(crate) mod manifests;
 mod procedures;

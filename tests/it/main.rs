@@ -29,6 +29,7 @@ mod made_archive;
 mod memory;
 mod metrics;
 mod object_store;
+mod operator_drills;
 mod oracle;
 #[path = "../samples/orphans.rs"]
 mod orphans;

@@ -73,6 +73,15 @@ async fn the_order_of_installation_follows_from_what_each_needs() {
             "cnpg-backup-verifier",
             &["cloudnative-pg", "barman-cloud-plugin", "external-secrets-stores"],
         ),
+        (
+            "cnpg-restore-drills",
+            &[
+                "cloudnative-pg",
+                "barman-cloud-plugin",
+                "external-secrets-stores",
+                "cnpg-backup-verifier",
+            ],
+        ),
     ];
     let ours: BTreeSet<&str> = order.iter().map(|(name, _)| *name).collect();
     for (name, needs) in order {
@@ -135,7 +144,8 @@ async fn a_target_namespace_moves_nothing_out_of_another_namespace() {
         let target = kustomization.value.pointer("/spec/targetNamespace");
         for object in &objects {
             let own = object.value.pointer("/metadata/namespace");
-            let is_cluster_wide = object.kind().starts_with("ClusterRole");
+            let is_cluster_wide =
+                object.kind().starts_with("ClusterRole") || object.kind() == "Namespace";
             let is_clear = is_cluster_wide || target.is_some() != own.is_some();
             assert!(is_clear, "{}: {} {}", object.origin, object.kind(), object.name());
         }

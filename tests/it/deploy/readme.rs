@@ -14,7 +14,7 @@ fn every_command_of_ours_is_understood() {
     let lines = text.lines().flat_map(|line| line.split('`'));
     let commands = lines.filter(|line| line.trim_start().starts_with("cnpg-backup-verifier "));
     let commands: Vec<&str> = commands.collect();
-    assert_eq!(commands.len(), 3, "{commands:?}");
+    assert_eq!(commands.len(), 4, "{commands:?}");
     for command in commands {
         let parsed = Cli::try_parse_from(command.split_whitespace());
         assert!(parsed.is_ok(), "{command}: {:?}", parsed.err());

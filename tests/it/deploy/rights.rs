@@ -12,7 +12,7 @@ const COMPONENTS: &str = "deploy/kustomize/components";
 const READ: [&str; 2] = ["list", "watch"];
 
 /// What a role lets the daemon do: (where, group, resource, name or `*`, verb).
-type Right = (String, String, String, String, String);
+pub(super) type Right = (String, String, String, String, String);
 
 #[tokio::test]
 async fn the_rights_are_these_and_no_more() {
@@ -128,7 +128,7 @@ async fn added(component: &str, base: &BTreeSet<Right>) -> BTreeSet<Right> {
     rights.difference(base).cloned().collect()
 }
 
-fn rights(objects: &[Object]) -> BTreeSet<Right> {
+pub(super) fn rights(objects: &[Object]) -> BTreeSet<Right> {
     let mut rights = BTreeSet::new();
     for role in objects.iter().filter(|it| ["Role", "ClusterRole"].contains(&it.kind())) {
         let place = match role.kind() {
@@ -151,7 +151,7 @@ fn rights(objects: &[Object]) -> BTreeSet<Right> {
     rights
 }
 
-fn right(place: &str, group: &str, resource: &str, name: &str, verb: &str) -> Right {
+pub(super) fn right(place: &str, group: &str, resource: &str, name: &str, verb: &str) -> Right {
     let [place, group, resource, name, verb] =
         [place, group, resource, name, verb].map(str::to_owned);
     (place, group, resource, name, verb)

@@ -172,7 +172,7 @@ fn is_part(file: &str) -> bool {
     // Templates and values, which other tests render.
     let is_of_chart = file.starts_with("deploy/chart/");
     let is_kustomization = file.ends_with("/kustomization.yaml");
-    is_patch || is_of_chart || is_kustomization || file.ends_with("/base/config.yaml")
+    is_patch || is_of_chart || is_kustomization || file.ends_with("/config.yaml")
 }
 
 fn documents() -> Vec<String> {

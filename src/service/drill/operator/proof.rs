@@ -1,0 +1,288 @@
+//! Whether a restored server ended where it was to end. That it answers proves nothing: with a segment
+//! missing PostgreSQL promotes as well, and answers.
+
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::Assessment;
+use crate::assessment::TimeSource;
+use crate::assessment::plan::Restore;
+use crate::assessment::plan::Stop;
+use crate::domain::drill::DrillClass;
+use crate::domain::drill::RecoveryEnd;
+use crate::domain::lsn::Lsn;
+use crate::domain::timeline::TimelineHistory;
+use crate::domain::timeline::TimelineId;
+use crate::restore::questions::RecoveryTold;
+use crate::service::drill::operator::classes::Failure;
+
+/// Where it ended, by the last line of the history file (`writeTimeLineHistory` in `timeline.c`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    followed: TimelineId,
+    ended_on: TimelineId,
+    lsn: Lsn,
+    reason: String,
+}
+
+/// What the archive promised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Promise {
+    system_identifier: Option<u64>,
+    stop: Stop,
+    /// The end of the last segment on the way.
+    end: RecoveryEnd,
+    /// Where that segment begins.
+    last_segment_begins: Lsn,
+    follows: TimelineId,
+    backups_timeline: TimelineId,
+    drops_timelines: bool,
+}
+
+impl Written {
+    fn parse(told: &RecoveryTold) -> Option<Self> {
+        let last = told.history.lines().rev().find(|line| !line.trim().is_empty())?;
+        let mut words = last.splitn(3, '\t');
+        let followed = TimelineId::new(words.next()?.trim().parse().ok()?)?;
+        let lsn: Lsn = words.next()?.trim().parse().ok()?;
+        let reason = words.next().unwrap_or_default().trim().to_owned();
+        // Before the switch to the timeline that it followed, the log is that of an ancestor.
+        let history = TimelineHistory::parse(told.timeline, told.history.as_bytes()).ok();
+        let ancestors = history.iter().flat_map(TimelineHistory::ancestors);
+        let ended_on = ancestors.filter(|it| lsn <= it.switched_at).map(|it| it.timeline).min();
+        Some(Self { followed, ended_on: ended_on.unwrap_or(followed), lsn, reason })
+    }
+}
+
+impl Promise {
+    pub(super) fn of(assessment: &Assessment, restore: &Restore) -> Self {
+        let window = &restore.window;
+        let last = window.last.segment.timeline;
+        let living = assessment.systems.iter().find(|system| system.is_living);
+        let size = window.segment_size.bytes();
+        let system_identifier = window.system.or(living.map(|it| it.system));
+        let is_commit = window.last.source == TimeSource::Commit;
+        Self {
+            system_identifier,
+            stop: restore.stop.clone(),
+            end: RecoveryEnd {
+                system_identifier,
+                timeline: last.value(),
+                lsn: window.last.lsn,
+                last_transaction_at: is_commit.then_some(window.last.at),
+            },
+            last_segment_begins: Lsn::new(window.last.lsn.value().saturating_sub(size)),
+            follows: restore.target_timeline().unwrap_or(last),
+            backups_timeline: window.path.first().map_or(last, |it| it.first.timeline),
+            drops_timelines: restore.dropped_by.is_some(),
+        }
+    }
+
+    /// Where it ended, or that nobody can say.
+    pub(super) fn reached(told: &RecoveryTold) -> Option<(RecoveryEnd, Written)> {
+        let written = Written::parse(told)?;
+        let end = RecoveryEnd {
+            system_identifier: Some(told.system_identifier),
+            timeline: written.ended_on.value(),
+            lsn: written.lsn,
+            last_transaction_at: None,
+        };
+        Some((end, written))
+    }
+
+    /// What of it was not kept.
+    pub(super) fn judge(&self, end: &RecoveryEnd, written: &Written) -> Result<(), Failure> {
+        let system = self.system_identifier.zip(end.system_identifier);
+        if let Some((promised, found)) = system.filter(|(promised, found)| promised != found) {
+            let why = format!("it is server {found}, and the archive is that of server {promised}");
+            return Err(Failure::new(DrillClass::BackupNotFound, why));
+        }
+        if written.followed != self.follows {
+            return Err(self.wrong_timeline(written));
+        }
+        match &self.stop {
+            Stop::Never => self.judge_newest(end, written),
+            Stop::Consistent => Ok(()),
+            stop @ (Stop::At(_) | Stop::Lsn(_) | Stop::RestorePoint(_)) => {
+                judge_stop(stop, end, written)
+            }
+        }
+    }
+
+    fn wrong_timeline(&self, written: &Written) -> Failure {
+        let Written { followed, lsn, .. } = written;
+        let why = format!(
+            "recovery followed timeline {followed} to {lsn}, where {} was to be followed",
+            self.follows
+        );
+        let is_dropped = self.drops_timelines && *followed == self.backups_timeline;
+        let class =
+            if is_dropped { DrillClass::OperatorDropsTimelines } else { DrillClass::WrongTimeline };
+        Failure::new(class, why)
+    }
+
+    /// Segments are archived whole, so whoever read the last one got behind its beginning. What was
+    /// archived meanwhile is more.
+    fn judge_newest(&self, end: &RecoveryEnd, written: &Written) -> Result<(), Failure> {
+        if end.lsn <= self.last_segment_begins {
+            let why = format!(
+                "recovery ended at {} ({}), and the archive reaches to {}",
+                end.lsn, written.reason, self.end.lsn
+            );
+            return Err(Failure::new(DrillClass::StoppedEarly, why));
+        }
+        Ok(())
+    }
+
+    /// The moment that is restored, as far as it is known.
+    pub(super) fn moment(&self) -> Option<DateTime<Utc>> {
+        match self.stop {
+            Stop::At(at) => Some(at),
+            Stop::Never => self.end.last_transaction_at,
+            Stop::Lsn(_) | Stop::RestorePoint(_) | Stop::Consistent => None,
+        }
+    }
+
+    /// What is written down beside what was reached: nothing where it was promised less exactly than by
+    /// a byte, since the last record goes on in a segment that is not there or more was archived since.
+    pub(super) fn predicted(&self, reached: Option<&RecoveryEnd>) -> Option<RecoveryEnd> {
+        let is_newest = self.stop == Stop::Never;
+        let is_kept = |reached: &RecoveryEnd| {
+            reached.lsn != self.end.lsn && self.last_segment_begins < reached.lsn
+        };
+        (is_newest && !reached.is_some_and(is_kept)).then(|| self.end.clone())
+    }
+}
+
+fn judge_stop(stop: &Stop, end: &RecoveryEnd, written: &Written) -> Result<(), Failure> {
+    let reason = written.reason.as_str();
+    let is_kept = match stop {
+        Stop::At(at) => {
+            let (side, time) = reason.split_once(' ').unwrap_or((reason, ""));
+            // Recovery stops before the first transaction that ended later.
+            ["before", "after"].contains(&side) && time_of(time).is_none_or(|it| *at <= it)
+        }
+        Stop::Lsn(_) => reason.contains("LSN"),
+        Stop::RestorePoint(name) => reason.contains(name.as_ref()),
+        Stop::Never | Stop::Consistent => true,
+    };
+    if is_kept {
+        return Ok(());
+    }
+    let why = format!("recovery ended at {} because of {reason:?}, not at its target", end.lsn);
+    Err(Failure::new(DrillClass::TargetNotReached, why))
+}
+
+/// As PostgreSQL writes it, with an offset of hours alone.
+fn time_of(text: &str) -> Option<DateTime<Utc>> {
+    let parsed = DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z");
+    parsed.ok().map(|at| at.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lsn(text: &str) -> Lsn {
+        text.parse().unwrap()
+    }
+
+    fn timeline(id: u32) -> TimelineId {
+        TimelineId::new(id).unwrap()
+    }
+
+    /// Of segments of 16 MiB, from timeline 1 to 2.
+    fn promise(stop: Stop) -> Promise {
+        let end = RecoveryEnd {
+            system_identifier: Some(7),
+            timeline: 2,
+            lsn: lsn("0/7000000"),
+            last_transaction_at: None,
+        };
+        Promise {
+            system_identifier: Some(7),
+            stop,
+            end,
+            last_segment_begins: lsn("0/6000000"),
+            follows: timeline(2),
+            backups_timeline: timeline(1),
+            drops_timelines: false,
+        }
+    }
+
+    fn judged(promise: &Promise, history: &str) -> Result<(), DrillClass> {
+        let told = RecoveryTold {
+            system_identifier: 7,
+            timeline: timeline(3),
+            history: history.to_owned(),
+            version: String::new(),
+        };
+        let (end, written) = Promise::reached(&told).unwrap();
+        promise.judge(&end, &written).map_err(|failure| failure.class)
+    }
+
+    const FORK: &str = "1\t0/5000000\tno recovery target specified\n";
+
+    fn newest(at: &str) -> String {
+        format!("{FORK}2\t{at}\tno recovery target specified\n")
+    }
+
+    #[test]
+    fn the_newest_state_is_reached_when_the_last_segment_was_read() {
+        let promise = promise(Stop::Never);
+        for at in ["0/7000000", "0/6FFFFD8", "0/9000000"] {
+            assert_eq!(judged(&promise, &newest(at)), Ok(()), "{at}");
+        }
+        for at in ["0/6000000", "0/5000028"] {
+            assert_eq!(judged(&promise, &newest(at)), Err(DrillClass::StoppedEarly), "{at}");
+        }
+    }
+
+    #[test]
+    fn another_timeline_than_promised_is_told() {
+        let mut promise = promise(Stop::Never);
+        let dropped = "1\t0/8000000\tno recovery target specified\n";
+        assert_eq!(judged(&promise, dropped), Err(DrillClass::WrongTimeline));
+        promise.drops_timelines = true;
+        assert_eq!(judged(&promise, dropped), Err(DrillClass::OperatorDropsTimelines));
+        promise.system_identifier = Some(8);
+        assert_eq!(judged(&promise, &newest("0/7000000")), Err(DrillClass::BackupNotFound));
+    }
+
+    #[test]
+    fn a_moment_is_reached_when_recovery_stopped_at_it() {
+        let promise = promise(Stop::At("2026-01-10T12:00:00Z".parse().unwrap()));
+        let ended = |reason: &str| judged(&promise, &format!("{FORK}2\t0/6500000\t{reason}\n"));
+        assert_eq!(ended("before 2026-01-10 12:00:00.5+00"), Ok(()));
+        assert_eq!(ended("before 2026-01-10 11:59:59+00"), Err(DrillClass::TargetNotReached));
+        assert_eq!(ended("no recovery target specified"), Err(DrillClass::TargetNotReached));
+        let promise = Promise { stop: Stop::Lsn(lsn("0/6000000")), ..promise };
+        assert_eq!(judged(&promise, &format!("{FORK}2\t0/6000028\tafter LSN 0/6000000\n")), Ok(()));
+    }
+
+    #[test]
+    fn an_end_before_the_switch_lies_on_the_ancestor() {
+        let told = RecoveryTold {
+            system_identifier: 7,
+            timeline: timeline(3),
+            history: format!("{FORK}2\t0/4000028\tbefore 2026-01-10 12:00:00+00\n"),
+            version: String::new(),
+        };
+        let (end, _) = Promise::reached(&told).unwrap();
+        assert_eq!((end.timeline, end.lsn), (1, lsn("0/4000028")));
+        let told = RecoveryTold { history: "\n".to_owned(), ..told };
+        assert_eq!(Promise::reached(&told), None);
+    }
+
+    #[test]
+    fn what_was_promised_to_the_byte_is_written_down() {
+        let promise = promise(Stop::Never);
+        let reached = |at: &str| RecoveryEnd { lsn: lsn(at), ..promise.end.clone() };
+        assert_eq!(promise.predicted(Some(&reached("0/7000000"))), Some(promise.end.clone()));
+        assert_eq!(promise.predicted(Some(&reached("0/5000000"))), Some(promise.end.clone()));
+        assert_eq!(promise.predicted(None), Some(promise.end.clone()));
+        for other in ["0/6500000", "0/7000028"] {
+            assert_eq!(promise.predicted(Some(&reached(other))), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Creates a drill's cluster, follows it to its end, asks what it restored, and removes it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::bail;
+use chrono::DateTime;
+use chrono::Utc;
+use tokio::time::Instant;
+
+use crate::domain::drill::CheckResult;
+use crate::domain::drill::DrillClass;
+use crate::domain::drill::RecoveryEnd;
+use crate::domain::drill_check::DrillCheck;
+use crate::domain::drill_id::DrillId;
+use crate::domain::recovery_cluster::RecoveryCluster;
+use crate::domain::unreadable::UnreadableReason;
+use crate::execution::drills;
+use crate::execution::drills::NotCreated;
+use crate::observation::recovery::PodState;
+use crate::observation::recovery::SeenRecovery;
+use crate::observation::recovery_log::RecoveryLog;
+use crate::restore::questions::Access;
+use crate::restore::questions::RecoveryTold;
+use crate::service::clock;
+use crate::service::drill::operator::classes;
+use crate::service::drill::operator::classes::Failure;
+use crate::service::drill::operator::phases::Passed;
+use crate::service::drill::operator::plan::Case;
+use crate::service::drill::operator::plan::Step;
+use crate::service::drill::operator::proof::Promise;
+use crate::service::shutdown::Shutdown;
+use crate::sources::kubernetes::drills::DrillNamespace;
+
+/// One drill while it runs.
+pub(super) struct Runner<'a> {
+    pub(super) namespace: &'a DrillNamespace,
+    pub(super) id: &'a DrillId,
+    pub(super) began_at: DateTime<Utc>,
+    pub(super) ends_at: DateTime<Utc>,
+    pub(super) shutdown: Shutdown,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) failure: Option<Failure>,
+    pub(super) passed: Passed,
+    pub(super) reached: Option<RecoveryEnd>,
+    pub(super) checks: Vec<CheckResult>,
+    pub(super) postgres: Option<String>,
+}
+
+/// What the restored server is held to.
+pub(super) struct Expected<'a> {
+    pub(super) promise: &'a Promise,
+    /// The major version of PostgreSQL, as far as it is known.
+    pub(super) major: u32,
+    pub(super) checks: &'a [DrillCheck],
+}
+
+/// Between two looks: a phase that is measured so is off by two seconds at most.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// From the condition `Ready` until the Service leads to the pod.
+const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
+
+/// The pod has half an hour to end (`stopDelay` in `api/v1/cluster_types.go`), and ends within seconds,
+/// since nobody is connected.
+const GONE_WITHIN: Duration = Duration::from_mins(5);
+
+/// The one that restores and its sidecar, in which Barman runs (`internal/cnpgi/operator/lifecycle.go` of
+/// the plugin).
+const CONTAINERS: [&str; 2] = ["full-recovery", "plugin-barman-cloud"];
+
+/// More than a drill takes.
+const SINCE_THE_BEGINNING: i64 = 7 * 24 * 3600;
+
+impl Runner<'_> {
+    /// The cluster is gone when this returns, or the outcome says that it is not. An error if there was
+    /// nothing to create.
+    pub(super) async fn run(
+        &mut self,
+        cluster: &RecoveryCluster,
+        expected: Expected<'_>,
+    ) -> anyhow::Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let uid = match drills::create_cluster(self.namespace, cluster).await {
+            Ok(uid) => uid,
+            Err(NotCreated::Taken) => {
+                bail!(
+                    "somebody else has a cluster {}, which stays as it is",
+                    self.id.object_name()
+                );
+            }
+            Err(NotCreated::Refused(why)) => {
+                let Some(class) = classes::of_refusal(&why) else {
+                    bail!("Kubernetes takes no cluster: {why}");
+                };
+                outcome.failure = Some(Failure::new(class, why));
+                return Ok(outcome);
+            }
+            Err(NotCreated::Unanswered(why)) => match self.uid().await {
+                Some(uid) => uid,
+                None => bail!("no cluster was created: {why}"),
+            },
+        };
+        tracing::info!(cluster = self.id.object_name(), "a cluster is being restored");
+        outcome.passed.began_at = Some(self.began_at);
+        match self.follow(&mut outcome.passed).await {
+            None => self.prove(&mut outcome, expected).await,
+            Some(failure) => outcome.failure = Some(failure),
+        }
+        if let Err(why) = self.remove(&uid).await {
+            let failure = Failure::new(DrillClass::CleanupFailed, why);
+            tracing::error!(why = failure.detail, "what the drill made is not gone");
+            outcome.failure.get_or_insert(failure);
+        }
+        Ok(outcome)
+    }
+
+    /// Of the cluster that may have been created.
+    async fn uid(&self) -> Option<String> {
+        let own = self.namespace.own_clusters().await.ok()?;
+        own.into_iter().find(|it| it.id == *self.id).map(|it| it.uid)
+    }
+
+    /// Until the server answers; else why it does not.
+    async fn follow(&mut self, passed: &mut Passed) -> Option<Failure> {
+        let mut logs = Logs::default();
+        let mut seen = SeenRecovery::default();
+        loop {
+            let read = self.namespace.recovery(&self.id.object_name()).await;
+            let now = clock::now();
+            match read {
+                Ok(looked) => {
+                    logs.read(self.namespace, &looked).await;
+                    passed.note(&looked, logs.all().milestones);
+                    seen = looked;
+                    let log = logs.all();
+                    let (began_at, ends_at) = (self.began_at, self.ends_at);
+                    match (Case { seen: &seen, log: &log, began_at, ends_at, now }).next() {
+                        Step::Wait => {}
+                        Step::Prove => return None,
+                        Step::End(failure) => return Some(failure),
+                    }
+                }
+                Err(unread) if self.ends_at <= now => {
+                    return Some(Failure::new(DrillClass::Network, unread.to_string()));
+                }
+                Err(unread) => tracing::debug!(%unread, "the drill cannot be looked at"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = self.shutdown.requested() => {
+                    let phase = seen.cluster.map_or_else(String::new, |it| it.phase);
+                    let why = format!("the drill was ended by a signal; the cluster says {phase:?}");
+                    return Some(Failure::new(DrillClass::Timeout, why));
+                }
+            }
+        }
+    }
+
+    async fn prove(&self, outcome: &mut Outcome, expected: Expected<'_>) {
+        let told = match self.ask(expected.major).await {
+            Ok((server, told)) => {
+                outcome.checks.push(server.databases().await);
+                for check in expected.checks {
+                    outcome.checks.push(server.check(check, expected.promise.moment()).await);
+                }
+                told
+            }
+            Err(failure) => {
+                outcome.failure = Some(failure);
+                return;
+            }
+        };
+        outcome.passed.checked_at = Some(clock::now());
+        outcome.postgres = Some(told.version.clone());
+        let Some((end, written)) = Promise::reached(&told) else {
+            let why = "the history file of the restored server has no line".to_owned();
+            outcome.failure = Some(Failure::new(DrillClass::StoppedEarly, why));
+            return;
+        };
+        outcome.failure = expected.promise.judge(&end, &written).err();
+        outcome.reached = Some(end);
+        let failed = outcome.checks.iter().find(|check| !check.is_passed);
+        if let (None, Some(check)) = (&outcome.failure, failed) {
+            let why = format!("{}: {}", check.name, check.detail);
+            outcome.failure = Some(Failure::new(DrillClass::CheckFailed, why));
+        }
+    }
+
+    async fn ask(&self, major: u32) -> Result<(Access, RecoveryTold), Failure> {
+        let began = Instant::now();
+        loop {
+            let asked = match self.namespace.login(&self.id.object_name()).await {
+                Ok(login) => {
+                    let server = Access::remote(&login, major);
+                    server.recovery().await.map(|told| (server, told))
+                }
+                Err(unread) => Err(unread.to_string()),
+            };
+            match asked {
+                Ok(told) => return Ok(told),
+                Err(why) if ANSWERS_WITHIN <= began.elapsed() => {
+                    let why = format!("the restored server cannot be asked: {why}");
+                    return Err(Failure::new(DrillClass::Network, why));
+                }
+                Err(why) => tracing::debug!(why, "the restored server does not answer yet"),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn remove(&self, uid: &str) -> Result<(), String> {
+        remove(self.namespace, self.id, uid).await
+    }
+}
+
+/// Deletes a cluster of a drill, and waits until everything is gone that came with it.
+pub(super) async fn remove(
+    namespace: &DrillNamespace,
+    id: &DrillId,
+    uid: &str,
+) -> Result<(), String> {
+    let began = Instant::now();
+    loop {
+        let deleted = drills::delete_cluster(namespace, id, uid).await;
+        let left = match (deleted, namespace.remains(&id.object_name()).await) {
+            (Ok(()), Ok(left)) if left.is_empty() => return Ok(()),
+            (Ok(()), Ok(left)) => left.join(", "),
+            (Err(why), _) => why,
+            (Ok(()), Err(unread)) => unread.to_string(),
+        };
+        if GONE_WITHIN <= began.elapsed() {
+            return Err(format!("not gone after {} min: {left}", GONE_WITHIN.as_secs() / 60));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What was read of each container.
+#[derive(Debug, Default)]
+struct Logs {
+    /// In the order of the pods.
+    of: BTreeMap<(usize, &'static str), RecoveryLog>,
+    read_at: Option<Instant>,
+    is_forbidden: bool,
+}
+
+impl Logs {
+    async fn read(&mut self, namespace: &DrillNamespace, seen: &SeenRecovery) {
+        let since = self.read_at.map_or(SINCE_THE_BEGINNING, |at| {
+            // Clocks and rounding; what was read before is known by its time.
+            i64::try_from(at.elapsed().as_secs()).unwrap_or(SINCE_THE_BEGINNING).saturating_add(5)
+        });
+        let mut is_any_read = false;
+        for (number, pod) in seen.pods.iter().enumerate() {
+            if self.is_forbidden || matches!(pod.state, PodState::Pending(_)) {
+                continue;
+            }
+            for container in CONTAINERS {
+                let known = self.of.entry((number, container)).or_default();
+                let since = if known.is_empty() { SINCE_THE_BEGINNING } else { since };
+                match namespace.log(&pod.name, container, since).await {
+                    Ok(lines) => {
+                        known.feed(&lines);
+                        is_any_read = true;
+                    }
+                    Err(unread) if unread.reason == UnreadableReason::Auth => {
+                        tracing::warn!(%unread, "without logs the phases of a drill are not told");
+                        self.is_forbidden = true;
+                        break;
+                    }
+                    // A container that has not begun has none.
+                    Err(unread) => tracing::debug!(%unread, "no log"),
+                }
+            }
+        }
+        if is_any_read {
+            self.read_at = Some(Instant::now());
+        }
+    }
+
+    /// As one.
+    fn all(&self) -> RecoveryLog {
+        self.of.values().fold(RecoveryLog::default(), RecoveryLog::followed_by)
+    }
+}

@@ -1,0 +1,204 @@
+//! An archive that PostgreSQL and Barman wrote, the cluster it is of, and the namespace of drills with
+//! the rights that `deploy` has for it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use cnpg_backup_verifier::service::clock;
+use serde_json::Value;
+use serde_json::json;
+use tempfile::TempDir;
+use test_servers::barman::BackupOptions;
+use test_servers::barman::Barman;
+use test_servers::barman::Codec;
+use test_servers::barman::Endpoint;
+use test_servers::kubernetes::Admin;
+use test_servers::kubernetes::ApiServer;
+use test_servers::kubernetes::User;
+use test_servers::postgres::Options;
+use test_servers::postgres::Postgres;
+use test_servers::process::Account;
+use test_servers::process::Finished;
+use test_servers::process::run;
+use test_servers::s3::S3Server;
+
+use crate::deploy::manifests;
+use crate::program::program;
+
+pub(super) const SOURCES: &str = "databases";
+pub(super) const DRILLS: &str = "restore-drills";
+pub(super) const BUCKET: &str = "backups";
+pub(super) const FOLDER: &str = "deploy/kustomize/drills";
+
+const ACCOUNT: &str = "cnpg-restore-drills";
+const PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
+
+pub(super) struct Stage {
+    pub(super) api: ApiServer,
+    pub(super) s3: S3Server,
+    pub(super) barman: Barman,
+    /// The names of the archived segments behind the backup.
+    pub(super) segments: Vec<String>,
+    files: TempDir,
+}
+
+impl Stage {
+    /// With one backup, and a row in each of four segments behind it.
+    pub(super) async fn new() -> Self {
+        let s3 = S3Server::start().await.unwrap();
+        s3.create_bucket(BUCKET);
+        let endpoint = Endpoint {
+            url: s3.endpoint_url(),
+            access_key_id: s3.access_key().to_owned(),
+            secret_access_key: s3.secret_key().to_owned(),
+        };
+        let barman = Barman::new(endpoint, "s3://backups/prod/", "main");
+        let primary = Postgres::start(&Options::archiving(&barman, Codec::Gzip)).await;
+        primary.sql("CREATE TABLE kept (n int)").await;
+        barman.backup(&primary, &BackupOptions::default()).await;
+        let mut segments = Vec::new();
+        for n in 0..4 {
+            primary.sql(&format!("INSERT INTO kept VALUES ({n})")).await;
+            segments.extend(primary.archive_segments(1).await);
+        }
+        let api = ApiServer::start().await.unwrap();
+        api.install_all_crds();
+        let files = Account::own().temporary_directory();
+        let stage = Self { api, s3, barman, segments, files };
+        stage.install().await;
+        stage
+    }
+
+    async fn install(&self) {
+        for name in [SOURCES, DRILLS] {
+            let namespace =
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            self.apply(&namespace);
+        }
+        let deployed = manifests::built_from(FOLDER).await.into_iter();
+        let wanted = ["ServiceAccount", "Role", "RoleBinding"];
+        for object in deployed.filter(|it| wanted.contains(&it.kind())) {
+            self.apply(&object.value);
+        }
+        self.apply(&self.store("s3://backups/prod/"));
+        self.apply(&self.source());
+        let image = json!({"image": "ghcr.io/cloudnative-pg/postgresql:15.14"});
+        self.admin().patch_status("clusters", SOURCES, "main", &image);
+    }
+
+    pub(super) fn store(&self, destination_path: &str) -> Value {
+        json!({
+            "apiVersion": "barmancloud.cnpg.io/v1", "kind": "ObjectStore",
+            "metadata": {"name": "drills", "namespace": DRILLS},
+            "spec": {"configuration": {
+                "destinationPath": destination_path, "endpointURL": self.s3.endpoint_url(),
+                "s3Credentials": {
+                    "accessKeyId": {"name": "keys", "key": "ACCESS_KEY_ID"},
+                    "secretAccessKey": {"name": "keys", "key": "ACCESS_SECRET_KEY"},
+                },
+            }},
+        })
+    }
+
+    fn source(&self) -> Value {
+        let plugin = json!({"name": PLUGIN, "isWALArchiver": true,
+            "parameters": {"barmanObjectName": "store"}});
+        json!({
+            "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
+            "metadata": {"name": "main", "namespace": SOURCES},
+            "spec": {
+                "instances": 3, "imageName": "ghcr.io/cloudnative-pg/postgresql:15",
+                "storage": {"size": "1Gi"}, "plugins": [plugin],
+                "imagePullSecrets": [{"name": "registry"}], "schedulerName": "own",
+                "affinity": {"nodeSelector": {"disk": "fast"}},
+            },
+        })
+    }
+
+    pub(super) fn admin(&self) -> Admin<'_> {
+        self.api.admin()
+    }
+
+    pub(super) fn apply(&self, object: &Value) {
+        self.api.apply(&object.to_string());
+    }
+
+    pub(super) fn user(&self) -> User {
+        User::service_account(DRILLS, ACCOUNT)
+    }
+
+    /// A drill of the only cluster.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command_of_any();
+        command.args(["--namespace", SOURCES, "--cluster", "main"]).args(arguments);
+        command
+    }
+
+    /// The command as the runner's pod runs it.
+    pub(super) fn command_of_any(&self) -> Command {
+        let mut command = program();
+        command.env("KUBECONFIG", self.api.kubeconfig(&self.user()));
+        command.arg("drill").arg("--config").arg(self.config());
+        command.args(["--log-level", "debug", "--drill-namespace", DRILLS]);
+        command
+    }
+
+    fn config(&self) -> PathBuf {
+        let file = |name: &str| self.files.path().join(name);
+        let Endpoint { url, access_key_id, secret_access_key } = &self.barman.endpoint;
+        fs::write(file("ACCESS_KEY_ID"), access_key_id).unwrap();
+        fs::write(file("ACCESS_SECRET_KEY"), secret_access_key).unwrap();
+        let archive = json!({
+            "namespace": SOURCES, "cluster": "main", "server_name": "main",
+            "destination_path": self.barman.destination_path, "endpoint_url": url,
+            "region": "auto",
+        });
+        let check = json!({"name": "rows", "database": "postgres",
+            "query": "SELECT count(*) >= 0 FROM public.kept", "expected": "t"});
+        let config = json!({
+            "credentials": {
+                "access_key_id_file": file("ACCESS_KEY_ID"),
+                "secret_access_key_file": file("ACCESS_SECRET_KEY"),
+            },
+            "archives": [archive],
+            "drills": {"checks": [check]},
+        });
+        fs::write(file("config.yaml"), config.to_string()).unwrap();
+        file("config.yaml")
+    }
+
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.files.path().join("log")
+    }
+
+    pub(super) async fn run(&self, arguments: &[&str]) -> Finished {
+        run(self.command(arguments), LIMIT).await
+    }
+
+    /// The reports that are kept, oldest first.
+    pub(super) fn reports(&self) -> Vec<Value> {
+        let maps = self.admin().list("configmaps", DRILLS).into_iter();
+        let texts = maps.filter_map(|map| Some(map["data"]["report.json"].as_str()?.to_owned()));
+        texts.map(|text| serde_json::from_str(&text).unwrap()).collect()
+    }
+
+    /// What is in the namespace of drills that a drill makes.
+    pub(super) fn left(&self) -> Vec<String> {
+        let kinds = ["clusters", "jobs", "pods", "persistentvolumeclaims", "secrets"];
+        let names = |kind: &str| -> Vec<String> {
+            let objects = self.admin().list(kind, DRILLS);
+            let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
+            objects.iter().map(|it| format!("{kind} {}", name(it))).collect()
+        };
+        kinds.into_iter().flat_map(names).collect()
+    }
+}
+
+pub(super) fn stamp() -> String {
+    clock::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// A drill takes some seconds here; the rest is for a busy machine.
+pub(super) const LIMIT: Duration = Duration::from_secs(240);
