@@ -31,6 +31,7 @@ impl Default for Watched {
             schedules: vec![nothing()],
             stores: vec![nothing()],
             deployments: nothing(),
+            drills: Some(nothing()),
             operator_namespace: "cnpg-system".to_owned(),
             secrets: None,
         })
@@ -42,13 +43,14 @@ impl Watched {
     /// list or one line of a watch.
     pub fn take(&mut self, sent: &[u8]) {
         let Some((kind, json)) = sent.split_first() else { return };
-        let Content { clusters, backups, schedules, stores, deployments, .. } = &mut self.0;
+        let Content { clusters, backups, schedules, stores, deployments, drills, .. } = &mut self.0;
         match kind {
             b'c' => take(&mut clusters[0], json),
             b'b' => take(&mut backups[0], json),
             b's' => take(&mut schedules[0], json),
             b'o' => take(&mut stores[0], json),
             b'd' => take(deployments, json),
+            b'r' => drills.iter_mut().for_each(|it| take(it, json)),
             _ => {}
         }
     }
@@ -65,8 +67,9 @@ impl Watched {
 
     /// How many objects of other kinds have another shape, Deployments left out.
     pub fn other_unparsable(&self) -> usize {
-        let Content { backups, schedules, stores, .. } = &self.0;
-        unparsable(&backups[0]) + unparsable(&schedules[0]) + unparsable(&stores[0])
+        let Content { backups, schedules, stores, drills, .. } = &self.0;
+        let results: usize = drills.iter().map(unparsable).sum();
+        unparsable(&backups[0]) + unparsable(&schedules[0]) + unparsable(&stores[0]) + results
     }
 
     /// The namespaces of the Secrets that would be read.

@@ -43,6 +43,7 @@ use crate::assessment::finding::Weight;
 use crate::assessment::finding::archive::address::WrongAddress;
 use crate::assessment::finding::archive::store::ClockDoubt;
 use crate::assessment::finding::elsewhere::Elsewhere;
+use crate::assessment::forecast::Forecast;
 use crate::assessment::verdict::Verdict;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
@@ -143,11 +144,10 @@ impl<'a> ArchiveCase<'a> {
         let proof = proof::proof(&self);
         let timelines = succession::timelines(&self.recoverability).into();
         let (cluster, told) = self.cluster.unzip();
-        let findings = finding::ranked(found, told.unwrap_or_default());
+        let mut told = told.unwrap_or_default();
         let Recoverability { latest, gaps, windows, newest_segment, wanted, sought, .. } =
             self.recoverability;
-        let assessment = Assessment {
-            verdict: verdict(latest, &findings),
+        let mut assessment = Assessment {
             observed_at: self.seen.is_complete().then_some(self.now),
             fully_listed_at: self.seen.fully_listed_at,
             unreadable: self.seen.unread().next().map(|unreadable| unreadable.reason),
@@ -159,13 +159,17 @@ impl<'a> ArchiveCase<'a> {
             totals: Totals::of(&self.catalogue, self.inventory),
             backups: self.backups.into(),
             newest_segment,
-            findings,
             proof,
             strays: Strays::of(self.inventory),
             cluster,
             orphan: self.seen.orphan.clone(),
             ..Assessment::of_nothing(self.subject, self.expected, self.now)
         };
+        assessment.forecast = Forecast::of(&assessment);
+        let objective = self.expected.drills.recovery_time_objective;
+        told.extend(assessment.forecast.and_then(|forecast| forecast.judge(objective)));
+        assessment.findings = finding::ranked(found, told);
+        assessment.verdict = verdict(latest, &assessment.findings);
         (assessment, Questions { segments: wanted, sought })
     }
 

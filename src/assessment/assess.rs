@@ -108,6 +108,7 @@ impl Assessment {
             promises: Promises::of(expected, now),
             cluster: None,
             orphan: None,
+            forecast: None,
         }
     }
 }
@@ -122,6 +123,7 @@ impl Promises {
             base_backup_age_max: expected.base_backup_age_max,
             wal_age_max: expected.wal_age_max,
             check_interval: expected.check_interval,
+            drills: expected.drills,
         }
     }
 }

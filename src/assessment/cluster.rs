@@ -6,6 +6,8 @@ mod runs;
 mod setup;
 mod youth;
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
@@ -16,8 +18,10 @@ use crate::assessment::cluster::archiving::silence;
 use crate::assessment::expectations::Expectations;
 use crate::assessment::finding::Finding;
 use crate::domain::archive_id::ArchiveAddress;
+use crate::domain::cluster::DrillKind;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::RestoreDrill;
+use crate::domain::drill::DrillReport;
 use crate::domain::operator_version::OperatorVersion;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
@@ -26,9 +30,6 @@ use crate::observation::cluster::ObservedCluster;
 
 pub(super) use crate::assessment::cluster::setup::no_store;
 pub(super) use crate::assessment::cluster::youth::first_backup_due;
-
-/// How long the last drill of a kind may be ago: a month and two weeks, or four months.
-pub use crate::assessment::cluster::drills::age_max as drill_age_max;
 
 /// What the readers of an assessment are told of the cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +48,10 @@ pub struct ClusterState {
     pub schedules: Vec<String>,
     /// Over the retention window; `None` where nothing is scheduled or it could not be read.
     pub scheduled: Option<ScheduledBackups>,
+    /// The last of each kind that says something of the archive.
     pub drills: Vec<RestoreDrill>,
+    /// Those that ran by themselves, newest first.
+    pub drill_reports: Vec<Arc<DrillReport>>,
 }
 
 /// Why no new WAL is no sign of trouble.
@@ -122,7 +126,8 @@ impl<'a> ClusterCase<'a> {
             silence: silence(self),
             schedules,
             scheduled: runs::count(self),
-            drills: drills::last_of_each_kind(&cluster.drills),
+            drills: drills::last_of_each_kind(cluster),
+            drill_reports: drills::reports(cluster).to_vec(),
         };
         (state, findings)
     }
@@ -137,6 +142,20 @@ impl<'a> ClusterCase<'a> {
         let is_here = |it: &ArchiveAddress| it.destination_path() == store.destination_path;
         let is_named = self.address.is_some_and(is_here) && !store.name.is_empty();
         is_named.then_some(&store.name)
+    }
+}
+
+impl ClusterState {
+    /// The last drill of a kind that says something of the archive, if it ran by itself.
+    pub fn concluded(&self, kind: DrillKind) -> Option<&DrillReport> {
+        let last = self.drills.iter().find(|drill| drill.kind == kind)?;
+        drills::source(&self.drill_reports, last)
+    }
+
+    /// The newest drill of a kind, if something else got in its way.
+    pub fn obstructed(&self, kind: DrillKind) -> Option<&DrillReport> {
+        let last = self.drills.iter().find(|drill| drill.kind == kind);
+        drills::obstructed(&self.drill_reports, kind, last)
     }
 }
 

@@ -8,6 +8,7 @@ mod family;
 mod fault;
 pub mod orphaned;
 mod problem;
+pub mod rehearsal;
 pub mod setup;
 mod topic;
 mod words;
@@ -38,7 +39,8 @@ pub struct Finding {
 pub enum Weight {
     /// The newest state cannot be reached because of this.
     Fatal,
-    /// What was committed since is about to be lost, though what was archived can be restored.
+    /// What was committed since is about to be lost, or a restore fails or takes too long, though what
+    /// was archived seems to be all there.
     Urgent,
     /// Something could not be read.
     Unknown,

@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod drill;
 pub mod expectations;
 pub mod finding;
+pub mod forecast;
 pub mod loss;
 pub mod plan;
 pub mod proof;
@@ -24,9 +25,11 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::cluster::ClusterState;
+use crate::assessment::expectations::DrillExpectation;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::LifeSign;
+use crate::assessment::forecast::Forecast;
 use crate::assessment::proof::Proof;
 use crate::assessment::shared::Shared;
 use crate::assessment::unusable::UnusableReason;
@@ -96,6 +99,8 @@ pub struct Assessment {
     pub cluster: Option<ClusterState>,
     /// `None` unless it is known that no cluster names the archive.
     pub orphan: Option<Orphan>,
+    /// How long a recovery to the newest state would take; `None` where no drill tells.
+    pub forecast: Option<Forecast>,
 }
 
 /// Whether some backup reaches the newest archived state.
@@ -282,6 +287,7 @@ pub struct Promises {
     pub base_backup_age_max: Option<TimeDelta>,
     pub wal_age_max: Option<TimeDelta>,
     pub check_interval: Option<TimeDelta>,
+    pub drills: DrillExpectation,
 }
 
 /// What to ask the store.

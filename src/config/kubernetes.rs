@@ -21,6 +21,8 @@ pub struct KubernetesConfig {
     /// `credentials.from_object_store`: whether the Secrets that an `ObjectStore` names are read,
     /// and win over the credentials of the configuration there.
     pub reads_secrets: bool,
+    /// `drills.namespace`: where the results of restore drills are; `None` reads none.
+    pub drill_namespace: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +44,7 @@ impl Default for KubernetesConfig {
             instance_metrics: false,
             seeks_orphans: true,
             reads_secrets: false,
+            drill_namespace: None,
         }
     }
 }
@@ -63,6 +66,7 @@ impl KubernetesConfig {
             instance_metrics: instance_metrics.unwrap_or(default.instance_metrics),
             seeks_orphans: seeks_orphans.unwrap_or(default.seeks_orphans),
             reads_secrets: default.reads_secrets,
+            drill_namespace: default.drill_namespace,
         }
     }
 

@@ -153,6 +153,7 @@ impl Config {
                 let expected = "nothing, since kubernetes.enabled is false";
                 section.note::<()>("drills.namespace", expected, "a namespace");
             }
+            kubernetes.drill_namespace.clone_from(&drills.namespace);
             let expectations = section.section("expectations", ExpectationConfig::read);
             let archives = archive::read_archives(section, expectations, needed);
             Self {

@@ -103,6 +103,7 @@ fn everything_has_a_default() {
             instance_metrics: false,
             seeks_orphans: true,
             reads_secrets: false,
+            drill_namespace: None,
         },
         credentials: Credentials::DefaultChain,
         object_stores: ObjectStoresConfig::default(),
@@ -395,6 +396,7 @@ credentials: {from_object_store: true}
         instance_metrics: true,
         seeks_orphans: false,
         reads_secrets: true,
+        drill_namespace: None,
     };
     assert_eq!(config.kubernetes, expected);
 
@@ -414,6 +416,7 @@ credentials: {from_object_store: true}
         instance_metrics: false,
         seeks_orphans: true,
         reads_secrets: false,
+        drill_namespace: None,
     };
     assert_eq!(config.kubernetes, expected);
 }

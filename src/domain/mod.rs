@@ -16,6 +16,7 @@ pub mod drill;
 pub mod drill_check;
 pub mod drill_id;
 pub mod drill_source;
+pub mod drill_document;
 pub mod endpoint;
 pub mod format;
 pub mod lsn;

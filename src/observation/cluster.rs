@@ -12,6 +12,7 @@ use crate::domain::cluster::BackupPhase;
 use crate::domain::cluster::ClusterId;
 use crate::domain::cluster::Instance;
 use crate::domain::cluster::RestoreDrill;
+use crate::domain::drill::DrillReport;
 use crate::domain::operator_version::OperatorVersion;
 use crate::domain::schedule::Schedule;
 use crate::domain::segment::SegmentName;
@@ -50,7 +51,10 @@ pub struct ObservedCluster {
     pub sharers: Vec<ClusterId>,
     /// What the primary says of its archiver; `None` unless instance metrics are asked for.
     pub wal_archiving: Option<Reading<WalArchiving>>,
+    /// Written down by hand, in annotations.
     pub drills: Vec<RestoreDrill>,
+    /// What was left by drills that ran by themselves, newest first.
+    pub drill_reports: Reading<Vec<Arc<DrillReport>>>,
     /// Annotations of ours that could not be understood.
     pub bad_annotations: Vec<BadAnnotation>,
 }
@@ -209,11 +213,12 @@ impl ObservedCluster {
             activity: Activity::default(),
             schedules: Err(why.clone()),
             backups: Err(why.clone()),
-            elsewhere: Err(why),
+            elsewhere: Err(why.clone()),
             plugin: None,
             sharers: Vec::new(),
             wal_archiving: None,
             drills: Vec::new(),
+            drill_reports: Err(why),
             bad_annotations: Vec::new(),
         }
     }

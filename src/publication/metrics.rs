@@ -3,6 +3,7 @@
 //! Written by hand because the `prometheus` crate needs several times the 10 ms that a scrape of
 //! a thousand archives may take; the bench `metrics` compares both.
 
+mod drills;
 mod families;
 pub mod family;
 mod own;

@@ -8,8 +8,10 @@ use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::Subject;
+use crate::assessment::expectations::DrillExpectation;
 use crate::assessment::expectations::Expectations;
 use crate::config::ArchiveConfig;
+use crate::config::DrillsConfig;
 use crate::config::ExpectationConfig;
 use crate::config::FlagExpectations;
 use crate::domain::archive_id::ArchiveAddress;
@@ -39,10 +41,21 @@ pub struct ArchiveSpec {
     pub cluster: Option<Arc<ObservedCluster>>,
     /// `None` unless it is known that no cluster names the archive.
     pub orphan: Option<Orphan>,
+    pub drills: DrillExpectation,
 }
 
 /// How long a scheduled backup may take before it counts as overdue.
 const BACKUP_DURATION_GRACE: TimeDelta = TimeDelta::hours(2);
+
+/// What drills are held to where they are configured so.
+pub fn drill_expectation(config: &DrillsConfig) -> DrillExpectation {
+    DrillExpectation {
+        are_run: config.namespace.is_some(),
+        pitr_every: config.pitr_every,
+        full_every: config.full_every,
+        recovery_time_objective: config.recovery_time_objective,
+    }
+}
 
 impl From<ArchiveConfig> for ArchiveSpec {
     fn from(config: ArchiveConfig) -> Self {
@@ -55,6 +68,7 @@ impl From<ArchiveConfig> for ArchiveSpec {
             expectations: config.expectations,
             cluster: None,
             orphan: None,
+            drills: DrillExpectation::default(),
         }
     }
 }
@@ -72,6 +86,7 @@ impl ArchiveSpec {
             expectations: found.expectations,
             cluster: Some(Arc::new(found.cluster)),
             orphan: None,
+            drills: DrillExpectation::default(),
         }
     }
 
@@ -91,6 +106,7 @@ impl ArchiveSpec {
             expectations,
             cluster: Some(Arc::new(ObservedCluster::unreadable(id, why))),
             orphan: None,
+            drills: DrillExpectation::default(),
         }
     }
 
@@ -166,6 +182,7 @@ impl ArchiveSpec {
                 .and_then(|accepted| accepted.before(now)),
             accepts_plain_http: false,
             content: None,
+            drills: self.drills,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What there is to watch: what the configuration names, and what Kubernetes shows now.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::Utc;
 
+use crate::assessment::expectations::DrillExpectation;
 use crate::config::ArchiveConfig;
 use crate::config::ExpectationConfig;
 use crate::config::FlagExpectations;
@@ -29,9 +31,12 @@ pub struct Fleet {
     configured: Vec<ArchiveConfig>,
     defaults: ExpectationConfig,
     flags: FlagExpectations,
+    drills: DrillExpectation,
     specs: Vec<Arc<ArchiveSpec>>,
     discovery: Option<DiscoveryState>,
     orphans: Orphans,
+    /// Results of drills that cannot be understood, as was logged.
+    bad_results: BTreeSet<UnparsableObject>,
 }
 
 impl Fleet {
@@ -41,11 +46,28 @@ impl Fleet {
         defaults: ExpectationConfig,
         flags: FlagExpectations,
     ) -> Self {
+        let drills = DrillExpectation::default();
+        let (specs, bad_results) = (Vec::new(), BTreeSet::new());
         let orphans = Orphans::default();
-        let mut fleet =
-            Self { configured, defaults, flags, specs: Vec::new(), discovery: None, orphans };
+        let mut fleet = Self {
+            configured,
+            defaults,
+            flags,
+            drills,
+            specs,
+            discovery: None,
+            orphans,
+            bad_results,
+        };
         fleet.specs = fleet.join(Vec::new());
         fleet
+    }
+
+    /// The same, where the drills of the clusters in Kubernetes are held to this.
+    #[must_use]
+    pub const fn drilled(mut self, drills: DrillExpectation) -> Self {
+        self.drills = drills;
+        self
     }
 
     /// Without orphans.
@@ -91,6 +113,7 @@ impl Fleet {
             Err(unreadable) => (self.last_known(&unreadable), Some(unreadable)),
         };
         specs.extend(unparsable.iter().filter_map(|object| self.unparsed(object)));
+        self.log_bad_results(unparsable);
         let joined = self.join(specs);
         let before = std::mem::replace(&mut self.specs, joined);
         self.discovery = Some(match missing {
@@ -124,6 +147,17 @@ impl Fleet {
         Some(known.unwrap_or_else(|| ArchiveSpec::unreadable(id, unreadable, self.defaults)))
     }
 
+    /// Once for each: nothing tells which cluster it is of.
+    fn log_bad_results(&mut self, unparsable: Vec<UnparsableObject>) {
+        let is_result = |object: &UnparsableObject| object.kind == "ConfigMap";
+        let bad: BTreeSet<_> = unparsable.into_iter().filter(is_result).collect();
+        for object in &bad - &self.bad_results {
+            let UnparsableObject { namespace, name, why, .. } = object;
+            tracing::warn!(%namespace, %name, %why, "the result of a restore drill is not understood");
+        }
+        self.bad_results = bad;
+    }
+
     /// What is configured with what was found, each at the place where it was if only Kubernetes
     /// cannot tell it now.
     fn join(&self, found: Vec<ArchiveSpec>) -> Vec<Arc<ArchiveSpec>> {
@@ -143,7 +177,7 @@ impl Fleet {
             Some(before) => spec.where_it_was(before),
             None => spec,
         });
-        placed.map(Arc::new).collect()
+        placed.map(|spec| Arc::new(ArchiveSpec { drills: self.drills, ..spec })).collect()
     }
 }
 
@@ -207,6 +241,7 @@ mod tests {
             sharers: Vec::new(),
             wal_archiving: None,
             drills: Vec::new(),
+            drill_reports: Ok(Vec::new()),
             bad_annotations: Vec::new(),
         };
         Discovered {

@@ -12,6 +12,7 @@ use crate::config::ConfigError;
 use crate::config::FlagExpectations;
 use crate::publication::snapshot::Snapshot;
 use crate::service::agenda::Pace;
+use crate::service::archive_spec::drill_expectation;
 use crate::service::board::Board;
 use crate::service::clock;
 use crate::service::fleet::Fleet;
@@ -57,7 +58,8 @@ pub async fn run_until(
         "watching; status page at http://{address}/"
     );
 
-    let fleet = Fleet::new(config.archives, config.expectations, FlagExpectations::default());
+    let fleet = Fleet::new(config.archives, config.expectations, FlagExpectations::default())
+        .drilled(drill_expectation(&config.drills));
     let board = Board::default();
     let publishing = board.clone().publish(snapshots, health.clone());
     let mut watching = tokio::spawn(watching::run(fleet, pace, world, board, shutdown.clone()));

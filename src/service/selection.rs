@@ -13,6 +13,7 @@ use crate::publication::snapshot::DiscoveryState;
 use crate::publication::snapshot::OrphanSearch;
 use crate::service::agenda::Pace;
 use crate::service::archive_spec::ArchiveSpec;
+use crate::service::archive_spec::drill_expectation;
 use crate::service::clock;
 use crate::service::fleet::Fleet;
 use crate::service::orphans::search;
@@ -55,7 +56,8 @@ impl Selection {
         let (credentials, object_stores) = (&chosen.credentials, chosen.object_stores);
         let (bzip2, kubernetes) = (chosen.bzip2_decoder, &chosen.kubernetes);
         let world = World::open(credentials, object_stores, bzip2, kubernetes).await?;
-        let mut fleet = Fleet::new(chosen.archives, chosen.expectations, chosen.flags);
+        let mut fleet = Fleet::new(chosen.archives, chosen.expectations, chosen.flags)
+            .drilled(drill_expectation(&chosen.drills));
         if let Some(kubernetes) = &world.kubernetes {
             let _shown = progress::wait("asking Kubernetes".to_owned());
             kubernetes.first_look(FIRST_LOOK_MAX).await;

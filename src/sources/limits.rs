@@ -264,6 +264,10 @@ pub const KUBERNETES_STALE: Duration = Duration::from_mins(5);
 /// Objects in one page of a list: 2 MB of clusters as they are with their managed fields.
 pub const KUBERNETES_PAGE: u32 = 250;
 
+/// Results of restore drills that are kept of a cluster: as many as the page shows, and two years of
+/// drills each quarter.
+pub const DRILL_REPORTS: usize = 10;
+
 /// One call that is no list and no watch.
 pub const KUBERNETES_CALL: Duration = Duration::from_secs(10);
 

@@ -1,5 +1,7 @@
 //! A fleet of archives in every state, for tests of publication and for the bench.
 
+mod drills;
+
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -100,7 +102,7 @@ fn healthy(index: usize) -> Assessment {
                 region: "auto".to_owned(),
             },
             prefix: "home".to_owned(),
-            server_name: cluster,
+            server_name: cluster.clone(),
         }),
         verdict: Verdict::Recoverable,
         observed_at: Some(checked_at),
@@ -144,16 +146,20 @@ fn healthy(index: usize) -> Assessment {
             base_backup_age_max: Some(TimeDelta::hours(25)),
             wal_age_max: Some(TimeDelta::minutes(15)),
             check_interval: Some(TimeDelta::seconds(60)),
+            drills: drills::expectation(),
         },
-        cluster: Some(cluster_state()),
+        cluster: Some(cluster_state(&cluster)),
         orphan: None,
+        forecast: Some(drills::forecast()),
     }
 }
 
 /// Thirty daily backups were due, and one of them was missed.
-fn cluster_state() -> ClusterState {
+fn cluster_state(cluster: &str) -> ClusterState {
     let scheduled = ScheduledBackups { expected: 30, completed: 29, failed: 0, missed: 1 };
-    let drill = RestoreDrill {
+    let reports = drills::reports(cluster);
+    let full = reports.first().and_then(|it| it.outcome());
+    let pitr = RestoreDrill {
         kind: DrillKind::Pitr,
         at: at("2026-01-02T10:00:00Z"),
         is_success: true,
@@ -169,7 +175,8 @@ fn cluster_state() -> ClusterState {
         silence: None,
         schedules: vec!["0 0 0 * * *".to_owned()],
         scheduled: Some(scheduled),
-        drills: vec![drill],
+        drills: [Some(pitr), full].into_iter().flatten().collect(),
+        drill_reports: reports,
     }
 }
 
@@ -250,6 +257,7 @@ fn unrecoverable(index: usize) -> Assessment {
     let mut assessment = healthy(index);
     assessment.verdict = Verdict::Unrecoverable;
     assessment.latest = Latest::NotReached;
+    assessment.forecast = None;
     *assessment.windows = vec![RecoveryWindow {
         target_timeline: Some(segment(1).timeline),
         segment_size: SegmentSize::DEFAULT,
@@ -318,6 +326,7 @@ fn never_read(index: usize) -> Assessment {
     assessment.totals = Totals::default();
     assessment.proof = Proof::default();
     assessment.promises = Promises::default();
+    assessment.forecast = None;
     *assessment.findings = vec![Finding::new(Weight::Unknown, StoreDefect::Denied(denied()))];
     assessment
 }

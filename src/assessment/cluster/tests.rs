@@ -1,4 +1,5 @@
 mod archiving;
+mod drills;
 mod runs;
 
 use std::sync::Arc;
@@ -146,6 +147,7 @@ impl Example {
             sharers: Vec::new(),
             wal_archiving: None,
             drills: Vec::new(),
+            drill_reports: Ok(Vec::new()),
             bad_annotations: Vec::new(),
         };
         let name = SegmentName::parse("0000000100000001000000A0").unwrap();
@@ -156,13 +158,20 @@ impl Example {
         Self { cluster, resources, backups, newest: Some(newest), address: Some(address) }
     }
 
-    fn judge(&self) -> (ClusterState, Vec<Finding>) {
-        let expected = Expectations {
+    fn expected() -> Expectations {
+        Expectations {
             wal_age_max: Some(TimeDelta::minutes(15)),
             uploading_grace: TimeDelta::minutes(10),
             retention: Some(TimeDelta::days(9)),
             ..Expectations::default()
-        };
+        }
+    }
+
+    fn judge(&self) -> (ClusterState, Vec<Finding>) {
+        self.judge_by(&Self::expected())
+    }
+
+    fn judge_by(&self, expected: &Expectations) -> (ClusterState, Vec<Finding>) {
         let resources = || self.resources.iter().cloned().map(Arc::new).collect();
         let backups = self.cluster.backups.clone().map(|_| resources());
         let cluster = ObservedCluster { backups, ..self.cluster.clone() };
@@ -172,7 +181,7 @@ impl Example {
             backups: self.backups.as_deref(),
             newest: self.newest,
             segment_size: SegmentSize::DEFAULT,
-            expected: &expected,
+            expected,
             now: now(),
         };
         case.judge()
@@ -310,24 +319,6 @@ fn a_second_schedule_that_is_suspended_is_no_finding() {
     other.is_suspended = true;
     example.schedules().push(other);
     assert_eq!(example.codes(), []);
-}
-
-#[test]
-fn the_last_drill_of_each_kind_counts() {
-    let drill = |kind, days, is_success| RestoreDrill {
-        kind,
-        at: now() - TimeDelta::days(days),
-        is_success,
-        duration: None,
-    };
-    let mut example = Example::healthy();
-    example.cluster.drills =
-        vec![drill(DrillKind::Pitr, 60, false), drill(DrillKind::Pitr, 30, true)];
-    assert_eq!(example.codes(), []);
-    example.cluster.drills =
-        vec![drill(DrillKind::Pitr, 46, true), drill(DrillKind::Full, 2, false)];
-    let expected = [FindingCode::RestoreDrillOverdue, FindingCode::RestoreDrillFailed];
-    assert_eq!(example.codes(), expected);
 }
 
 #[test]

@@ -80,6 +80,8 @@ finding_codes! {
     DeletedEarly => "deleted_early",
     ArchiveNotFound => "archive_not_found",
     LifecycleRuleConflict => "lifecycle_rule_conflict",
+    RestoreDrillInconclusive => "restore_drill_inconclusive",
+    RecoveryTooSlow => "recovery_too_slow",
     ContentVerificationStuck => "content_verification_stuck",
     ArchiveOrphaned => "archive_orphaned",
 }

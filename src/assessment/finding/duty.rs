@@ -3,7 +3,6 @@
 use std::fmt;
 
 use chrono::DateTime;
-use chrono::TimeDelta;
 use chrono::Utc;
 
 use crate::assessment::finding::FindingCode;
@@ -11,11 +10,9 @@ use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::topic::Topic;
 use crate::assessment::finding::words::SUPERSEDED;
-use crate::assessment::finding::words::duration;
 use crate::assessment::finding::words::time;
 use crate::domain::backup::BackupId;
 use crate::domain::cluster::BackupPhase;
-use crate::domain::cluster::DrillKind;
 
 /// A duty that somebody has and does not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,16 +56,6 @@ pub enum Duty {
         archived_at: DateTime<Utc>,
         stored: Option<String>,
     },
-    DrillOverdue {
-        kind: DrillKind,
-        last_at: DateTime<Utc>,
-        age: TimeDelta,
-        age_max: TimeDelta,
-    },
-    DrillFailed {
-        kind: DrillKind,
-        at: DateTime<Utc>,
-    },
 }
 
 impl Family for Duty {
@@ -87,12 +74,6 @@ impl Family for Duty {
             Self::ArchiverFails { .. } => (FindingCode::ArchiverStuck, Topic::Whole),
             Self::ArchiverLags { pod, .. } => (FindingCode::ArchiverStuck, Topic::Pod(pod)),
             Self::WalNotStored { pod, .. } => (FindingCode::WalNotStored, Topic::Pod(pod)),
-            Self::DrillOverdue { kind, .. } => {
-                (FindingCode::RestoreDrillOverdue, Topic::Drill(*kind))
-            }
-            Self::DrillFailed { kind, .. } => {
-                (FindingCode::RestoreDrillFailed, Topic::Drill(*kind))
-            }
         }
     }
 
@@ -120,10 +101,6 @@ impl Family for Duty {
                 "check isWALArchiver and where the sidecar writes; these segments are lost once \
                  PostgreSQL recycles them: take a base backup"
             }
-            Self::DrillOverdue { .. } | Self::DrillFailed { .. } => {
-                "restore into a new cluster, then write the result into the annotation \
-                 backup-verifier.monosense.dev/restore-drill-TOPIC"
-            }
         }
     }
 
@@ -150,8 +127,6 @@ impl Family for Duty {
                 evidence.extend(stored.clone().map(|stored| ("stored", stored)));
                 evidence
             }
-            Self::DrillOverdue { last_at, .. } => vec![("last", time(*last_at))],
-            Self::DrillFailed { at, .. } => vec![("at", time(*at))],
         }
     }
 }
@@ -197,17 +172,6 @@ impl fmt::Display for Duty {
                     Some(stored) => write!(f, "the newest stored segment is {stored}"),
                     None => f.write_str("no segment is stored"),
                 }
-            }
-            Self::DrillOverdue { kind, last_at, age, age_max } => write!(
-                f,
-                "the last {} restore drill, at {}, is {} ago, more than {}",
-                kind.code(),
-                time(*last_at),
-                duration(*age),
-                duration(*age_max)
-            ),
-            Self::DrillFailed { kind, at } => {
-                write!(f, "the {} restore drill at {} failed", kind.code(), time(*at))
             }
         }
     }

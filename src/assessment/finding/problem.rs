@@ -13,6 +13,7 @@ use crate::assessment::finding::family::ACCEPTED_BEFORE;
 use crate::assessment::finding::family::Evidence;
 use crate::assessment::finding::family::Family;
 use crate::assessment::finding::orphaned::Orphaned;
+use crate::assessment::finding::rehearsal::Rehearsal;
 use crate::assessment::finding::setup::Setup;
 use crate::assessment::finding::topic::Topic;
 use crate::domain::archive_id::ArchiveId;
@@ -52,6 +53,7 @@ families! {
     StoreDefect,
     Setup,
     Duty,
+    Rehearsal,
     Elsewhere,
     Orphaned,
 }

@@ -1,5 +1,6 @@
 //! The table of all metrics: name, help, kind, labels, and where the samples come from.
 
+use crate::publication::metrics::drills;
 use crate::publication::metrics::family::Family;
 use crate::publication::metrics::family::Kind;
 use crate::publication::metrics::family::Source;
@@ -204,27 +205,57 @@ pub(super) const FAMILIES: &[Family] = &[
     archive(
         name!("last_restore_drill_timestamp_seconds"),
         "When the last recorded restore drill was.",
-        reading::last_restore_drill,
+        drills::last,
     )
     .labels(&["kind"]),
     archive(
         name!("restore_drill_success"),
         "Whether the last recorded restore drill succeeded.",
-        reading::restore_drill_success,
+        drills::success,
     )
     .labels(&["kind"]),
     archive(
         name!("restore_drill_duration_seconds"),
         "How long the last recorded restore drill took.",
-        reading::restore_drill_duration,
+        drills::duration,
     )
     .labels(&["kind"]),
     archive(
         name!("restore_drill_max_age_seconds"),
         "How long ago the last recorded restore drill may be.",
-        reading::restore_drill_max_age,
+        drills::max_age,
     )
     .labels(&["kind"]),
+    archive(
+        name!("restore_drill_phase_seconds"),
+        "How long each part of the last restore drill took that ran by itself.",
+        drills::phase,
+    )
+    .labels(&["kind", "phase"]),
+    archive(
+        name!("restore_drill_matches_prediction"),
+        "Whether recovery ended in the last restore drill where it was predicted to end.",
+        drills::matches_prediction,
+    )
+    .labels(&["kind"]),
+    archive(
+        name!("restore_drill_class"),
+        "1 for how the last restore drill ended, and for what got in the way of one since, 0 for the \
+         others.",
+        drills::class,
+    )
+    .labels(&["kind", "class"]),
+    archive(
+        name!("recovery_time_estimate_seconds"),
+        "How long a recovery to the newest state would take, by the restore drills: at least and at most.",
+        drills::estimate,
+    )
+    .labels(&["bound"]),
+    archive(
+        name!("recovery_time_objective_seconds"),
+        "How long a recovery may take.",
+        drills::objective,
+    ),
     archive(
         name!("base_backup_max_age_seconds"),
         "How old the newest usable base backup may become.",

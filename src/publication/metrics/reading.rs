@@ -10,14 +10,12 @@ use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
 use crate::assessment::Gap;
 use crate::assessment::GapEffect;
-use crate::assessment::cluster::drill_age_max;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::loss::Loss;
 use crate::assessment::loss::Losses;
 use crate::assessment::proof::Proof;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::StoreAddress;
-use crate::domain::cluster::RestoreDrill;
 use crate::publication::metrics::samples::Exposition;
 use crate::publication::metrics::samples::Samples;
 use crate::publication::metrics::samples::Value;
@@ -275,29 +273,6 @@ pub(super) fn scheduled_backups(archive: &ArchiveView<'_>, samples: &mut Samples
 pub(super) fn cluster_created(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
     let cluster = archive.assessment.cluster.as_ref();
     samples.maybe(cluster.and_then(|cluster| cluster.created_at));
-}
-
-/// The last drill of each kind; nothing is said of a kind that nobody recorded.
-fn drills<'a>(archive: &ArchiveView<'a>) -> impl Iterator<Item = &'a RestoreDrill> {
-    archive.assessment.cluster.iter().flat_map(|cluster| &cluster.drills)
-}
-
-pub(super) fn last_restore_drill(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
-    drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill.at));
-}
-
-pub(super) fn restore_drill_success(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
-    drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill.is_success));
-}
-
-pub(super) fn restore_drill_duration(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
-    for drill in drills(archive) {
-        drill.duration.into_iter().for_each(|duration| samples.each(drill.kind.code(), duration));
-    }
-}
-
-pub(super) fn restore_drill_max_age(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {
-    drills(archive).for_each(|drill| samples.each(drill.kind.code(), drill_age_max(drill.kind)));
 }
 
 pub(super) fn next_backup(archive: &ArchiveView<'_>, samples: &mut Samples<'_>) {

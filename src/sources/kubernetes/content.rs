@@ -20,6 +20,7 @@ use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::ObjectStoreResource;
 use crate::sources::kubernetes::resources::ScheduledBackup;
 use crate::sources::kubernetes::resources::SecretKey;
+use crate::sources::kubernetes::resources::drills::DrillResult;
 
 /// The objects of one kind; an object that does not parse has the reason in its place.
 ///
@@ -88,6 +89,8 @@ pub(super) struct Content {
     pub(super) stores: Vec<Scope<ObjectStoreResource>>,
     /// Of the operator's namespace.
     pub(super) deployments: Scope<Deployment>,
+    /// `None` where no namespace for restore drills is configured.
+    pub(super) drills: Option<Scope<DrillResult>>,
     pub(super) operator_namespace: String,
     /// `None` unless Secrets may be read.
     pub(super) secrets: Option<BTreeMap<ObjectName, Reading<Arc<Secret>>>>,

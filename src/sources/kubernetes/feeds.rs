@@ -25,9 +25,13 @@ use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::ObjectStoreResource;
 use crate::sources::kubernetes::resources::Pod;
 use crate::sources::kubernetes::resources::ScheduledBackup;
+use crate::sources::kubernetes::resources::drills::DrillResult;
 use crate::sources::kubernetes::watch::Changes;
 use crate::sources::kubernetes::watch::Feed;
 use crate::sources::kubernetes::watch::Wanted;
+
+/// [`REPORT_LABEL`] with its value.
+const DRILL_RESULTS: &str = "backup-verifier.monosense.dev/drill-result=true";
 
 /// The watches of all kinds; they end when this is dropped.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(super) struct Feeds {
     schedules: Vec<Feed<ScheduledBackup>>,
     stores: Vec<Feed<ObjectStoreResource>>,
     deployments: Feed<Deployment>,
+    /// `None` where no namespace for restore drills is configured.
+    drills: Option<Feed<DrillResult>>,
     /// `None` unless instance metrics are asked for.
     pods: Option<Vec<Feed<Pod>>>,
     operator_namespace: String,
@@ -64,12 +70,18 @@ impl Feeds {
         let clusters = Wanted { is_optional: true, ..Wanted::default() };
         let pods = Wanted { labels: Some(instance_metrics::PRIMARY), ..Wanted::default() };
         let operator = Some(config.operator_namespace.clone());
+        let drills = config.drill_namespace.clone().map(|namespace| Wanted {
+            namespace: Some(namespace),
+            labels: Some(DRILL_RESULTS),
+            ..Wanted::default()
+        });
         Self {
             clusters: starter.feeds(&clusters),
             backups: starter.feeds(&any),
             schedules: starter.feeds(&any),
             stores: starter.feeds(&any),
             deployments: starter.feed(Wanted { namespace: operator, ..Wanted::default() }),
+            drills: drills.map(|wanted| starter.feed(wanted)),
             pods: config.instance_metrics.then(|| starter.feeds(&pods)),
             operator_namespace: config.operator_namespace.clone(),
             changes: receiver,
@@ -87,6 +99,7 @@ impl Feeds {
             && have_looked(&self.schedules)
             && have_looked(&self.stores)
             && self.deployments.has_looked()
+            && self.drills.as_ref().is_none_or(Feed::has_looked)
             && self.pods.as_deref().is_none_or(have_looked)
     }
 
@@ -98,6 +111,7 @@ impl Feeds {
             schedules: self.schedules.iter().map(|feed| feed.scope(now)).collect(),
             stores: self.stores.iter().map(|feed| feed.scope(now)).collect(),
             deployments: self.deployments.scope(now),
+            drills: self.drills.as_ref().map(|feed| feed.scope(now)),
             operator_namespace: self.operator_namespace.clone(),
             secrets: None,
         }

@@ -10,6 +10,7 @@ mod annotations;
 mod backups;
 mod claims;
 mod cluster;
+mod drills;
 mod operator;
 mod plugin;
 mod store;
@@ -35,6 +36,7 @@ use crate::sources::kubernetes::content::Scope;
 use crate::sources::kubernetes::content::reading_in;
 use crate::sources::kubernetes::resolve::annotations::Annotations;
 use crate::sources::kubernetes::resolve::backups::BackupIndex;
+use crate::sources::kubernetes::resolve::drills::DrillIndex;
 use crate::sources::kubernetes::resolve::store::Wiring;
 use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Kept;
@@ -124,7 +126,8 @@ pub(super) fn resolve(
     }
     let wired: Vec<Wired<'_>> = clusters(content).map(|it| Wired::new(it, content)).collect();
     let backups = BackupIndex::new(content);
-    let around = Surroundings { content, backups, writers: writers(&wired), defaults, now };
+    let (drills, writers) = (DrillIndex::new(content), writers(&wired));
+    let around = Surroundings { content, backups, drills, writers, defaults, now };
     let discovered = wired
         .into_iter()
         .filter(|wired| !wired.annotations.is_ignored)
@@ -161,6 +164,7 @@ fn unparsable_objects(content: &Content) -> Vec<UnparsableObject> {
     note_unparsable(&mut found, &content.backups);
     note_unparsable(&mut found, &content.schedules);
     note_unparsable(&mut found, &content.stores);
+    note_unparsable(&mut found, content.drills.as_slice());
     found
 }
 
@@ -191,6 +195,7 @@ fn writers(wired: &[Wired<'_>]) -> BTreeMap<Place, Vec<ClusterId>> {
 struct Surroundings<'a> {
     content: &'a Content,
     backups: BackupIndex<'a>,
+    drills: DrillIndex<'a>,
     writers: BTreeMap<Place, Vec<ClusterId>>,
     defaults: &'a ExpectationConfig,
     now: DateTime<Utc>,
@@ -219,7 +224,7 @@ impl<'a> Wired<'a> {
     }
 
     fn discovered(self, around: &Surroundings<'_>) -> Discovered {
-        let Surroundings { content, backups, writers, defaults, now } = around;
+        let Surroundings { content, backups, drills, writers, defaults, now } = around;
         let id = self.id();
         let schedules = backups.schedules(self.name);
         let schedule = schedules.as_ref().ok().and_then(|schedules| {
@@ -246,6 +251,7 @@ impl<'a> Wired<'a> {
             sharers,
             wal_archiving: None,
             drills: self.annotations.drills,
+            drill_reports: drills.of(self.name),
             bad_annotations: self.annotations.bad,
             id,
         };

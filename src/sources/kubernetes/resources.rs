@@ -4,6 +4,7 @@
 //! makes the object one that does not parse. The shapes are those of CloudNativePG 1.30
 //! (`api/v1/*_types.go`) and of the Barman Cloud Plugin 0.14 (`api/v1/objectstore_types.go`).
 
+pub(super) mod drills;
 pub(super) mod jobs;
 mod specs;
 
@@ -48,6 +49,7 @@ impl<T: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static> Part
 #[serde(bound(deserialize = ""))]
 pub(super) struct Object<K: Kind> {
     metadata: ObjectMeta,
+    #[serde(alias = "data")]
     spec: K::Spec,
     #[serde(default, deserialize_with = "specs::or_default")]
     status: K::Status,

@@ -7,6 +7,7 @@ use cnpg_backup_verifier::assessment::BackupKind;
 use cnpg_backup_verifier::assessment::GapEffect;
 use cnpg_backup_verifier::assessment::finding::FindingCode;
 use cnpg_backup_verifier::assessment::verdict::Verdict;
+use cnpg_backup_verifier::domain::drill::DrillClass;
 use cnpg_backup_verifier::publication::metrics::families;
 use cnpg_backup_verifier::publication::metrics::family::ARCHIVE_LABELS;
 use promql_parser::label::MatchOp;
@@ -27,7 +28,7 @@ const FOREIGN: [(&str, &[&str]); 3] = [
 ];
 
 /// Codes that no alert asks for, and which alert tells the same by another metric.
-const TOLD_BY: [(&str, &str); 10] = [
+const TOLD_BY: [(&str, &str); 12] = [
     ("wal_gap", "BackupWALGap"),
     ("no_usable_backup", "BackupBaseMissing"),
     ("archive_empty", "BackupBaseMissing"),
@@ -38,6 +39,8 @@ const TOLD_BY: [(&str, &str); 10] = [
     ("restore_drill_failed", "BackupDrillFailed"),
     // When its cluster goes; that it lies there later is no news.
     ("archive_orphaned", "BackupArchiveGone"),
+    ("restore_drill_inconclusive", "BackupDrillInconclusive"),
+    ("recovery_too_slow", "BackupRecoveryTooSlow"),
     // Once a backup should have been read.
     ("content_verification_stuck", "BackupContentUnverified"),
 ];
@@ -173,6 +176,8 @@ fn closed_values(label: &str) -> Option<Vec<&'static str>> {
         "verdict" => Some(Verdict::ALL.map(Verdict::code).to_vec()),
         "effect" => Some(GapEffect::ALL.map(GapEffect::code).to_vec()),
         "status" => Some(BackupKind::ALL.map(BackupKind::code).to_vec()),
+        "class" => Some(DrillClass::ALL.iter().map(|class| class.code()).collect()),
+        "bound" => Some(vec!["lower", "upper"]),
         "outcome" => Some(vec!["expected", "completed", "failed", "missed"]),
         _ => None,
     }

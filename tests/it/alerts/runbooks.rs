@@ -179,6 +179,7 @@ fn kubectl(words: &[String]) -> Option<String> {
         ["apply", ..] => ("apply", &["-f"], 0),
         ["wait", ..] => ("wait", &["--for", "--timeout"], 1),
         ["delete", ..] => ("delete", &[], 2),
+        ["create", "job", ..] => ("create", &["--from"], 2),
         ["rollout", "restart", ..] => ("rollout", &["-l"], 2),
         ["cnpg", "status" | "restart", ..] => ("cnpg", &[], 2),
         ["cnpg", "psql", ..] => ("cnpg psql", &[], 2),
@@ -218,10 +219,14 @@ fn kubectl(words: &[String]) -> Option<String> {
 
 /// Those with a group are written with it, as other operators have resources of the same name.
 fn resource(word: &str) -> Option<String> {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 17] = [
         "pods",
         "events",
         "jobs",
+        "cronjobs",
+        "configmaps",
+        "persistentvolumeclaims",
+        "resourcequotas",
         "secrets",
         "services",
         "deployments",

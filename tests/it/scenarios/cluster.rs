@@ -92,6 +92,7 @@ impl GivenCluster {
             sharers: Vec::new(),
             wal_archiving: None,
             drills: Vec::new(),
+            drill_reports: Ok(Vec::new()),
             bad_annotations: Vec::new(),
         }
     }

@@ -1,5 +1,6 @@
 mod backups;
 mod claims;
+mod drills;
 mod state;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ fn content(yaml: &str) -> Content {
         schedules: vec![scope(&items)],
         stores: vec![scope(&items)],
         deployments: scope(&items),
+        drills: None,
         operator_namespace: "cnpg-system".to_owned(),
         secrets: None,
     }
