@@ -1,5 +1,7 @@
 //! Which state a restore drill restores: drawn from a seed, and always one that was promised.
 
+pub mod due;
+
 use std::fmt;
 
 use chrono::DateTime;
@@ -133,7 +135,7 @@ fn moment(stretches: &[(DateTime<Utc>, DateTime<Utc>)], seed: u64) -> Option<Dat
 
 /// `SplitMix64`: neighbouring seeds lead to numbers that have nothing to do with each other
 /// (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-const fn mixed(seed: u64) -> u64 {
+pub(super) const fn mixed(seed: u64) -> u64 {
     let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -100,6 +100,7 @@ impl Assessment {
             Problem::BrokenPromise(_)
             | Problem::Setup(_)
             | Problem::Duty(_)
+            | Problem::Rehearsal(_)
             | Problem::Elsewhere(_)
             | Problem::Orphaned(_) => false,
         };
@@ -115,6 +116,7 @@ impl Assessment {
                 ..Promises::default()
             },
             cluster: None,
+            forecast: None,
             orphan: Some(orphan.clone()),
             ..self.clone()
         }

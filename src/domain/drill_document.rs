@@ -92,6 +92,8 @@ mod tests {
     use serde_json::Value;
     use serde_json::json;
 
+    type Edit = fn(&mut Value);
+
     fn document() -> Value {
         json!({
             "form": 1, "kind": "full", "way": "operator",
@@ -120,13 +122,13 @@ mod tests {
         let report = read(|_| ()).unwrap();
         assert_eq!(report.seconds(PhaseName::Base), Some(61.0));
         assert_eq!(report.seconds(PhaseName::Start), None);
-        let edits: [(&str, fn(&mut Value)); 7] = [
+        let edits: [(&str, Edit); 7] = [
             ("the form 2", |it| it["form"] = json!(2)),
             ("missing field `form`", |it| *it = json!({})),
             ("unknown variant `lost`", |it| it["class"] = json!("lost")),
             ("ended before it began", |it| it["ended_at"] = json!("2026-01-10T09:00:00Z")),
             ("outside of the calendar", |it| {
-                it["target"]["time"] = json!("+20000-01-01T00:00:00Z")
+                it["target"]["time"] = json!("+20000-01-01T00:00:00Z");
             }),
             ("took no time that can be", |it| it["phases"][0]["seconds"] = json!(-1)),
             ("65536 are read", |it| it["detail"] = json!("a".repeat(70_000))),

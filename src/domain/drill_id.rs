@@ -10,17 +10,11 @@ use crate::domain::cluster::DrillKind;
 /// On every object of a drill: [`DrillId`].
 pub const ID_LABEL: &str = "backup-verifier.monosense.dev/drill-id";
 
-/// On the `ConfigMap` of a result, with the value `true`.
-pub const RESULT_LABEL: &str = "backup-verifier.monosense.dev/drill-result";
-
 /// Of which cluster a result is: its namespace, a dot, its name. A name of a namespace has no dot.
 pub const SOURCE_ANNOTATION: &str = "backup-verifier.monosense.dev/drill-source";
 
 /// Keeps the daemon from watching a cluster that is gone again soon.
 pub const IGNORE_ANNOTATION: &str = "backup-verifier.monosense.dev/ignore";
-
-/// The key of the `ConfigMap`.
-pub const REPORT_KEY: &str = "report.json";
 
 const PREFIX: &str = "drill-";
 
@@ -86,7 +80,7 @@ mod tests {
 
     #[test]
     fn all_marks_are_ours() {
-        for mark in [ID_LABEL, RESULT_LABEL, SOURCE_ANNOTATION, IGNORE_ANNOTATION] {
+        for mark in [ID_LABEL, SOURCE_ANNOTATION, IGNORE_ANNOTATION] {
             assert!(mark.starts_with(ANNOTATION_PREFIX), "{mark}");
         }
     }

@@ -13,10 +13,10 @@ use kube::api::PropagationPolicy;
 use tokio::time::timeout;
 
 use crate::domain::drill::DrillReport;
+use crate::domain::drill_document::REPORT_KEY;
+use crate::domain::drill_document::REPORT_LABEL;
 use crate::domain::drill_id::DrillId;
 use crate::domain::drill_id::ID_LABEL;
-use crate::domain::drill_id::REPORT_KEY;
-use crate::domain::drill_id::RESULT_LABEL;
 use crate::domain::drill_id::SOURCE_ANNOTATION;
 use crate::domain::recovery_cluster::RecoveryCluster;
 use crate::sources::kubernetes::drills::DrillNamespace;
@@ -97,7 +97,7 @@ pub async fn write_result(
 
 fn result(id: &DrillId, report: &DrillReport, text: String) -> ConfigMap {
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    let labels = BTreeMap::from([pair(ID_LABEL, id.as_str()), pair(RESULT_LABEL, "true")]);
+    let labels = BTreeMap::from([pair(ID_LABEL, id.as_str()), pair(REPORT_LABEL, "true")]);
     let annotations = BTreeMap::from([pair(SOURCE_ANNOTATION, &source_of(report))]);
     ConfigMap {
         metadata: ObjectMeta {

@@ -2,6 +2,9 @@
 //! only. The first look after a start has nothing to compare with and so sends none.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
 
 use crate::assessment::Assessment;
 use crate::assessment::Gap;
@@ -12,7 +15,9 @@ use crate::assessment::finding::Severity;
 use crate::assessment::finding::Topic;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::backup::BackupId;
+use crate::domain::drill::DrillReport;
 use crate::domain::segment::SegmentName;
+use crate::publication::drills;
 
 /// One Event on a `Cluster`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub enum Reason {
     BaseBackupOverdue,
     BackupFailed,
     BackupVerified,
+    RestoreDrillSucceeded,
+    RestoreDrillFailed,
     ArchiveUnreachable,
     ArchiveReachable,
     ArchiveOrphaned,
@@ -43,12 +50,14 @@ pub enum Reason {
 const EVENTS_MAX: usize = 10;
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::WalGapDetected,
         Self::WalGapCleared,
         Self::BaseBackupOverdue,
         Self::BackupFailed,
         Self::BackupVerified,
+        Self::RestoreDrillSucceeded,
+        Self::RestoreDrillFailed,
         Self::ArchiveUnreachable,
         Self::ArchiveReachable,
         Self::ArchiveOrphaned,
@@ -63,6 +72,8 @@ impl Reason {
             Self::BaseBackupOverdue => "BaseBackupOverdue",
             Self::BackupFailed => "BackupFailed",
             Self::BackupVerified => "BackupVerified",
+            Self::RestoreDrillSucceeded => "RestoreDrillSucceeded",
+            Self::RestoreDrillFailed => "RestoreDrillFailed",
             Self::ArchiveUnreachable => "ArchiveUnreachable",
             Self::ArchiveReachable => "ArchiveReachable",
             Self::ArchiveOrphaned => "ArchiveOrphaned",
@@ -76,11 +87,13 @@ impl Reason {
             Self::WalGapDetected
             | Self::BaseBackupOverdue
             | Self::BackupFailed
+            | Self::RestoreDrillFailed
             | Self::ArchiveUnreachable
             | Self::ArchiveOrphaned
             | Self::Unrecoverable => true,
             Self::WalGapCleared
             | Self::BackupVerified
+            | Self::RestoreDrillSucceeded
             | Self::ArchiveReachable
             | Self::Recoverable => false,
         }
@@ -97,6 +110,8 @@ pub fn changes(before: &Assessment, after: &Assessment) -> Vec<Event> {
         events.extend(findings(before, after));
         events.extend(verified(before, after));
     }
+    // Kubernetes tells of them, whether the archive could be read or not.
+    events.extend(drills(before, after));
     events.truncate(EVENTS_MAX);
     events
 }
@@ -203,6 +218,33 @@ pub fn orphaned(address: &ArchiveAddress) -> Event {
     Event::new(Reason::ArchiveOrphaned, note, address.to_string())
 }
 
+/// Drills that ended since, by themselves, and say something of the archive. What is older was only not
+/// seen.
+fn drills(before: &Assessment, after: &Assessment) -> Vec<Event> {
+    let reports = |assessment: &Assessment| {
+        let cluster = assessment.cluster.iter();
+        cluster.flat_map(|it| it.drill_reports.clone()).collect::<Vec<_>>()
+    };
+    let known = reports(before);
+    let is_new = |it: &Arc<DrillReport>| {
+        !known.contains(it) && after.checked_at - it.ended_at < TimeDelta::days(1)
+    };
+    let event = |report: Arc<DrillReport>| {
+        let drill = report.outcome()?;
+        let reason = if drill.is_success {
+            Reason::RestoreDrillSucceeded
+        } else {
+            Reason::RestoreDrillFailed
+        };
+        let (kind, target) = (report.kind.code(), drills::target(&report));
+        let ending = drills::ending(&report);
+        let compared = drills::compared(&report).map_or_else(String::new, |it| format!("; {it}"));
+        let note = format!("{kind} restore drill to {target}: {ending}{compared}");
+        Some(Event::new(reason, note, format!("{kind} {}", report.ended_at.timestamp())))
+    };
+    reports(after).into_iter().filter(is_new).filter_map(event).collect()
+}
+
 impl Event {
     const fn new(reason: Reason, note: String, key: String) -> Self {
         Self { reason, note, key }
@@ -213,6 +255,7 @@ impl Event {
 mod tests {
     use super::*;
     use crate::assessment::GapEffect;
+    use crate::domain::drill::DrillClass;
     use crate::publication::samples;
 
     fn healthy() -> Assessment {
@@ -229,7 +272,7 @@ mod tests {
     fn broken() -> Assessment {
         let snapshot = samples::fleet(8);
         let mut archives = snapshot.archives.iter().map(|archive| &archive.assessment);
-        let is_broken = |it: &&std::sync::Arc<Assessment>| {
+        let is_broken = |it: &&Arc<Assessment>| {
             it.unreadable.is_none()
                 && it.gaps.iter().any(|gap| gap.effect == GapEffect::StopsRecovery)
         };
@@ -258,7 +301,7 @@ mod tests {
     fn an_age_that_grows_is_no_change() {
         let mut before = broken();
         let mut after = before.clone();
-        after.checked_at += chrono::TimeDelta::hours(1);
+        after.checked_at += TimeDelta::hours(1);
         assert_eq!(reasons(&before, &after), []);
         before.findings = Vec::new().into();
         assert!(reasons(&before, &after).iter().all(|reason| reason.is_warning()));
@@ -271,6 +314,28 @@ mod tests {
         after.unreadable = Some(crate::domain::unreadable::UnreadableReason::Timeout);
         assert_eq!(reasons(&before, &after), [Reason::ArchiveUnreachable]);
         assert_eq!(reasons(&after, &before).first(), Some(&Reason::ArchiveReachable));
+    }
+
+    #[test]
+    fn a_drill_that_ended_is_told_once_and_an_old_one_that_was_not_seen_is_not() {
+        let mut after = healthy();
+        let mut before = after.clone();
+        let reports =
+            |it: &mut Assessment| std::mem::take(&mut it.cluster.as_mut().unwrap().drill_reports);
+        reports(&mut before);
+        assert_eq!(reasons(&before, &after), []);
+        let [full, quota, _] = <[Arc<DrillReport>; 3]>::try_from(reports(&mut after)).unwrap();
+        let now = |report: &DrillReport| {
+            Arc::new(DrillReport { ended_at: after.checked_at, ..report.clone() })
+        };
+        let failed = DrillReport { class: DrillClass::WalMissing, ..DrillReport::clone(&full) };
+        let seen = vec![now(&failed), now(&full), now(&quota)];
+        after.cluster.as_mut().unwrap().drill_reports = seen;
+        assert_eq!(
+            reasons(&before, &after),
+            [Reason::RestoreDrillFailed, Reason::RestoreDrillSucceeded]
+        );
+        assert_eq!(reasons(&after, &after), []);
     }
 
     #[test]

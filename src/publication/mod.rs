@@ -2,8 +2,11 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod cluster;
+mod drill_json;
 pub mod drill_manifest;
 pub mod drill_report;
+mod drills;
+pub mod due_drill;
 pub mod events;
 pub mod metrics;
 pub mod nagios;

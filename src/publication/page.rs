@@ -5,6 +5,7 @@ mod address;
 mod answer;
 mod archive;
 mod chart;
+mod drills;
 mod facts;
 mod filter;
 mod findings;

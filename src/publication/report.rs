@@ -1,6 +1,7 @@
 //! What `check` prints for people: the verdict first, then why, then what to do.
 
 mod archive;
+mod drills;
 mod orphans;
 mod paper;
 

@@ -27,6 +27,10 @@ use crate::assessment::loss::Losses;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::RestoreDrill;
+use crate::publication::drill_json;
+use crate::publication::drill_json::Drill;
+use crate::publication::drill_json::RecoveryTime;
+use crate::publication::drills::restored;
 use crate::publication::runbook;
 use crate::publication::snapshot::DiscoveryState;
 use crate::publication::view::ArchiveView;
@@ -84,6 +88,9 @@ struct ArchiveDocument<'a> {
     findings: Vec<JudgedProblem>,
     proof: Rungs,
     strays: StrayObjects<'a>,
+    drills: Vec<Drill<'a>>,
+    /// `null` where no drill tells.
+    recovery_time: Option<RecoveryTime>,
     /// `null` for an archive that only the configuration names.
     kubernetes: Option<Kubernetes<'a>>,
 }
@@ -93,6 +100,7 @@ struct ArchiveDocument<'a> {
 struct Rungs {
     listed: Option<Time>,
     read: Option<Time>,
+    restored: Option<Time>,
     read_until: Option<Time>,
     unread_since: Option<Time>,
     segments: u64,
@@ -205,7 +213,7 @@ struct Kubernetes<'a> {
     silence: Option<&'static str>,
     schedules: &'a [String],
     scheduled_backups: Option<ScheduledRuns>,
-    restore_drills: Vec<Drill>,
+    restore_drills: Vec<RecordedDrill>,
 }
 
 #[derive(Debug, Serialize)]
@@ -217,7 +225,7 @@ struct ScheduledRuns {
 }
 
 #[derive(Debug, Serialize)]
-struct Drill {
+struct RecordedDrill {
     kind: &'static str,
     time: Time,
     success: bool,
@@ -291,6 +299,8 @@ impl<'a> ArchiveDocument<'a> {
                 count: assessment.strays.count,
                 examples: &assessment.strays.examples,
             },
+            drills: drill_json::drills(assessment),
+            recovery_time: RecoveryTime::new(assessment),
             kubernetes: assessment.cluster.as_ref().map(Kubernetes::new),
         }
     }
@@ -298,7 +308,7 @@ impl<'a> ArchiveDocument<'a> {
 
 impl<'a> Kubernetes<'a> {
     fn new(cluster: &'a ClusterState) -> Self {
-        let drill = |drill: &RestoreDrill| Drill {
+        let drill = |drill: &RestoreDrill| RecordedDrill {
             kind: drill.kind.code(),
             time: Time(drill.at),
             success: drill.is_success,
@@ -407,6 +417,7 @@ impl Rungs {
         Self {
             listed: assessment.observed_at.map(Time),
             read: read_at.map(Time),
+            restored: restored(assessment).map(|(drill, _)| Time(drill.at)),
             read_until: proof.read_until.map(Time),
             unread_since: proof.unread_since.map(Time),
             segments: proof.segments,

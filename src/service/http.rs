@@ -1,5 +1,6 @@
 //! What the daemon answers over HTTP: page, metrics, status, probes. Read-only.
 
+mod drills;
 mod guard;
 mod negotiation;
 mod pages;
@@ -95,6 +96,7 @@ pub fn router(published: Published) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/status/{namespace}/{cluster}", get(cluster_status))
         .route("/api/v1/restore-plan/{namespace}/{cluster}", get(plans::restore_plan))
+        .route("/api/v1/drills/next", get(drills::next))
         .route("/api/v1/bundle/{namespace}/{cluster}", get(plans::bundle))
         .fallback(pages::no_such_page)
         .layer(middleware::from_fn(guard::bound))

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::assessment::expectations::DrillExpectation;
 use crate::config::ExpectationConfig;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
@@ -301,6 +302,7 @@ impl Ground {
             schedule: None,
             expectations: ExpectationConfig::default(),
             cluster: None,
+            drills: DrillExpectation::default(),
             orphan: Some(Orphan { object_store, left_by }),
         }
     }

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::WalStretch;
 use cnpg_backup_verifier::domain::recovery_target::Target;
+use cnpg_backup_verifier::publication::due_drill;
 use cnpg_backup_verifier::publication::restore_plan::PlanDocument;
 use cnpg_backup_verifier::publication::snapshot::DiscoveryState;
 use cnpg_backup_verifier::publication::snapshot::OrphanSearch;
@@ -50,6 +51,22 @@ fn every_field_of_a_restore_plan_is_described() {
         }
     }
     assert_eq!(described("## Restore plan"), found);
+}
+
+#[test]
+fn every_field_of_the_next_drill_is_described() {
+    let fleet = samples::fleet(1);
+    let now = fleet.generated_at + TimeDelta::days(100);
+    let mut fleet = fleet;
+    for watched in &mut fleet.archives {
+        let assessment = Arc::make_mut(&mut watched.assessment);
+        (assessment.checked_at, assessment.observed_at) = (now, Some(now));
+    }
+    let view = View::new(&fleet, now);
+    let next = serde_json::to_value(due_drill::next(&view).unwrap()).unwrap();
+    let mut found = BTreeSet::new();
+    collect(&next, "", &mut found);
+    assert_eq!(described("## Next drill"), found);
 }
 
 /// Paths such as `archives[].gaps[].first`. What is inside `evidence` differs from code to code.

@@ -10,6 +10,7 @@
 mod backups;
 mod credentials;
 mod discovery;
+mod drills;
 mod events;
 mod faults;
 mod in_the_pod;

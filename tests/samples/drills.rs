@@ -53,7 +53,8 @@ pub(crate) fn reports(cluster: &str) -> Vec<Arc<DrillReport>> {
         timeline: None,
         seed: Some(12),
     };
-    [full, quota, DrillReport { target, ..early }].map(Arc::new).into()
+    let backup_id = Some("20251128T000000".to_owned());
+    [full, quota, DrillReport { target, backup_id, ..early }].map(Arc::new).into()
 }
 
 fn report(cluster: &str, kind: DrillKind, ended_at: &str, class: DrillClass) -> DrillReport {

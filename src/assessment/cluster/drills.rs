@@ -12,7 +12,6 @@ use crate::assessment::finding::Finding;
 use crate::assessment::finding::Weight;
 use crate::assessment::finding::rehearsal::Failure;
 use crate::assessment::finding::rehearsal::Rehearsal;
-use crate::assessment::finding::setup::Setup;
 use crate::domain::cluster::DrillKind;
 use crate::domain::cluster::RestoreDrill;
 use crate::domain::drill::DrillGroup;
@@ -20,15 +19,8 @@ use crate::domain::drill::DrillReport;
 use crate::observation::cluster::ObservedCluster;
 
 pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = DrillKind::ALL
-        .into_iter()
-        .flat_map(|kind| [concluded(case, kind), inconclusive(case, kind)])
-        .flatten()
-        .collect();
-    if let Err(unreadable) = &case.cluster.drill_reports {
-        findings.push(Finding::new(Weight::Risk, Setup::KubernetesUnreadable(unreadable.clone())));
-    }
-    findings
+    let kinds = DrillKind::ALL.into_iter();
+    kinds.flat_map(|kind| [concluded(case, kind), inconclusive(case, kind)]).flatten().collect()
 }
 
 /// What the last drill that says something of the archive says, or that there was none in time.

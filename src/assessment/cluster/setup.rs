@@ -48,6 +48,9 @@ pub(super) fn judge(case: &ClusterCase<'_>) -> Vec<Finding> {
     if let Err(unreadable) = &cluster.backups {
         risk(Setup::KubernetesUnreadable(unreadable.clone()));
     }
+    if let Err(unreadable) = &cluster.drill_reports {
+        risk(Setup::KubernetesUnreadable(unreadable.clone()));
+    }
     for bad in &cluster.bad_annotations {
         let (key, value) = (bad.key.clone(), bad.value.clone());
         risk(Setup::AnnotationInvalid { key, value, expected: bad.expected.clone() });

@@ -77,7 +77,7 @@ impl Family for Rehearsal {
             }
             Self::Overdue { last_at: None, .. } => {
                 "look whether the CronJob of the drills runs, and what its last Job says: kubectl get \
-                 cronjobs,jobs -A -l app.kubernetes.io/component=drill"
+                 cronjobs,jobs -n DRILL_NAMESPACE"
             }
             Self::Overdue { .. } | Self::Failed { how: None, .. } => {
                 "restore into a new cluster, then write the result into the annotation \
@@ -132,7 +132,7 @@ const fn remedy(class: DrillClass) -> &'static str {
         }
         DrillClass::CleanupFailed => {
             "the next drill waits until it is gone; look what is left of it: kubectl get \
-             clusters.postgresql.cnpg.io,pods,persistentvolumeclaims -A -l backup-verifier.monosense.dev/drill"
+             clusters.postgresql.cnpg.io,pods,persistentvolumeclaims -A -l backup-verifier.monosense.dev/drill-id"
         }
         DrillClass::Quota | DrillClass::Unschedulable | DrillClass::Oom | DrillClass::Storage => {
             "give the namespace of the drills as much room as the cluster has, or drill when there is \

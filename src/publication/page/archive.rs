@@ -10,6 +10,7 @@ use crate::publication::page::FormFields;
 use crate::publication::page::Page;
 use crate::publication::page::answer;
 use crate::publication::page::chart::Chart;
+use crate::publication::page::drills;
 use crate::publication::page::facts;
 use crate::publication::page::findings;
 use crate::publication::page::picture;
@@ -81,6 +82,7 @@ pub(super) fn article(
             (window(context, entry, level, &id))
             (answer::restore(context, entry, position, asked, &id))
             (facts::facts(context, entry, level))
+            (drills::drills(assessment, level, &id))
             @if !assessment.backups.is_empty() || !assessment.gaps.is_empty() {
                 section.tables {
                     (heading(level, None, &html! { "In detail" }))

@@ -10,6 +10,10 @@ use crate::assessment::TimeSource;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::finding::duration;
 use crate::publication::cluster;
+use crate::publication::drills::compared;
+use crate::publication::drills::recovery_time;
+use crate::publication::drills::restored;
+use crate::publication::drills::target;
 use crate::publication::page::Context;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::time;
@@ -172,8 +176,7 @@ fn last_wal(context: &Context<'_>, assessment: &Assessment) -> Markup {
 fn proof(context: &Context<'_>, assessment: &Assessment) -> Markup {
     let proof = assessment.proof;
     let listed = newest_span(&assessment.windows).map(|span| span.last.at);
-    let drill = assessment.cluster.iter().flat_map(|state| &state.drills);
-    let restored = drill.filter(|drill| drill.is_success).map(|drill| drill.at).max();
+    let restored = restored(assessment);
     html! {
         p {
             "listed: "
@@ -200,8 +203,15 @@ fn proof(context: &Context<'_>, assessment: &Assessment) -> Markup {
         p {
             "restored: "
             @match restored {
-                Some(at) => (time(at, context.view.now)),
+                Some((drill, _)) => (time(drill.at, context.view.now)),
                 None => "no drill is recorded",
+            }
+        }
+        @if let Some((_, Some(report))) = restored {
+            p.note {
+                "to " (target(report))
+                @if let Some(took) = recovery_time(report) { " in " (duration(took)) }
+                @if let Some(compared) = compared(report) { ": " (compared) }
             }
         }
     }

@@ -240,6 +240,6 @@ const WIDTH_MIN: i64 = 60;
 const TICK_DISTANCE: i64 = 25;
 
 /// `12.34%`
-fn percent(hundredths: i64) -> String {
+pub(super) fn percent(hundredths: i64) -> String {
     format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }

@@ -127,7 +127,7 @@ pub(super) fn gaps(assessment: &Assessment) -> Markup {
     }
 }
 
-fn table(
+pub(super) fn table(
     caption: &Markup,
     head: &[&str],
     rows: impl Iterator<Item = Markup>,

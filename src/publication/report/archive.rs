@@ -13,6 +13,7 @@ use crate::assessment::finding::duration;
 use crate::assessment::proof::Proof;
 use crate::assessment::verdict::Verdict;
 use crate::publication::cluster;
+use crate::publication::report::drills;
 use crate::publication::report::paper::Paper;
 use crate::publication::runbook;
 use crate::publication::span::last_choice;
@@ -67,6 +68,7 @@ pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: D
     if let Some(cluster) = &assessment.cluster {
         write_cluster(paper, cluster);
     }
+    drills::write(paper, assessment);
     write_steps(paper, assessment, standing.verdict);
 }
 

@@ -138,6 +138,24 @@ async fn before_the_archives_are_found_nobody_is_told_that_his_cluster_is_not_wa
 }
 
 #[tokio::test]
+async fn the_next_drill_is_named_or_there_is_none() {
+    let starting = Daemon::new().get("/api/v1/drills/next").await;
+    assert_eq!(starting.code, 503);
+    let daemon = Daemon::after_reading();
+    // What was drilled last in the samples is long ago by the real clock.
+    let answer = daemon.get("/api/v1/drills/next").await;
+    assert_eq!((answer.code, answer.header("content-type")), (200, "application/json"));
+    assert_eq!(answer.json()["cnpg_namespace"], "databases");
+    let mut fleet = Snapshot::clone(&daemon.snapshots.borrow());
+    for watched in &mut fleet.archives {
+        Arc::make_mut(&mut watched.assessment).promises.drills.are_run = false;
+    }
+    daemon.snapshots.send_replace(Arc::new(fleet));
+    let none = daemon.get("/api/v1/drills/next").await;
+    assert_eq!((none.code, none.body.as_str()), (204, ""));
+}
+
+#[tokio::test]
 async fn the_status_of_the_fleet_is_a_document_whatever_it_says() {
     let answer = Daemon::after_reading().get("/api/v1/status").await;
     assert_eq!(answer.code, 200);

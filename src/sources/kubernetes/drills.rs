@@ -26,9 +26,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::config::KubernetesEnabled;
+use crate::domain::drill_document::REPORT_LABEL;
 use crate::domain::drill_id::DrillId;
 use crate::domain::drill_id::ID_LABEL;
-use crate::domain::drill_id::RESULT_LABEL;
 use crate::domain::drill_id::SOURCE_ANNOTATION;
 use crate::domain::drill_source::DrillStore;
 use crate::domain::drill_source::SourceCluster;
@@ -171,7 +171,7 @@ impl DrillNamespace {
     pub async fn results(&self) -> Reading<Vec<StoredResult>> {
         let what = format!("list the results of drills in {}", self.name);
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.name);
-        let label = format!("{RESULT_LABEL}=true");
+        let label = format!("{REPORT_LABEL}=true");
         let ours = ListParams::default().labels(&label).limit(limits::DRILL_RESULTS_MAX);
         let listed = whole(&what, within(&what, api.list(&ours)).await?)?;
         let result = |map: &ConfigMap| {

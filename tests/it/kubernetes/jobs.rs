@@ -31,6 +31,7 @@ const JOBS: Options = Options {
     all_namespaces: false,
     configures: None,
     jobs: true,
+    drills: false,
 };
 
 /// With clusters that have one base backup each.

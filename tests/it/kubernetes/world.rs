@@ -49,6 +49,8 @@ pub(super) struct Options {
     pub(super) configures: Option<&'static str>,
     /// Base backups are read by Jobs, which are made after the pod `verifier`.
     pub(super) jobs: bool,
+    /// Drills run in the world's namespace.
+    pub(super) drills: bool,
 }
 
 impl World {
@@ -173,9 +175,11 @@ impl World {
         } else {
             json!({})
         };
+        let drills = if options.drills { json!({"namespace": self.namespace}) } else { json!({}) };
         let config = format!(
             "poll_interval: 1s\nfull_listing_interval: 2s\nkubernetes: {}\n\
-             credentials: {}\narchives: {}\ncontent: {}\n",
+             credentials: {}\narchives: {}\ncontent: {}\n\
+             drills: {drills}\n",
             json!({
                 "enabled": true, "namespaces": namespaces,
                 "operator_namespace": self.operator_namespace,

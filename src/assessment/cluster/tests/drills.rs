@@ -9,8 +9,12 @@ use crate::domain::drill::DrillVolume;
 use crate::domain::drill::DrillWay;
 use crate::domain::drill::RecoveryEnd;
 
-fn by_hand(kind: DrillKind, days: i64, is_success: bool) -> RestoreDrill {
-    RestoreDrill { kind, at: now() - TimeDelta::days(days), is_success, duration: None }
+fn by_hand(kind: DrillKind, days: i64) -> RestoreDrill {
+    RestoreDrill { kind, at: now() - TimeDelta::days(days), is_success: true, duration: None }
+}
+
+fn failed_by_hand(kind: DrillKind, days: i64) -> RestoreDrill {
+    RestoreDrill { is_success: false, ..by_hand(kind, days) }
 }
 
 fn report(kind: DrillKind, days: i64, class: DrillClass) -> DrillReport {
@@ -56,21 +60,21 @@ const OVERDUE: FindingCode = FindingCode::RestoreDrillOverdue;
 #[test]
 fn the_last_drill_of_each_kind_counts() {
     let mut example = Example::healthy();
-    example.cluster.drills = vec![by_hand(PITR, 60, false), by_hand(PITR, 30, true)];
+    example.cluster.drills = vec![failed_by_hand(PITR, 60), by_hand(PITR, 30)];
     assert_eq!(example.codes(), []);
-    example.cluster.drills = vec![by_hand(PITR, 46, true), by_hand(DrillKind::Full, 2, false)];
+    example.cluster.drills = vec![by_hand(PITR, 46), failed_by_hand(DrillKind::Full, 2)];
     assert_eq!(example.codes(), [OVERDUE, FAILED]);
 }
 
 #[test]
 fn drills_by_hand_and_by_themselves_are_one_list() {
     let mut example = with(vec![report(PITR, 3, DrillClass::Succeeded)]);
-    example.cluster.drills = vec![by_hand(PITR, 5, false)];
+    example.cluster.drills = vec![failed_by_hand(PITR, 5)];
     assert_eq!(found(&example), []);
     let state = example.judge().0;
     assert_eq!((state.drills.len(), state.drill_reports.len()), (1, 1));
     assert_eq!(state.drills[0].duration, Some(TimeDelta::minutes(10)));
-    example.cluster.drills = vec![by_hand(PITR, 2, false)];
+    example.cluster.drills = vec![failed_by_hand(PITR, 2)];
     assert_eq!(found(&example), [(FAILED, Severity::Warning)]);
 }
 

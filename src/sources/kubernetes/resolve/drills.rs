@@ -1,5 +1,6 @@
 //! What restore drills left, by the cluster that they restored.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ impl<'a> DrillIndex<'a> {
         let found = self.reports.get(&(cluster.namespace.as_str(), cluster.name.as_str()));
         let mut found: Vec<Arc<DrillReport>> =
             found.into_iter().flatten().map(|it| Arc::clone(it)).collect();
-        found.sort_by(|one, other| other.ended_at.cmp(&one.ended_at));
+        found.sort_by_key(|it| Reverse(it.ended_at));
         found.truncate(limits::DRILL_REPORTS);
         match self.bad {
             Some((name, why)) if found.is_empty() => Err(Unreadable {

@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::drill::DrillClass;
 use crate::sources::kubernetes::resources::drills::DrillResult;
 
-/// What a drill of a cluster of this name left, in a ConfigMap of that name.
+/// What a drill of a cluster of this name left, in a `ConfigMap` of that name.
 fn result(name: &str, cluster: &str, minute: u32) -> Value {
     let report = serde_json::json!({
         "form": 1, "kind": "full", "way": "operator",
