@@ -42,13 +42,24 @@ async fn the_rights_of_a_drill_are_these_and_no_more() {
     }
     // Of the sources it may read one by its name, and nothing else.
     expected.insert(right("databases", "postgresql.cnpg.io", "clusters", "*", "get"));
+    // The daemon's.
+    expected.insert(right(NAMESPACE, "", "configmaps", "*", "watch"));
     let objects = manifests::built_from(FOLDER).await;
     assert_eq!(rights(&objects), expected);
     let bindings = objects.iter().filter(|object| object.kind() == "RoleBinding");
     let account = json!([{
         "kind": "ServiceAccount", "name": "cnpg-restore-drills", "namespace": NAMESPACE,
     }]);
-    assert_eq!(bindings.map(|it| it.at("/subjects")).collect::<Vec<_>>(), [&account, &account]);
+    let daemon = json!([{
+        "kind": "ServiceAccount", "name": "cnpg-backup-verifier", "namespace": "databases",
+    }]);
+    let bound: Vec<_> = bindings.map(|it| (it.text("/roleRef/name"), it.at("/subjects"))).collect();
+    let expected = [
+        ("cnpg-restore-drills", &account),
+        ("cnpg-backup-verifier-drill-results", &daemon),
+        ("cnpg-restore-drills", &account),
+    ];
+    assert_eq!(bound, expected);
 }
 
 /// What is restored is what the source has: it gets nowhere but to its store.

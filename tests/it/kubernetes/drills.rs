@@ -24,7 +24,7 @@ async fn world_with_role() -> World {
 }
 
 fn role(world: &World) -> Vec<Value> {
-    let text = manifests::read("deploy/kustomize/components/drills/daemon-role.yaml");
+    let text = manifests::read("deploy/kustomize/drills/role-daemon.yaml");
     let documents = text.split("---\n").filter(|it| !it.trim().is_empty());
     let objects = documents.map(|it| {
         let mut object: Value = serde_saphyr::from_str(it).unwrap();
