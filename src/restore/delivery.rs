@@ -19,6 +19,7 @@ use crate::domain::object_key::ServerFolder;
 use crate::domain::segment::SegmentName;
 use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
+use crate::sources::decode::object::Decoded;
 use crate::sources::decode::object::Fed;
 use crate::sources::decode::object::StoredContent;
 use crate::sources::decode::object::decode_object;
@@ -167,12 +168,50 @@ impl Delivery {
         Ok(found)
     }
 
+    /// Feeds it to what reads it, which stays as it is where there is no such file.
+    pub(super) async fn read<F: Fed>(&self, file: LogFile, fed: F) -> Result<F, StoreError> {
+        let guess = *self.codec.lock().unwrap_or_else(PoisonError::into_inner);
+        let codec = match guess {
+            Some(codec) => Some(codec),
+            None => self.codec_of(file).await?,
+        };
+        let Some(codec) = codec else { return Ok(fed) };
+        let decoded = match self.decode(file, codec, fed.clone()).await {
+            Err(error) if error.kind == StoreErrorKind::NoSuchKey => {
+                let Some(codec) = self.codec_of(file).await? else { return Ok(fed) };
+                self.decode(file, codec, fed).await?
+            }
+            decoded => decoded?,
+        };
+        *self.codec.lock().unwrap_or_else(PoisonError::into_inner) = Some(codec);
+        Ok(decoded.fed)
+    }
+
     async fn fetch_as(
         &self,
         file: LogFile,
         codec: Codec,
         copy: u64,
     ) -> Result<Fetched, StoreError> {
+        let path = self.spool.join(format!("{file}.{copy}"));
+        let written = Written { path: path.as_path().into(), file: None, failure: None };
+        let decoded = self.decode(file, codec, written).await?;
+        Ok(match (decoded.fed.failure, decoded.length) {
+            (Some(error), _) => Fetched::Unwritten(error),
+            (None, Err(error)) => Fetched::Undecodable(error.to_string()),
+            (None, Ok(0)) => {
+                File::create(&path).map_or_else(Fetched::Unwritten, |_| Fetched::File(path))
+            }
+            (None, Ok(_)) => Fetched::File(path),
+        })
+    }
+
+    async fn decode<F: Fed>(
+        &self,
+        file: LogFile,
+        codec: Codec,
+        fed: F,
+    ) -> Result<Decoded<F>, StoreError> {
         let Source { store, turns, folder } = &self.source;
         let key = file.key(folder, codec);
         let (stored_bytes_max, bytes_max) = match file {
@@ -184,18 +223,8 @@ impl Delivery {
             LogFile::History(_) => (limits::HISTORY_BYTES_MAX, limits::HISTORY_BYTES_MAX),
         };
         let content = StoredContent { key: &key, codec, stored_bytes_max, bytes_max };
-        let path = self.spool.join(format!("{file}.{copy}"));
-        let written = Written { path: path.as_path().into(), file: None, failure: None };
         let _turn = turns.segment().await;
-        let decoded = decode_object(store.as_ref(), turns, content, written).await?;
-        Ok(match (decoded.fed.failure, decoded.length) {
-            (Some(error), _) => Fetched::Unwritten(error),
-            (None, Err(error)) => Fetched::Undecodable(error.to_string()),
-            (None, Ok(0)) => {
-                File::create(&path).map_or_else(Fetched::Unwritten, |_| Fetched::File(path))
-            }
-            (None, Ok(_)) => Fetched::File(path),
-        })
+        decode_object(store.as_ref(), turns, content, fed).await
     }
 }
 

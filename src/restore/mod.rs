@@ -17,6 +17,7 @@ pub mod place;
 pub mod programs;
 pub mod questions;
 pub mod recovery;
+pub mod route;
 mod server;
 mod settings;
 pub mod wal_request;

@@ -20,8 +20,6 @@ use crate::domain::drill::DrillClass;
 use crate::domain::drill::DrillPhase;
 use crate::domain::drill::PhaseName;
 use crate::domain::drill::RecoveryEnd;
-use crate::domain::segment::SegmentName;
-use crate::domain::segment::SegmentNumber;
 use crate::observation::backup::ObservedBackup;
 use crate::restore::base::Base;
 use crate::restore::courier::Courier;
@@ -38,12 +36,10 @@ use crate::restore::log::Line;
 use crate::restore::place::Durability;
 use crate::restore::place::Place;
 use crate::restore::programs::Programs;
+use crate::restore::route;
 use crate::restore::server::Server;
 use crate::restore::settings::HBA;
 use crate::restore::settings::Instructions;
-use crate::wal::Replay;
-use crate::wal::ReplayEnd;
-use crate::wal::StopAt;
 
 /// What is recovered, how, and where.
 pub struct Recovery<'a> {
@@ -105,7 +101,7 @@ impl Recovery<'_> {
         self.configure().map_err(|error| Failed::storage(&self.place.data, &error))?;
         let (listener, courier) = self.courier()?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(Arc::clone(&courier).go_ahead(self.replay()));
+        tasks.spawn(Arc::clone(&courier).go_ahead(route::replay(self.plan, &self.wal)));
         let requests = Arc::clone(&courier);
         tasks.spawn(async move {
             if let Err(error) = requests.listen(listener).await {
@@ -120,7 +116,7 @@ impl Recovery<'_> {
         // Whoever fetched ahead may stop now.
         drop(tasks);
         course.segments = courier.progress().0;
-        course.predicted = courier.foretold().map(|end| told(&end));
+        course.predicted = courier.foretold().map(|end| route::told(&end));
         let Watched { mut server, seen } = watched;
         if ended.is_err() {
             let words = server.last_words();
@@ -136,23 +132,11 @@ impl Recovery<'_> {
         Ok(Recovered { server, place: self.place, programs: self.programs })
     }
 
-    /// What recovery will replay, and up to where.
-    fn replay(&self) -> Replay {
-        let stop = match &self.plan.stop {
-            Stop::Never => StopAt::Never,
-            Stop::At(at) => StopAt::Time(*at),
-            Stop::Lsn(lsn) => StopAt::Position(*lsn),
-            Stop::RestorePoint(name) => StopAt::RestorePoint(name.as_bytes().into()),
-            Stop::Consistent => StopAt::Consistent(self.wal.end_lsn),
-        };
-        Replay::new(self.wal.begin_lsn, self.wal.segment_size, stop)
-    }
-
     fn courier(&self) -> Result<(UnixListener, Arc<Courier>), Failed> {
         let Place { data, spool, account, .. } = &self.place;
         let size = self.wal.segment_size;
         let delivery = Delivery::new(self.source.clone(), spool, size);
-        let way = way(self.plan);
+        let way = route::way(self.plan);
         let courier = Courier::new(delivery, data, *account, way, size.bytes());
         let socket = self.place.request_socket();
         let listener = UnixListener::bind(&socket);
@@ -323,29 +307,6 @@ impl Course {
     pub fn phase(&mut self, name: PhaseName, began_at: Instant) {
         self.phases.push(DrillPhase { name, seconds: began_at.elapsed().as_secs_f64() });
     }
-}
-
-fn told(end: &ReplayEnd) -> RecoveryEnd {
-    RecoveryEnd {
-        system_identifier: end.system_identifier,
-        timeline: end.timeline.value(),
-        lsn: end.lsn,
-        last_transaction_at: end.last_transaction_at,
-    }
-}
-
-/// Every segment that the plan leads over.
-fn way(plan: &Restore) -> Vec<SegmentName> {
-    let size = plan.window.segment_size;
-    let mut way = Vec::new();
-    for stretch in &plan.window.path {
-        let ends = [stretch.first, stretch.last].map(|name| name.number(size).ok());
-        let [Some(first), Some(last)] = ends else { continue };
-        let timeline = stretch.first.timeline;
-        let numbers = (first.value()..=last.value()).map(SegmentNumber::new);
-        way.extend(numbers.map(|number| number.name(timeline, size)));
-    }
-    way
 }
 
 /// How many transactions the server of the backup allowed to be prepared; the log may hold as many.

@@ -22,6 +22,7 @@ use tokio::time::sleep;
 use crate::assessment::Assessment;
 use crate::assessment::drill::DrawnTarget;
 use crate::assessment::drill::draw;
+use crate::assessment::plan::Restore;
 use crate::config::ConfigError;
 use crate::config::DrillConfig;
 use crate::config::KubernetesConfig;
@@ -33,6 +34,7 @@ use crate::domain::drill::DrillReport;
 use crate::domain::drill::DrillVersions;
 use crate::domain::drill::DrillVolume;
 use crate::domain::drill::DrillWay;
+use crate::domain::drill::RecoveryEnd;
 use crate::domain::drill_check::DrillCheck;
 use crate::domain::drill_id::DrillId;
 use crate::domain::drill_source::DrillStore;
@@ -42,6 +44,8 @@ use crate::execution::drills;
 use crate::execution::lease;
 use crate::execution::lease::NotHeld;
 use crate::publication::drill_manifest::DrillOrder;
+use crate::restore::delivery::Source;
+use crate::restore::route;
 use crate::service::build;
 use crate::service::check::assess_once;
 use crate::service::clock;
@@ -51,6 +55,8 @@ use crate::service::drill::operator::runner::Outcome;
 use crate::service::drill::operator::runner::Runner;
 use crate::service::selection::Selection;
 use crate::service::shutdown::Shutdown;
+use crate::service::watched::Watched;
+use crate::service::world::World;
 use crate::sources::kubernetes::drills::DrillNamespace;
 
 /// What will be restored, and everything that is needed for it.
@@ -58,6 +64,9 @@ struct Prepared {
     id: DrillId,
     assessment: Assessment,
     drawn: DrawnTarget,
+    archive: Watched,
+    /// Through which the archive is read.
+    world: World,
     source: SourceCluster,
     stores: Vec<DrillStore>,
     checks: Vec<DrillCheck>,
@@ -199,6 +208,24 @@ async fn keep(namespace: &DrillNamespace, id: &DrillId, report: &DrillReport) {
     }
 }
 
+/// Where recovery will end; `None` where the log could not be read, or its backup does not say where it begins.
+async fn foretell(archive: &Watched, world: &World, plan: &Restore) -> Option<RecoveryEnd> {
+    let address = archive.spec.address.as_ref()?;
+    let wal = archive.base_backup(plan.backup_id())?.parsed_info()?.wal?;
+    let source = Source {
+        store: world.stores.open(address, &archive.spec.access),
+        turns: world.stores.turns(address),
+        folder: address.folder(),
+    };
+    match route::foretell(source, plan, &wal).await {
+        Ok(end) => end,
+        Err(error) => {
+            tracing::warn!(%error, "where recovery will end is not foretold: the log was not read");
+            None
+        }
+    }
+}
+
 impl Prepared {
     async fn of(
         config: DrillConfig,
@@ -212,7 +239,7 @@ impl Prepared {
                 KubernetesConfig { enabled: KubernetesEnabled::Never, ..chosen.kubernetes };
         }
         let drills = chosen.drills.clone();
-        let Selection { mut archives, world: _world, .. } = Selection::of(chosen).await?;
+        let Selection { mut archives, world, .. } = Selection::of(chosen).await?;
         if archives.len() > 1 {
             let names: Vec<String> = archives.iter().map(|it| it.spec.id.to_string()).collect();
             return Err(ConfigError::late("drill", ONE_ARCHIVE, names.join(", ")).into());
@@ -232,7 +259,7 @@ impl Prepared {
         let drawn = drawn.map_err(|why| anyhow::anyhow!("there is nothing to restore: {why}"))?;
         let id = DrillId::new(began_at, kind, &spec.namespace, &spec.cluster);
         let checks = drills.checks_of(&spec.namespace, &spec.cluster).cloned().collect();
-        Ok(Self { id, assessment, drawn, source, stores, checks })
+        Ok(Self { id, assessment, drawn, archive, world, source, stores, checks })
     }
 
     fn order<'a>(&'a self, namespace: &'a DrillNamespace) -> DrillOrder<'a> {
@@ -252,7 +279,8 @@ impl Prepared {
         cluster: &RecoveryCluster,
         kind: DrillKind,
     ) -> anyhow::Result<DrillReport> {
-        let promise = Promise::of(&self.assessment, &self.drawn.restore);
+        let foretold = foretell(&self.archive, &self.world, &self.drawn.restore).await;
+        let promise = Promise::of(&self.assessment, &self.drawn.restore, foretold);
         let major = self.assessment.totals.postgres_major.unwrap_or_default();
         let expected = Expected { promise: &promise, major, checks: &self.checks };
         let began_at = running.began_at;

@@ -32,6 +32,8 @@ pub(super) struct Promise {
     stop: Stop,
     /// The end of the last segment on the way.
     end: RecoveryEnd,
+    /// Where the log itself says that recovery ends; `None` where it was not read.
+    foretold: Option<RecoveryEnd>,
     /// Where that segment begins.
     last_segment_begins: Lsn,
     follows: TimelineId,
@@ -55,7 +57,11 @@ impl Written {
 }
 
 impl Promise {
-    pub(super) fn of(assessment: &Assessment, restore: &Restore) -> Self {
+    pub(super) fn of(
+        assessment: &Assessment,
+        restore: &Restore,
+        foretold: Option<RecoveryEnd>,
+    ) -> Self {
         let window = &restore.window;
         let last = window.last.segment.timeline;
         let living = assessment.systems.iter().find(|system| system.is_living);
@@ -71,6 +77,7 @@ impl Promise {
                 lsn: window.last.lsn,
                 last_transaction_at: is_commit.then_some(window.last.at),
             },
+            foretold,
             last_segment_begins: Lsn::new(window.last.lsn.value().saturating_sub(size)),
             follows: restore.target_timeline().unwrap_or(last),
             backups_timeline: window.path.first().map_or(last, |it| it.first.timeline),
@@ -104,8 +111,23 @@ impl Promise {
             Stop::Never => self.judge_newest(end, written),
             Stop::Consistent => Ok(()),
             stop @ (Stop::At(_) | Stop::Lsn(_) | Stop::RestorePoint(_)) => {
-                judge_stop(stop, end, written)
+                judge_stop(stop, end, written)?;
+                self.judge_byte(end)
             }
+        }
+    }
+
+    /// A target is passed at one byte of the log, whatever came to the archive since.
+    fn judge_byte(&self, end: &RecoveryEnd) -> Result<(), Failure> {
+        match &self.foretold {
+            Some(foretold) if foretold.lsn != end.lsn || foretold.timeline != end.timeline => {
+                let why = format!(
+                    "recovery ended at {} on timeline {}, foretold was {} on timeline {}",
+                    end.lsn, end.timeline, foretold.lsn, foretold.timeline
+                );
+                Err(Failure::new(DrillClass::StoppedEarly, why))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -124,7 +146,8 @@ impl Promise {
     /// Segments are archived whole, so whoever read the last one got behind its beginning. What was
     /// archived meanwhile is more.
     fn judge_newest(&self, end: &RecoveryEnd, written: &Written) -> Result<(), Failure> {
-        if end.lsn <= self.last_segment_begins {
+        let is_short = self.foretold.as_ref().is_some_and(|foretold| end.lsn < foretold.lsn);
+        if is_short || end.lsn <= self.last_segment_begins {
             let why = format!(
                 "recovery ended at {} ({}), and the archive reaches to {}",
                 end.lsn, written.reason, self.end.lsn
@@ -147,6 +170,10 @@ impl Promise {
     /// a byte, since the last record goes on in a segment that is not there or more was archived since.
     pub(super) fn predicted(&self, reached: Option<&RecoveryEnd>) -> Option<RecoveryEnd> {
         let is_newest = self.stop == Stop::Never;
+        if let Some(foretold) = &self.foretold {
+            let is_more = |reached: &RecoveryEnd| is_newest && foretold.lsn < reached.lsn;
+            return (!reached.is_some_and(is_more)).then(|| foretold.clone());
+        }
         let is_kept = |reached: &RecoveryEnd| {
             reached.lsn != self.end.lsn && self.last_segment_begins < reached.lsn
         };
@@ -203,6 +230,7 @@ mod tests {
             system_identifier: Some(7),
             stop,
             end,
+            foretold: None,
             last_segment_begins: lsn("0/6000000"),
             follows: timeline(2),
             backups_timeline: timeline(1),
@@ -258,6 +286,30 @@ mod tests {
         assert_eq!(ended("no recovery target specified"), Err(DrillClass::TargetNotReached));
         let promise = Promise { stop: Stop::Lsn(lsn("0/6000000")), ..promise };
         assert_eq!(judged(&promise, &format!("{FORK}2\t0/6000028\tafter LSN 0/6000000\n")), Ok(()));
+    }
+
+    #[test]
+    fn what_the_log_foretells_is_held_to_the_byte() {
+        let at = |text: &str| RecoveryEnd {
+            system_identifier: Some(7),
+            timeline: 2,
+            lsn: lsn(text),
+            last_transaction_at: None,
+        };
+        let stop = Stop::At("2026-01-10T12:00:00Z".parse().unwrap());
+        let moment = Promise { foretold: Some(at("0/6500000")), ..promise(stop) };
+        let ended = |at: &str| format!("{FORK}2\t{at}\tbefore 2026-01-10 12:00:00.5+00\n");
+        assert_eq!(judged(&moment, &ended("0/6500000")), Ok(()));
+        for other in ["0/64FFFF8", "0/6500028"] {
+            assert_eq!(judged(&moment, &ended(other)), Err(DrillClass::StoppedEarly), "{other}");
+        }
+        assert_eq!(moment.predicted(Some(&at("0/6400000"))), Some(at("0/6500000")));
+        let newest_state = Promise { foretold: Some(at("0/6800000")), ..promise(Stop::Never) };
+        assert_eq!(judged(&newest_state, &newest("0/6700000")), Err(DrillClass::StoppedEarly));
+        // More was archived since.
+        assert_eq!(judged(&newest_state, &newest("0/7000000")), Ok(()));
+        assert_eq!(newest_state.predicted(Some(&at("0/7000000"))), None);
+        assert_eq!(newest_state.predicted(Some(&at("0/6800000"))), Some(at("0/6800000")));
     }
 
     #[test]
