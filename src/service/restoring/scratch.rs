@@ -36,9 +36,14 @@ const SOCKETS: &str = "sockets";
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOKS_MAX: usize = 100;
 
+/// The same for a lock.
+const LOCK_LOOKS_MAX: usize = 5;
+
 impl Scratch {
     /// A new one below this directory.
     pub(in crate::service) fn below(root: &Path) -> io::Result<Self> {
+        // Until the new one has its lock, nobody may take it for one that was left.
+        let _creating = hold(root)?;
         let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(root)?;
         let lock = File::create(directory.path().join(LOCK))?;
         lock.try_lock().map_err(io::Error::other)?;
@@ -62,6 +67,7 @@ impl Scratch {
     /// Removes what drills left that were killed, and ends their servers. Tells how many.
     pub(in crate::service) fn sweep(root: &Path) -> io::Result<usize> {
         let mut swept = 0_usize;
+        let _creating = hold(root)?;
         for entry in fs::read_dir(root)? {
             let entry = entry?;
             let is_ours = entry.file_name().to_str().is_some_and(|it| it.starts_with(PREFIX));
@@ -69,14 +75,35 @@ impl Scratch {
                 continue;
             }
             let path = entry.path();
-            let Ok(lock) = File::open(path.join(LOCK)) else { continue };
-            if lock.try_lock().is_ok() {
+            if is_left(&path)? {
                 clear(&path)?;
                 swept = swept.saturating_add(1);
             }
         }
         Ok(swept)
     }
+}
+
+/// One at a time creates or sweeps below a directory.
+fn hold(root: &Path) -> io::Result<File> {
+    let held = File::open(root)?;
+    held.lock()?;
+    Ok(held)
+}
+
+/// Whether whoever made it is gone. A program that it was just starting holds its lock for a moment more.
+fn is_left(path: &Path) -> io::Result<bool> {
+    let lock = match File::open(path.join(LOCK)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        opened => opened?,
+    };
+    for _ in 0..LOCK_LOOKS_MAX {
+        if lock.try_lock().is_ok() {
+            return Ok(true);
+        }
+        thread::park_timeout(LOOK_EVERY);
+    }
+    Ok(false)
 }
 
 impl Drop for Scratch {
@@ -132,19 +159,18 @@ mod tests {
         let left = root.path().join("cnpg-drill-left");
         fs::create_dir(&left).unwrap();
         fs::write(left.join(LOCK), "").unwrap();
-        fs::create_dir(root.path().join("cnpg-drill-of-somebody")).unwrap();
+        // Killed before it had one.
+        fs::create_dir(root.path().join("cnpg-drill-without-lock")).unwrap();
         fs::create_dir(root.path().join("data")).unwrap();
-        assert_eq!(Scratch::sweep(root.path()).unwrap(), 1);
+        assert_eq!(Scratch::sweep(root.path()).unwrap(), 2);
         let mut names: Vec<String> = fs::read_dir(root.path())
             .unwrap()
             .map(|it| it.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
         let own = held.directory.path().file_name().unwrap().to_str().unwrap().to_owned();
-        let mut expected = vec![own, "cnpg-drill-of-somebody".to_owned(), "data".to_owned()];
-        expected.sort();
-        assert_eq!(names, expected);
+        assert_eq!(names, [own, "data".to_owned()]);
         drop(held);
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 }
