@@ -54,7 +54,9 @@ fn check(config: &Config) {
     assert!(jobs.is_none_or(|it| (1..=1_000).contains(&it.at_once)));
     assert!(jobs.is_none() || matches!(config.credentials, Credentials::Files { .. }));
     let checks = &config.drills.checks;
-    assert!(checks.len() <= 100 && (kubernetes.may_discover() || config.drills.namespace.is_none()));
+    assert!(
+        checks.len() <= 100 && (kubernetes.may_discover() || config.drills.namespace.is_none())
+    );
     assert!(!checks.iter().any(|it| it.query.contains(';') || 4_000 < it.query.len()));
     let ids: BTreeSet<&ArchiveId> = archives.iter().map(|it| &it.id).collect();
     assert_eq!(ids.len(), archives.len());
