@@ -7,6 +7,7 @@ pub mod decode;
 #[path = "../../src/sources/kubernetes"]
 pub mod kubernetes {
     mod content;
+    #[allow(dead_code, unused_imports, reason = "only the daemon looks for what no cluster names")]
     mod resolve;
     #[expect(dead_code, reason = "pods are only asked, for their metrics")]
     mod resources;
