@@ -30,7 +30,7 @@ use crate::sources::kubernetes::watch::Changes;
 use crate::sources::kubernetes::watch::Feed;
 use crate::sources::kubernetes::watch::Wanted;
 
-/// [`REPORT_LABEL`] with its value.
+/// `domain::drill_document::REPORT_LABEL` with its value.
 const DRILL_RESULTS: &str = "backup-verifier.monosense.dev/drill-result=true";
 
 /// The watches of all kinds; they end when this is dropped.
