@@ -25,6 +25,8 @@ use crate::domain::drill::DrillVersions;
 use crate::domain::drill::DrillVolume;
 use crate::domain::drill::DrillWay;
 use crate::domain::drill::PhaseName;
+use crate::domain::drill_check::DrillCheck;
+use crate::domain::recovery_target::Target;
 use crate::publication::drill_report;
 use crate::restore::failed::Failed;
 use crate::restore::place::Durability;
@@ -76,8 +78,7 @@ pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
         Err(why) => {
             output::print(&format!("nothing can be restored in a drill: {why}"))
                 .context("print the result")?;
-            let plan =
-                RestorePlan::new(&assessment, crate::domain::recovery_target::Target::Latest);
+            let plan = RestorePlan::new(&assessment, Target::Latest);
             let is_unknown = matches!(plan, RestorePlan::Unknown(_));
             let answer = if is_unknown { Answer::Unknown } else { Answer::NotReachable };
             return Ok(Drilled::Refused(answer));
@@ -181,7 +182,7 @@ impl Local<'_> {
         Failed::new(DrillClass::Timeout, format!("it took more than {most}"))
     }
 
-    fn checks(&self) -> Vec<crate::domain::drill_check::DrillCheck> {
+    fn checks(&self) -> Vec<DrillCheck> {
         let id = &self.archive.spec.id;
         let drills = &self.config.chosen.drills;
         drills.checks_of(&id.namespace, &id.cluster).cloned().collect()
