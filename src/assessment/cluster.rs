@@ -52,6 +52,8 @@ pub struct ClusterState {
     pub drills: Vec<RestoreDrill>,
     /// Those that ran by themselves, newest first.
     pub drill_reports: Vec<Arc<DrillReport>>,
+    /// Whether those are all that are known: none is not none where they could not be read.
+    pub are_drills_read: bool,
 }
 
 /// Why no new WAL is no sign of trouble.
@@ -128,6 +130,7 @@ impl<'a> ClusterCase<'a> {
             scheduled: runs::count(self),
             drills: drills::last_of_each_kind(cluster),
             drill_reports: drills::reports(cluster).to_vec(),
+            are_drills_read: cluster.drill_reports.is_ok(),
         };
         (state, findings)
     }

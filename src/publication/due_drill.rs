@@ -120,6 +120,20 @@ mod tests {
         assert!(!text.contains("spec") && due["seed"].as_u64().unwrap() < 1 << 53, "{text}");
     }
 
+    /// One may have run an hour ago.
+    #[test]
+    fn nothing_is_due_where_it_could_not_be_read_which_drills_there_were() {
+        let unread = fleet(|_, it| {
+            it.promises.drills.are_run = true;
+            if let Some(cluster) = &mut it.cluster {
+                cluster.drills.clear();
+                cluster.drill_reports.clear();
+                cluster.are_drills_read = false;
+            }
+        });
+        assert_eq!(document(&unread, 23), None);
+    }
+
     #[test]
     fn what_nobody_has_drilled_comes_first_and_what_can_not_be_restored_not_at_all() {
         let forget = |it: &mut Assessment| {

@@ -177,6 +177,7 @@ fn cluster_state(cluster: &str) -> ClusterState {
         scheduled: Some(scheduled),
         drills: [Some(pitr), full].into_iter().flatten().collect(),
         drill_reports: reports,
+        are_drills_read: true,
     }
 }
 

@@ -28,11 +28,12 @@ const RETRY: TimeDelta = TimeDelta::days(1);
 /// JavaScript counts to here exactly.
 const SEED_BITS: u32 = 53;
 
-/// The one that has been due for longest; `None` where nothing runs drills, none is due, or nothing is
-/// promised that could be restored.
+/// The one that has been due for longest; `None` where nothing runs drills, none is due, nothing is
+/// promised that could be restored, or it could not be read which drills there were.
 pub fn due(assessment: &Assessment, now: DateTime<Utc>) -> Option<DueDrill> {
     let expected = &assessment.promises.drills;
-    let cluster = assessment.cluster.as_ref().filter(|_| expected.are_run)?;
+    let cluster = assessment.cluster.as_ref();
+    let cluster = cluster.filter(|it| expected.are_run && it.are_drills_read)?;
     let of_kind = |kind: DrillKind| -> Option<DueDrill> {
         let every = expected.every(kind)?;
         let last = cluster.drills.iter().find(|it| it.kind == kind);

@@ -166,6 +166,16 @@ fn where_drills_run_a_cluster_without_any_has_missed_them() {
         reason: UnreadableReason::Auth,
     });
     assert_eq!(judged(run, &example), [FindingCode::KubernetesUnreadable]);
+    // One by hand, long ago, does not make them late either.
+    example.cluster.drills = vec![RestoreDrill {
+        kind: DrillKind::Full,
+        at: now() - TimeDelta::days(400),
+        is_success: true,
+        duration: None,
+    }];
+    assert_eq!(judged(run, &example), [FindingCode::KubernetesUnreadable]);
+    example.cluster.drill_reports = Ok(Vec::new());
+    assert_eq!(judged(run, &example), [OVERDUE, OVERDUE]);
     // A cluster without an archive has another problem.
     example = Example::healthy();
     example.address = None;
