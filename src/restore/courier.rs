@@ -136,7 +136,8 @@ impl Courier {
     }
 
     /// Fetches the way, and reads it as recovery will.
-    pub(super) async fn go_ahead(self: Arc<Self>, mut replay: Replay) {
+    pub(super) async fn go_ahead(self: Arc<Self>, replay: Replay) {
+        let mut replay = Some(replay);
         let fetches = (0..self.way.len()).map(|at| {
             let courier = Arc::clone(&self);
             async move { courier.fetch_ahead(at).await }
@@ -144,10 +145,9 @@ impl Courier {
         let mut fetches = std::pin::pin!(stream::iter(fetches).buffered(FETCHED_AT_ONCE));
         while let Some((at, slot, fetched)) = fetches.next().await {
             if let (Fetched::File(path), Some(name)) = (&fetched, self.way.get(at)) {
-                replay = read(replay, *name, path.clone()).await;
+                replay = self.foretell(replay, *name, path).await;
             }
             let mut state = self.state();
-            state.foretold = replay.end();
             state.passed = at.saturating_add(1);
             // Nobody asks for it if the server is further.
             if let Some(slot) = slot {
@@ -156,7 +156,23 @@ impl Courier {
             drop(state);
             self.changed.notify_waiters();
         }
-        self.state().replay = Some(replay);
+        self.state().replay = replay;
+    }
+
+    /// What was not read is not foretold, and neither is anything behind it.
+    async fn foretell(
+        &self,
+        replay: Option<Replay>,
+        name: SegmentName,
+        path: &Path,
+    ) -> Option<Replay> {
+        let read = read(replay?, name, path.to_owned()).await;
+        let replay = read.inspect_err(|error| {
+            tracing::warn!(%name, %error, "where recovery will end is not foretold");
+        });
+        let replay = replay.ok();
+        self.state().foretold = replay.as_ref().and_then(Replay::end);
+        replay
     }
 
     /// What came since the archive was listed is replayed as well, and foretold.
@@ -168,10 +184,8 @@ impl Courier {
             state.replay.take_if(|_| is_new)
         };
         if let Some(replay) = replay {
-            let replay = read(replay, name, path.to_owned()).await;
-            let mut state = self.state();
-            state.foretold = replay.end();
-            state.replay = Some(replay);
+            let replay = self.foretell(Some(replay), name, path).await;
+            self.state().replay = replay;
         }
     }
 
@@ -317,21 +331,20 @@ fn discard(fetched: &Fetched) {
 }
 
 /// Feeds one segment to what foretells the end.
-async fn read(mut replay: Replay, name: SegmentName, path: PathBuf) -> Replay {
-    let before = replay.clone();
+async fn read(mut replay: Replay, name: SegmentName, path: PathBuf) -> io::Result<Replay> {
     let read = spawn_blocking(move || {
         if replay.is_over() {
-            return Some(replay);
+            return Ok(replay);
         }
         replay.follow(name.timeline);
-        let mut file = fs::File::open(&path).ok()?;
+        let mut file = fs::File::open(&path)?;
         let mut buffer = vec![0; 256 << 10];
         loop {
-            let count = io::Read::read(&mut file, &mut buffer).ok()?;
+            let count = io::Read::read(&mut file, &mut buffer)?;
             let piece = buffer.get(..count).filter(|piece| !piece.is_empty());
-            let Some(piece) = piece else { return Some(replay) };
+            let Some(piece) = piece else { return Ok(replay) };
             replay.feed(piece);
         }
     });
-    read.await.ok().flatten().unwrap_or(before)
+    read.await.map_err(io::Error::other)?
 }

@@ -11,14 +11,14 @@ use crate::domain::timeline::TimelineId;
 
 /// What the last line of it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Written {
-    /// The one that the server goes on with.
-    pub(super) timeline: TimelineId,
+pub struct Written {
+    /// Which recovery followed.
+    pub followed: TimelineId,
     /// On which the end lies: not always the one that recovery followed.
-    pub(super) ended_on: TimelineId,
-    pub(super) lsn: Lsn,
+    pub ended_on: TimelineId,
+    pub lsn: Lsn,
     /// Why recovery ended there.
-    pub(super) reason: String,
+    pub reason: String,
 }
 
 impl Written {
@@ -31,7 +31,8 @@ impl Written {
         })
     }
 
-    fn parse(timeline: TimelineId, bytes: &[u8]) -> Option<Self> {
+    /// Of the timeline that the server goes on with.
+    pub fn parse(timeline: TimelineId, bytes: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
         let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
         let mut words = last.splitn(3, '\t');
@@ -42,7 +43,7 @@ impl Written {
         let history = TimelineHistory::parse(timeline, bytes).ok();
         let ancestors = history.iter().flat_map(TimelineHistory::ancestors);
         let ended_on = ancestors.filter(|it| lsn <= it.switched_at).map(|it| it.timeline).min();
-        Some(Self { timeline, ended_on: ended_on.unwrap_or(followed), lsn, reason })
+        Some(Self { followed, ended_on: ended_on.unwrap_or(followed), lsn, reason })
     }
 }
 

@@ -10,7 +10,7 @@ pub mod delivery;
 mod end;
 mod extract;
 pub mod failed;
-mod history;
+pub mod history;
 mod kept;
 mod log;
 pub mod place;

@@ -48,7 +48,7 @@ pub(super) fn replay(plan: &Restore, wal: &BackupWal) -> Replay {
 }
 
 /// Reads the log that a restore elsewhere will replay, and tells where that will end; `None` if nothing of it
-/// is replayed.
+/// is replayed, or the target was not found in it.
 pub async fn foretell(
     source: Source,
     plan: &Restore,
@@ -63,7 +63,8 @@ pub async fn foretell(
         replay.follow(name.timeline);
         replay = delivery.read(LogFile::Segment(name), replay).await?;
     }
-    Ok(replay.end().map(|end| told(&end)))
+    let end = replay.end().filter(|end| end.is_stopped || plan.stop == Stop::Never);
+    Ok(end.map(|end| told(&end)))
 }
 
 pub(super) fn told(end: &ReplayEnd) -> RecoveryEnd {

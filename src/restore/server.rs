@@ -12,7 +12,7 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
-use tokio::io::Lines;
+use tokio::io::Split;
 use tokio::process::Child;
 use tokio::process::ChildStderr;
 use tokio::time::timeout;
@@ -24,7 +24,8 @@ use crate::restore::programs::Programs;
 /// A server of which the log is read. It ends with this value.
 pub(super) struct Server {
     child: Child,
-    log: Lines<BufReader<ChildStderr>>,
+    /// Bytes: names in it are in the encoding of their database.
+    log: Split<BufReader<ChildStderr>>,
     /// The last lines, for whoever asks why it ended.
     tail: VecDeque<String>,
 }
@@ -47,14 +48,14 @@ impl Server {
         let mut child = command.spawn()?;
         let stderr = child.stderr.take();
         let stderr = stderr.ok_or_else(|| io::Error::other("the server has no log"))?;
-        let log = BufReader::new(stderr).lines();
+        let log = BufReader::new(stderr).split(b'\n');
         Ok(Self { child, log, tail: VecDeque::new() })
     }
 
     /// The next line of the log; `None` once the server has ended.
     pub(super) async fn next_line(&mut self) -> Option<Line> {
-        let line = self.log.next_line().await.ok().flatten()?;
-        let line: String = line.chars().take(LINE_CHARS_MAX).collect();
+        let line = self.log.next_segment().await.ok().flatten()?;
+        let line: String = String::from_utf8_lossy(&line).chars().take(LINE_CHARS_MAX).collect();
         tracing::debug!(target: "postgres", "{line}");
         let parsed = Line::parse(&line);
         if self.tail.len() == TAIL_LINES {

@@ -58,7 +58,8 @@ impl Proof<'_> {
     fn compare(&self, course: &Course) -> Result<(), Failed> {
         let (Some(predicted), Some(reached)) = (&course.predicted, &course.reached) else {
             let why = "where recovery would end could not be foretold";
-            return Err(Failed::new(DrillClass::StoppedEarly, why));
+            // That says nothing of the archive.
+            return Err(Failed::new(DrillClass::Storage, why));
         };
         let ends = |end: &RecoveryEnd| format!("{} on timeline {}", end.lsn, end.timeline);
         let (foretold, found) = (ends(predicted), ends(reached));

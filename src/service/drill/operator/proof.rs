@@ -11,19 +11,10 @@ use crate::assessment::plan::Stop;
 use crate::domain::drill::DrillClass;
 use crate::domain::drill::RecoveryEnd;
 use crate::domain::lsn::Lsn;
-use crate::domain::timeline::TimelineHistory;
 use crate::domain::timeline::TimelineId;
+use crate::restore::history::Written;
 use crate::restore::questions::RecoveryTold;
 use crate::service::drill::operator::classes::Failure;
-
-/// Where it ended, by the last line of the history file (`writeTimeLineHistory` in `timeline.c`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Written {
-    followed: TimelineId,
-    ended_on: TimelineId,
-    lsn: Lsn,
-    reason: String,
-}
 
 /// What the archive promised.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,21 +30,6 @@ pub(super) struct Promise {
     follows: TimelineId,
     backups_timeline: TimelineId,
     drops_timelines: bool,
-}
-
-impl Written {
-    fn parse(told: &RecoveryTold) -> Option<Self> {
-        let last = told.history.lines().rev().find(|line| !line.trim().is_empty())?;
-        let mut words = last.splitn(3, '\t');
-        let followed = TimelineId::new(words.next()?.trim().parse().ok()?)?;
-        let lsn: Lsn = words.next()?.trim().parse().ok()?;
-        let reason = words.next().unwrap_or_default().trim().to_owned();
-        // Before the switch to the timeline that it followed, the log is that of an ancestor.
-        let history = TimelineHistory::parse(told.timeline, told.history.as_bytes()).ok();
-        let ancestors = history.iter().flat_map(TimelineHistory::ancestors);
-        let ended_on = ancestors.filter(|it| lsn <= it.switched_at).map(|it| it.timeline).min();
-        Some(Self { followed, ended_on: ended_on.unwrap_or(followed), lsn, reason })
-    }
 }
 
 impl Promise {
@@ -87,7 +63,7 @@ impl Promise {
 
     /// Where it ended, or that nobody can say.
     pub(super) fn reached(told: &RecoveryTold) -> Option<(RecoveryEnd, Written)> {
-        let written = Written::parse(told)?;
+        let written = Written::parse(told.timeline, told.history.as_bytes())?;
         let end = RecoveryEnd {
             system_identifier: Some(told.system_identifier),
             timeline: written.ended_on.value(),
