@@ -21,6 +21,6 @@ mod manifests;
 mod objects;
 mod orphans;
 mod rights;
-mod server;
+pub(crate) mod server;
 mod setup;
-mod world;
+pub(crate) mod world;

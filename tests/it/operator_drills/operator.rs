@@ -13,8 +13,8 @@ use test_servers::postgres::Options;
 use test_servers::postgres::Postgres;
 use test_servers::postgres::Recovery;
 
+use crate::operator_drills::stage::ACCOUNT;
 use crate::operator_drills::stage::BUCKET;
-use crate::operator_drills::stage::DRILLS;
 use crate::operator_drills::stage::Stage;
 use crate::operator_drills::stage::stamp;
 
@@ -74,10 +74,10 @@ impl<'a> Operator<'a> {
     /// Works until it is dropped.
     pub(super) async fn work(mut self) {
         loop {
-            for cluster in self.stage.admin().list("clusters", DRILLS) {
+            for cluster in self.stage.list("clusters").await {
                 let name = cluster["metadata"]["name"].as_str().unwrap().to_owned();
                 if cluster["metadata"].get("deletionTimestamp").is_some() {
-                    self.collect(&name);
+                    self.collect(&name).await;
                 } else if cluster["spec"]["bootstrap"]["recovery"].is_object()
                     && cluster["status"].get("phase").is_none()
                 {
@@ -90,11 +90,11 @@ impl<'a> Operator<'a> {
     }
 
     async fn begin(&mut self, name: &str, cluster: &Value) {
-        self.create(name);
+        self.create(name).await;
         match self.habits.fate {
             Fate::Waits => return,
-            Fate::RunsOutOfMemory => return self.fail(name, 137, "OOMKilled"),
-            Fate::IsKilled => return self.fail(name, 137, "Error"),
+            Fate::RunsOutOfMemory => return self.fail(name, 137, "OOMKilled").await,
+            Fate::IsKilled => return self.fail(name, 137, "Error").await,
             Fate::Lives => {}
         }
         if let Some(segment) = &self.habits.loses {
@@ -128,7 +128,7 @@ impl<'a> Operator<'a> {
                 let error = json!({"level": "error", "msg": "Error while restoring a backup",
                     "error": format!("exit status {}", said.code.unwrap_or_default())});
                 self.log(name, ROLE, &error.to_string());
-                self.fail(name, 1, "Error");
+                self.fail(name, 1, "Error").await;
             }
             Ok(mut server) => {
                 let line = json!({"level": "info", "msg": "Restore completed"});
@@ -159,18 +159,17 @@ impl<'a> Operator<'a> {
             self.log(&name, ROLE, &line);
         }
         if is_promoted {
-            self.finish(&name, port);
+            self.finish(&name, port).await;
         } else if !is_running {
-            self.fail(&name, 1, "Error");
+            self.fail(&name, 1, "Error").await;
         }
     }
 
     /// Volume, Job and pod.
-    fn create(&self, name: &str) {
-        let admin = self.stage.admin();
+    async fn create(&self, name: &str) {
+        let server = &self.stage.server;
         let labels = json!({"cnpg.io/cluster": name, "cnpg.io/jobRole": ROLE});
-        let metadata =
-            |object: &str| json!({"name": object, "namespace": DRILLS, "labels": labels});
+        let metadata = |object: &str| json!({"name": object, "namespace": self.stage.drills, "labels": labels});
         let containers = json!([{"name": ROLE, "image": "postgres"}]);
         let claim = json!({
             "apiVersion": "v1", "kind": "PersistentVolumeClaim",
@@ -178,98 +177,110 @@ impl<'a> Operator<'a> {
             "spec": {"accessModes": ["ReadWriteOnce"],
                 "resources": {"requests": {"storage": "1Gi"}}},
         });
-        let template = json!({"metadata": {"labels": labels},
-            "spec": {"restartPolicy": "Never", "containers": containers}});
+        // A namespace without controllers has no other account.
+        let spec = json!({"restartPolicy": "Never", "containers": containers,
+            "serviceAccountName": ACCOUNT, "automountServiceAccountToken": false});
+        let template = json!({"metadata": {"labels": labels}, "spec": spec});
         let job = json!({
             "apiVersion": "batch/v1", "kind": "Job", "metadata": metadata(&job_of(name)),
             "spec": {"template": template},
         });
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": metadata(&pod_of(name)),
-            "spec": {"restartPolicy": "Never", "containers": containers},
+            "spec": spec,
         });
         for object in [claim, job, pod] {
-            admin.create(&object);
+            server.create(&object).await;
         }
-        self.phase(name, "Setting up primary");
+        self.phase(name, "Setting up primary").await;
         if self.habits.fate == Fate::Waits {
             let condition = json!({"type": "PodScheduled", "status": "False",
                 "reason": "Unschedulable", "message": "0/3 nodes are available"});
             let status = json!({"phase": "Pending", "conditions": [condition]});
-            admin.patch_status("pods", DRILLS, &pod_of(name), &status);
+            self.status("pods", &pod_of(name), &status).await;
         } else {
-            self.pod(name, "Running", &json!({"running": {"startedAt": stamp()}}));
+            self.pod(name, "Running", &json!({"running": {"startedAt": stamp()}})).await;
         }
     }
 
-    fn finish(&self, name: &str, port: u16) {
-        let admin = self.stage.admin();
-        let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": self.began(name),
+    async fn finish(&self, name: &str, port: u16) {
+        let server = &self.stage.server;
+        let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": self.began(name).await,
             "finishedAt": stamp()});
-        self.pod(name, "Succeeded", &json!({"terminated": ended}));
-        let condition = json!({"type": "Complete", "status": "True",
-            "lastProbeTime": stamp(), "lastTransitionTime": stamp()});
-        let status = json!({"completionTime": stamp(), "startTime": self.began(name),
-            "succeeded": 1, "conditions": [condition]});
-        admin.patch_status("jobs", DRILLS, &job_of(name), &status);
+        self.pod(name, "Succeeded", &json!({"terminated": ended})).await;
+        let condition = |kind: &str| {
+            json!({"type": kind, "status": "True", "reason": "Ended", "message": "",
+                "lastProbeTime": stamp(), "lastTransitionTime": stamp()})
+        };
+        let status = json!({"completionTime": stamp(), "startTime": self.began(name).await,
+            "succeeded": 1,
+            "conditions": [condition("SuccessCriteriaMet"), condition("Complete")]});
+        self.status("jobs", &job_of(name), &status).await;
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": format!("{name}-superuser"), "namespace": DRILLS,
+            "metadata": {"name": format!("{name}-superuser"), "namespace": self.stage.drills,
                 "labels": {"cnpg.io/cluster": name}},
             "stringData": {"username": "postgres", "user": "postgres", "password": "any",
                 "host": "127.0.0.1", "port": port.to_string(), "dbname": "*"},
         });
-        admin.create(&secret);
+        server.create(&secret).await;
         let ready = json!({"type": "Ready", "status": "True", "reason": "ClusterIsReady",
             "message": "Cluster is Ready", "lastTransitionTime": stamp()});
         let status = json!({"phase": "Cluster in healthy state", "readyInstances": 1,
             "conditions": [ready]});
-        admin.patch_status("clusters", DRILLS, name, &status);
+        self.status("clusters", name, &status).await;
     }
 
     /// The Job has seven attempts in the real world. This one has one, and says what follows the last.
-    fn fail(&self, name: &str, code: i32, reason: &str) {
-        let ended = json!({"exitCode": code, "reason": reason, "startedAt": self.began(name),
+    async fn fail(&self, name: &str, code: i32, reason: &str) {
+        let ended = json!({"exitCode": code, "reason": reason, "startedAt": self.began(name).await,
             "finishedAt": stamp()});
-        self.pod(name, "Failed", &json!({"terminated": ended}));
+        self.pod(name, "Failed", &json!({"terminated": ended})).await;
         let condition = json!({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
             "message": "Job has reached the specified backoff limit",
             "lastProbeTime": stamp(), "lastTransitionTime": stamp()});
-        let status = json!({"failed": 1, "startTime": self.began(name), "conditions": [
+        let status = json!({"failed": 1, "startTime": self.began(name).await, "conditions": [
             {"type": "FailureTarget", "status": "True", "reason": "BackoffLimitExceeded",
                 "message": "", "lastProbeTime": stamp(), "lastTransitionTime": stamp()}, condition]});
-        self.stage.admin().patch_status("jobs", DRILLS, &job_of(name), &status);
+        self.status("jobs", &job_of(name), &status).await;
         if self.habits.tells_unrecoverable {
-            self.phase(name, "Cluster is unrecoverable and needs manual intervention");
+            self.phase(name, "Cluster is unrecoverable and needs manual intervention").await;
         }
     }
 
-    fn began(&self, name: &str) -> Value {
-        let job = self.stage.admin().get("jobs", DRILLS, &job_of(name)).unwrap();
+    async fn began(&self, name: &str) -> Value {
+        let job = self.stage.object("jobs", &job_of(name));
+        let job = self.stage.server.get(&job).await.unwrap();
         job["metadata"]["creationTimestamp"].clone()
     }
 
-    fn phase(&self, name: &str, phase: &str) {
-        self.stage.admin().patch_status("clusters", DRILLS, name, &json!({"phase": phase}));
+    async fn phase(&self, name: &str, phase: &str) {
+        self.status("clusters", name, &json!({"phase": phase})).await;
     }
 
-    fn pod(&self, name: &str, phase: &str, state: &Value) {
+    async fn pod(&self, name: &str, phase: &str, state: &Value) {
         let container = json!({"name": ROLE, "image": "postgres", "imageID": "", "ready": false,
             "restartCount": 0, "state": state});
         let status = json!({"phase": phase, "containerStatuses": [container]});
-        self.stage.admin().patch_status("pods", DRILLS, &pod_of(name), &status);
+        self.status("pods", &pod_of(name), &status).await;
     }
 
+    /// A real server asks the kubelet for the log, and there is none.
     fn log(&self, name: &str, container: &str, line: &str) {
+        if !self.stage.server.is_double() {
+            return;
+        }
         let at = clock::now().to_rfc3339_opts(SecondsFormat::Nanos, true);
         let line = format!("{at} {line}\n");
-        self.stage.admin().add_to_log(DRILLS, &pod_of(name), container, &line);
+        let admin = self.stage.server.as_double().admin();
+        admin.add_to_log(&self.stage.drills, &pod_of(name), container, &line);
     }
 
     /// What owns nothing any more is gone.
-    fn collect(&mut self, name: &str) {
+    async fn collect(&mut self, name: &str) {
         self.recovering.take_if(|it| it.name == name);
-        let admin = self.stage.admin();
+        let server = &self.stage.server;
+        let free = json!({"metadata": {"finalizers": null}});
         let owned = [
             ("pods", pod_of(name)),
             ("jobs", job_of(name)),
@@ -277,12 +288,21 @@ impl<'a> Operator<'a> {
             ("secrets", format!("{name}-superuser")),
         ];
         for (kind, object) in owned {
-            if admin.get(kind, DRILLS, &object).is_some() {
-                admin.delete(kind, DRILLS, &object);
+            let object = self.stage.object(kind, &object);
+            if server.get(&object).await.is_none() {
+                continue;
+            }
+            server.delete(&object).await;
+            // A volume claim is held until no pod uses it, by a controller that is not there.
+            if server.get(&object).await.is_some() {
+                server.patch(&object, &free).await;
             }
         }
-        let free = json!({"metadata": {"finalizers": null}});
-        admin.patch("clusters", DRILLS, name, &free);
+        server.patch(&self.stage.object("clusters", name), &free).await;
+    }
+
+    async fn status(&self, plural: &str, name: &str, status: &Value) {
+        self.stage.server.set_status(&self.stage.object(plural, name), status).await;
     }
 }
 

@@ -14,8 +14,6 @@ use test_servers::barman::BackupOptions;
 use test_servers::barman::Barman;
 use test_servers::barman::Codec;
 use test_servers::barman::Endpoint;
-use test_servers::kubernetes::Admin;
-use test_servers::kubernetes::ApiServer;
 use test_servers::kubernetes::User;
 use test_servers::postgres::Options;
 use test_servers::postgres::Postgres;
@@ -25,18 +23,22 @@ use test_servers::process::run;
 use test_servers::s3::S3Server;
 
 use crate::deploy::manifests;
+use crate::kubernetes::server::Server;
+use crate::kubernetes::world::new_namespace;
 use crate::program::program;
 
-pub(super) const SOURCES: &str = "databases";
-pub(super) const DRILLS: &str = "restore-drills";
 pub(super) const BUCKET: &str = "backups";
 pub(super) const FOLDER: &str = "deploy/kustomize/drills";
 
-const ACCOUNT: &str = "cnpg-restore-drills";
+pub(super) const ACCOUNT: &str = "cnpg-restore-drills";
 const PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
 
 pub(super) struct Stage {
-    pub(super) api: ApiServer,
+    pub(super) server: Server,
+    /// The namespace of the cluster that is drilled.
+    pub(super) sources: String,
+    /// The namespace of drills.
+    pub(super) drills: String,
     pub(super) s3: S3Server,
     pub(super) barman: Barman,
     /// The names of the archived segments behind the backup.
@@ -63,35 +65,52 @@ impl Stage {
             primary.sql(&format!("INSERT INTO kept VALUES ({n})")).await;
             segments.extend(primary.archive_segments(1).await);
         }
-        let api = ApiServer::start().await.unwrap();
-        api.install_all_crds();
+        let server = Server::start().await;
+        if !server.is_double() {
+            server.sweep().await;
+        }
+        let (sources, drills) = (new_namespace("databases"), new_namespace("restore-drills"));
         let files = Account::own().temporary_directory();
-        let stage = Self { api, s3, barman, segments, files };
+        let stage = Self { server, sources, drills, s3, barman, segments, files };
         stage.install().await;
         stage
     }
 
     async fn install(&self) {
-        for name in [SOURCES, DRILLS] {
-            let namespace =
-                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-            self.apply(&namespace);
+        for name in [&self.sources, &self.drills] {
+            self.server.create_namespace(name).await;
         }
         let deployed = manifests::built_from(FOLDER).await.into_iter();
         let wanted = ["ServiceAccount", "Role", "RoleBinding"];
         for object in deployed.filter(|it| wanted.contains(&it.kind())) {
-            self.apply(&object.value);
+            self.server.apply(&self.moved(object.value)).await;
         }
-        self.apply(&self.store("s3://backups/prod/"));
-        self.apply(&self.source());
+        self.server.apply(&self.store("s3://backups/prod/")).await;
+        let source = self.source();
+        self.server.apply(&source).await;
         let image = json!({"image": "ghcr.io/cloudnative-pg/postgresql:15.14"});
-        self.admin().patch_status("clusters", SOURCES, "main", &image);
+        self.server.set_status(&source, &image).await;
+        let token = self.server.create_token(&self.drills, ACCOUNT).await;
+        fs::write(self.files.path().join("token"), token).unwrap();
+    }
+
+    /// Into the namespaces of this stage.
+    fn moved(&self, mut object: Value) -> Value {
+        let place = |namespace: &Value| match namespace.as_str() {
+            Some("restore-drills") => json!(self.drills),
+            _ => json!(self.sources),
+        };
+        object["metadata"]["namespace"] = place(&object["metadata"]["namespace"]);
+        if let Some(subjects) = object.get_mut("subjects") {
+            subjects[0]["namespace"] = place(&subjects[0]["namespace"]);
+        }
+        object
     }
 
     pub(super) fn store(&self, destination_path: &str) -> Value {
         json!({
             "apiVersion": "barmancloud.cnpg.io/v1", "kind": "ObjectStore",
-            "metadata": {"name": "drills", "namespace": DRILLS},
+            "metadata": {"name": "drills", "namespace": self.drills},
             "spec": {"configuration": {
                 "destinationPath": destination_path, "endpointURL": self.s3.endpoint_url(),
                 "s3Credentials": {
@@ -107,7 +126,7 @@ impl Stage {
             "parameters": {"barmanObjectName": "store"}});
         json!({
             "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
-            "metadata": {"name": "main", "namespace": SOURCES},
+            "metadata": {"name": "main", "namespace": self.sources},
             "spec": {
                 "instances": 3, "imageName": "ghcr.io/cloudnative-pg/postgresql:15",
                 "storage": {"size": "1Gi"}, "plugins": [plugin],
@@ -117,31 +136,55 @@ impl Stage {
         })
     }
 
-    pub(super) fn admin(&self) -> Admin<'_> {
-        self.api.admin()
+    /// What stands for an object of the namespace of drills: enough to ask for it.
+    pub(super) fn object(&self, plural: &str, name: &str) -> Value {
+        let (version, kind) = match plural {
+            "clusters" => ("postgresql.cnpg.io/v1", "Cluster"),
+            "configmaps" => ("v1", "ConfigMap"),
+            "jobs" => ("batch/v1", "Job"),
+            "leases" => ("coordination.k8s.io/v1", "Lease"),
+            "persistentvolumeclaims" => ("v1", "PersistentVolumeClaim"),
+            "pods" => ("v1", "Pod"),
+            "roles" => ("rbac.authorization.k8s.io/v1", "Role"),
+            "secrets" => ("v1", "Secret"),
+            _ => panic!("{plural}"),
+        };
+        let metadata = json!({"name": name, "namespace": self.drills});
+        json!({"apiVersion": version, "kind": kind, "metadata": metadata})
     }
 
-    pub(super) fn apply(&self, object: &Value) {
-        self.api.apply(&object.to_string());
+    /// All of a kind in the namespace of drills.
+    pub(super) async fn list(&self, plural: &str) -> Vec<Value> {
+        let mut listed = self.server.list(&self.object(plural, "")).await;
+        // Items of a list do not say what they are.
+        for item in &mut listed {
+            let object = self.object(plural, "");
+            (item["apiVersion"], item["kind"]) =
+                (object["apiVersion"].clone(), object["kind"].clone());
+        }
+        listed
     }
 
     pub(super) fn user(&self) -> User {
-        User::service_account(DRILLS, ACCOUNT)
+        User::service_account(&self.drills, ACCOUNT)
     }
 
     /// A drill of the only cluster.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command_of_any();
-        command.args(["--namespace", SOURCES, "--cluster", "main"]).args(arguments);
+        command.args(["--namespace", &self.sources, "--cluster", "main"]).args(arguments);
         command
     }
 
     /// The command as the runner's pod runs it.
     pub(super) fn command_of_any(&self) -> Command {
         let mut command = program();
-        command.env("KUBECONFIG", self.api.kubeconfig(&self.user()));
+        let file = |name: &str| self.files.path().join(name);
+        let kubeconfig = self.server.kubeconfig(&self.drills, &file("token"));
+        fs::write(file("kubeconfig"), kubeconfig.to_string()).unwrap();
+        command.env("KUBECONFIG", file("kubeconfig"));
         command.arg("drill").arg("--config").arg(self.config());
-        command.args(["--log-level", "debug", "--drill-namespace", DRILLS]);
+        command.args(["--log-level", "debug", "--drill-namespace", &self.drills]);
         command
     }
 
@@ -151,7 +194,7 @@ impl Stage {
         fs::write(file("ACCESS_KEY_ID"), access_key_id).unwrap();
         fs::write(file("ACCESS_SECRET_KEY"), secret_access_key).unwrap();
         let archive = json!({
-            "namespace": SOURCES, "cluster": "main", "server_name": "main",
+            "namespace": self.sources, "cluster": "main", "server_name": "main",
             "destination_path": self.barman.destination_path, "endpoint_url": url,
             "region": "auto",
         });
@@ -178,21 +221,22 @@ impl Stage {
     }
 
     /// The reports that are kept, oldest first.
-    pub(super) fn reports(&self) -> Vec<Value> {
-        let maps = self.admin().list("configmaps", DRILLS).into_iter();
+    pub(super) async fn reports(&self) -> Vec<Value> {
+        let maps = self.list("configmaps").await.into_iter();
         let texts = maps.filter_map(|map| Some(map["data"]["report.json"].as_str()?.to_owned()));
         texts.map(|text| serde_json::from_str(&text).unwrap()).collect()
     }
 
     /// What is in the namespace of drills that a drill makes.
-    pub(super) fn left(&self) -> Vec<String> {
-        let kinds = ["clusters", "jobs", "pods", "persistentvolumeclaims", "secrets"];
-        let names = |kind: &str| -> Vec<String> {
-            let objects = self.admin().list(kind, DRILLS);
-            let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
-            objects.iter().map(|it| format!("{kind} {}", name(it))).collect()
-        };
-        kinds.into_iter().flat_map(names).collect()
+    pub(super) async fn left(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for kind in ["clusters", "jobs", "pods", "persistentvolumeclaims", "secrets"] {
+            let objects = self.list(kind).await.into_iter();
+            left.extend(
+                objects.map(|it| format!("{kind} {}", it["metadata"]["name"].as_str().unwrap())),
+            );
+        }
+        left
     }
 }
 

@@ -16,6 +16,7 @@ use crate::kubernetes::call::Target;
 use crate::kubernetes::delete;
 use crate::kubernetes::discovery;
 use crate::kubernetes::fault::Fault;
+use crate::kubernetes::json::text;
 use crate::kubernetes::list;
 use crate::kubernetes::patch;
 use crate::kubernetes::rbac;
@@ -137,9 +138,14 @@ fn dispatch(
             Ok(Answer::Watch(Box::new(watch)))
         }
         ("get", "log") => {
-            find(writer.state, &kind, target)?;
+            let pod = find(writer.state, &kind, target)?;
             let container = call.query.get("container").unwrap_or_default();
-            writer.state.log_of(target, container).map(|text| Answer::Text(text.into()))
+            let has_node = !text(&pod, "/spec/nodeName").is_empty();
+            match writer.state.log_of(target, container) {
+                // Without a node there is nobody to ask, and the answer is empty.
+                Err(_) if !has_node => Ok(Answer::Text("".into())),
+                log => log.map(|text| Answer::Text(text.into())),
+            }
         }
         ("get", _) => {
             let object = find(writer.state, &kind, target)?;
