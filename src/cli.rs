@@ -62,7 +62,7 @@ pub enum Command {
     /// Read archives to the last byte, print what is damaged and what can be restored
     #[command(after_help = help::VERIFY_HELP)]
     Verify(Box<CheckArguments>),
-    /// Tell whether a moment can be restored, and print the recovery Cluster to apply
+    /// Say whether a moment can be restored, and print the recovery Cluster to apply
     #[command(after_help = help::RESTORE_PLAN_HELP)]
     RestorePlan(Box<RestorePlanArguments>),
     /// Restore into a directory of this machine, by PostgreSQL's own programs
@@ -71,10 +71,10 @@ pub enum Command {
     /// Rehearse a restore, compare what it reached with what was promised, and clean up
     #[command(after_help = help::DRILL_HELP)]
     Drill(Box<DrillArguments>),
-    /// List the archives whose folders lie at a place, or check them all
+    /// List the archives at a place, or check them all
     #[command(after_help = help::ARCHIVES_HELP)]
     Archives(Box<ArchivesArguments>),
-    /// Print a script that completes this program's words in a shell
+    /// Print a completion script for a shell
     #[command(after_help = help::COMPLETIONS_HELP)]
     Completions {
         /// bash, elvish, fish, powershell or zsh
@@ -271,7 +271,7 @@ mod tests {
             "check --cluster c",
             "check --endpoint-url http://a",
             "check --listen localhost:80",
-            "check --output yaml",
+            "check --output xml",
             "check extra",
             "run --output json",
             "run --log-level loud",

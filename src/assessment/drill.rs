@@ -178,8 +178,8 @@ impl fmt::Display for WhyNot {
             Self::NotReachable(obstruction) => write!(f, "{}", obstruction.why),
             Self::Unknown(doubt) => write!(f, "{doubt}"),
             Self::NoProvenMoment => f.write_str(
-                "no window ends with a transaction whose time is known, so recovery is known to stop \
-                 at no moment",
+                "no window ends with a transaction whose time is known, so there is no moment at \
+                 which recovery is sure to stop",
             ),
         }
     }

@@ -68,15 +68,15 @@ impl From<BackupDefect> for UnusableReason {
 impl fmt::Display for UnusableReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Running => f.write_str("it is running"),
+            Self::Running => f.write_str("it is still running"),
             Self::Defect(defect) => defect.fmt(f),
             Self::Unread(unread) => unread.fmt(f),
             Self::Snapshot => {
-                f.write_str("its data lies in volume snapshots, which are not looked at")
+                f.write_str("its data is in volume snapshots, which are not checked here")
             }
             Self::WalNotKnown { system } => {
                 f.write_str(
-                    "its WAL is not known to be whole: it could not be listed, or it belongs to \
+                    "its WAL is not known to be complete: it could not be listed, or it belongs to \
                      another PostgreSQL server (system identifier ",
                 )?;
                 match system {
@@ -87,7 +87,7 @@ impl fmt::Display for UnusableReason {
             Self::WalMissing(MissingWal { first, .. }) => {
                 write!(f, "WAL segment {first} is missing")
             }
-            Self::SegmentAwaited(name) => write!(f, "WAL segment {name} is not uploaded yet"),
+            Self::SegmentAwaited(name) => write!(f, "WAL segment {name} has not been uploaded yet"),
             Self::SegmentDamaged { segment, fault } => {
                 write!(f, "WAL segment {segment} is damaged: {fault}")
             }

@@ -1,10 +1,10 @@
 //! What each command says below its flags.
 
 pub(super) const RUN_HELP: &str = "\
-Every setting of the configuration that is no list of archives can also be given as an
-environment variable: its path in capitals, dots as underscores, behind CNPG_BACKUP_VERIFIER_.
+Every setting of the configuration, except lists of archives, can also be given as an
+environment variable: CNPG_BACKUP_VERIFIER_, then its path in capitals, with underscores for dots.
 expectations.wal_max_age is CNPG_BACKUP_VERIFIER_EXPECTATIONS_WAL_MAX_AGE. A flag wins over a
-variable, a variable over the file. SIGTERM and SIGINT end the program in order, a second one
+variable, a variable over the file. SIGTERM and SIGINT end the program cleanly, a second one
 at once.
 
 Exit codes:
@@ -16,10 +16,10 @@ Example:
   cnpg-backup-verifier run --config /etc/cnpg-backup-verifier/config.yaml --listen 0.0.0.0:8080";
 
 pub(super) const CHECK_HELP: &str = "\
-Credentials are those of the configuration, else what AWS's own tools would use
+Credentials come from the configuration, otherwise from where AWS's own tools look
 (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profiles, web identity).
 
-Exit codes, of several archives the worst (0, 1, 3, 2):
+Exit codes; with several archives that of the worst (0, 1, 3, 2):
   0   recoverable
   1   at risk
   2   unrecoverable
@@ -33,15 +33,15 @@ Examples:
   cnpg-backup-verifier check --config config.yaml --namespace databases --cluster postgres -o json";
 
 pub(super) const VERIFY_HELP: &str = "\
-As check --depth full: every record of the WAL and every page of the base backups is read, and how
-far it has come is told on stderr. The exit codes are those of check.
+The same as check --depth full: reads every record of the WAL and every page of the base backups,
+with its progress on stderr. The exit codes are those of check.
 
 Example:
   cnpg-backup-verifier verify --archive s3://backups/prod/postgres-main \\
       --endpoint-url https://s3.example.com";
 
 pub(super) const ARCHIVES_HELP: &str = "\
-Prints an address in each line, for check --archive. With --check the exit codes are those of check.
+Prints one address on each line, for check --archive. With --check the exit codes are those of check.
 
 Exit codes:
   0   some were found
@@ -59,7 +59,7 @@ Examples:
 
 pub(super) const RESTORE_PLAN_HELP: &str = "\
 A target after the newest archived commit is not reachable: PostgreSQL refuses to end recovery
-before it has passed its target. Leave --to out to get the newest archived state.
+before it has passed its target. For the newest archived state, leave --to out.
 
 Exit codes:
   0   reachable
@@ -74,8 +74,8 @@ Examples:
 
 pub(super) const RESTORE_HELP: &str = "\
 Needs PostgreSQL of the backup's major version on this machine, and a token that may read the
-archive: no Kubernetes, no barman. The restored server archives nothing, takes no connections but
-by its socket, and is stopped when it has reached its target. Tablespaces go into DIR-tablespaces.
+archive; no Kubernetes, no barman. The restored server archives nothing, takes connections only
+on its socket, and is stopped once it has reached its target. Tablespaces go into DIR-tablespaces.
 
 Exit codes:
   0   restored
@@ -90,8 +90,8 @@ Examples:
 
 pub(super) const DRILL_HELP: &str = "\
 With --local the archive is restored below DIR by PostgreSQL of the backup's major version, compared
-with what its log foretells, asked what drills.checks of the configuration says, and removed. The
-restored server takes no connections but by its socket, archives nothing and applies no
+with what its log predicts, asked the drills.checks of the configuration, and removed. The
+restored server takes connections only on its socket, archives nothing and applies no
 subscription, so that nothing outside notices.
 
 Without --local CloudNativePG restores it, in a namespace for drills, from an ObjectStore there that
@@ -100,7 +100,7 @@ leads to the same archive; the cluster is removed, and the result kept in a Conf
 Exit codes:
   0   succeeded, or none is due
   2   failed: it cannot be restored as promised, or not with these settings
-  3   inconclusive: nothing is known of the archive
+  3   inconclusive: nothing was proven about the archive
   64  wrong usage or configuration; all problems are listed
 
 Examples:
@@ -111,7 +111,7 @@ Examples:
   cnpg-backup-verifier drill --daemon http://cnpg-backup-verifier.databases:8080";
 
 pub(super) const INSTALL_HELP: &str = "\
-The copy is called cnpg-backup-verifier and may be run by everybody. It appears there complete, in
+The copy is called cnpg-backup-verifier and anyone may run it. It appears there complete, in
 place of an older one.
 
 Exit codes:
@@ -150,9 +150,9 @@ mod tests {
               --depth <DEPTH>    How much is read [default: listing] [possible values: listing, wal, full]
           -h, --help             Print help (see more with '--help')
 
-        Which archives (without any: all of the configuration):
+        Which archives (if none is named: all in the configuration):
               --archive <ADDRESS>          s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME;
-                                           of the configuration only the credentials are used
+                                           the configuration then only supplies credentials
               --endpoint-url <URL>         Where the S3 store answers, if it is not AWS
               --region <REGION>            Region of the S3 store [default: auto]
           -n, --namespace <NS>             Namespace of the Cluster; without a cluster all that are in it
@@ -160,7 +160,7 @@ mod tests {
               --segments-per-look <COUNT>  How many WAL segments are opened at most, to find transactions
                                            and borders [default: 1024]
 
-        Expectations (win over the configuration; --archive has no others):
+        Expectations (these win over the configuration; --archive has no others):
               --wal-max-age <DURATION>          How old the newest WAL may be, such as 15m
               --base-backup-max-age <DURATION>  How old the newest usable base backup may be, such as 26h;
                                                 auto: as the schedule says
@@ -176,10 +176,10 @@ mod tests {
                                      CNPG_BACKUP_VERIFIER_LOG_FORMAT] [default: auto] [possible values:
                                      auto, json, text]
 
-        Credentials are those of the configuration, else what AWS's own tools would use
+        Credentials come from the configuration, otherwise from where AWS's own tools look
         (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profiles, web identity).
 
-        Exit codes, of several archives the worst (0, 1, 3, 2):
+        Exit codes; with several archives that of the worst (0, 1, 3, 2):
           0   recoverable
           1   at risk
           2   unrecoverable
@@ -217,12 +217,11 @@ mod tests {
                                   put them]
               --run-as <USER>     As whom it runs where this program runs as root [default: postgres]
               --role <ROLE>       Its superuser in the database [default: postgres]
-              --set <NAME=VALUE>  A parameter that it is started with, such as
-                                  shared_preload_libraries=timescaledb
+              --set <NAME=VALUE>  A parameter to start it with, such as shared_preload_libraries=timescaledb
 
-        Which archives (without any: all of the configuration):
+        Which archives (if none is named: all in the configuration):
               --archive <ADDRESS>          s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME;
-                                           of the configuration only the credentials are used
+                                           the configuration then only supplies credentials
               --endpoint-url <URL>         Where the S3 store answers, if it is not AWS
               --region <REGION>            Region of the S3 store [default: auto]
           -n, --namespace <NS>             Namespace of the Cluster; without a cluster all that are in it
@@ -238,8 +237,8 @@ mod tests {
                                      auto, json, text]
 
         Needs PostgreSQL of the backup's major version on this machine, and a token that may read the
-        archive: no Kubernetes, no barman. The restored server archives nothing, takes no connections but
-        by its socket, and is stopped when it has reached its target. Tablespaces go into DIR-tablespaces.
+        archive; no Kubernetes, no barman. The restored server archives nothing, takes connections only
+        on its socket, and is stopped once it has reached its target. Tablespaces go into DIR-tablespaces.
 
         Exit codes:
           0   restored
@@ -277,7 +276,7 @@ mod tests {
 
         Through CloudNativePG (without --local):
               --plan                  Print the Cluster that would be created, and do nothing
-              --daemon <URL>          Where the daemon answers: it names the drill that is due, such as
+              --daemon <URL>          Address of the daemon, which names the drill that is due, such as
                                       http://cnpg-backup-verifier.databases:8080
               --drill-namespace <NS>  Where the Cluster is created [default: that of the configuration, else
                                       the current one]
@@ -287,12 +286,11 @@ mod tests {
                                   put them]
               --run-as <USER>     As whom it runs where this program runs as root [default: postgres]
               --role <ROLE>       Its superuser in the database [default: postgres]
-              --set <NAME=VALUE>  A parameter that it is started with, such as
-                                  shared_preload_libraries=timescaledb
+              --set <NAME=VALUE>  A parameter to start it with, such as shared_preload_libraries=timescaledb
 
-        Which archives (without any: all of the configuration):
+        Which archives (if none is named: all in the configuration):
               --archive <ADDRESS>          s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME;
-                                           of the configuration only the credentials are used
+                                           the configuration then only supplies credentials
               --endpoint-url <URL>         Where the S3 store answers, if it is not AWS
               --region <REGION>            Region of the S3 store [default: auto]
           -n, --namespace <NS>             Namespace of the Cluster; without a cluster all that are in it
@@ -308,8 +306,8 @@ mod tests {
                                      auto, json, text]
 
         With --local the archive is restored below DIR by PostgreSQL of the backup's major version, compared
-        with what its log foretells, asked what drills.checks of the configuration says, and removed. The
-        restored server takes no connections but by its socket, archives nothing and applies no
+        with what its log predicts, asked the drills.checks of the configuration, and removed. The
+        restored server takes connections only on its socket, archives nothing and applies no
         subscription, so that nothing outside notices.
 
         Without --local CloudNativePG restores it, in a namespace for drills, from an ObjectStore there that
@@ -318,7 +316,7 @@ mod tests {
         Exit codes:
           0   succeeded, or none is due
           2   failed: it cannot be restored as promised, or not with these settings
-          3   inconclusive: nothing is known of the archive
+          3   inconclusive: nothing was proven about the archive
           64  wrong usage or configuration; all problems are listed
 
         Examples:

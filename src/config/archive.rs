@@ -63,7 +63,10 @@ pub(super) fn read_archives(
             }
             Entry::Occupied(earlier) => section.note(
                 "server_name",
-                format!("another than in {} with the same namespace and cluster", earlier.get()),
+                format!(
+                    "a different one from {} with the same namespace and cluster",
+                    earlier.get()
+                ),
                 format!("{:?}", archive.id.server_name),
             ),
         }

@@ -41,8 +41,8 @@ pub struct RestorePlanArguments {
     pub(super) target: TargetArguments,
     #[arg(long, conflicts_with = "output")]
     #[arg(
-        help = "Print Secret, ObjectStore and Cluster, for a Kubernetes that knows nothing of the \
-                  source"
+        help = "Print Secret, ObjectStore and Cluster, for a Kubernetes that knows nothing about \
+                the source"
     )]
     pub(super) bundle: bool,
     /// How the plan is printed on stdout
@@ -133,7 +133,7 @@ pub(super) struct OperatorArguments {
     #[arg(long, conflicts_with = "local")]
     pub(super) plan: bool,
     #[arg(long, value_name = "URL", conflicts_with_all = ["local", "archive", "cluster", "seed"])]
-    #[arg(help = "Where the daemon answers: it names the drill that is due, such as \
+    #[arg(help = "Address of the daemon, which names the drill that is due, such as \
                   http://cnpg-backup-verifier.databases:8080")]
     pub(super) daemon: Option<String>,
     /// Where the Cluster is created [default: that of the configuration, else the current one]
@@ -155,9 +155,7 @@ pub(super) struct ServerArguments {
     #[arg(long, value_name = "ROLE")]
     pub(super) role: Option<String>,
     #[arg(long, value_name = "NAME=VALUE")]
-    #[arg(
-        help = "A parameter that it is started with, such as shared_preload_libraries=timescaledb"
-    )]
+    #[arg(help = "A parameter to start it with, such as shared_preload_libraries=timescaledb")]
     pub(super) set: Vec<String>,
 }
 
@@ -202,7 +200,8 @@ pub struct ArchivesArguments {
     #[command(flatten)]
     pub(super) file: FileArguments,
     #[arg(long, value_name = "ADDRESS")]
-    #[arg(help = "s3://BUCKET/PREFIX or file:///DIRECTORY, where the folders of servers lie")]
+    #[arg(help = "s3://BUCKET/PREFIX or file:///DIRECTORY, the folder that holds those of the \
+                  servers")]
     pub(super) at: String,
     /// Where the S3 store answers, if it is not AWS
     #[arg(long, value_name = "URL")]
@@ -228,11 +227,11 @@ pub(super) struct FileArguments {
 
 /// Which archives are meant; all of the configuration where nothing is said.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Which archives (without any: all of the configuration)")]
+#[command(next_help_heading = "Which archives (if none is named: all in the configuration)")]
 pub(super) struct SelectionArguments {
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["namespace", "cluster"])]
-    #[arg(help = "s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME; \
-                  of the configuration only the credentials are used")]
+    #[arg(help = "s3://BUCKET/PREFIX/SERVER_NAME or file:///DIRECTORY/SERVER_NAME; the \
+                  configuration then only supplies credentials")]
     pub(super) archive: Option<String>,
     /// Where the S3 store answers, if it is not AWS
     #[arg(long, value_name = "URL", requires = "archive")]
@@ -253,7 +252,8 @@ pub(super) struct SelectionArguments {
 
 /// What the archives are held to; wins over the configuration.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Expectations (win over the configuration; --archive has no others)")]
+#[command(next_help_heading = "Expectations (these win over the configuration; --archive has no \
+                               others)")]
 pub(super) struct ExpectationArguments {
     /// How old the newest WAL may be, such as 15m
     #[arg(long, value_name = "DURATION")]

@@ -195,8 +195,8 @@ pub(super) fn note_path(reader: &mut SettingReader, flag: &str, address: &str) -
         return false;
     }
     let meant = path::absolute(address).map(|path| format!("file://{}", path.display()));
-    let expected = "an address, which for a directory begins with file://";
-    let meant = meant.map(|meant| format!("; {meant} is meant, probably")).unwrap_or_default();
+    let expected = "an address; that of a directory begins with file://";
+    let meant = meant.map(|meant| format!("; you probably meant {meant}")).unwrap_or_default();
     reader.note(ConfigProblem::new(flag, expected, format!("{address:?}{meant}")));
     true
 }

@@ -21,7 +21,7 @@ pub(super) fn read_files(section: &mut Section<'_>) -> Credentials {
             true => (SECRET_FILE, ACCESS_KEY_ID_FILE),
             false => (ACCESS_KEY_ID_FILE, SECRET_FILE),
         };
-        section.note::<()>(missing, format!("a file, as {given} is given"), "nothing");
+        section.note::<()>(missing, format!("a file, because {given} is given"), "nothing");
     }
     let access_key_id = section.text(ACCESS_KEY_ID_FILE, &format::CREDENTIAL_FILE);
     let secret_access_key = section.text(SECRET_FILE, &format::CREDENTIAL_FILE);

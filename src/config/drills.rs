@@ -95,7 +95,11 @@ fn read_checks(section: &mut Section<'_>) -> Vec<DrillCheck> {
             known.push((check.name.clone(), check.cluster.clone()));
             return Some(check);
         }
-        section.note("name", "another than that of a check before it", format!("{:?}", check.name))
+        section.note(
+            "name",
+            "a different name from the checks before it",
+            format!("{:?}", check.name),
+        )
     });
     if CHECKS_MAX < checks.len() {
         section.note::<()>("checks", "at most 100 checks", checks.len().to_string());

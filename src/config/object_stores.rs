@@ -31,10 +31,13 @@ impl ObjectStoresConfig {
             return None;
         }
         let Some(endpoint) = Endpoint::of(store) else {
-            return Some("its endpoint is no http or https address".to_owned());
+            return Some("its endpoint is not an http or https address".to_owned());
         };
         if endpoint.is_refused() {
-            return Some(format!("{endpoint} is link-local or a cloud's metadata, and no store"));
+            return Some(format!(
+                "{endpoint} is link-local or a cloud's metadata service, not a \
+                                 store"
+            ));
         }
         let is_allowed = self.allowed.is_empty() || self.allowed.contains(&endpoint);
         (!is_allowed).then(|| format!("{endpoint} is not in object_stores.allowed"))

@@ -46,9 +46,9 @@ impl ConfigError {
 
     /// Nothing is named, and there turned out to be no Kubernetes that could name something.
     pub fn without_archives() -> Self {
-        const EXPECTED: &str =
-            "at least one archive, or a way to Kubernetes (a ServiceAccount or a kubeconfig)";
-        Self::late("archives", EXPECTED, "neither")
+        const EXPECTED: &str = "at least one archive in the configuration, an address by --archive where a command takes \
+             one, or a way to Kubernetes (a ServiceAccount or a kubeconfig)";
+        Self::late("archives", EXPECTED, "none of these")
     }
 }
 

@@ -316,7 +316,7 @@ content: {wal: always, base_backups: {cadence: now}, bytes_per_second_max: 1, le
     archives[0].schedule: expected a schedule with six fields as in a ScheduledBackup, such as "0 0 0 * * *", found the schedule "0 0 0 * *  * * *" has 8 fields, expected second, minute, hour, day of month, month and day of week, of which only the last may be left out
     archives[0].expectations.acknowledge_gap_before: expected a moment as in RFC 3339, such as 2026-01-10T12:00:00Z, or an age with its unit, such as 30d, found "yesterday"
     archives[0].expectations.wal_age: expected one of acknowledge_gap_before, base_backup_max_age, wal_max_age, uploading_grace, found an unknown key
-    archives[2].server_name: expected another than in archives[1] with the same namespace and cluster, found "b"
+    archives[2].server_name: expected a different one from archives[1] with the same namespace and cluster, found "b"
     archives[3].namespace: expected a name of letters, digits, dots, dashes and underscores, found "a/b"
     archives[3].cluster: expected a name of letters, digits, dots, dashes and underscores, found nothing
     archives[3].server_name: expected the name of one folder, found ".."

@@ -62,12 +62,12 @@ impl fmt::Display for BackupDamage {
         match self {
             Self::Truncated { object } => write!(f, "{object} ends too early"),
             Self::Undecodable { object, why } => write!(f, "{object} cannot be decoded: {why}"),
-            Self::BadTar { object, why } => write!(f, "{object} is no whole tar file: {why}"),
+            Self::BadTar { object, why } => write!(f, "{object} is not a complete tar file: {why}"),
             Self::MissingMembers(members) => write!(f, "it lacks {}", members.join(", ")),
             Self::Foreign { member, why } => write!(f, "{member} is not what it should be: {why}"),
             Self::PageChecksum { first, count } => {
                 let pages = if *count == 1 { "page has" } else { "pages have" };
-                write!(f, "{count} {pages} a wrong checksum that recovery does not mend")?;
+                write!(f, "{count} {pages} a wrong checksum that recovery does not repair")?;
                 first.first().map_or(Ok(()), |page| {
                     let first = if *count == 1 { "" } else { "the first " };
                     write!(f, ", {first}{}", place(*page))

@@ -240,7 +240,7 @@ fn to_chrono(at: Timestamp) -> Option<DateTime<Utc>> {
 impl fmt::Display for NoTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoTime => write!(f, "That is no target. Write {EXPECTED}."),
+            Self::NoTime => write!(f, "That is not a target. Write {EXPECTED}."),
             Self::NoZone { in_utc, at_the_asker: None } => {
                 write!(f, "Only the time zone is missing. In UTC it is {in_utc}.")
             }
@@ -251,10 +251,10 @@ impl fmt::Display for NoTarget {
             ),
             Self::NamedZone(zone) => write!(
                 f,
-                "The time zone {zone:?} is not understood, as such names have several meanings. Write \
-                 UTC, Z or an offset such as +01:00."
+                "The time zone {zone:?} could mean several things. Write UTC, Z or an offset such \
+                 as +01:00."
             ),
-            Self::OutOfCalendar => f.write_str("That is too far away: years have four digits."),
+            Self::OutOfCalendar => f.write_str("That is too far away: a year has four digits."),
         }
     }
 }

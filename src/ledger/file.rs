@@ -113,7 +113,7 @@ impl Ledger {
                 let path = path.display();
                 tracing::warn!(
                     %path,
-                    "the ledger cannot be used, and what is read is read again after a restart: {why}"
+                    "the ledger cannot be used, so everything is read again after a restart: {why}"
                 );
                 let memory = Self::in_memory()?;
                 Ok(Self { kept: Kept::InMemoryOnly, ..memory })
@@ -130,7 +130,7 @@ impl Ledger {
                 let aside = beside(path, ".old");
                 tracing::warn!(
                     path = %path.display(), aside = %aside.display(),
-                    "the ledger is set aside, and a new one begun: {why}"
+                    "the ledger was set aside, and a new one begun: {why}"
                 );
                 std::fs::rename(path, aside).map_err(|error| error.to_string())?;
                 connect(path).map_err(|refused| match refused {
@@ -149,7 +149,7 @@ fn lock(path: &Path) -> io::Result<File> {
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err(io::Error::other("another process writes it"))
+            Err(io::Error::other("another process is writing it"))
         }
         Err(std::fs::TryLockError::Error(error)) => Err(error),
     }
@@ -184,9 +184,9 @@ fn connect(path: &Path) -> Result<Connection, Refused> {
             connection.execute_batch(&begin).map_err(refused)?;
             Ok(connection)
         }
-        (APPLICATION_ID, version) => Err(Refused::Foreign(format!(
-            "it is of version {version}, this program writes {VERSION}"
-        ))),
+        (APPLICATION_ID, version) => {
+            Err(Refused::Foreign(format!("it is version {version}; this program writes {VERSION}")))
+        }
         _ => Err(Refused::Foreign("it is the database of another program".to_owned())),
     }
 }

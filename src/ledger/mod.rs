@@ -80,7 +80,7 @@ impl Ledger {
     /// `None` where it cannot be read: then nothing is known.
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Option<T> {
         let told = |error: &rusqlite::Error| {
-            tracing::warn!(%error, "the ledger cannot be read, and what it knew is read again");
+            tracing::warn!(%error, "the ledger cannot be read, so what it knew is read again");
         };
         read(&self.connection()).inspect_err(told).ok()
     }
@@ -97,11 +97,12 @@ impl Ledger {
             Kept::InMemory | Kept::InMemoryOnly => true,
         };
         match written {
-            Ok(()) if !was_writable => tracing::info!("the ledger is written again"),
+            Ok(()) if !was_writable => tracing::info!("the ledger can be written again"),
             Err(error) if was_writable => {
                 tracing::warn!(
                     %error,
-                    "the ledger cannot be written, and what is read now is read again after a restart"
+                    "the ledger cannot be written, so what is read now will be read again after a \
+                     restart"
                 );
             }
             Ok(()) | Err(_) => {}

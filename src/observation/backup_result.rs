@@ -49,7 +49,7 @@ pub struct ReadBackup {
 /// Why a message tells nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResultFlaw {
-    #[error("its message is no result: {0}")]
+    #[error("its message is not a result: {0}")]
     Malformed(String),
     #[error("its message is a result of version {0}, and this program reads {VERSION}")]
     Version(u64),

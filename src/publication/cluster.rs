@@ -14,7 +14,7 @@ pub(super) fn silence(silence: &Silence) -> String {
             "hibernated: nothing is archived and nothing is backed up".to_owned()
         }
         Silence::Fenced => "its primary is fenced: nothing is archived".to_owned(),
-        Silence::Replica => "a replica: WAL comes only as fast as from its source".to_owned(),
+        Silence::Replica => "a replica: it archives WAL only as fast as its source does".to_owned(),
         Silence::Busy(phase) => format!("busy: {phase}"),
         Silence::Idle => "idle: PostgreSQL has nothing to archive".to_owned(),
     }
@@ -24,7 +24,7 @@ pub(super) fn silence(silence: &Silence) -> String {
 pub(super) fn scheduled(runs: ScheduledBackups) -> String {
     let ScheduledBackups { expected, completed, failed, missed } = runs;
     if expected == 0 {
-        return "none was due yet".to_owned();
+        return "none has been due yet".to_owned();
     }
     let mut text = format!("{completed} of {expected} succeeded");
     for (count, word) in [(failed, "failed"), (missed, "missed")] {

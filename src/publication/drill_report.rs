@@ -29,7 +29,7 @@ pub fn text(report: &DrillReport) -> String {
     }
     row("target", target(&report.target, *kind));
     if let Some(end) = &report.predicted {
-        row("foretold", place(end));
+        row("predicted", place(end));
     }
     if let Some(end) = &report.reached {
         row("reached", place(end));

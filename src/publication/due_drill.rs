@@ -49,7 +49,7 @@ impl<'a> DueDrillDocument<'a> {
         let kind = drawn.kind.code();
         let why = match next.last_at {
             Some(at) => format!("the last {kind} drill was {} ago", duration(now - at)),
-            None => format!("no {kind} drill was ever recorded"),
+            None => format!("no {kind} drill has ever been recorded"),
         };
         Self {
             kind,
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(due["cnpg_cluster"], "postgres-0001");
         assert_eq!(
             (&due["last_at"], &due["why"]),
-            (&Value::Null, &"no pitr drill was ever recorded".into())
+            (&Value::Null, &"no pitr drill has ever been recorded".into())
         );
         // One that is unrecoverable, one that is not read, one that never was, one that is empty.
         let broken =

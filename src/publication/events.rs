@@ -206,7 +206,7 @@ fn verified(before: &Assessment, after: &Assessment) -> Vec<Event> {
     };
     let new = &usable(after) - &usable(before);
     let event = |id: &BackupId| {
-        let note = format!("base backup {id} is complete with all WAL that it needs");
+        let note = format!("base backup {id} is complete, with all the WAL that it needs");
         Event::new(Reason::BackupVerified, note, id.to_string())
     };
     new.iter().map(event).collect()
@@ -214,7 +214,7 @@ fn verified(before: &Assessment, after: &Assessment) -> Vec<Event> {
 
 /// The cluster of an archive was deleted.
 pub fn orphaned(address: &ArchiveAddress) -> Event {
-    let note = format!("the cluster is deleted, and its archive {address} is still there");
+    let note = format!("the cluster was deleted; its archive {address} is still there");
     Event::new(Reason::ArchiveOrphaned, note, address.to_string())
 }
 

@@ -264,16 +264,16 @@ pub(crate) fn warnings(restore: &Restore) -> Vec<String> {
     let dropped = restore.dropped_by.map(|version| {
         let timeline = restore.window.path.first().map(|it| it.first.timeline.to_string());
         format!(
-            "CloudNativePG {version} refuses history files in a recovery and ends it on timeline {}: \
-             upgrade it first",
+            "CloudNativePG {version} refuses history files during recovery, and ends it on \
+             timeline {}: upgrade it first",
             timeline.unwrap_or_default()
         )
     });
     let demands = restore.window.demands.iter();
     let made = demands.flat_map(|it| &it.tablespaces).map(|oid| {
         format!(
-            "the WAL on the way makes the tablespace with identifier {oid}, and there is no place for \
-             it: recovery fails at that moment, and is right for those before it"
+            "the WAL on the way creates the tablespace with identifier {oid}, for which there is \
+             no place: recovery fails at that moment; earlier moments are fine"
         )
     });
     dropped.into_iter().chain(made).collect()
@@ -289,19 +289,19 @@ fn reachable(target: &str, restore: &Restore) -> String {
     }
     text += &format!("  {:<11}  at most about {}\n", "", bytes(restore.wal_bytes_max));
     if let Some(timeline) = restore.target_timeline() {
-        text += &format!("  timeline     {timeline}, which recovery has to be told\n");
+        text += &format!("  timeline     {timeline}, which recovery must be given\n");
     }
     if restore.needs_prefetch_off {
-        text += "  setting      recovery_prefetch = off: behind the target lies an object of the wrong \
-                 size\n";
+        text += "  setting      recovery_prefetch = off: an object of the wrong size follows the \
+                 target\n";
     }
     for warning in warnings(restore) {
         text += &format!("  beware       {warning}\n");
     }
     for (timeline, backup) in &restore.elsewhere {
         text += &format!(
-            "\nThe target exists on timeline {timeline} too, with another state: --timeline \
-             {timeline} plans that, from backup {backup}.\n"
+            "\nThe target also exists on timeline {timeline}, in a different state: plan that, \
+             from backup {backup}, with --timeline {timeline}.\n"
         );
     }
     text

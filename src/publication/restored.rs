@@ -35,15 +35,15 @@ pub fn text(restored: &Restored<'_>) -> String {
     if let (Some(predicted), Some(reached)) = (restored.predicted, restored.reached)
         && (predicted.lsn, predicted.timeline) != (reached.lsn, reached.timeline)
     {
-        text += &format!("  foretold was       {}\n", place(predicted));
+        text += &format!("  predicted was      {}\n", place(predicted));
     }
     text += &format!("  read               {base} of the base backup, {wal} of WAL\n");
     text += &format!("  took               {}\n", phases(&restored.course));
     text += &format!(
-        "\nThe server is stopped. As the owner of that directory, start it and ask it with\n\n  \
-         {program} -D {data}\n  psql --host {data} --username postgres\n\nIt archives nothing, \
-         and listens on nothing but a socket in that directory, until you\nchange postgresql.conf \
-         there. What the source had lies beside it, as\npostgresql.conf.from-backup and \
+        "\nThe server is stopped. As the owner of that directory, start it and connect to it \
+         with\n\n  {program} -D {data}\n  psql --host {data} --username postgres\n\nIt archives \
+         nothing and listens only on a socket in that directory, until you\nchange postgresql.conf \
+         there. The source's own settings are beside it, as\npostgresql.conf.from-backup and \
          pg_hba.conf.from-backup.\n"
     );
     text

@@ -23,7 +23,7 @@ pub struct Snapshot {
     pub orphan_search: Option<OrphanSearch>,
 }
 
-/// Whether Kubernetes told which clusters there are.
+/// Whether Kubernetes said which clusters there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DiscoveryState {
     Up,

@@ -53,7 +53,7 @@ pub struct StatusDocument<'a> {
 #[derive(Debug)]
 struct Archives<'a>(Vec<ArchiveView<'a>>);
 
-/// Whether Kubernetes told which clusters there are.
+/// Whether Kubernetes said which clusters there are.
 #[derive(Debug, Serialize)]
 struct AskedKubernetes<'a> {
     up: bool,

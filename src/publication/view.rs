@@ -190,7 +190,7 @@ mod tests {
 
             let report = report::render(&view, Medium::PLAIN);
             assert!(report.starts_with(&title), "{report}");
-            assert_eq!(report.contains("nobody has looked since"), is_stale, "{report}");
+            assert_eq!(report.contains("has not been checked since"), is_stale, "{report}");
 
             let context = Context { view: &view, knows_archives: true, root: "", version: "" };
             let page = overview(&context, &FormFields::new()).html;

@@ -37,7 +37,7 @@ pub(crate) fn stands(standing: &Standing, now: DateTime<Utc>) -> String {
     match standing.last_check {
         LastCheck::Read | LastCheck::Unread => sentence(standing.verdict).to_owned(),
         LastCheck::Stale { was, at } => format!(
-            "It was {} {}, and nobody has looked since: the daemon is behind with its checks.",
+            "It was {} {}, and has not been checked since: the daemon is behind with its checks.",
             title(was).to_lowercase(),
             ago(at, now)
         ),

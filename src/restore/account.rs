@@ -20,9 +20,12 @@ struct Ids {
 
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    #[error("there is no user {0:?}; PostgreSQL does not run as root, so name one with --run-as")]
+    #[error("there is no user {0:?}; PostgreSQL refuses to run as root, so name one with --run-as")]
     Unknown(String),
-    #[error("the user {0:?} is root, as which PostgreSQL does not run; name another with --run-as")]
+    #[error(
+        "PostgreSQL refuses to run as root, which is what {0:?} is; name another user with \
+         --run-as"
+    )]
     Root(String),
     #[error("only root can run PostgreSQL as another user; leave --run-as out")]
     NotRoot,

@@ -95,7 +95,7 @@ impl Base<'_> {
 /// Or what is wrong with it.
 fn is_whole(report: &TarReport) -> Result<(), String> {
     if let Some(error) = &report.error {
-        return Err(format!("is no tar file: {error}"));
+        return Err(format!("is not a tar file: {error}"));
     }
     if !report.is_closed {
         return Err("ends too early".to_owned());

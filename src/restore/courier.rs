@@ -168,7 +168,7 @@ impl Courier {
     ) -> Option<Replay> {
         let read = read(replay?, name, path.to_owned()).await;
         let replay = read.inspect_err(|error| {
-            tracing::warn!(%name, %error, "where recovery will end is not foretold");
+            tracing::warn!(%name, %error, "where recovery will end is not predicted");
         });
         let replay = replay.ok();
         self.state().foretold = replay.as_ref().and_then(Replay::end);
@@ -233,7 +233,7 @@ impl Courier {
     async fn answer(&self, name: &str, path: &str) -> Reply {
         // The server names no other place (`RestoreArchivedFile` in `xlogarchive.c`).
         if !matches!(path, "pg_wal/RECOVERYXLOG" | "pg_wal/RECOVERYHISTORY") {
-            return Reply::Unread(format!("{path:?} is no place for a file of the log"));
+            return Reply::Unread(format!("{path:?} is not a path for a WAL file"));
         }
         let Some(file) = LogFile::parse(name) else { return Reply::Missing };
         let fetched = match self.prepared(file).await {

@@ -33,7 +33,7 @@ pub enum Durability {
 
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    #[error("{} is not empty; a restore writes over nothing", .0.display())]
+    #[error("{} is not empty; a restore never overwrites anything", .0.display())]
     NotEmpty(PathBuf),
     #[error("{}: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),
@@ -118,7 +118,7 @@ mod tests {
         assert!(matches!(place.tablespace(16384), Err(PlaceError::NotEmpty(_))));
         let again = Place::prepare(&data, &tablespaces, account).unwrap_err();
         assert!(
-            again.to_string().ends_with("is not empty; a restore writes over nothing"),
+            again.to_string().ends_with("is not empty; a restore never overwrites anything"),
             "{again}"
         );
         assert!(data.join(SPOOL).is_dir());

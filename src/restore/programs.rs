@@ -20,12 +20,12 @@ pub enum ProgramsError {
     #[error("{}: {why}", program.display())]
     Unusable { program: PathBuf, why: String },
     #[error(
-        "PostgreSQL {major} is needed to restore this backup, and is in none of {}; \
-         install it, or name the directory of its programs with --postgres",
+        "restoring this backup needs PostgreSQL {major}, which is in none of {}; install it, or \
+         name the directory of its programs with --postgres",
         sought.join(", ")
     )]
     Missing { major: u32, sought: Vec<String> },
-    #[error("{} is PostgreSQL {found}, and the backup is of {major}", directory.display())]
+    #[error("{} is PostgreSQL {found}, but the backup is from {major}", directory.display())]
     OtherVersion { directory: PathBuf, found: String, major: u32 },
 }
 
@@ -80,7 +80,7 @@ impl Programs {
         // `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`
         let version =
             text.split_once("(PostgreSQL) ").and_then(|(_, it)| it.split_whitespace().next());
-        let version = version.ok_or_else(|| "it does not tell its version".to_owned())?;
+        let version = version.ok_or_else(|| "it does not say its version".to_owned())?;
         Ok(Self { directory: directory.to_owned(), version: version.to_owned() })
     }
 }

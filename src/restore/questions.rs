@@ -82,7 +82,7 @@ impl Access {
         };
         let segment = one("SELECT pg_walfile_name(pg_current_wal_lsn())").await?;
         let timeline = segment.get(..8).and_then(|it| u32::from_str_radix(it, 16).ok());
-        let timeline = timeline.and_then(TimelineId::new).ok_or("it tells no timeline")?;
+        let timeline = timeline.and_then(TimelineId::new).ok_or("it does not say its timeline")?;
         let file = format!("pg_wal/{:08X}.history", timeline.value());
         let history = one(&format!("SELECT pg_read_file('{file}')")).await?;
         let version = one("SELECT current_setting('server_version')").await?;
@@ -122,7 +122,8 @@ impl Access {
     pub async fn system_identifier(&self) -> Result<u64, Refusal> {
         let client = self.connect("postgres").await?;
         let text = value(&client, "SELECT system_identifier FROM pg_control_system()").await?;
-        text.and_then(|it| it.parse().ok()).ok_or_else(|| "it tells no identifier".to_owned())
+        text.and_then(|it| it.parse().ok())
+            .ok_or_else(|| "it does not say its identifier".to_owned())
     }
 
     /// Whether every database that takes connections answers.
@@ -197,7 +198,7 @@ fn is_right(
             Err(format!("the answer is not as expected: {length} bytes, XXH3 {digest:032x}"))
         }
         RightAnswer::Age(age_max) => {
-            let at = time(answer).ok_or("the answer is no time")?;
+            let at = time(answer).ok_or("the answer is not a time")?;
             let restored = restored.ok_or("it is not known to which moment it was restored")?;
             let age = restored.signed_duration_since(at);
             let minutes = age.num_minutes();

@@ -105,7 +105,7 @@ impl Recovery<'_> {
         let requests = Arc::clone(&courier);
         tasks.spawn(async move {
             if let Err(error) = requests.listen(listener).await {
-                tracing::warn!(%error, "the server's requests are not heard any more");
+                tracing::warn!(%error, "the server's requests can no longer be received");
             }
         });
         let server = Server::start(&self.programs, &self.place.account, &self.place.data);

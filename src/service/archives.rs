@@ -52,5 +52,5 @@ fn absence(place: &ArchiveAddress, below: &Below) -> anyhow::Error {
         [] => "nothing is there".to_owned(),
         others => format!("there are {}", others.join(", ")),
     };
-    anyhow!("no folder at {place} holds base/ or wals/; {others}")
+    anyhow!("no folder at {place} holds base/ or wals/: {others}")
 }

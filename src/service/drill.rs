@@ -61,7 +61,7 @@ pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
     }
     let swept = Scratch::sweep(root).with_context(|| format!("look at {}", root.display()))?;
     if 0 < swept {
-        tracing::warn!(swept, "drills that were killed had left something; it is removed");
+        tracing::warn!(swept, "removed what drills that were killed had left");
     }
     let Selection { mut archives, world, .. } = Selection::of(config.chosen.clone()).await?;
     let mut archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;

@@ -77,7 +77,7 @@ impl Published {
         if Progress::Found <= self.health.progress() {
             refusal(StatusCode::NOT_FOUND, &format!("{namespace}/{cluster} is not watched"))
         } else {
-            refusal(StatusCode::SERVICE_UNAVAILABLE, "it is not known yet what is watched")
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "it is not yet known what is watched")
         }
     }
 }

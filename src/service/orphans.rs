@@ -109,7 +109,7 @@ impl Orphans {
             let place = ground.address.place();
             let known = before.remove(&place).filter(|known| known.access == access);
             let (searched_at, unread) = known.map_or_else(
-                || (None, Some(format!("nobody has looked below {} yet", ground.address))),
+                || (None, Some(format!("{} has not been searched yet", ground.address))),
                 |known| (known.searched_at.filter(|_| !has_missed), known.unread),
             );
             let ground = Ground {
@@ -226,7 +226,7 @@ impl Orphans {
             for (place, address) in found {
                 let (known, ground) = (&mut self.known, &*ground);
                 known.entry(place).or_insert_with(|| {
-                    tracing::info!("no Cluster names the archive {address}: it is orphaned");
+                    tracing::info!("no Cluster uses the archive {address}: it is orphaned");
                     Arc::new(ground.orphan(&address, None))
                 });
             }
@@ -244,7 +244,7 @@ impl Orphans {
         let mut names = BTreeSet::new();
         let hidden = self.known.values().filter(|spec| !names.insert(&spec.id)).map(|spec| {
             let address = spec.address.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{address} is not watched: another orphan is called {} as well", spec.id)
+            format!("{address} is not watched: another orphan is also called {}", spec.id)
         });
         let grounds = self.grounds.values().filter_map(|ground| ground.unread.clone());
         let unread = self.unread.iter().cloned().chain(grounds).chain(hidden).collect();

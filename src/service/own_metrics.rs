@@ -49,8 +49,9 @@ impl OwnMetrics {
         registry.register(Box::new(check_duration_seconds.clone()))?;
         let monthly_cost_dollars = Gauge::new(
             "backup_verifier_object_store_monthly_cost_dollars",
-            "What 30 days of requests to object stores cost at the pace since every archive was read \
-             once, at Cloudflare R2's prices before its free requests; NaN until a poll after that.",
+            "What 30 days of requests to object stores would cost, at the pace since every archive \
+             was read once and at Cloudflare R2's prices without its free requests; NaN until the \
+             poll after that.",
         )?;
         monthly_cost_dollars.set(f64::NAN);
         registry.register(Box::new(monthly_cost_dollars.clone()))?;
@@ -74,7 +75,7 @@ impl OwnMetrics {
         if room.is_ledger_writable().is_some() {
             let gauge = Gauge::new(
                 "backup_verifier_ledger_writable",
-                "Whether what was read is remembered over a restart.",
+                "Whether what was read is remembered across a restart.",
             )?;
             self.registry.register(Box::new(gauge.clone()))?;
             is_ledger_writable = Some(gauge);

@@ -356,6 +356,6 @@ fn log_expected(errand: &Errand, verified: &Verified) {
         wal = bytes(stored_bytes(inventory, segments)),
         base_backups = backups.len(),
         base = bytes(base_bytes),
-        "begins to read to the last byte what was not read before"
+        "starts reading to the last byte what has not been read yet"
     );
 }

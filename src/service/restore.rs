@@ -64,11 +64,12 @@ pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
     let mut course = Course::default();
     let recovered = tokio::select! {
         recovered = prepared.recover(goal, &mut course) => recovered,
-        () = shutdown.requested() => anyhow::bail!("stopped before it was restored; what lies in {} is of no use", data.display()),
+        () = shutdown.requested() => anyhow::bail!("stopped before the restore was complete; what \
+                                                    is in {} cannot be used", data.display()),
     };
     let recovered = recovered.map_err(|failed| {
         let (class, detail, place) = (failed.class, failed.detail, data.display());
-        anyhow::anyhow!("{detail} ({class}); what lies in {place} is of no use")
+        anyhow::anyhow!("{detail} ({class}); what is in {place} cannot be used")
     })?;
     recovered.stop().await.context("shut the restored server down")?;
     let program = prepared.programs.path("postgres");
@@ -92,20 +93,20 @@ pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
 fn usable(to: &Path) -> anyhow::Result<PathBuf> {
     let to = std::path::absolute(to).with_context(|| format!("look at {}", to.display()))?;
     let refused = |directory: &Path, why: &str| {
-        let expected = "a directory that is empty or not there yet, in one that is there";
+        let expected = "a directory that is empty or does not exist yet, inside one that exists";
         let found = format!("{}, {why}", directory.display());
         Err(ConfigError::late("--to-dir", expected, found).into())
     };
     for directory in [to.clone(), beside(&to)] {
         if std::fs::read_dir(&directory).is_ok_and(|mut it| it.next().is_some()) {
-            return refused(&directory, "which holds something");
+            return refused(&directory, "which is not empty");
         }
         if directory.exists() && !directory.is_dir() {
-            return refused(&directory, "which is no directory");
+            return refused(&directory, "which is not a directory");
         }
     }
     if !to.parent().is_none_or(Path::is_dir) {
-        return refused(&to, "in a directory that is not there");
+        return refused(&to, "in a directory that does not exist");
     }
     Ok(to)
 }

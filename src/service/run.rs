@@ -74,7 +74,7 @@ pub async fn run_until(
         ended = &mut watching => {
             ended.context("watch the archives")?;
             if !shutdown.is_requested() {
-                bail!("what watches the archives ended by itself");
+                bail!("the task that watches the archives ended by itself");
             }
         }
     }

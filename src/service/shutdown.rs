@@ -23,7 +23,7 @@ impl Shutdown {
         let mut hangup = signal(SignalKind::hangup())?;
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                tracing::info!("SIGHUP is ignored: a changed configuration needs a restart");
+                tracing::info!("SIGHUP is ignored: restart to apply a changed configuration");
             }
         });
         let (sender, shutdown) = Self::channel();

@@ -154,7 +154,7 @@ impl Watched {
     /// What there is to say before the first look has ended.
     pub fn not_read_yet(&self) -> Assessment {
         let now = clock::now();
-        self.unread("no look at it has ended yet".to_owned(), &self.expectations(now), now)
+        self.unread("no check of it has finished yet".to_owned(), &self.expectations(now), now)
     }
 
     fn due(&self, now: DateTime<Utc>) -> Listing {

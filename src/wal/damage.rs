@@ -35,7 +35,7 @@ pub enum HeaderDamage {
     NoLongHeader,
     #[error("a page inside a segment has a long header")]
     LongHeaderInside,
-    #[error("{0} bytes are no segment size")]
+    #[error("{0} bytes is not a segment size")]
     SegmentSize(u32),
     #[error("segment size {found}, expected {expected}")]
     OtherSegmentSize { found: u64, expected: u64 },

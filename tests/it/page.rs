@@ -279,7 +279,7 @@ async fn a_real_archive_is_asked_for_a_restore() {
 
     submit(&browser, "tomorrow").await;
     let told = heading(&browser, "[role=alert]").await;
-    assert!(told.starts_with("That is no target. Write latest, a moment"), "{told}");
+    assert!(told.starts_with("That is not a target. Write latest, a moment"), "{told}");
     browser.close().await;
 }
 

@@ -317,22 +317,28 @@ fn a_bundle_says_what_is_guessed_and_what_is_left_open() {
     let mut known = of_bucket();
     known.cluster = Some(cluster());
     let bundle = PlanDocument::new(&known, Target::Latest).bundle().unwrap();
-    assert!(!bundle.contains("# How large") && !bundle.contains("# Replace"), "{bundle}");
+    assert!(
+        !bundle.contains("# The size of a volume") && !bundle.contains("# Replace"),
+        "{bundle}"
+    );
     let mut unread = known;
     unread.totals.postgres_major = None;
     unread.cluster = None;
     let bundle = PlanDocument::new(&unread, Target::Latest).bundle().unwrap();
-    assert!(bundle.contains("# How large") && bundle.contains("# Replace MAJOR: "), "{bundle}");
+    assert!(
+        bundle.contains("# The size of a volume") && bundle.contains("# Replace MAJOR: "),
+        "{bundle}"
+    );
 }
 
 #[test]
 fn the_bundle_of_a_bare_bucket_is_this() {
     assert_snapshot!(PlanDocument::new(&of_bucket(), Target::Latest).bundle().unwrap(), @r#"
-    # Put the keys into the Secret, those of a token that reads and writes the bucket: the new cluster
+    # Put the keys of a token that may read and write the bucket into the Secret: the new cluster
     # archives there under a server name of its own. Then apply all of it in a namespace of your choice,
     # with CloudNativePG and the Barman Cloud Plugin installed.
-    # How large some volume was is not known. Such a size is four times what the base backup takes in the
-    # store, and at least 1 GiB.
+    # The size of a volume was not known. The size below is four times what the base backup takes in
+    # the store, and at least 1 GiB.
     apiVersion: v1
     kind: Secret
     metadata:
@@ -363,7 +369,7 @@ fn the_bundle_of_a_bare_bucket_is_this() {
           - name: AWS_RESPONSE_CHECKSUM_VALIDATION
             value: when_required
     ---
-    # Raise instances when you have looked at the data. Name database, owner and secret in recovery if
+    # Raise instances once you have checked the data. Name database, owner and secret in recovery if
     # they differ from "app". The new cluster archives under a server name of its own; for a drill,
     # leave plugins out.
     apiVersion: postgresql.cnpg.io/v1
@@ -414,7 +420,7 @@ fn the_manifest_of_a_discovered_cluster_is_ready_to_be_applied() {
     assessment.totals.postgres_major = Some(17);
     let document = PlanDocument::new(&assessment, Target::At(at("10T06:00:00")));
     assert_snapshot!(document.yaml().unwrap(), @r#"
-    # Raise instances when you have looked at the data. Name database, owner and secret in recovery if
+    # Raise instances once you have checked the data. Name database, owner and secret in recovery if
     # they differ from "app". The new cluster archives under a server name of its own; for a drill,
     # leave plugins out.
     apiVersion: postgresql.cnpg.io/v1
@@ -492,8 +498,8 @@ fn an_operator_that_drops_timelines_is_told_where_the_route_changes_them() {
     let assessment = assessed(given);
     let document = PlanDocument::new(&assessment, Target::Latest);
     let json: serde_json::Value = serde_json::from_str(&document.json().unwrap()).unwrap();
-    let expected = "CloudNativePG 1.29.1 refuses history files in a recovery and ends it on timeline \
-                    1: upgrade it first";
+    let expected = "CloudNativePG 1.29.1 refuses history files during recovery, and ends it on \
+                    timeline 1: upgrade it first";
     assert_eq!(json["warnings"], serde_json::json!([expected]));
     assert!(document.text().contains(expected), "{}", document.text());
     let mended = assessed(&given.replace("1.29.1", "1.29.2"));
@@ -507,7 +513,7 @@ fn what_only_kubernetes_knows_is_left_in_capitals() {
     let assessment = of_address();
     let document = PlanDocument::new(&assessment, Target::Latest);
     assert_snapshot!(document.yaml().unwrap(), @r#"
-    # Raise instances when you have looked at the data. Name database, owner and secret in recovery if
+    # Raise instances once you have checked the data. Name database, owner and secret in recovery if
     # they differ from "app". The new cluster archives under a server name of its own; for a drill,
     # leave plugins out.
     # Replace NAMESPACE: where the ObjectStore is.
@@ -667,7 +673,7 @@ fn without_a_transaction_since_the_backup_no_moment_is_promised() {
     ";
     let obstruction = obstruction(given, Target::At(at("10T06:00:00")));
     assert_eq!((obstruction.nearest_before, obstruction.nearest_after), (None, None));
-    assert!(obstruction.why.to_string().contains("leave out the target"), "{}", obstruction.why);
+    assert!(obstruction.why.to_string().contains("leave the target out"), "{}", obstruction.why);
     assert_eq!(reachable(given, Target::Latest).stop, Stop::Never);
 }
 

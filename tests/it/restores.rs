@@ -42,10 +42,10 @@ async fn a_restore_writes_over_nothing_and_starts_no_archiver() {
     fs::write(directory.path().join("used/PG_VERSION"), "15\n").unwrap();
     fs::write(directory.path().join("file"), "").unwrap();
     for (arguments, words) in [
-        (["--to-dir", "used"].as_slice(), "/used, which holds something"),
-        (&["--to-dir", "new"], "/new-tablespaces, which holds something"),
-        (&["--to-dir", "file"], "/file, which is no directory"),
-        (&["--to-dir", "a/b"], "/a/b, in a directory that is not there"),
+        (["--to-dir", "used"].as_slice(), "/used, which is not empty"),
+        (&["--to-dir", "new"], "/new-tablespaces, which is not empty"),
+        (&["--to-dir", "file"], "/file, which is not a directory"),
+        (&["--to-dir", "a/b"], "/a/b, in a directory that does not exist"),
         (&["--to-dir", "x", "--set", "archive_mode=on"], "found \"archive_mode=on\""),
         (&["--to-dir", "x", "--set", "Archive_Command=cp"], "found \"Archive_Command=cp\""),
         (&["--to-dir", "x", "--lsn", "here"], "--lsn: expected a position in the log"),

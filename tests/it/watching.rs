@@ -156,7 +156,7 @@ async fn an_archive_that_was_never_read_is_unknown_and_says_why() {
     assert_eq!((hung.assessment.verdict, hung.assessment.observed_at), (Verdict::Unknown, None));
     assert_eq!(codes(&hung.assessment), ["store_unreachable"]);
     let said = hung.assessment.findings[0].to_string();
-    assert!(said.contains("no look at it has ended yet"), "{said}");
+    assert!(said.contains("no check of it has finished yet"), "{said}");
     // Nobody knows whether its store answers.
     let snapshot = daemon.snapshots.borrow().clone();
     assert_eq!(snapshot.stores.len(), 1, "{:?}", snapshot.stores);

@@ -91,10 +91,10 @@ async fn an_address_without_the_server_name_names_the_archives_below() {
 async fn the_address_of_a_bucket_says_what_it_holds() {
     let asked = Asked::new().await;
     let said = asked.check("s3://backups").await;
-    Asked::is_wrong_address(&said, &["s3://backups/ is no archive", "but prod/"]);
+    Asked::is_wrong_address(&said, &["s3://backups/ is not an archive", "it holds prod/"]);
     asked.put("main/base/20260101T000000/backup.info");
     let said = asked.check("s3://backups").await;
-    Asked::is_wrong_address(&said, &["the archive s3://backups/main is probably meant"]);
+    Asked::is_wrong_address(&said, &["you probably meant the archive s3://backups/main"]);
 }
 
 #[tokio::test]
@@ -102,17 +102,17 @@ async fn an_address_inside_an_archive_names_the_archive() {
     let asked = Asked::new().await;
     for inside in ["base", "wals"] {
         let said = asked.check(&format!("s3://backups/prod/pg/{inside}")).await;
-        Asked::is_wrong_address(&said, &["the archive s3://backups/prod/pg is probably meant"]);
+        Asked::is_wrong_address(&said, &["you probably meant the archive s3://backups/prod/pg"]);
     }
     let deeper = asked.check("s3://backups/prod/pg/wals/0000000100000000").await;
-    Asked::is_wrong_address(&deeper, &["the archive s3://backups/prod/pg is probably meant"]);
+    Asked::is_wrong_address(&deeper, &["you probably meant the archive s3://backups/prod/pg"]);
 }
 
 #[tokio::test]
 async fn a_folder_that_is_no_archive_says_what_it_holds() {
     let asked = Asked::new().await;
     let said = asked.check("s3://backups/prod/notes").await;
-    Asked::is_wrong_address(&said, &["but readme.txt", "s3://backups/prod/pg"]);
+    Asked::is_wrong_address(&said, &["it holds readme.txt", "s3://backups/prod/pg"]);
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn the_archives_at_a_place_are_listed_and_checked() {
     let (code, stdout, stderr) = asked.execute(&["archives", "--at", "s3://backups/"]).await;
     assert_eq!((code, stdout.as_str()), (Some(3), ""));
     assert!(
-        stderr.contains("no folder at s3://backups/ holds base/ or wals/; there are prod/"),
+        stderr.contains("no folder at s3://backups/ holds base/ or wals/: there are prod/"),
         "{stderr}"
     );
     let (code, _, stderr) = asked.execute(&["archives", "--at", "s3://nowhere"]).await;

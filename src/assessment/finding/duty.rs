@@ -80,26 +80,27 @@ impl Family for Duty {
     fn hint(&self) -> &'static str {
         match self {
             Self::BackupStuck { blocks: Some(_), .. } => {
-                "kubectl delete backups.postgresql.cnpg.io TOPIC: until it ends, its ScheduledBackup \
-                 makes no other one"
+                "kubectl delete backups.postgresql.cnpg.io TOPIC: until it is gone, its \
+                 ScheduledBackup makes no new one"
             }
             Self::BackupStuck { .. } | Self::BackupFailed { .. } => {
                 "read status.error of the Backup and the log of the plugin's sidecar in the primary"
             }
             Self::BackupAbsent { .. } => {
-                "look for lifecycle rules or people that delete objects, and whether the Cluster \
-                 still names the same store and server name"
+                "find out what deletes objects (a lifecycle rule, a person, a tool), and check \
+                 that the Cluster still names the same store and server name"
             }
             Self::FirstBackupAwaited { .. } => {
-                "nothing can be restored until then; where that is too long, TAKE_A_BACKUP"
+                "nothing can be restored until then; if that is too long, TAKE_A_BACKUP"
             }
             Self::ArchiverFails { .. } | Self::ArchiverLags { .. } => {
                 "read the log of the plugin's sidecar in the primary: a refused token, a full \
-                 spool or \"Expected empty archive\" stops archiving; pg_wal fills until then"
+                 spool or \"Expected empty archive\" stops archiving; meanwhile pg_wal fills the \
+                 disk"
             }
             Self::WalNotStored { .. } => {
                 "check isWALArchiver and where the sidecar writes; these segments are lost once \
-                 PostgreSQL recycles them: take a base backup"
+                 PostgreSQL recycles them, so take a base backup"
             }
         }
     }
@@ -135,7 +136,7 @@ impl fmt::Display for Duty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BackupStuck { resource, phase, since, blocks, is_superseded } => {
-                write!(f, "Backup {resource} is {phase} since {}", time(*since))?;
+                write!(f, "Backup {resource} has been {phase} since {}", time(*since))?;
                 if let Some(schedule) = blocks {
                     write!(f, " and blocks ScheduledBackup {schedule}")?;
                 }
@@ -153,17 +154,17 @@ impl fmt::Display for Duty {
                 "Backup {resource} is completed, but the archive has no base backup {backup}"
             ),
             Self::FirstBackupAwaited { until } => {
-                write!(f, "a new cluster: its first base backup is awaited until {}", time(*until))
+                write!(f, "a new cluster: its first base backup is expected by {}", time(*until))
             }
             Self::ArchiverFails { since, message } => {
-                write!(f, "archiving WAL fails since {}", time(*since))?;
+                write!(f, "archiving WAL has failed since {}", time(*since))?;
                 if message.is_empty() { Ok(()) } else { write!(f, ": {message}") }
             }
             Self::ArchiverLags { pod, ready_segments, last_archived_at } => {
-                write!(f, "{ready_segments} WAL segments wait in {pod} to be archived")?;
+                write!(f, "{ready_segments} WAL segments are waiting in {pod} to be archived")?;
                 match last_archived_at {
-                    Some(at) => write!(f, ", and none was since {}", time(*at)),
-                    None => f.write_str(", and none ever was"),
+                    Some(at) => write!(f, ", and none has been archived since {}", time(*at)),
+                    None => f.write_str(", and none has ever been archived"),
                 }
             }
             Self::WalNotStored { pod, archived, archived_at, stored } => {

@@ -48,15 +48,15 @@ impl Family for Elsewhere {
     fn hint(&self) -> &'static str {
         match self {
             Self::OnlySnapshots => {
-                "volume snapshots hold no moments in between; add the Barman Cloud Plugin, or set \
-                 the annotation backup-verifier.monosense.dev/ignore"
+                "volume snapshots cannot restore the moments in between; add the Barman Cloud \
+                 Plugin, or set the annotation backup-verifier.monosense.dev/ignore"
             }
             Self::SnapshotsBesideWal { .. } => {
-                "add one base backup in the object store, by a weekly ScheduledBackup say: from \
-                 then on it is known what can be restored"
+                "add a base backup in the object store, for example by a weekly ScheduledBackup: \
+                 from then on it is known what can be restored"
             }
             Self::Plugin(_) => {
-                "see what that plugin tells of its backups, or set the annotation \
+                "see what that plugin reports about its backups, or set the annotation \
                  backup-verifier.monosense.dev/ignore"
             }
             Self::Store { .. } => "backups are read from S3 and compatible stores only",
@@ -84,23 +84,23 @@ impl fmt::Display for Elsewhere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OnlySnapshots => f.write_str(
-                "the cluster has volume snapshots only, which are not looked at, and no archive",
+                "the cluster has no archive, only volume snapshots, which are not checked here",
             ),
             Self::SnapshotsBesideWal { newest, wal } => {
-                f.write_str("base backups are volume snapshots, which are not looked at")?;
+                f.write_str("the base backups are volume snapshots, which are not checked here")?;
                 if let Some(SnapshotBackup { name, stopped_at, .. }) = newest {
                     write!(f, ", the newest is {name}")?;
                     stopped_at.map_or(Ok(()), |at| write!(f, " of {}", time(at)))?;
                 }
-                write!(f, "; the WAL from {wal} is whole")
+                write!(f, "; the WAL from {wal} is complete")
             }
             Self::Plugin(name) => {
-                write!(f, "plugin {name} makes the backups, which are not looked at")
+                write!(f, "plugin {name} makes the backups, which are not checked here")
             }
             Self::Store { name, why } => {
                 let store =
                     if name.is_empty() { String::new() } else { format!(" in ObjectStore {name}") };
-                write!(f, "the archive{store} is not looked at: {why}")
+                write!(f, "the archive{store} is not checked: {why}")
             }
         }
     }

@@ -48,7 +48,7 @@ pub enum HistoryFault {
 /// What shows that a server goes on with a timeline, since a newer one left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LifeSign {
-    /// Kubernetes says that the cluster is there.
+    /// Kubernetes says that the cluster is on it.
     Kubernetes,
     /// A base backup was begun there.
     Backup,
@@ -84,10 +84,10 @@ impl LifeSign {
 impl fmt::Display for LifeSign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Kubernetes => "Kubernetes says that the cluster is there",
-            Self::Backup => "a base backup was begun there",
-            Self::Commit => "a transaction ended there",
-            Self::Uploads => "segments came there later",
+            Self::Kubernetes => "Kubernetes says that the cluster is on it",
+            Self::Backup => "a base backup began on it",
+            Self::Commit => "a transaction ended on it",
+            Self::Uploads => "its segments are newer",
         })
     }
 }
@@ -104,7 +104,7 @@ impl fmt::Display for SegmentFault {
             ),
             Self::Misfit(size) => write!(
                 f,
-                "it is stored uncompressed and has not the {} bytes of a segment, which stops \
+                "it is stored uncompressed and is not the {} bytes of a segment, which stops \
                  PostgreSQL where a missing one would only end recovery",
                 size.bytes()
             ),

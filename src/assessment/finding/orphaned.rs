@@ -38,10 +38,10 @@ impl Family for Orphaned {
 impl fmt::Display for Orphaned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Orphan { object_store, left_by } = &self.orphan;
-        write!(f, "no Cluster names the archive {}", self.address)?;
+        write!(f, "no Cluster uses the archive {}", self.address)?;
         if let Some(name) = object_store {
-            write!(f, ", which lies below ObjectStore {name}")?;
+            write!(f, ", which lies under ObjectStore {name}")?;
         }
-        left_by.as_ref().map_or(Ok(()), |cluster| write!(f, "; Cluster {cluster} is deleted"))
+        left_by.as_ref().map_or(Ok(()), |cluster| write!(f, "; Cluster {cluster} was deleted"))
     }
 }

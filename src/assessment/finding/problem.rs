@@ -82,10 +82,10 @@ impl Problem {
         let moment = moment.map_or("MOMENT", |(_, moment)| moment);
         let setting = format!("set expectations.acknowledge_gap_before: {moment}");
         if archive.cluster.is_empty() {
-            return format!("{setting} in a configuration");
+            return format!("{setting} in the configuration");
         }
         format!(
-            "{setting}, or for a Cluster that Kubernetes has: kubectl annotate \
+            "{setting}, or where the Cluster is in Kubernetes: kubectl annotate \
              clusters.postgresql.cnpg.io -n NAMESPACE CLUSTER --overwrite \
              {ANNOTATION_PREFIX}acknowledge-gap-before={moment}"
         )

@@ -76,7 +76,7 @@ impl Family for Rehearsal {
                 remedy(how.class)
             }
             Self::Overdue { last_at: None, .. } => {
-                "look whether the CronJob of the drills runs, and what its last Job says: kubectl get \
+                "check that the CronJob for drills runs, and what its last Job says: kubectl get \
                  cronjobs,jobs -n DRILL_NAMESPACE"
             }
             Self::Overdue { .. } | Self::Failed { how: None, .. } => {
@@ -84,8 +84,8 @@ impl Family for Rehearsal {
                  backup-verifier.monosense.dev/restore-drill-TOPIC"
             }
             Self::TooSlow { .. } => {
-                "take base backups more often, so that less WAL is replayed, look which phase of the \
-                 drills takes the time, or raise drills.recovery_time_objective"
+                "take base backups more often, so that less WAL is replayed; see which phase of \
+                 the drills takes the time; or raise drills.recovery_time_objective"
             }
         }
     }
@@ -118,33 +118,34 @@ impl Family for Rehearsal {
 const fn remedy(class: DrillClass) -> &'static str {
     match class {
         DrillClass::ParametersInsufficient => {
-            "recover with max_connections and the like as high as the server had them: the result of \
-             the drill names the parameter, and kubectl cnpg status -n NAMESPACE CLUSTER the present ones"
+            "recover with max_connections and the like as high as the server had them: the drill's \
+             result names the parameter, and kubectl cnpg status -n NAMESPACE CLUSTER shows the \
+             present values"
         }
         DrillClass::TablespaceMissing => "a tablespace is younger than the backup: TAKE_A_BACKUP",
         DrillClass::OperatorDropsTimelines => {
-            "upgrade CloudNativePG to a version that keeps history files (1.28.4, 1.29.2, 1.30), or \
-             shorten the way: TAKE_A_BACKUP"
+            "upgrade CloudNativePG to a version that keeps history files (1.28.4, 1.29.2, 1.30), \
+             or avoid the problem with a new backup: TAKE_A_BACKUP"
         }
         DrillClass::Denied => {
-            "give the ObjectStore in the namespace of the drills a key that may list and read the \
-             archive"
+            "give the ObjectStore in the drills' namespace a key that may list and read the archive"
         }
         DrillClass::CleanupFailed => {
-            "the next drill waits until it is gone; look what is left of it: kubectl get \
-             clusters.postgresql.cnpg.io,pods,persistentvolumeclaims -A -l backup-verifier.monosense.dev/drill-id"
+            "the next drill waits until it is gone; see what is left: kubectl get \
+             clusters.postgresql.cnpg.io,pods,persistentvolumeclaims -A -l \
+             backup-verifier.monosense.dev/drill-id"
         }
         DrillClass::Quota | DrillClass::Unschedulable | DrillClass::Oom | DrillClass::Storage => {
-            "give the namespace of the drills as much room as the cluster has, or drill when there is \
-             some"
+            "give the drills' namespace as much room as the cluster has, or drill when there is \
+             room"
         }
         DrillClass::Image
         | DrillClass::Network
         | DrillClass::Plugin
         | DrillClass::Webhook
         | DrillClass::Timeout => {
-            "a recovery in earnest would take the same way: read the result and the events in the \
-             namespace of the drills"
+            "a real recovery would hit the same problem: read the result and the events in the \
+             drills' namespace"
         }
         DrillClass::Succeeded
         | DrillClass::BackupNotFound
@@ -154,7 +155,7 @@ const fn remedy(class: DrillClass) -> &'static str {
         | DrillClass::StoppedEarly
         | DrillClass::WrongTimeline
         | DrillClass::CheckFailed => {
-            "read the result of the drill, have the content verified, and until the reason is known: \
+            "read the drill's result, and have the content verified; until the cause is known, \
              TAKE_A_BACKUP"
         }
     }
@@ -173,7 +174,8 @@ impl fmt::Display for Rehearsal {
             ),
             Self::Overdue { kind, last_at: None, age, age_max } => write!(
                 f,
-                "no {} restore drill was ever recorded, and the cluster exists for {}, more than {}",
+                "no {} restore drill has ever been recorded; the cluster has existed for {}, more \
+                 than {}",
                 kind.code(),
                 duration(*age),
                 duration(*age_max)
@@ -194,14 +196,16 @@ impl fmt::Display for Rehearsal {
                     | DrillGroup::Platform => {
                         write!(
                             f,
-                            "the {kind} restore drill at {at} says nothing of the archive: {how}"
+                            "the {kind} restore drill at {at} proves nothing about the archive: \
+                             {how}"
                         )
                     }
                 }
             }
             Self::TooSlow { lower, upper, objective } => write!(
                 f,
-                "a recovery to now would take {} to {}, by the drills so far; it may take {}",
+                "judging by past drills, a recovery to now would take {} to {}; the objective is \
+                 {}",
                 duration(*lower),
                 duration(*upper),
                 duration(*objective)
@@ -216,7 +220,7 @@ impl fmt::Display for Failure {
         match ends {
             Some((predicted, reached)) if *class == DrillClass::Succeeded => write!(
                 f,
-                "recovery ended at {} on timeline {}, and was to end at {} on timeline {}",
+                "recovery ended at {} on timeline {}, but should have ended at {} on timeline {}",
                 reached.lsn, reached.timeline, predicted.lsn, predicted.timeline
             )?,
             Some(_) | None => write!(f, "{class}")?,

@@ -145,26 +145,26 @@ impl Family for Setup {
             }
             Self::Schedule { flaw, .. } => flaw.hint(),
             Self::WalArchiverNotEnabled => {
-                "set isWALArchiver: true in spec.plugins; without it a missing sidecar makes \
-                 archive_command succeed with nothing stored"
+                "set isWALArchiver: true in spec.plugins; without it, archive_command can succeed \
+                 while nothing is stored"
             }
             Self::WalArchivingSkipped => {
                 "remove the annotation cnpg.io/skipWalArchiving, then take a base backup"
             }
             Self::EmptyArchiveCheckSkipped => {
-                "remove the annotation cnpg.io/skipEmptyWalArchiveCheck once the cluster runs: it \
-                 protects the archive of another cluster under the same server name"
+                "remove the annotation cnpg.io/skipEmptyWalArchiveCheck once the cluster runs: the \
+                 check protects the archive of another cluster under the same server name"
             }
             Self::LegacyInTreeBackup => {
-                "move to the Barman Cloud Plugin: CloudNativePG drops barmanObjectStore"
+                "migrate to the Barman Cloud Plugin: CloudNativePG is dropping barmanObjectStore"
             }
             Self::NoRetentionPolicy { .. } => {
-                "set spec.retentionPolicy of the ObjectStore, such as 30d; it stands beside \
-                 spec.configuration"
+                "set spec.retentionPolicy of the ObjectStore, for example to 30d; it goes beside \
+                 spec.configuration, not inside"
             }
             Self::PluginUnavailable(_) => {
                 "look at the plugin's Deployment in the operator's namespace; until it runs, no \
-                 backup is made and new instances do not start"
+                 backup is made and new instances cannot start"
             }
             Self::CredentialsIncomplete { .. } => {
                 "compare the Secret's keys with s3Credentials of the ObjectStore"
@@ -174,20 +174,20 @@ impl Family for Setup {
                  when_required in spec.instanceSidecarConfiguration.env of the ObjectStore"
             }
             Self::SharedServerName { .. } => {
-                "give each cluster a serverName of its own in its plugin parameters, then take a \
-                 base backup of each"
+                "give each cluster its own serverName in its plugin parameters, then take a base \
+                 backup of each"
             }
             Self::AnnotationInvalid { .. } => "correct or remove the annotation on the Cluster",
             Self::TablespaceMissing { .. } => {
-                "recovery from an older backup cannot make the tablespace, and fails where the WAL does; \
-                 TAKE_A_BACKUP"
+                "recovery from an older backup has no place for the tablespace, and fails where \
+                 the WAL creates it; TAKE_A_BACKUP"
             }
             Self::OperatorDropsTimelines { .. } => {
-                "upgrade CloudNativePG to 1.28.4, 1.29.2, 1.30 or later before any restore; or, since a \
-                 new backup begins on the present timeline, TAKE_A_BACKUP"
+                "before any restore, upgrade CloudNativePG to 1.28.4, 1.29.2, 1.30 or later; or, \
+                 since a new backup starts on the present timeline, TAKE_A_BACKUP"
             }
             Self::KubernetesUnreadable(_) => {
-                "check the ServiceAccount's roles and that the custom resource is installed"
+                "check the ServiceAccount's roles, and that the custom resource is installed"
             }
         }
     }
@@ -236,11 +236,12 @@ impl fmt::Display for Setup {
                 f.write_str("the plugin is not the WAL archiver: isWALArchiver is not true")
             }
             Self::WalArchivingSkipped => f.write_str(
-                "WAL is thrown away instead of archived: annotation cnpg.io/skipWalArchiving",
+                "WAL is thrown away instead of archived, because of the annotation \
+                 cnpg.io/skipWalArchiving",
             ),
             Self::EmptyArchiveCheckSkipped => f.write_str(
-                "this cluster may write into an archive that is not empty: annotation \
-                 cnpg.io/skipEmptyWalArchiveCheck",
+                "this cluster may write into an archive that is not empty, because of the \
+                 annotation cnpg.io/skipEmptyWalArchiveCheck",
             ),
             Self::LegacyInTreeBackup => {
                 f.write_str("backups go through the deprecated spec.backup.barmanObjectStore")
@@ -252,7 +253,7 @@ impl fmt::Display for Setup {
                 f.write_str("the Barman Cloud Plugin is not available: ")?;
                 match deployment {
                     PluginDeployment::Missing { namespace } => {
-                        write!(f, "there is no Deployment of it in namespace {namespace}")
+                        write!(f, "it has no Deployment in namespace {namespace}")
                     }
                     PluginDeployment::Found { name, desired, available } => write!(
                         f,
@@ -275,13 +276,13 @@ impl fmt::Display for Setup {
             }
             Self::TablespaceMissing { tablespaces, backup } => write!(
                 f,
-                "the newest usable backup {backup} is older than {}",
+                "the newest usable backup, {backup}, is older than {}",
                 tablespace_names(tablespaces)
             ),
             Self::OperatorDropsTimelines { version, ends_on, goes_on_to } => write!(
                 f,
-                "CloudNativePG {version} refuses history files in a recovery: from the newest backup it \
-                 ends on timeline {ends_on}, and everything of timeline {goes_on_to} is missing"
+                "CloudNativePG {version} refuses history files during recovery: from the newest \
+                 backup it ends on timeline {ends_on}, without anything from timeline {goes_on_to}"
             ),
             Self::KubernetesUnreadable(unreadable) => unreadable.fmt(f),
         }
@@ -300,7 +301,7 @@ impl ScheduleFlaw {
 
     const fn hint(&self) -> &'static str {
         match self {
-            Self::Suspended => "set spec.suspend to false when the reason is gone",
+            Self::Suspended => "set spec.suspend to false once the reason for it is gone",
             Self::FiveFields { .. } => {
                 "write six fields, seconds first: daily at midnight is \"0 0 0 * * *\""
             }
@@ -326,7 +327,7 @@ impl ScheduleFlaw {
 impl fmt::Display for ScheduleFlaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Suspended => f.write_str("is suspended, and no other one runs"),
+            Self::Suspended => f.write_str("is suspended, and no other one is active"),
             Self::FiveFields { text, interval } => {
                 write!(f, "has five fields, {text:?}: the first is the second, not the minute")?;
                 match interval.map(|interval| (interval.num_seconds(), interval)) {
@@ -335,7 +336,7 @@ impl fmt::Display for ScheduleFlaw {
                     Some((3_600, _)) => f.write_str(", so it runs hourly"),
                     Some((86_400, _)) => f.write_str(", so it runs daily"),
                     Some((_, interval)) => {
-                        write!(f, ", so it runs every {} at the most", duration(interval))
+                        write!(f, ", so it runs every {} at most", duration(interval))
                     }
                 }
             }
@@ -351,9 +352,12 @@ impl fmt::Display for ScheduleFlaw {
 impl fmt::Display for NoStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Undeclared => f.write_str("the cluster is not backed up: no plugin, no store"),
+            Self::Undeclared => f.write_str(
+                "the cluster is not backed up: it has no plugin and no \
+                                             store",
+            ),
             Self::Unnamed => {
-                f.write_str("the plugin's parameter barmanObjectName is missing in spec.plugins")
+                f.write_str("the plugin's parameter barmanObjectName is missing from spec.plugins")
             }
             Self::Missing(name) => write!(f, "there is no ObjectStore {name} in this namespace"),
             Self::Unsupported { name, why } => {

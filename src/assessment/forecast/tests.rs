@@ -124,6 +124,6 @@ fn an_objective_is_missed_surely_or_perhaps() {
     );
     assert_eq!(
         surely.to_string(),
-        "a recovery to now would take 1 h to 3 h, by the drills so far; it may take 59 min"
+        "judging by past drills, a recovery to now would take 1 h to 3 h; the objective is 59 min"
     );
 }

@@ -59,31 +59,38 @@ impl fmt::Display for Why {
                 return write!(f, "backup {id} cannot be restored: {why}");
             }
             Self::NoSuchRestorePoint(name) => {
-                return write!(f, "the WAL that usable backups lead through has no restore point {name}");
+                return write!(
+                    f,
+                    "no usable backup leads to a restore point {name}: the WAL has \
+                                  none of that name"
+                );
             }
             Self::RestorePointTooEarly(name) => {
                 return write!(
                     f,
-                    "restore point {name} lies before the end of every backup that leads to it, where \
-                     recovery cannot stop"
+                    "restore point {name} lies before the end of every backup that could lead to \
+                     it, and recovery cannot stop there"
                 );
             }
             Self::NoUsableBackup => "there is no usable backup",
             Self::NewestNotReached => "no usable backup reaches the newest archived state",
             Self::BeforeTheOldest => "the oldest usable backup is newer",
             Self::NothingFollows => {
-                "no transaction in the archived WAL is newer, and PostgreSQL refuses a target that it \
-                 never passes; leave out the target: the newest state is that of this moment, as far \
-                 as it was archived"
+                "no transaction in the archived WAL is newer, and PostgreSQL refuses a target that \
+                 it never passes; leave the target out: the newest state is that of this moment, \
+                 as far as it was archived"
             }
             Self::NothingFollowsBeforeTheEnd => {
                 "no transaction in the WAL that can be reached is newer, and PostgreSQL refuses a \
                  target that it never passes"
             }
-            Self::Missing => "the WAL of that moment is missing or was not yet backed up again",
+            Self::Missing => {
+                "the WAL of that moment is missing, or no base backup has been taken \
+                              since"
+            }
             Self::NoSuchPosition => {
-                "no usable backup leads to that position: it lies before the end of the oldest one, \
-                 behind the newest segment, or in a hole"
+                "no usable backup leads to that position: it is before the end of the oldest \
+                 backup, after the newest segment, or in a hole"
             }
         })
     }
@@ -92,23 +99,25 @@ impl fmt::Display for Why {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotReadYet => "the archive was not read yet",
+            Self::NotReadYet => "the archive has not been read yet",
             Self::Finding(text) | Self::LogUnread(text) => text,
             Self::RestorePointNotFoundYet(read) => {
                 return write!(
                     f,
-                    "the restore point is not in the {read} segments that were read, and more may not \
-                     be: name a later backup with --backup, or allow more with --segments-per-look"
+                    "the restore point is not in the {read} segments that were read, and no more \
+                     may be read: name a later backup with --backup, or allow more with \
+                     --segments-per-look"
                 );
             }
             Self::LogNotSearched => "the WAL was not searched for it",
             Self::NoCommitFound => {
-                "no transaction was found in the newest segments that could be opened, so whether \
-                 one follows the target is not known; more are opened at a look with \
-                 segments_per_look, and the daemon's next look goes on from there"
+                "no transaction was found in the newest segments that could be opened, so it is \
+                 not known whether one follows the target; raise segments_per_look to open more at \
+                 a time; the daemon's next look goes on from there"
             }
             Self::EndOfLogNotRead => {
-                "the position lies in the last segment, and how far the log goes in it was not read"
+                "the position is in the last segment, and how far the log reaches in it was not \
+                 read"
             }
         })
     }

@@ -6,7 +6,7 @@ fn credentials_come_in_pairs() {
     let (access_key_id, _) = credential_files(directory.path());
     let text =
         format!("credentials: {{access_key_id_file: {}}}\n{ARCHIVE}", access_key_id.display());
-    assert_snapshot!(problems(&text), @"credentials.secret_access_key_file: expected a file, as access_key_id_file is given, found nothing");
+    assert_snapshot!(problems(&text), @"credentials.secret_access_key_file: expected a file, because access_key_id_file is given, found nothing");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_check_of_a_drill_is_checked_itself() {
     }
     let one = format!("{{{asked}, expected: 1}}");
     let twice = problems(&format!("drills: {{checks: [{one}, {one}]}}\n"));
-    assert!(twice.starts_with("drills.checks[1].name: expected another"), "{twice}");
+    assert!(twice.starts_with("drills.checks[1].name: expected a different name"), "{twice}");
     let check = |it| format!("{{name: a{it}, database: b, query: SELECT 1, expected: 1}}");
     let many: Vec<String> = (0..101).map(check).collect();
     let many = problems(&format!("drills: {{checks: [{}]}}\n", many.join(", ")));

@@ -45,16 +45,16 @@ pub enum ScheduleError {
     )]
     FieldCount { text: String, count: usize },
     #[error(
-        "{text:?} is no {field}: {reason}; expected {}, a range like 1-5 or a step like */2",
+        "{text:?} is not a valid {field}: {reason}; expected {}, a range like 1-5 or a step like */2",
         .field.expected()
     )]
     Field { field: Field, text: String, reason: FieldError },
     #[error(
-        "{0:?} is no descriptor, expected @yearly, @annually, @monthly, @weekly, @daily, \
+        "{0:?} is not a descriptor, expected @yearly, @annually, @monthly, @weekly, @daily, \
          @midnight, @hourly or @every with a duration"
     )]
     Descriptor(String),
-    #[error("{0:?} after @every is no duration, expected one like 1h30m, 0.5h or 90s")]
+    #[error("{0:?} after @every is not a duration, expected one like 1h30m, 0.5h or 90s")]
     Duration(String),
     #[error("the schedule {0:?} is never due: no month has that day")]
     Never(String),

@@ -176,40 +176,45 @@ fn refusals_name_what_is_wrong_and_what_was_expected() {
         (
             "CRON_TZ=UTC 0 0 * * *",
             format!(
-                r#""CRON_TZ=UTC" is no second: "CRON_TZ=UTC" is not a number; expected 0 to 59, {form}"#
+                r#""CRON_TZ=UTC" is not a valid second: "CRON_TZ=UTC" is not a number; expected 0 to 59, {form}"#
             ),
         ),
         (
             "* 5 j * * *",
-            format!(r#""j" is no hour: "j" is not a number; expected 0 to 23, {form}"#),
+            format!(r#""j" is not a valid hour: "j" is not a number; expected 0 to 23, {form}"#),
         ),
         (
             "60 0 * * *",
-            format!(r#""60" is no second: 60 is out of range; expected 0 to 59, {form}"#),
+            format!(r#""60" is not a valid second: 60 is out of range; expected 0 to 59, {form}"#),
         ),
         (
             "0 1,60 * * *",
-            format!(r#""1,60" is no minute: 60 is out of range; expected 0 to 59, {form}"#),
+            format!(
+                r#""1,60" is not a valid minute: 60 is out of range; expected 0 to 59, {form}"#
+            ),
         ),
         (
             "0 0 * * XYZ",
             format!(
-                r#""XYZ" is no month: "XYZ" is not a number; expected 1 to 12 or JAN to DEC, {form}"#
+                r#""XYZ" is not a valid month: "XYZ" is not a number; expected 1 to 12 or JAN to DEC, {form}"#
             ),
         ),
         (
             "0 0 0 * * 7",
             format!(
-                r#""7" is no day of week: 7 is out of range; expected 0 to 6 or SUN to SAT, {form}"#
+                r#""7" is not a valid day of week: 7 is out of range; expected 0 to 6 or SUN to SAT, {form}"#
             ),
         ),
         (
             "0 0 0 L * *",
-            format!(r#""L" is no day of month: "L" is not a number; expected 1 to 31, {form}"#),
+            format!(
+                r#""L" is not a valid day of month: "L" is not a number; expected 1 to 31, {form}"#
+            ),
         ),
         (
             "@every Xm",
-            r#""Xm" after @every is no duration, expected one like 1h30m, 0.5h or 90s"#.to_owned(),
+            r#""Xm" after @every is not a duration, expected one like 1h30m, 0.5h or 90s"#
+                .to_owned(),
         ),
     ];
     for (text, message) in cases {

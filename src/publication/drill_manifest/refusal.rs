@@ -17,15 +17,15 @@ pub enum DrillRefusal {
     SameNamespace(String),
     #[error("no ObjectStore in namespace {namespace:?} leads to {archive}: it has {found}")]
     NoStore { namespace: String, archive: String, found: String },
-    #[error("the source writes under server name {written:?}, and the archive is {archive}")]
+    #[error("the source writes under server name {written:?}, but the archive is {archive}")]
     OtherServer { written: String, archive: String },
     #[error("the archive {0} is in a directory, which no cluster can read")]
     Directory(String),
     #[error("nobody says where the archive lies")]
     NoAddress,
-    #[error("the source says no image: neither status.image nor spec.imageName")]
+    #[error("the source names no image: neither status.image nor spec.imageName is set")]
     NoImage,
-    #[error("the source says no size of its volume")]
+    #[error("the source does not say how large its volume is")]
     NoStorage,
     #[error("the manifest would have {0}")]
     Forbidden(&'static str),

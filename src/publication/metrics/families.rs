@@ -46,20 +46,20 @@ pub(super) const FAMILIES: &[Family] = &[
     whole(name!("build_info"), "The running program.", reading::build_info)
         .kind(Kind::Info)
         .labels(&["version", "revision", "rustc"]),
-    whole(name!("archives"), "Number of archives that are watched.", reading::archives),
+    whole(name!("archives"), "Number of watched archives.", reading::archives),
     whole(
         name!("orphans"),
-        "Number of archives below the watched stores that no cluster names.",
+        "Number of archives below the watched stores that no cluster uses.",
         reading::orphans,
     ),
     whole(
         name!("kubernetes_up"),
-        "Whether Kubernetes told which clusters there are.",
+        "Whether Kubernetes said which clusters there are.",
         reading::kubernetes_up,
     ),
     whole(
         name!("object_store_up"),
-        "Whether the object store answered when it was asked last.",
+        "Whether the object store answered the last time it was asked.",
         reading::object_store_up,
     )
     .labels(&["object_store"]),
@@ -85,12 +85,12 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     archive(
         name!("last_success_timestamp_seconds"),
-        "When the whole archive was read last; all other values are of that time.",
+        "When the whole archive was last read; all other values date from then.",
         reading::last_success,
     ),
     archive(
         name!("last_full_listing_timestamp_seconds"),
-        "When the latest full listing began; what was deleted later may not have been noticed.",
+        "When the latest full listing began; later deletions may not have been noticed.",
         reading::last_full_listing,
     ),
     archive(name!("checks_total"), "Attempts to read the archive.", reading::checks)
@@ -136,7 +136,7 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     archive(
         name!("wal_gaps"),
-        "Number of gaps in the WAL, without those that the operator accepted.",
+        "Number of gaps in the WAL, except those that the operator accepted.",
         reading::wal_gaps,
     )
     .labels(&["effect"]),
@@ -147,23 +147,23 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     archive(
         name!("wal_missing_segments"),
-        "Number of WAL segments missing in gaps, without those that the operator accepted.",
+        "Number of WAL segments missing in gaps, except those that the operator accepted.",
         reading::wal_missing_segments,
     )
     .labels(&["effect"]),
     archive(
         name!("wal_hole_start_timestamp_seconds"),
-        "Last moment that can be restored before the newest hole that nobody accepted.",
+        "Last moment that can be restored before the newest hole that the operator did not accept.",
         reading::wal_hole_start,
     ),
     archive(
         name!("wal_hole_end_timestamp_seconds"),
-        "First moment that can be restored after the newest hole that nobody accepted.",
+        "First moment that can be restored after the newest hole that the operator did not accept.",
         reading::wal_hole_end,
     ),
     archive(
         name!("recovery_window_start_timestamp_seconds"),
-        "First moment from which on every moment until the end of the window can be restored.",
+        "First moment from which every later one up to the end of the window can be restored.",
         reading::recovery_window_start,
     ),
     archive(
@@ -228,26 +228,27 @@ pub(super) const FAMILIES: &[Family] = &[
     .labels(&["kind"]),
     archive(
         name!("restore_drill_phase_seconds"),
-        "How long each part of the last restore drill took that ran by itself.",
+        "How long each part of the last automatic restore drill took.",
         drills::phase,
     )
     .labels(&["kind", "phase"]),
     archive(
         name!("restore_drill_matches_prediction"),
-        "Whether recovery ended in the last restore drill where it was predicted to end.",
+        "Whether recovery ended where it was predicted to in the last restore drill.",
         drills::matches_prediction,
     )
     .labels(&["kind"]),
     archive(
         name!("restore_drill_class"),
-        "1 for how the last restore drill ended, and for what got in the way of one since, 0 for the \
-         others.",
+        "1 for how the last restore drill ended, and for what has got in the way of one since, 0 \
+         for the others.",
         drills::class,
     )
     .labels(&["kind", "class"]),
     archive(
         name!("recovery_time_estimate_seconds"),
-        "How long a recovery to the newest state would take, by the restore drills: at least and at most.",
+        "How long a recovery to the newest state would take, judging by restore drills: at least \
+         and at most.",
         drills::estimate,
     )
     .labels(&["bound"]),
@@ -278,20 +279,20 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     archive(
         name!("proven_timestamp_seconds"),
-        "Newest moment that can be restored, as far as it is proven: by names that are listed, or by \
-         bytes that were read to the last one.",
+        "Newest moment that can be restored, by how it is proven: by the names that were listed, \
+         or by reading every byte.",
         reading::proven,
     )
     .labels(&["level"]),
     archive(
         name!("content_read_ratio"),
-        "Share of the base backups and of the WAL segments that was read to the last byte.",
+        "Share of the base backups and of the WAL segments that has been read to the last byte.",
         reading::content_read_ratio,
     )
     .labels(&["kind"]),
     archive(
         name!("content_verified_segments"),
-        "Number of WAL segments that were read to the last byte and found right.",
+        "Number of WAL segments that were read to the last byte and found intact.",
         reading::content_verified_segments,
     ),
     archive(
@@ -302,18 +303,19 @@ pub(super) const FAMILIES: &[Family] = &[
     .labels(&["kind"]),
     archive(
         name!("last_content_verification_timestamp_seconds"),
-        "When base backups and WAL were read to the last byte last.",
+        "When base backups and WAL were last read to the last byte.",
         reading::last_content_verification,
     )
     .labels(&["kind"]),
     archive(
         name!("content_unread_timestamp_seconds"),
-        "Since when something is stored that a restore to the newest state needs and nobody has read.",
+        "Since when something that a restore to the newest state needs has been stored without \
+         being read.",
         reading::content_unread,
     ),
     archive(
         name!("content_verification_due_timestamp_seconds"),
-        "When what a restore needs and nobody has read should have been read.",
+        "When what a restore needs and has not been read should have been read.",
         reading::content_due,
     ),
     archive(name!("archive_bytes"), "Stored bytes.", reading::archive_bytes).labels(&["kind"]),

@@ -92,7 +92,7 @@ fn form(
             p.note id=(help) {
                 "As text: " code { "latest" } " for the newest state, a moment with its time zone such as "
                 code { "2026-01-31 16:45 +01:00" } ", or " code { "2 hours ago" }
-                ". It counts more than the moment beside it."
+                ". If both are filled in, the text wins."
             }
         }
     }
@@ -118,9 +118,9 @@ fn answer(
     let document = PlanDocument::new(assessment, target.clone());
     let (class, word) = match (&document.plan, entry.standing.is_old()) {
         (RestorePlan::Reachable(_), false) => ("yes", "Yes"),
-        (RestorePlan::Reachable(_), true) => ("maybe", "It could, when it was read last"),
+        (RestorePlan::Reachable(_), true) => ("maybe", "Yes, as of the last reading"),
         (RestorePlan::NotReachable(_), _) => ("no", "No"),
-        (RestorePlan::Unknown(_), _) => ("maybe", "That is not known"),
+        (RestorePlan::Unknown(_), _) => ("maybe", "Not known"),
     };
     html! {
         div class={ "answer " (class) } {
@@ -140,8 +140,8 @@ fn answer(
             @if let Some(yaml) = document.yaml() { (manifest(&yaml, level + 1)) }
             @if let Some(path) = bundle_path(context, entry, target, &document) {
                 p.note {
-                    a href=(path) download { "Download all that a new Kubernetes needs" }
-                    ": the ObjectStore, a Secret to fill in, and this Cluster. Keep it where it outlives this one."
+                    a href=(path) download { "Download everything a new Kubernetes cluster needs" }
+                    ": the ObjectStore, a Secret to fill in, and this Cluster. Keep it somewhere that survives this one."
                 }
             }
         }
@@ -209,19 +209,19 @@ fn way(restore: &Restore) -> Markup {
             @if rest != 0 { div { dt { "" } dd { "and " (rest) " more stretches of WAL" } } }
             div { dt { "To read" } dd { "at most about " (bytes(restore.wal_bytes_max)) " of WAL" } }
             @if let Some(timeline) = restore.target_timeline() {
-                div { dt { "Timeline" } dd { (timeline) ", which recovery has to be told" } }
+                div { dt { "Timeline" } dd { (timeline) ", which recovery must be given" } }
             }
             @if restore.needs_prefetch_off {
                 div {
                     dt { "Setting" }
-                    dd { code { "recovery_prefetch = off" } ": behind the target lies an object of the wrong size" }
+                    dd { code { "recovery_prefetch = off" } ": an object of the wrong size follows the target" }
                 }
             }
             @for warning in warnings(restore) { div { dt { "Beware" } dd { (warning) } } }
             @for (timeline, backup) in &restore.elsewhere {
                 div {
                     dt { "Elsewhere" }
-                    dd { "timeline " (timeline) " has the moment too, with another state, from backup " code { (backup) } }
+                    dd { "timeline " (timeline) " also reaches this moment, in a different state, from backup " code { (backup) } }
                 }
             }
         }
@@ -254,7 +254,7 @@ fn manifest(yaml: &str, level: u8) -> Markup {
     html! {
         (heading(level, None, &html! { "The manifest to apply" }))
         p.note {
-            "It makes a new cluster beside the old one. Replace any words in capitals. A click "
+            "It creates a new cluster beside the old one. Replace any words in capitals. A click "
             "selects all of it."
         }
         pre.manifest tabindex="0" role="region" aria-label="Manifest" { (yaml) }

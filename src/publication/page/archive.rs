@@ -101,7 +101,7 @@ fn standing(context: &Context<'_>, entry: &ArchiveView<'_>) -> Markup {
             (stands(&entry.standing, context.view.now))
         }
         @if assessment.orphan.is_some() {
-            p { strong { "Orphaned: " } "no Cluster names this archive, and it counts in no other verdict." }
+            p { strong { "Orphaned: " } "no Cluster uses this archive, and it counts in no other verdict." }
         }
         p.read {
             @match (assessment.observed_at, assessment.unreadable) {
@@ -110,7 +110,7 @@ fn standing(context: &Context<'_>, entry: &ArchiveView<'_>) -> Markup {
                     strong { "Not read since " (time(at, context.view.now)) "." }
                     " What is shown below is from then."
                 }
-                (None, _) => strong { "Never read as a whole." },
+                (None, _) => strong { "Never read in full." },
             }
         }
     }
@@ -118,7 +118,7 @@ fn standing(context: &Context<'_>, entry: &ArchiveView<'_>) -> Markup {
 
 fn window(context: &Context<'_>, entry: &ArchiveView<'_>, level: u8, id: &str) -> Markup {
     let words = if entry.standing.is_old() {
-        "What could be restored when it was read last"
+        "What could be restored when it was last read"
     } else {
         "What can be restored"
     };

@@ -94,7 +94,7 @@ impl Chart {
     /// What is said of the moments that some backup reaches, and of the others.
     pub(super) const fn words(&self) -> (&'static str, &'static str) {
         match self.unread_since {
-            None => ("can be restored", "can not be restored"),
+            None => ("can be restored", "cannot be restored"),
             Some(_) => ("could be restored then", "could not be restored then"),
         }
     }

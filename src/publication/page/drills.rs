@@ -54,9 +54,9 @@ fn outlook(assessment: &Assessment, id: &str) -> Markup {
                 Some(forecast) => {
                     "A recovery to the newest state would take " (forecast_in_words(forecast)) "."
                 }
-                None => "How long a recovery to the newest state would take, no drill tells yet.",
+                None => "No drill has shown yet how long a recovery to the newest state would take.",
             }
-            " It may take " (duration(objective)) "."
+            " The objective is " (duration(objective)) "."
         }
         @if let Some(forecast) = &assessment.forecast { (against(forecast, objective, id)) }
     }
@@ -143,7 +143,7 @@ fn legend() -> Markup {
         PhaseName::Base => "base: the base backup",
         PhaseName::Replay => "replay: WAL",
         PhaseName::Promote => "promote: until it takes connections",
-        PhaseName::Check => "check: what was asked of the data",
+        PhaseName::Check => "check: the questions asked of the data",
     };
     html! {
         ul.legend {

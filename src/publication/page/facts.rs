@@ -28,7 +28,7 @@ struct Fact {
 }
 
 pub(super) fn facts(context: &Context<'_>, entry: &ArchiveView<'_>, level: u8) -> Markup {
-    let title = if entry.standing.is_old() { "Facts, as they were read last" } else { "Facts" };
+    let title = if entry.standing.is_old() { "Facts, as last read" } else { "Facts" };
     html! {
         section.facts {
             (heading(level, None, &html! { (title) }))
@@ -54,8 +54,8 @@ fn list(context: &Context<'_>, assessment: &Assessment) -> Vec<Fact> {
         fact("Retention", retention(assessment)),
         fact("Stored", stored(assessment)),
         fact("PostgreSQL", postgres(assessment)),
-        fact("Last read as a whole", last_read(context, assessment)),
-        fact("Deletions excluded until", fully_listed(context, assessment)),
+        fact("Last read in full", last_read(context, assessment)),
+        fact("Checked for deletions", fully_listed(context, assessment)),
     ];
     if let Some(state) = &assessment.cluster {
         facts.extend(of_cluster(state));
@@ -100,8 +100,8 @@ fn newest_moment(context: &Context<'_>, assessment: &Assessment) -> Markup {
                     TimeSource::Commit => {}
                     TimeSource::Upload => {
                         p.note {
-                            "This is when its WAL was uploaded. The last commit inside is older, "
-                            "and a later target fails."
+                            "This is when its WAL was uploaded. The last commit in it is older, "
+                            "and a restore to a later moment fails."
                         }
                     }
                     TimeSource::Backup => {
@@ -190,7 +190,7 @@ fn proof(context: &Context<'_>, assessment: &Assessment) -> Markup {
             @match proof.read_until {
                 Some(at) => { "until " (time(at, context.view.now)) }
                 None if proof.is_read => "no base backup with its WAL yet",
-                None => "nothing: content is not read",
+                None => "nothing: content is not being read",
             }
         }
         @if proof.is_any() {

@@ -37,7 +37,7 @@ impl OverviewFilter {
                 let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.code() == code);
                 if verdict.is_none() {
                     let codes = Verdict::ALL.map(Verdict::code).join(", ");
-                    refusals.push(format!("There is no such verdict. It is one of {codes}."));
+                    refusals.push(format!("There is no such verdict. Use one of {codes}."));
                 }
                 verdict
             }
@@ -45,7 +45,7 @@ impl OverviewFilter {
         let page = match fields.get("page").map(String::as_str) {
             None | Some("") => 1,
             Some(page) => page.parse().ok().filter(|page| 0 < *page).unwrap_or_else(|| {
-                refusals.push("A page is a number from 1 on.".to_owned());
+                refusals.push("A page is a number, starting at 1.".to_owned());
                 1
             }),
         };

@@ -33,8 +33,8 @@ pub(super) fn findings(entry: &ArchiveView<'_>, level: u8) -> Markup {
                 p {
                     @match entry.standing.verdict {
                         Verdict::Unknown => {
-                            "Nothing was wrong when it was checked last. Find out why it is not "
-                            "checked any more: look at the daemon's log."
+                            "Nothing was wrong at the last check. Find out why there has been none "
+                            "since: read the daemon's log."
                         }
                         Verdict::Recoverable | Verdict::AtRisk | Verdict::Unrecoverable => {
                             "Nothing is wrong. Nothing to do."
@@ -112,20 +112,20 @@ fn last_resort(assessment: &Assessment, verdict: Verdict) -> Markup {
             (Verdict::Recoverable | Verdict::AtRisk, _) | (Verdict::Unknown, None) => {}
             (Verdict::Unrecoverable, Some(newest)) => {
                 p.resort {
-                    "To restore before that is repaired, choose a moment no later than "
+                    "To restore before this is repaired, choose a moment no later than "
                     (plain_time(last_choice(newest))) ". A restore to the newest state fails or loses data."
                 }
             }
             (Verdict::Unrecoverable, None) => {
                 @if !is_empty {
                     p.resort {
-                        "Keep the running database: nothing that is stored here brings it back."
+                        "Do not lose the running database: nothing stored here can bring it back."
                     }
                 }
             }
             (Verdict::Unknown, Some(newest)) => {
                 p.resort {
-                    "What follows is old news: when the archive was read last, moments up to "
+                    "What follows may be out of date: when the archive was last read, moments up to "
                     (plain_time(newest)) " could be restored."
                 }
             }

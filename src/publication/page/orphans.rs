@@ -25,14 +25,14 @@ pub(super) fn orphans(context: &Context<'_>) -> Markup {
                 h2 { "Orphaned archives" }
                 @if !orphans.is_empty() {
                     p {
-                        "No Cluster names " (count(orphans.len(), "archive")) " below the watched "
-                        "stores. Nobody adds to them, no retention policy shortens them, and they "
-                        "count in no verdict above."
+                        "No Cluster uses " (count(orphans.len(), "archive")) " below the watched "
+                        "stores. Nothing is added to them, no retention policy trims them, and they "
+                        "do not count in the verdict above."
                     }
                     (table(context))
                     @if rest != 0 { p { "And " (rest) " more; the JSON has all of them." } }
                 }
-                @for why in unread { p.note { "Some may be missing here. " (why) } }
+                @for why in unread { p.note { "Some may be missing here: " (why) } }
             }
         }
     }

@@ -86,7 +86,7 @@ fn nothing(context: &Context<'_>) -> Markup {
             @if context.knows_archives {
                 p.lead { "No archive is watched, so nothing is known." }
                 p {
-                    "No cluster was found in Kubernetes, or it is not asked, and the configuration "
+                    "No cluster was found in Kubernetes (or Kubernetes is not asked), and the configuration "
                     "names nothing under " code { "archives" } "."
                 }
             } @else {
@@ -114,7 +114,7 @@ fn banner(view: &View<'_>, verdict: Verdict) -> Markup {
                         "something is wrong with " (many) "."
                     }
                     Verdict::Unknown => {
-                        "Of " (many) " of " (total) " archives it is not known whether they can be "
+                        "For " (many) " of " (total) " archives it is not known whether they can be "
                         "restored."
                     }
                     Verdict::Unrecoverable => {
@@ -124,8 +124,8 @@ fn banner(view: &View<'_>, verdict: Verdict) -> Markup {
             }
             @if unchecked != 0 {
                 p {
-                    strong { "Old news: " } (count(unchecked, "archive"))
-                    " should have been checked again since. Look at the daemon's log."
+                    strong { "Out of date: " } (count(unchecked, "archive"))
+                    " should have been checked again by now. Read the daemon's log."
                 }
             }
         }

@@ -173,7 +173,7 @@ fn legend(chart: &Chart) -> Markup {
                             line.target x1="8" x2="8" y1="0" y2="16" {}
                         }
                         "retention, " (duration(chart.last_at - retention.at))
-                        @if retention.is_before { ", is further left" }
+                        @if retention.is_before { ", starts further left" }
                     }
                 }
             }

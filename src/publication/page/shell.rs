@@ -98,7 +98,7 @@ fn blindness(snapshot: &Snapshot) -> Markup {
         @if let Some(DiscoveryState::Down(why)) = &snapshot.discovery {
             div.notice role="alert" {
                 p {
-                    strong { "Kubernetes does not tell which clusters there are. " }
+                    strong { "Kubernetes does not say which clusters exist. " }
                     "New ones are missing here, and what was promised for the others is not known."
                 }
                 p { (why) }
@@ -139,7 +139,7 @@ pub fn not_found(context: &Context<'_>, archives: &Archives) -> String {
             h1 { (name) " is not watched" }
             p { "It may have been removed, or it has another name. " }
         } @else {
-            h1 { "Nothing is known of " (name) " yet" }
+            h1 { "Nothing is known about " (name) " yet" }
             p { "The daemon has just started and does not know yet what there is to watch." }
         }
         p { a href={ (if context.root.is_empty() { "./" } else { context.root }) } { "All archives" } }

@@ -46,7 +46,7 @@ pub(super) fn moments(chart: &Chart) -> Markup {
 }
 
 fn switches(chart: &Chart) -> Markup {
-    let caption = html! { "Timeline switches; their time is not stored" };
+    let caption = html! { "Timeline switches; their exact time is not stored" };
     let head = ["Timeline", "First segment", "Not before", "Not after"];
     let rows = chart.switches.iter().take(ROWS_MAX).map(|switch| {
         html! {

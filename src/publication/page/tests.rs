@@ -125,7 +125,7 @@ fn a_good_verdict_that_nobody_renews_is_not_shown_as_good() {
     let page = overview(&context, &FormFields::new());
     let text = text_of(&page);
     assert!(text.starts_with("UNKNOWN · 1 archive"), "{text}");
-    assert!(text.contains("It was recoverable 2 h ago, and nobody has looked since"), "{text}");
+    assert!(text.contains("It was recoverable 2 h ago, and has not been checked since"), "{text}");
     assert!(page.html.contains("class=\"archive unknown\""));
     assert!(!page.html.contains("class=\"verdict recoverable\""));
     assert!(!text.contains("Nothing is wrong"));
@@ -140,7 +140,7 @@ fn of_a_fleet_it_is_told_how_much_is_old() {
     let page = overview(&context, &fields(&[("verdict", "recoverable")]));
     let text = text_of(&page);
     // For two of the six nobody promised another check.
-    assert!(text.contains("4 archives should have been checked again since"), "{text}");
+    assert!(text.contains("4 archives should have been checked again by now"), "{text}");
     assert!(text.contains("No archive matches."), "{text}");
 }
 
@@ -235,7 +235,7 @@ fn a_moment_at_the_end_of_all_time_is_answered_like_any_other() {
 fn an_answer_from_an_old_reading_is_no_plain_yes() {
     let page = cluster(&samples::only(samples::UNREAD_SINCE), &[("to", "latest")]);
     let text = text_of(&page);
-    assert!(text.contains("It could, when it was read last: the newest archived state"), "{text}");
+    assert!(text.contains("Yes, as of the last reading: the newest archived state"), "{text}");
     assert!(!text.contains("Yes: "), "{text}");
 }
 
@@ -293,23 +293,23 @@ fn clusters_that_nobody_could_name_are_missed_aloud() {
     let down = snapshot::DiscoveryState::Down("list clusters: forbidden".to_owned());
     let page = front(&snapshot.clone().discovered(Some(down)), &[]);
     let text = text_of(&page);
-    assert!(text.contains("Kubernetes does not tell which clusters there are."), "{text}");
+    assert!(text.contains("Kubernetes does not say which clusters exist."), "{text}");
     assert!(text.contains("list clusters: forbidden"), "{text}");
     let up = front(&snapshot.discovered(Some(snapshot::DiscoveryState::Up)), &[]);
-    assert!(!text_of(&up).contains("does not tell"));
+    assert!(!text_of(&up).contains("does not say"));
 }
 
 #[test]
 fn an_orphaned_archive_has_a_page_that_says_so() {
     let snapshot = samples::orphaning(&samples::only(samples::AT_RISK), &[0]);
     let page = front(&snapshot, &[]);
-    assert!(text_of(&page).contains("No Cluster names 1 archive below the watched stores."));
-    assert!(text_of(&page).contains("Some may be missing here. list s3://elsewhere/"), "{page:?}");
+    assert!(text_of(&page).contains("No Cluster uses 1 archive below the watched stores."));
+    assert!(text_of(&page).contains("Some may be missing here: list s3://elsewhere/"), "{page:?}");
     let named = [("namespace", "databases"), ("server_name", "postgres-0001")];
     let shown = Archives::named(&fields(&named));
     let view = view(&snapshot, TimeDelta::seconds(20));
     let page = archives(&context(&view), &shown, &fields(&named)).unwrap();
     let text = text_of(&page);
-    assert!(text.contains("Orphaned: no Cluster names this archive"), "{text}");
+    assert!(text.contains("Orphaned: no Cluster uses this archive"), "{text}");
     assert!(text.contains("Cluster databases/postgres-0001 is deleted"), "{text}");
 }

@@ -36,11 +36,11 @@ pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: D
     paper.paragraph(0, &stands(standing, now));
     let read = match assessment.observed_at {
         Some(at) => format!("last read {} ({})", utc(at), ago(at, now)),
-        None => "never read as a whole".to_owned(),
+        None => "never read in full".to_owned(),
     };
     paper.paragraph(0, &format!("{}, {read}", assessment.place()));
     if let Some(at) = assessment.fully_listed_at.filter(|at| *at < assessment.checked_at) {
-        paper.paragraph(0, &format!("deletions are excluded until {}", utc(at)));
+        paper.paragraph(0, &format!("last checked for deletions {}", utc(at)));
     }
     let proof = assessment.proof;
     if proof.is_any() {
@@ -53,7 +53,7 @@ pub(super) fn write_archive(paper: &mut Paper, archive: &ArchiveView<'_>, now: D
             ),
         );
         if let Some(until) = proof.read_until {
-            paper.paragraph(0, &format!("proven by what was read until {}", utc(until)));
+            paper.paragraph(0, &format!("proven by reading up to {}", utc(until)));
         }
     }
     write_findings(paper, assessment);
@@ -108,7 +108,7 @@ fn write_findings(paper: &mut Paper, assessment: &Assessment) {
 fn write_moments(paper: &mut Paper, archive: &ArchiveView<'_>, now: DateTime<Utc>) {
     let assessment = archive.assessment;
     paper.heading(if archive.standing.is_old() {
-        "WHAT COULD BE RESTORED WHEN IT WAS READ LAST"
+        "WHAT COULD BE RESTORED WHEN IT WAS LAST READ"
     } else {
         "WHAT CAN BE RESTORED"
     });
@@ -126,7 +126,7 @@ fn write_moments(paper: &mut Paper, archive: &ArchiveView<'_>, now: DateTime<Utc
         let length = duration(span.last.at - span.first_at);
         let moments = match span.last.source {
             TimeSource::Backup if span.first_at == span.last.at => {
-                format!("none but the state of {last}, without a target time")
+                format!("only the state of {last}, without a target time")
             }
             TimeSource::Commit | TimeSource::Upload | TimeSource::Backup => {
                 format!("from {first} to {last} ({length})")
@@ -149,8 +149,8 @@ fn write_moments(paper: &mut Paper, archive: &ArchiveView<'_>, now: DateTime<Utc
     if is_bound {
         paper.paragraph(
             2,
-            "The newest moment is when its WAL was uploaded; the last commit inside is older, and \
-             a later recovery target fails.",
+            "The newest moment is when its WAL was uploaded; the last commit in it is older, and a \
+             later recovery target fails.",
         );
     }
     for window in &assessment.windows {
@@ -281,15 +281,15 @@ fn last_resort(assessment: &Assessment, verdict: Verdict) -> Option<String> {
     match (verdict, newest) {
         (Verdict::Recoverable | Verdict::AtRisk, _) => None,
         (Verdict::Unrecoverable, Some(newest)) => Some(format!(
-            "To restore before that is repaired, choose a moment no later than {newest}; a \
-             restore to the newest state fails or loses data."
+            "To restore before this is repaired, choose a moment no later than {newest}; a restore \
+             to the newest state fails or loses data."
         )),
         (Verdict::Unrecoverable, None) if is_empty(assessment) => None,
         (Verdict::Unrecoverable, None) => Some(
-            "Keep the running database: nothing that is stored here brings it back.".to_owned(),
+            "Do not lose the running database: nothing stored here can bring it back.".to_owned(),
         ),
         (Verdict::Unknown, Some(newest)) => Some(format!(
-            "Take what is said above as old news: when the archive was read last, moments up to \
+            "What is said above may be out of date: when the archive was last read, moments up to \
              {newest} could be restored."
         )),
         (Verdict::Unknown, None) => None,

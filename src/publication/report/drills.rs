@@ -17,7 +17,7 @@ pub(super) fn write(paper: &mut Paper, assessment: &Assessment) {
     paper.heading("RESTORE DRILLS");
     if let Some(forecast) = &assessment.forecast {
         let objective = duration(assessment.promises.drills.recovery_time_objective);
-        let text = format!("{}; it may take {objective}", drills::forecast(forecast));
+        let text = format!("{}; the objective is {objective}", drills::forecast(forecast));
         paper.item(2, "to recover  ", &text);
     }
     for report in reports.iter().take(DRILLS_MAX) {

@@ -19,7 +19,10 @@ pub(super) fn write_orphans(paper: &mut Paper, view: &View<'_>) {
     let orphans = &view.orphans;
     if !orphans.is_empty() {
         paper.heading("ORPHANED");
-        paper.paragraph(0, "No Cluster names these archives, and they count in no verdict above.");
+        paper.paragraph(
+            0,
+            "No Cluster uses these archives; they do not count in the verdict above.",
+        );
         let header = row(paper.width(), "VERDICT", ["ARCHIVE", "NEWEST RESTORABLE", "STORED"]);
         paper.line(0, &header);
     }
@@ -45,7 +48,7 @@ pub(super) fn write_orphans(paper: &mut Paper, view: &View<'_>) {
     }
     for why in view.snapshot.orphan_search.iter().flat_map(|it| &it.unread) {
         paper.blank();
-        paper.paragraph(0, &format!("Orphaned archives may be missing here. {why}"));
+        paper.paragraph(0, &format!("Orphaned archives may be missing here: {why}"));
     }
 }
 

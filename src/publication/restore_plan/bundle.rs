@@ -11,14 +11,14 @@ use crate::publication::restore_plan::manifest::Filling;
 const STORE: &str = "recovered-archive";
 
 const ADVICE: &str = "\
-# Put the keys into the Secret, those of a token that reads and writes the bucket: the new cluster
+# Put the keys of a token that may read and write the bucket into the Secret: the new cluster
 # archives there under a server name of its own. Then apply all of it in a namespace of your choice,
 # with CloudNativePG and the Barman Cloud Plugin installed.
 ";
 
 const GUESS: &str = "\
-# How large some volume was is not known. Such a size is four times what the base backup takes in the
-# store, and at least 1 GiB.
+# The size of a volume was not known. The size below is four times what the base backup takes in
+# the store, and at least 1 GiB.
 ";
 
 /// `None` for a copy in a directory, which no cluster can read.

@@ -38,7 +38,7 @@ const TABLESPACE_SIZE: Blank =
 const SIZE: Blank = Blank { word: "SIZE", what: "at least that of the source's volume" };
 
 const ADVICE: &str = "\
-# Raise instances when you have looked at the data. Name database, owner and secret in recovery if
+# Raise instances once you have checked the data. Name database, owner and secret in recovery if
 # they differ from \"app\". The new cluster archives under a server name of its own; for a drill,
 # leave plugins out.
 ";

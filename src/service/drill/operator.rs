@@ -154,7 +154,10 @@ impl Seat {
         match lease::hold(namespace, id, clock::now()).await {
             Ok(()) => {}
             Err(NotHeld::By(other)) => {
-                bail!("the drill {other} runs in {}, and there is one at a time", namespace.name());
+                bail!(
+                    "the drill {other} is running in {}; only one runs at a time",
+                    namespace.name()
+                );
             }
             Err(NotHeld::Unanswered(why)) => bail!("take the lease of drills: {why}"),
         }
@@ -190,7 +193,7 @@ async fn sweep(namespace: &DrillNamespace) -> anyhow::Result<()> {
         tracing::warn!(cluster = left.id.object_name(), "removing what an earlier drill left");
         let removed = runner::remove(namespace, &left.id, &left.uid).await;
         removed.map_err(|why| {
-            anyhow::anyhow!("what the drill {} left is in the way: {why}", left.id)
+            anyhow::anyhow!("what the drill {} left behind is in the way: {why}", left.id)
         })?;
     }
     Ok(())
@@ -199,12 +202,12 @@ async fn sweep(namespace: &DrillNamespace) -> anyhow::Result<()> {
 /// The result, and no more than the newest of its cluster.
 async fn keep(namespace: &DrillNamespace, id: &DrillId, report: &DrillReport) {
     if let Err(why) = drills::write_result(namespace, id, report).await {
-        tracing::error!(why, "the result of the drill is not kept");
+        tracing::error!(why, "the result of the drill could not be kept");
         return;
     }
     match namespace.results().await {
         Ok(stored) => drills::prune_results(namespace, report, &stored).await,
-        Err(unread) => tracing::debug!(%unread, "old results stay"),
+        Err(unread) => tracing::debug!(%unread, "old results could not be deleted"),
     }
 }
 
@@ -220,7 +223,8 @@ async fn foretell(archive: &Watched, world: &World, plan: &Restore) -> Option<Re
     match route::foretell(source, plan, &wal).await {
         Ok(end) => end,
         Err(error) => {
-            tracing::warn!(%error, "where recovery will end is not foretold: the log was not read");
+            tracing::warn!(%error, "where recovery will end is not predicted: the log was not \
+                                    read");
             None
         }
     }

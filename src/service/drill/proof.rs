@@ -51,25 +51,25 @@ impl Proof<'_> {
             return Err(Failed::new(DrillClass::CheckFailed, format!("{name}: {detail}")));
         }
         let reason = course.reason.as_deref().unwrap_or_default();
-        Ok(format!("recovery ended as foretold: {reason}"))
+        Ok(format!("recovery ended as predicted: {reason}"))
     }
 
     /// With what the log foretold.
     fn compare(&self, course: &Course) -> Result<(), Failed> {
         let (Some(predicted), Some(reached)) = (&course.predicted, &course.reached) else {
-            let why = "where recovery would end could not be foretold";
+            let why = "where recovery would end could not be predicted";
             // That says nothing of the archive.
             return Err(Failed::new(DrillClass::Storage, why));
         };
         let ends = |end: &RecoveryEnd| format!("{} on timeline {}", end.lsn, end.timeline);
         let (foretold, found) = (ends(predicted), ends(reached));
         if predicted.timeline != reached.timeline {
-            let why = format!("recovery ended at {found}, foretold was {foretold}");
+            let why = format!("recovery ended at {found}; predicted was {foretold}");
             return Err(Failed::new(DrillClass::WrongTimeline, why));
         }
         if predicted.lsn != reached.lsn {
             let kind = self.kind.code();
-            let why = format!("recovery ({kind}) ended at {found}, foretold was {foretold}");
+            let why = format!("recovery ({kind}) ended at {found}; predicted was {foretold}");
             return Err(Failed::new(DrillClass::StoppedEarly, why));
         }
         Ok(())

@@ -74,7 +74,7 @@ async fn answer(stream: TcpStream, seat: Seat, router: Router, mut closed: Shutd
             return;
         }
         () = seat.displaced() => {
-            tracing::debug!("connection made way for a new one");
+            tracing::debug!("connection closed to make room for a new one");
             return;
         }
         () = closed.requested() => {}

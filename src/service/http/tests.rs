@@ -134,7 +134,7 @@ async fn a_cluster_that_is_not_watched_is_not_found() {
 async fn before_the_archives_are_found_nobody_is_told_that_his_cluster_is_not_watched() {
     let answer = Daemon::new().get("/api/v1/status/databases/postgres-0000").await;
     assert_eq!(answer.code, 503);
-    assert!(answer.json()["error"].as_str().unwrap().contains("not known yet"));
+    assert!(answer.json()["error"].as_str().unwrap().contains("not yet known"));
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ async fn what_nobody_owns_is_an_orphan_if_it_is_an_archive() {
     let mut bucket = Bucket::holding(&keys);
     let configured = [server("a", "config").place()].into();
     bucket.orphans.follow(shown(&["a"], &[server("a", "pg")]), configured, |_| None);
-    assert_eq!(bucket.unread(), ["nobody has looked below s3://cnpg/a/ yet"]);
+    assert_eq!(bucket.unread(), ["s3://cnpg/a/ has not been searched yet"]);
     bucket.search().await;
     assert_eq!(bucket.orphans(), ["s3://cnpg/a/old"]);
     assert_eq!(bucket.unread(), Vec::<String>::new());
@@ -215,7 +215,7 @@ async fn of_two_orphans_with_one_name_the_second_is_told() {
     bucket.follow(shown(&["a", "b"], &[]));
     bucket.search().await;
     assert_eq!(bucket.orphans(), ["s3://cnpg/a/pg"]);
-    let told = "s3://cnpg/b/pg is not watched: another orphan is called databases/- (pg) as well";
+    let told = "s3://cnpg/b/pg is not watched: another orphan is also called databases/- (pg)";
     assert_eq!(bucket.unread(), [told]);
 }
 

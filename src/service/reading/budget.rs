@@ -41,7 +41,7 @@ impl Budget {
                 tracing::warn!(
                     month = this,
                     read = bytes(spent),
-                    "content.bytes_per_month_max leaves too little for what is next to be read"
+                    "content.bytes_per_month_max leaves too little for the next thing to read"
                 );
                 *told = this;
             }

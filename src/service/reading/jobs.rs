@@ -171,10 +171,7 @@ impl JobOffice {
     fn refuse(&self, why: String) {
         let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         if refusal.is_none() {
-            tracing::warn!(
-                why,
-                "Kubernetes takes no Job, and base backups are read by the process"
-            );
+            tracing::warn!(why, "Kubernetes refuses Jobs, so the process reads base backups");
         }
         let until = Instant::now().checked_add(REFUSED_FOR).unwrap_or_else(Instant::now);
         *refusal = Some(Refusal { why, until });

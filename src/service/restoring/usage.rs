@@ -7,11 +7,11 @@ use crate::restore::programs::ProgramsError;
 /// Wrong usage where a flag could have named another user.
 pub(super) fn of_account(error: AccountError) -> anyhow::Error {
     const EXPECTED: &str =
-        "a user of this machine other than root, as which PostgreSQL does not run";
+        "a user of this machine other than root, because PostgreSQL refuses to run as root";
     let wrong = match &error {
         AccountError::Root(name) => ConfigError::late("--run-as", EXPECTED, format!("{name:?}")),
         AccountError::Unknown(name) => {
-            ConfigError::late("--run-as", EXPECTED, format!("{name:?}, whom it does not know"))
+            ConfigError::late("--run-as", EXPECTED, format!("{name:?}, which it does not know"))
         }
         AccountError::NotRoot => {
             let expected = "nothing, since only root can run PostgreSQL as somebody else";
@@ -30,7 +30,7 @@ pub(super) fn of_programs(error: ProgramsError) -> anyhow::Error {
             format!("no {} that runs: {why}", program.display()),
         ),
         ProgramsError::OtherVersion { directory, found, major } => (
-            format!("the programs of PostgreSQL {major}, of which the backup is"),
+            format!("the programs of PostgreSQL {major}, which the backup is from"),
             format!("PostgreSQL {found} in {}", directory.display()),
         ),
         ProgramsError::Missing { .. } => return error.into(),
@@ -53,7 +53,7 @@ mod tests {
         };
         for (error, expected) in [
             (of_account(AccountError::Root("root".to_owned())), "other than root"),
-            (of_account(AccountError::Unknown("x".to_owned())), "\"x\", whom it does not know"),
+            (of_account(AccountError::Unknown("x".to_owned())), "\"x\", which it does not know"),
             (of_account(AccountError::NotRoot), "--run-as: expected nothing"),
             (of_programs(programs("18.6")), "found PostgreSQL 18.6 in /opt/bin"),
         ] {

@@ -281,7 +281,7 @@ fn is_any_listed(inventory: &Inventory, folder: FolderId) -> bool {
 }
 
 fn was_damaged(what: String) -> Unreadable {
-    let why = "it was damaged when it was read last, and is read again".to_owned();
+    let why = "it was damaged when it was last read, and is read again".to_owned();
     Unreadable { what, why, reason: UnreadableReason::Internal }
 }
 

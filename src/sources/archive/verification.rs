@@ -49,13 +49,13 @@ impl Collector {
         damage: SegmentDamage,
     ) -> Result<Result<SegmentDamage, String>, StoreError> {
         if !self.is_stored_so(key).await? {
-            return Ok(Err("the store does not give the same bytes twice".to_owned()));
+            return Ok(Err("the store does not return the same bytes twice".to_owned()));
         }
         Ok(match self.sniff(key).await? {
             Some(Sniffed::Encrypted(how)) => Err(format!("it is encrypted with {how}")),
             Some(Sniffed::Compressed(found)) if found != codec => {
                 let (named, found) = (codec.label(), found.label());
-                let why = format!("it is named as {named} and begins as {found} does");
+                let why = format!("it is named as {named}, but its content begins as {found} does");
                 Ok(SegmentDamage::Undecodable(why))
             }
             Some(Sniffed::Compressed(_)) | None => Ok(damage),

@@ -161,7 +161,7 @@ impl Collector {
             let archive = self.folder.as_str();
             tracing::warn!(
                 archive,
-                "HEAD is refused where LIST works, and not asked again: {error}"
+                "HEAD is refused although LIST works, and is not tried again: {error}"
             );
         }
         Ok(listed)
@@ -175,7 +175,11 @@ impl Collector {
 
     pub(super) fn warn_of_inventions(&self) {
         let archive = self.folder.as_str();
-        tracing::warn!(archive, "HEAD shows segments that no LIST shows, and is not asked again");
+        tracing::warn!(
+            archive,
+            "HEAD answers for segments that LIST does not show, and is not \
+                                 tried again"
+        );
     }
 
     fn key_of_next(&self, known: &Inventory) -> Option<String> {

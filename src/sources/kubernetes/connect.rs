@@ -18,7 +18,7 @@ use crate::sources::limits;
 /// Why there is no way to Kubernetes.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error("no way to Kubernetes: this is no pod, and there is no kubeconfig")]
+    #[error("no way to Kubernetes: this is not a pod, and there is no kubeconfig")]
     Nowhere,
     #[error("read {what}")]
     Kubeconfig { what: &'static str, source: KubeconfigError },
@@ -47,7 +47,7 @@ pub(super) async fn connect(enabled: KubernetesEnabled) -> Result<Option<Client>
         if enabled == KubernetesEnabled::Always {
             return Err(ConnectError::Nowhere);
         }
-        tracing::info!("Kubernetes is not asked: this is no pod, and there is no kubeconfig");
+        tracing::info!("Kubernetes is not asked: this is not a pod, and there is no kubeconfig");
         return Ok(None);
     };
     tracing::info!(server = %config.cluster_url, "asking Kubernetes {origin}");

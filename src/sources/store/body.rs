@@ -62,7 +62,7 @@ impl Body {
                 Ok(chunk)
             }
             Some(_) | None => {
-                let detail = format!("`{}` has not the bytes it announces", self.key);
+                let detail = format!("`{}` does not have the bytes that it announces", self.key);
                 Err(StoreError::new(StoreErrorKind::Malformed, detail))
             }
         }

@@ -60,7 +60,7 @@ impl StoreError {
     }
 
     pub fn changed(key: &str) -> Self {
-        Self::new(StoreErrorKind::Changed, format!("`{key}` is not the object it was"))
+        Self::new(StoreErrorKind::Changed, format!("`{key}` is no longer the object it was"))
     }
 
     /// As a reading; `what` is *verb object*, such as `list the archive`.

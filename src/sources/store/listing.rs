@@ -127,8 +127,8 @@ async fn list_range<S: ObjectStore + ?Sized>(
 /// The first key of an answer is not behind the one that was asked for.
 fn ignores_start(key: &str) -> StoreError {
     let detail = format!(
-        "asked for what comes behind a key, the store lists from `{key}` on: it does not list in \
-         byte order, or it knows only version 1 of ListObjects"
+        "asked for what comes after a key, the store lists from `{key}`: it does not list in byte \
+         order, or it knows only version 1 of ListObjects"
     );
     StoreError::new(StoreErrorKind::Malformed, detail)
 }

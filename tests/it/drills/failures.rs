@@ -119,7 +119,7 @@ async fn a_wrong_answer_fails_a_drill_and_is_not_told() {
     let (_, class, detail) = run(check("newest-row", "max_age: 1h")).await;
     assert_eq!(
         (class.as_str(), detail.as_str()),
-        ("check_failed", "newest-row: the answer is no time")
+        ("check_failed", "newest-row: the answer is not a time")
     );
 }
 

@@ -242,7 +242,7 @@ async fn where_kubernetes_takes_no_job_the_process_reads_and_says_so_once() {
         world.findings_become(&daemon, cluster, &[]).await;
     }
     let log = daemon.log();
-    assert_eq!(log.matches("Kubernetes takes no Job").count(), 1, "{log}");
+    assert_eq!(log.matches("Kubernetes refuses Jobs").count(), 1, "{log}");
     assert_eq!(world.jobs().await, Vec::<Value>::new());
 }
 

@@ -99,7 +99,7 @@ async fn an_archive_that_no_cluster_names_is_shown_and_counts_in_no_verdict() {
     let page = daemon.get("/").await.body;
     assert!(page.contains("Orphaned archives") && page.contains("/- (old)"), "{page}");
     let address = format!("/archive?namespace={}&server_name=old", world.namespace);
-    assert!(daemon.get(&address).await.body.contains("no Cluster names this archive"));
+    assert!(daemon.get(&address).await.body.contains("no Cluster uses this archive"));
 }
 
 #[tokio::test]

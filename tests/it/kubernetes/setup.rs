@@ -37,7 +37,7 @@ const CASES: [Case; 14] = [
     Case {
         code: "schedule_suspended",
         severity: "warning",
-        says: "is suspended, and no other one runs",
+        says: "is suspended, and no other one is active",
         edit: |it| it.schedule["spec"]["suspend"] = json!(true),
     },
     Case {

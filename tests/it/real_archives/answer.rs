@@ -122,7 +122,7 @@ impl Kind {
 
 fn kind_of_backup(backup: &Value) -> String {
     let status = backup["status"].as_str().unwrap_or_default();
-    let is_running = backup["reasons"][0] == "it is running";
+    let is_running = backup["reasons"][0] == "it is still running";
     let kind = match (backup["usable"].as_bool().unwrap(), status) {
         (true, _) => "usable",
         (false, "FAILED") => "failed",

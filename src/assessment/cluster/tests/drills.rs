@@ -131,8 +131,7 @@ fn a_recovery_that_ended_elsewhere_than_predicted_failed_whatever_it_says() {
     let example = with(vec![elsewhere]);
     assert_eq!(found(&example), [(FAILED, Severity::Critical)]);
     let sentence = example.sentence();
-    let expected =
-        "recovery ended at 0/6000028 on timeline 1, and was to end at 0/7000000 on timeline 1";
+    let expected = "recovery ended at 0/6000028 on timeline 1, but should have ended at 0/7000000 on timeline 1";
     assert!(sentence.contains(expected), "{sentence}");
 }
 

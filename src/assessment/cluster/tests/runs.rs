@@ -107,7 +107,7 @@ fn a_stuck_backup_blocks_its_schedule() {
     assert_eq!(example.codes(), [FindingCode::BackupStuck]);
     assert_eq!(
         example.sentence(),
-        "Backup daily-20260110000000 is started since 2026-01-10T00:00:00Z and blocks \
+        "Backup daily-20260110000000 has been started since 2026-01-10T00:00:00Z and blocks \
          ScheduledBackup daily"
     );
     assert_eq!(example.runs().failed, 1);

@@ -34,7 +34,8 @@ impl fmt::Display for WrongAddress {
             Place::Inside => {
                 write!(
                     f,
-                    "{address} is no archive: it has neither base/ nor wals/, but {names}{more}"
+                    "{address} is not an archive: it holds {names}{more}, but neither base/ nor \
+                     wals/"
                 )?;
             }
             Place::Beside => {
@@ -51,9 +52,9 @@ pub(super) fn nearby(archives: &[String]) -> String {
     let named: Vec<&str> = archives.iter().take(MEANT_MAX).map(String::as_str).collect();
     match named.as_slice() {
         [] => String::new(),
-        [one] => format!("; the archive {one} is probably meant"),
+        [one] => format!("; you probably meant the archive {one}"),
         several => {
-            format!("; one of these archives is probably meant: {}{more}", several.join(", "))
+            format!("; you probably meant one of these archives: {}{more}", several.join(", "))
         }
     }
 }

@@ -118,18 +118,19 @@ impl Family for BackupDefect {
                 "look at the ScheduledBackup and its last Backup, then TAKE_A_BACKUP"
             }
             Self::Failed { is_superseded: true, .. } | Self::Stuck { is_superseded: true, .. } => {
-                "nothing cleans up after it: delete the folder base/TOPIC by hand when you have \
-                 seen why it failed"
+                "nothing cleans up after it: once you know why it failed, delete the folder \
+                 base/TOPIC by hand"
             }
             Self::Failed { .. } | Self::Stuck { .. } => {
                 "read the log of the plugin's sidecar in the primary, then TAKE_A_BACKUP"
             }
             Self::Incomplete { missing: Missing::Objects(_), .. } => {
-                "look for lifecycle rules or people that delete objects, then TAKE_A_BACKUP"
+                "find out what deletes objects (a lifecycle rule, a person, a tool), then \
+                 TAKE_A_BACKUP"
             }
             Self::Incomplete { missing: Missing::Wal(_), .. } => {
-                "if its last segment never came, switch WAL on the primary \
-                 (SELECT pg_switch_wal()); else TAKE_A_BACKUP"
+                "if only its last segment never arrived, switch WAL on the primary (SELECT \
+                 pg_switch_wal()); otherwise TAKE_A_BACKUP"
             }
             Self::InfoUnreadable { .. } => {
                 "barman refuses to delete any old backup while one backup.info is unreadable: \
@@ -137,12 +138,12 @@ impl Family for BackupDefect {
             }
             Self::Cold { .. } => COLD_HINT,
             Self::Damaged { .. } => {
-                "look for the cause, the disk under the database first, then the store; an older \
-                 backup with its WAL may still be whole; TAKE_A_BACKUP"
+                "find the cause: check the database's disk first, then the store; an older backup \
+                 with its WAL may still be intact; TAKE_A_BACKUP"
             }
             Self::Incremental { .. } => {
-                "take full backups: nothing that restores from this archive combines them; then \
-                 TAKE_A_BACKUP"
+                "take full backups: nothing that restores from this archive can combine \
+                 incremental ones; TAKE_A_BACKUP"
             }
         }
     }
@@ -193,10 +194,14 @@ impl fmt::Display for BackupDefect {
                 f.write_str(if *is_superseded { SUPERSEDED } else { "" })
             }
             Self::Incomplete { backup, missing: Missing::Objects(names) } => {
-                write!(f, "backup {backup} lacks objects: {}", names.join(", "))
+                write!(f, "backup {backup} has objects missing: {}", names.join(", "))
             }
             Self::Incomplete { backup, missing: Missing::Wal(missing) } => {
-                write!(f, "backup {backup} lacks {} of its own WAL: ", segments(missing.count))?;
+                write!(
+                    f,
+                    "backup {backup} is missing {} of its own WAL: ",
+                    segments(missing.count)
+                )?;
                 f.write_str(&span(missing.first, missing.last))
             }
             Self::InfoUnreadable { backup, why } => {
@@ -204,7 +209,7 @@ impl fmt::Display for BackupDefect {
             }
             Self::Cold { backup, objects } => write!(
                 f,
-                "backup {backup} lies with {objects} of its tar files in a storage class that must be \
+                "backup {backup} has {objects} of its tar files in a storage class that must be \
                  thawed before a restore; a lifecycle rule of the bucket is the likely cause"
             ),
             Self::Damaged { backup, damages } => {
@@ -214,9 +219,9 @@ impl fmt::Display for BackupDefect {
             Self::Incremental { backup, parent, full, is_superseded } => {
                 write!(f, "backup {backup} holds only what changed since {parent}")?;
                 match full {
-                    Some(full) if full != parent => write!(f, ", which stands on {full}")?,
+                    Some(full) if full != parent => write!(f, ", which builds on {full}")?,
                     Some(_) => {}
-                    None => f.write_str(", and the full one is not there")?,
+                    None => f.write_str(", and the full backup that it builds on is missing")?,
                 }
                 f.write_str(if *is_superseded { SUPERSEDED } else { "" })
             }

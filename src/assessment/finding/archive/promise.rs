@@ -125,47 +125,48 @@ impl Family for BrokenPromise {
                 "look at the ScheduledBackup and its last Backup, then TAKE_A_BACKUP"
             }
             Self::WalStale { primary: PrimaryMetrics::NotHeard, .. } => {
-                "if the database is idle this is normal, and with kubernetes.instance_metrics it is \
-                 no finding; else look at pg_stat_archiver and the plugin's log"
+                "if the database is idle this is normal (kubernetes.instance_metrics would tell, \
+                 and silence this); otherwise look at pg_stat_archiver and the plugin's log"
             }
             Self::WalStale { primary: PrimaryMetrics::NoHelp, .. } => {
-                "if the database is idle this is normal; else look at pg_stat_archiver and the \
-                 plugin's log"
+                "if the database is idle this is normal; otherwise look at pg_stat_archiver and \
+                 the plugin's log"
             }
             Self::WindowShort { .. } => {
-                "older backups are missing or unusable; the window grows again by itself from the \
-                 next good backups on"
+                "older backups are missing or unusable; with the next good backups the window \
+                 grows again by itself"
             }
             Self::RetentionNotEnforced { .. } => {
-                "look at the plugin's log for RetentionPolicyFailed; it runs on the primary only"
+                "look for RetentionPolicyFailed in the log of the plugin's sidecar in the primary: \
+                 only that one enforces retention"
             }
             Self::ContentUnverified { .. } => {
-                "look at the program's log and at content.bytes_per_second_max and \
+                "read the log of the backup verifier, and check content.bytes_per_second_max and \
                  content.bytes_per_month_max: reading may be too slow, or an object cannot be read"
             }
             Self::VerificationStuck { cause: StuckCause::Pending { .. }, .. } => {
-                "look at the Job's pod: the cluster may have no room for it, or a quota or a queue \
-                 may hold it back"
+                "look at the Job's pod: there may be no room for it, or a quota or a queue may \
+                 hold it back"
             }
             Self::VerificationStuck { cause: StuckCause::Failing { .. }, .. } => {
-                "look at the log of the Job's pod and at the program's: the credentials of the pod, \
-                 its network or its node may be the reason"
+                "read the log of the Job's pod and that of the backup verifier: the pod's \
+                 credentials, its network or its node may be the cause"
             }
             Self::VerificationStuck { cause: StuckCause::OutOfMemory { .. }, .. } => {
-                "have the process read base backups: content.base_backups.run_as, and report it: a \
-                 Job should need no more memory than it has"
+                "set content.base_backups.run_as to process, and report this: a Job should never \
+                 need more memory than it has"
             }
             Self::VerificationStuck { cause: StuckCause::Refused { .. }, .. } => {
-                "give the program its right to Jobs or the namespace a quota for them, or set \
-                 content.base_backups.run_as to process"
+                "allow the backup verifier to create Jobs, raise the namespace's quota for them, \
+                 or set content.base_backups.run_as to process"
             }
             Self::DeletedEarly { .. } => {
-                "look for lifecycle rules of the bucket, for people and tools that delete objects, \
-                 and for a second cluster with a shorter retention; then TAKE_A_BACKUP"
+                "find out what deletes objects: a lifecycle rule, a person, a tool, or a second \
+                 cluster with a shorter retention; then TAKE_A_BACKUP"
             }
             Self::LifecycleRuleConflict { .. } => {
-                "take the archive out of the rule, or make it longer than the retention: only the \
-                 plugin's own retention knows what a restore needs"
+                "exclude the archive from the rule, or make the rule longer than the retention: \
+                 only the plugin's own retention knows what a restore needs"
             }
         }
     }
@@ -223,13 +224,13 @@ impl fmt::Display for BrokenPromise {
             ),
             Self::BackupNeverRan { waited, age_max } => write!(
                 f,
-                "no backup has run in {}, and one was due within {}",
+                "no backup has run for {}, and one was due within {}",
                 duration(*waited),
                 duration(*age_max)
             ),
             Self::WalStale { newest, age, age_max, .. } => write!(
                 f,
-                "the newest WAL segment, {newest}, came {} ago, more than {}",
+                "the newest WAL segment, {newest}, arrived {} ago, more than {}",
                 duration(*age),
                 duration(*age_max)
             ),
@@ -241,7 +242,7 @@ impl fmt::Display for BrokenPromise {
             ),
             Self::RetentionNotEnforced { obsolete, retention } => write!(
                 f,
-                "{} outlived the retention of {} and nothing deletes them: {}",
+                "{} should have been deleted by the retention of {}, but nothing deletes: {}",
                 count(obsolete.len(), "backup"),
                 duration(*retention),
                 ids(obsolete)
@@ -249,7 +250,8 @@ impl fmt::Display for BrokenPromise {
             Self::ContentUnverified { kind: ContentKind::BaseBackups, since, age, age_max } => {
                 write!(
                     f,
-                    "no usable base backup was read to its last byte since {}, {} ago, more than {}",
+                    "no usable base backup has been read to its last byte since {}, {} ago, more \
+                     than {}",
                     time(*since),
                     duration(*age),
                     duration(*age_max)
@@ -257,8 +259,8 @@ impl fmt::Display for BrokenPromise {
             }
             Self::ContentUnverified { kind: ContentKind::Wal, since, age, age_max } => write!(
                 f,
-                "a restore to now needs WAL from after {} that nobody has read to its last byte: {} \
-                 old, more than {}",
+                "a restore to now needs WAL from after {} that has not been read to its last byte: \
+                 {} old, more than {}",
                 time(*since),
                 duration(*age),
                 duration(*age_max)
@@ -271,7 +273,7 @@ impl fmt::Display for BrokenPromise {
                 let lost: Vec<String> = [backups, histories].into_iter().flatten().collect();
                 write!(
                     f,
-                    "deleted though the retention of {} still keeps it: {}; last seen {}",
+                    "deleted although the retention of {} still keeps it: {}; last seen {}",
                     duration(*retention),
                     lost.join("; "),
                     time(*last_seen_at)
@@ -279,7 +281,7 @@ impl fmt::Display for BrokenPromise {
             }
             Self::LifecycleRuleConflict { rules, retention } => write!(
                 f,
-                "the bucket deletes by {} what the retention of {} still keeps",
+                "the bucket's {} deletes what the retention of {} still keeps",
                 rule_names(rules),
                 duration(*retention)
             ),
@@ -304,25 +306,26 @@ fn write_stuck(f: &mut fmt::Formatter<'_>, backup: &BackupId, cause: &StuckCause
     match cause {
         StuckCause::Pending { since } => write!(
             f,
-            "the Job that reads base backup {backup} to its last byte has no pod that runs since {}",
+            "the Job that reads base backup {backup} to its last byte has had no running pod since \
+             {}",
             time(*since)
         ),
         StuckCause::Failing { attempts, why } => write!(
             f,
-            "base backup {backup} was not read to its last byte by {} within a day; of the last one, \
-             {why}",
+            "{} in a day did not finish reading base backup {backup} to its last byte; the last \
+             one: {why}",
             count(*attempts, "Job")
         ),
         StuckCause::OutOfMemory { attempts } => write!(
             f,
-            "base backup {backup} was not read to its last byte by {} within a day; the last one ran \
-             out of memory",
+            "{} in a day did not finish reading base backup {backup} to its last byte; the last \
+             one ran out of memory",
             count(*attempts, "Job")
         ),
         StuckCause::Refused { why } => write!(
             f,
-            "Kubernetes takes no Job that reads base backup {backup} to its last byte, and the \
-             process reads it: {why}"
+            "Kubernetes refuses the Job that would read base backup {backup} to its last byte, so \
+             the daemon reads it itself: {why}"
         ),
     }
 }
@@ -351,23 +354,23 @@ mod tests {
         for (cause, sentence) in [
             (
                 StuckCause::Pending { since },
-                "the Job that reads base backup 20260110T020000 to its last byte has no pod that \
-                 runs since 2026-01-10T12:00:00Z",
+                "the Job that reads base backup 20260110T020000 to its last byte has had no \
+                 running pod since 2026-01-10T12:00:00Z",
             ),
             (
                 StuckCause::Failing { attempts: 3, why: why() },
-                "base backup 20260110T020000 was not read to its last byte by 3 Jobs within a day; \
-                 of the last one, it left no result: Evicted",
+                "3 Jobs in a day did not finish reading base backup 20260110T020000 to its last \
+                 byte; the last one: it left no result: Evicted",
             ),
             (
                 StuckCause::OutOfMemory { attempts: 1 },
-                "base backup 20260110T020000 was not read to its last byte by 1 Job within a day; \
-                 the last one ran out of memory",
+                "1 Job in a day did not finish reading base backup 20260110T020000 to its last \
+                 byte; the last one ran out of memory",
             ),
             (
                 StuckCause::Refused { why: "HTTP 403, exceeded quota".to_owned() },
-                "Kubernetes takes no Job that reads base backup 20260110T020000 to its last byte, \
-                 and the process reads it: HTTP 403, exceeded quota",
+                "Kubernetes refuses the Job that would read base backup 20260110T020000 to its \
+                 last byte, so the daemon reads it itself: HTTP 403, exceeded quota",
             ),
         ] {
             let code = cause.code();

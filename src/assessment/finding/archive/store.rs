@@ -65,7 +65,7 @@ pub enum ClockDoubt {
 }
 
 /// Of what lies in a cold class.
-pub(super) const COLD_HINT: &str = "take the lifecycle rule for this prefix away, thaw or copy back \
+pub(super) const COLD_HINT: &str = "remove the lifecycle rule for this prefix, thaw or copy back \
                                     what is needed, then TAKE_A_BACKUP";
 
 impl Family for StoreDefect {
@@ -94,39 +94,39 @@ impl Family for StoreDefect {
                  first segment is archived"
             }
             Self::NotFound(_) => {
-                "name the folder that holds base/ and wals/: destinationPath of the ObjectStore, then \
-                 the server name"
+                "give the folder that holds base/ and wals/: the ObjectStore's destinationPath, \
+                 then the server name"
             }
             Self::Unreachable(unread) => unreachable(unread.reason),
             Self::Denied(_) => {
-                "check that the token exists, is not expired and may list and read this bucket"
+                "check that there is a token, that it has not expired, and that it may list and read this bucket"
             }
             Self::ClockSkew(_) => {
-                "see whether the clock of this machine is set, then that of the store; WAL is \
-                 judged by the store's, base backups by ours"
+                "check the clock of this machine, then that of the store; the age of WAL is judged \
+                 by the store's clock, that of base backups by ours"
             }
             Self::HeadUnusable(HeadTrouble::Refused) => {
-                "let the token read objects, or set polling: list; HEAD is asked again after a \
-                 restart"
+                "allow the token to read objects, or set polling: list; HEAD is tried again after \
+                 a restart"
             }
             Self::HeadUnusable(HeadTrouble::Invents) => {
-                "find out what answers in the store's place, or set polling: list; HEAD is asked \
+                "find out what answers in the store's place, or set polling: list; HEAD is tried \
                  again after a restart"
             }
             Self::ClockUnreliable(_) => {
-                "see whether the clock of this machine is set, then that of the store and of \
-                 whatever answers in its place; until then look at pg_stat_archiver yourself"
+                "check the clock of this machine, then that of the store and of any proxy or cache \
+                 in front of it; until it is mended, look at pg_stat_archiver yourself"
             }
             Self::NotAllowed(_) => {
-                "correct the endpoint of the archive, or add it to object_stores.allowed of this \
-                 program"
+                "correct the archive's endpoint, or add it to object_stores.allowed in the \
+                 configuration"
             }
             Self::ColdWal { .. } => COLD_HINT,
             Self::Infrequent => {
-                "a restore reads all of it: count its price in, or take the lifecycle rule away"
+                "a restore reads all of it: budget for that, or remove the lifecycle rule"
             }
             Self::Unencrypted { .. } => {
-                "use https, or name the endpoint in object_stores.allowed if this is meant"
+                "use https, or list the endpoint in object_stores.allowed if this is intended"
             }
         }
     }
@@ -169,18 +169,19 @@ impl fmt::Display for StoreDefect {
             }
             Self::NotFound(wrong) => wrong.fmt(f),
             Self::ClockSkew(ahead) => {
-                write!(f, "the clock of the store is {} of ours", apart(*ahead, "ahead", "behind"))
+                write!(f, "the store's clock is {} of ours", apart(*ahead, "ahead", "behind"))
             }
             Self::HeadUnusable(HeadTrouble::Refused) => f.write_str(
-                "the store refuses HEAD and answers LIST, so each look sends the dearer LIST",
+                "the store refuses HEAD but answers LIST, so every look uses LIST, which costs \
+                 more",
             ),
             Self::HeadUnusable(HeadTrouble::Invents) => f.write_str(
-                "to HEAD the store shows segments that it does not list, so each look sends the \
-                 dearer LIST",
+                "the store answers HEAD for segments that it does not list, so every look uses \
+                 LIST, which costs more",
             ),
             Self::ClockUnreliable(doubt) => write!(
                 f,
-                "nobody can tell how old the newest WAL is: {doubt}; the clock of the store is \
+                "there is no telling how old the newest WAL is: {doubt}; the store's clock is \
                  wrong, or ours"
             ),
             Self::Unreachable(unread) | Self::Denied(unread) | Self::NotAllowed(unread) => {
@@ -193,11 +194,11 @@ impl fmt::Display for StoreDefect {
                 segments(u64::try_from(*count).unwrap_or(u64::MAX))
             ),
             Self::Infrequent => f.write_str(
-                "a part of the archive is in a storage class for infrequent access: it is read at \
-                 once, and each read is billed",
+                "a part of the archive is in a storage class for infrequent access: it can be read \
+                 at once, but each read is billed",
             ),
             Self::Unencrypted { endpoint } => {
-                write!(f, "{endpoint} is asked over a public network without encryption")
+                write!(f, "{endpoint} is read over a public network without encryption")
             }
         }
     }
@@ -208,11 +209,15 @@ impl fmt::Display for ClockDoubt {
         match self {
             Self::FutureUpload { uploaded_at, by } => {
                 let (uploaded_at, by) = (time(*uploaded_at), duration(*by));
-                write!(f, "an upload is of {uploaded_at}, {by} from now by the store's own time")
+                write!(
+                    f,
+                    "an upload is dated {uploaded_at}, which is {by} from now by the store's \
+                           own clock"
+                )
             }
             Self::Moved { by } => {
                 let apart = apart(*by, "forward", "back");
-                write!(f, "between two answers the store's time moved {apart} against ours")
+                write!(f, "between two answers the store's clock moved {apart} against ours")
             }
         }
     }
@@ -221,23 +226,21 @@ impl fmt::Display for ClockDoubt {
 const fn unreachable(reason: UnreadableReason) -> &'static str {
     match reason {
         UnreadableReason::Parse => {
-            "the store answers, but not as S3 does: look at what it said; lists are read by \
+            "the store answers, but not the way S3 does: see what it said; listings are read with \
              ListObjectsV2, in byte order"
         }
-        UnreadableReason::Dns => {
-            "check how the endpoint's host is written, and the name service from here"
-        }
+        UnreadableReason::Dns => "check the spelling of the endpoint's host, and DNS from here",
         UnreadableReason::Refused => {
-            "the host is there and nothing listens: check the endpoint's port, and whether the store \
-             runs"
+            "the host is up but nothing listens there: check the endpoint's port, and whether the \
+             store is running"
         }
         UnreadableReason::Tls => {
-            "the authority that signed the store's certificate is not known here: let this program \
-             read Secrets, and endpointCA of the ObjectStore is used, or mount the authority's \
-             certificate and set SSL_CERT_FILE"
+            "the authority that signed the store's certificate is not known here: allow the backup \
+             verifier to read Secrets, so that it can use the ObjectStore's endpointCA, or mount \
+             the authority's certificate and set SSL_CERT_FILE"
         }
         UnreadableReason::NotFound => {
-            "check the name of the bucket, or whether the directory is there and mounted here"
+            "check the name of the bucket, or that the directory exists and is mounted here"
         }
         UnreadableReason::Auth
         | UnreadableReason::Timeout

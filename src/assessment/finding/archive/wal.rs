@@ -137,31 +137,31 @@ impl Family for WalDefect {
                 }
                 GapEffect::StopsRecovery => {
                     "if the segments are still in pg_wal, repair archiving and let it catch up; \
-                     else TAKE_A_BACKUP"
+                     otherwise TAKE_A_BACKUP"
                 }
                 GapEffect::Hole => {
-                    "it disappears when retention passes it; if the loss is known and accepted, \
-                     ACKNOWLEDGE"
+                    "this goes away once retention has passed it; if the loss is known and \
+                     accepted, ACKNOWLEDGE"
                 }
                 GapEffect::Harmless => "nothing to do",
             },
             Self::Damaged { .. } => {
-                "if the segment is still in pg_wal, upload it again; else TAKE_A_BACKUP"
+                "if the segment is still in pg_wal, upload it again; otherwise TAKE_A_BACKUP"
             }
             Self::HistoryMissing { .. } => {
                 "upload TOPIC.history again from pg_wal of the primary, or TAKE_A_BACKUP"
             }
             Self::HistoryDamaged { .. } => {
-                "replace TOPIC.history by the copy in pg_wal of the primary; until then PostgreSQL \
-                 may refuse to start recovery"
+                "replace TOPIC.history with the copy in pg_wal of the primary; until then \
+                 PostgreSQL may refuse to start recovery"
             }
             Self::PartialShadowsSegment { .. } => {
                 "delete the .partial object, or restore with --no-partial among \
                  restoreAdditionalCommandArgs"
             }
             Self::SegmentTwice { .. } => {
-                "nothing to do after a change of the compression; otherwise find out who else \
-                 writes here"
+                "nothing to do if the compression was changed; otherwise find out who else writes \
+                 here"
             }
             Self::TimelineFork { .. } => {
                 "restore with targetTLI as restore-plan says; find out who archives here besides \
@@ -172,8 +172,8 @@ impl Family for WalDefect {
                  time, give the new one a server name of its own"
             }
             Self::ForeignSystem { carrier: Carrier::Cluster, .. } => {
-                "no backup of the present server is here; if the cluster was made anew, give it a server \
-                 name of its own; TAKE_A_BACKUP"
+                "there is no backup of the present server here; if the cluster was recreated, give \
+                 it a server name of its own; TAKE_A_BACKUP"
             }
             Self::ForeignSystem { harm: Harm { misled_to: Some(_), .. }, .. } => {
                 "restore with targetTLI as restore-plan says, and give the new cluster a server name \
@@ -251,7 +251,7 @@ impl fmt::Display for WalDefect {
             Self::HistoryMissing { timeline, .. } => write!(
                 f,
                 "the history file of timeline {timeline} is missing; recovery from an older \
-                 timeline does not find its way there"
+                 timeline cannot find its way there"
             ),
             Self::HistoryDamaged { timeline, fault } => {
                 write!(f, "the history file of timeline {timeline} is damaged: {fault}")
@@ -267,7 +267,7 @@ impl fmt::Display for WalDefect {
             ),
             Self::SegmentTwice { first, count } => write!(
                 f,
-                "{} stored under two compressions, beginning with {first}",
+                "{} stored with two compressions, starting with {first}",
                 segments(*count)
             ),
             Self::TimelineFork { living, followed, is_refused, signs, against } => {
@@ -278,16 +278,16 @@ impl fmt::Display for WalDefect {
                 };
                 write!(
                     f,
-                    "recovery that is told no timeline follows timeline {followed}, {ends}, and \
-                     the archive goes on with timeline {living}{}{}",
+                    "without targetTLI, recovery follows timeline {followed}, {ends}, while the \
+                     archive continues on timeline {living}{}{}",
                     listed(": ", signs),
-                    listed(&format!("; for timeline {followed} speaks: "), against)
+                    listed(&format!("; in favour of timeline {followed}: "), against)
                 )
             }
             Self::ForeignSystem { expected, found, carrier: Carrier::Cluster, harm } => write!(
                 f,
-                "the cluster runs another PostgreSQL server than the one that was backed up here: its \
-                 system identifier is {found}, that of the newest backup {expected}{harm}"
+                "the cluster is not the PostgreSQL server that was backed up here: its system \
+                 identifier is {found}, that of the newest backup {expected}{harm}"
             ),
             Self::ForeignSystem { expected, found, carrier, harm } => write!(
                 f,
@@ -340,8 +340,7 @@ impl fmt::Display for Harm {
             None => Ok(()),
             Some(timeline) => write!(
                 f,
-                "; recovery that is told no timeline follows timeline {timeline} of the other \
-                 server"
+                "; without targetTLI, recovery follows timeline {timeline} of the other server"
             ),
         }
     }

@@ -98,7 +98,7 @@ impl Promise {
         match &self.foretold {
             Some(foretold) if foretold.lsn != end.lsn || foretold.timeline != end.timeline => {
                 let why = format!(
-                    "recovery ended at {} on timeline {}, foretold was {} on timeline {}",
+                    "recovery ended at {} on timeline {}; predicted was {} on timeline {}",
                     end.lsn, end.timeline, foretold.lsn, foretold.timeline
                 );
                 Err(Failure::new(DrillClass::StoppedEarly, why))

@@ -89,13 +89,13 @@ impl Runner<'_> {
             Ok(uid) => uid,
             Err(NotCreated::Taken) => {
                 bail!(
-                    "somebody else has a cluster {}, which stays as it is",
+                    "there is already a cluster {} of somebody else's; it was left alone",
                     self.id.object_name()
                 );
             }
             Err(NotCreated::Refused(why)) => {
                 let Some(class) = classes::of_refusal(&why) else {
-                    bail!("Kubernetes takes no cluster: {why}");
+                    bail!("Kubernetes refuses the cluster: {why}");
                 };
                 outcome.failure = Some(Failure::new(class, why));
                 return Ok(outcome);
@@ -269,7 +269,7 @@ impl Logs {
                         is_any_read = true;
                     }
                     Err(unread) if unread.reason == UnreadableReason::Auth => {
-                        tracing::warn!(%unread, "without logs the phases of a drill are not told");
+                        tracing::warn!(%unread, "without logs the phases of a drill are not known");
                         self.is_forbidden = true;
                         break;
                     }

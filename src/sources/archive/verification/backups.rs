@@ -169,13 +169,13 @@ impl Collector {
         let checked = checked.map_err(unread)?;
         let key = self.tar_key(backup, tar);
         if !self.is_stored_so(&key).await.map_err(unread)? {
-            return refused("the store does not give the same bytes twice".to_owned());
+            return refused("the store does not return the same bytes twice".to_owned());
         }
         match self.sniff(&key).await.map_err(unread)? {
             Some(Sniffed::Encrypted(how)) => refused(format!("it is encrypted with {how}")),
             Some(Sniffed::Compressed(found)) if found != tar.codec && checked.is_err() => {
                 let (named, found) = (tar.codec.label(), found.label());
-                let why = format!("it is named as {named} and begins as {found} does");
+                let why = format!("it is named as {named}, but its content begins as {found} does");
                 Ok(Err(ContentDamage::Undecodable(why)))
             }
             Some(Sniffed::Compressed(_)) | None => Ok(checked),

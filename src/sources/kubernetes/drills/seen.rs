@@ -141,7 +141,7 @@ fn end(status: &PodStatus) -> String {
     if reason("OOMKilled") {
         return "OOMKilled".to_owned();
     }
-    let Some(first) = failed.first() else { return "for no reason that is told".to_owned() };
+    let Some(first) = failed.first() else { return "for an unknown reason".to_owned() };
     let message = first.message.as_deref().unwrap_or_default();
     told(Some(&format!("exit code {}", first.exit_code)), Some(message))
 }

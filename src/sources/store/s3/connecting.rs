@@ -23,7 +23,10 @@ const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
 
 /// A name of a store that leads to addresses which no store has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` leads to {address}, which is link-local or a cloud's metadata, and no store")]
+#[error(
+    "`{name}` leads to {address}, which is link-local or a cloud's metadata service, not a \
+         store"
+)]
 pub(super) struct RefusedAddress {
     name: String,
     address: IpAddr,
@@ -94,8 +97,8 @@ mod tests {
         check(&["169.254.169.254", "10.0.0.1", "fe80::1"], &["10.0.0.1"]);
         check(&[], &[]);
         let refused = admitted("a", addresses(&["fd00:ec2::254"]).into_iter());
-        let expected = "`a` leads to fd00:ec2::254, which is link-local or a cloud's metadata, \
-                        and no store";
+        let expected = "`a` leads to fd00:ec2::254, which is link-local or a cloud's metadata \
+                        service, not a store";
         assert_eq!(refused.unwrap_err().to_string(), expected);
     }
 

@@ -137,7 +137,7 @@ fn version(object: &GetObjectOutput, from: u64) -> Result<ObjectVersion, StoreEr
         size_of_whole(object.content_range(), from)
     };
     let size = size.ok_or_else(|| {
-        let detail = "the answer does not tell a size, or is not from the byte asked for";
+        let detail = "the answer does not say its size, or does not start at the byte asked for";
         StoreError::new(StoreErrorKind::Malformed, detail)
     })?;
     Ok(ObjectVersion::new(object.e_tag().unwrap_or_default(), size))

@@ -66,7 +66,7 @@ impl Refusal<'_> {
         let told = is_of_region.then(|| self.message.and_then(expected_region)).flatten();
         let region = self.other_region.or(told);
         if is_of_region && region.is_none() {
-            detail.push_str(", the request was signed for another region than the store's");
+            detail.push_str(", the request was signed for a different region from the store's");
         }
         if let Some(region) = region.filter(|region| !self.is_echo(region)) {
             let region = told_by_store(region);
@@ -102,8 +102,8 @@ impl Refusal<'_> {
 
     fn explanation(&self) -> Option<&'static str> {
         match (self.status, self.code) {
-            (200..=299, None) => Some("the content is not an answer of S3"),
-            (300..=399, None) => Some("a redirect, as to the page of a proxy or a login"),
+            (200..=299, None) => Some("the content is not an answer from S3"),
+            (300..=399, None) => Some("a redirect, perhaps to a proxy or a login page"),
             (_, Some("InvalidObjectState")) => Some("it must be thawed first"),
             (401 | 403, None) => None,
             (_, None) => Some("no S3 error code"),
@@ -165,7 +165,7 @@ pub(super) fn without_connection(
 ) -> Option<StoreError> {
     chain(error).find_map(|it| {
         if it.is::<ResolveDnsError>() {
-            let detail = format!("the name service knows no host of {endpoint}");
+            let detail = format!("DNS knows no such host: {endpoint}");
             return Some(StoreError::new(StoreErrorKind::NoSuchHost, detail));
         }
         match it.downcast_ref::<io::Error>() {
@@ -206,15 +206,25 @@ pub(super) fn larger_than_allowed(status: u16, limit: TooLarge) -> StoreError {
     StoreError::new(StoreErrorKind::TooLarge, format!("HTTP {status}, {limit}"))
 }
 
+/// Where the credentials of a machine that has none of its own are looked for last. That nothing answers
+/// there, or refuses, is what most people meet who have forgotten to set any.
+const OF_THE_MACHINE: &str = "IMDS";
+
+const NO_CREDENTIALS: &str = "no credentials: there are none in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profile files, \
+     web identity, or the metadata of container and instance";
+
 /// A request that could not be signed, because there is nothing to sign it with.
 pub(super) fn without_credentials(error: &(dyn Error + 'static)) -> Option<StoreError> {
     let detail = match chain(error).find_map(|it| it.downcast_ref::<CredentialsError>())? {
-        CredentialsError::CredentialsNotLoaded(_) => {
-            "no credentials: there are none in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profile \
-             files, web identity, or the metadata of container and instance"
-                .to_owned()
+        CredentialsError::CredentialsNotLoaded(_) => NO_CREDENTIALS.to_owned(),
+        other => {
+            let why = other.source().map(text).unwrap_or_default();
+            if why.contains(OF_THE_MACHINE) {
+                format!("{NO_CREDENTIALS} ({why})")
+            } else {
+                format!("no credentials: {why}")
+            }
         }
-        other => format!("no credentials: {}", other.source().map(text).unwrap_or_default()),
     };
     Some(StoreError::new(StoreErrorKind::Denied, detail))
 }
@@ -306,8 +316,8 @@ mod tests {
         for (message, expected) in [
             (Some(garage), "the bucket is in the region `garage`"),
             (Some(amazon), "the bucket is in the region `eu-west-1`"),
-            (None, "the request was signed for another region than the store's"),
-            (Some("expected"), "the request was signed for another region than the store's"),
+            (None, "the request was signed for a different region from the store's"),
+            (Some("expected"), "the request was signed for a different region from the store's"),
         ] {
             let expected = format!("HTTP 400, {WRONG_REGION}, {expected}");
             assert_eq!(detail(message).detail, expected, "{message:?}");
@@ -320,14 +330,19 @@ mod tests {
             let found = without_credentials(&error).unwrap();
             assert_eq!(found, StoreError::new(StoreErrorKind::Denied, expected));
         };
-        check(
-            CredentialsError::not_loaded_no_source(),
-            "no credentials: there are none in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profile \
-             files, web identity, or the metadata of container and instance",
-        );
+        check(CredentialsError::not_loaded_no_source(), NO_CREDENTIALS);
         let unread = CredentialsError::provider_error("read the key file `/a`: not found");
         check(unread, "no credentials: read the key file `/a`: not found");
         assert_eq!(without_credentials(&std::fmt::Error), None);
+    }
+
+    #[test]
+    fn where_credentials_were_looked_for_is_said_though_the_machine_s_metadata_fails() {
+        let refused = "failed to load IMDS session token: request forbidden";
+        let error = CredentialsError::provider_error(refused);
+        let found = without_credentials(&error).unwrap().detail;
+        assert!(found.contains("AWS_ACCESS_KEY_ID"), "{found}");
+        assert!(found.ends_with(&format!("({refused})")), "{found}");
     }
 
     #[test]

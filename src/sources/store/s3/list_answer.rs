@@ -97,7 +97,7 @@ impl Answer {
         }
         let is_truncated = self
             .is_truncated
-            .ok_or_else(|| malformed("the listing does not say if it is whole"))?;
+            .ok_or_else(|| malformed("the listing does not say whether it is complete"))?;
         let shown = self.objects.len().saturating_add(self.folders.len());
         // Older servers do not count folders, so only fewer than announced is wrong.
         if self.key_count.is_some_and(|count| usize::try_from(count).is_ok_and(|it| shown < it)) {
@@ -106,10 +106,11 @@ impl Answer {
         let continuation = self.continuation.filter(|_| is_truncated);
         if is_truncated && continuation.is_none() {
             return Err(malformed(if self.key_count.is_none() {
-                "the listing goes on and does not say where, as of a store that knows only version \
-                 1 of ListObjects; barman-cloud sees its first 1,000 keys there and no more"
+                "the listing continues but does not say where, like that of a store that knows \
+                 only version 1 of ListObjects; barman-cloud sees no more than its first 1,000 \
+                 keys"
             } else {
-                "the listing goes on and does not say where"
+                "the listing continues but does not say where"
             }));
         }
         if self.is_url_encoded {

@@ -16,7 +16,7 @@ use crate::sources::limits::LIST_ANSWER_DEPTH_MAX;
 /// Why bytes are not the document that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum XmlError {
-    #[error("the content is not an answer of S3")]
+    #[error("the content is not an answer from S3")]
     OtherRoot,
     #[error("the XML breaks off")]
     BreaksOff,

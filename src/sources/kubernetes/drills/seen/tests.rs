@@ -37,7 +37,7 @@ fn a_pod_that_failed_says_what_ended_it() {
     assert_eq!(failed(both), "OOMKilled");
     let evicted = json!({"reason": "Evicted", "message": "low on\nmemory"});
     assert_eq!(failed(evicted), "Evicted: low onmemory");
-    assert_eq!(failed(json!({})), "for no reason that is told");
+    assert_eq!(failed(json!({})), "for an unknown reason");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn less_than_the_store_listed_is_an_error() {
     let replaced = |part: &str, by: &str| good().replace(part, by);
     check_malformed(&replaced("<Name>bucket</Name>", ""), "the listing names no bucket");
     let truncated = "<IsTruncated>false</IsTruncated>";
-    check_malformed(&replaced(truncated, ""), "the listing does not say if it is whole");
+    check_malformed(&replaced(truncated, ""), "the listing does not say whether it is complete");
     check_malformed(&replaced("false", "maybe"), "the listing does not say whether it is whole");
     let count = "<KeyCount>2</KeyCount>";
     check_malformed(
@@ -84,7 +84,7 @@ fn less_than_the_store_listed_is_an_error() {
         &replaced(count, "<KeyCount/>"),
         "the listing does not say how many keys it shows",
     );
-    check_malformed(&replaced("false", "true"), "the listing goes on and does not say where");
+    check_malformed(&replaced("false", "true"), "the listing continues but does not say where");
     let keyless = "the listing shows an object without a key";
     check_malformed(&replaced("<Key>a</Key>", ""), keyless);
     let sizeless = "the listing shows no size or no time of `a`";
@@ -155,10 +155,10 @@ fn an_answer_that_ends_early_is_an_error_wherever_it_ends() {
 #[test]
 fn what_is_no_listing_is_told_from_a_broken_one() {
     for other in ["", " ", "{}", "<html><body/></html>", "<!DOCTYPE html><html/>", "<Error/>"] {
-        check_malformed(other, "the content is not an answer of S3");
+        check_malformed(other, "the content is not an answer from S3");
     }
     let declared = format!("<!DOCTYPE a [<!ENTITY b \"c\">]>{}", good());
-    check_malformed(&declared, "the content is not an answer of S3");
+    check_malformed(&declared, "the content is not an answer from S3");
     assert!(is_error(b"<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code></Error>"));
     assert!(!is_error(good().as_bytes()) && !is_error(b"<html/>") && !is_error(b""));
 }
