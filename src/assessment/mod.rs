@@ -371,6 +371,17 @@ impl Assessment {
         self.unreadable.is_none() && self.findings.iter().any(says_so)
     }
 
+    /// What to do about one of its findings. Of an orphan that is less: there is no server left that
+    /// could archive anything again.
+    pub fn hint(&self, finding: &Finding) -> String {
+        let problem = &finding.problem;
+        if self.orphan.is_some() {
+            problem.hint_without_cluster(&self.archive)
+        } else {
+            problem.hint(&self.archive)
+        }
+    }
+
     /// The archive's address in words.
     pub fn place(&self) -> String {
         self.address.as_ref().map_or_else(|| "no archive".to_owned(), ToString::to_string)

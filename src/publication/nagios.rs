@@ -57,8 +57,7 @@ pub fn render(view: &View<'_>) -> String {
             let line =
                 format!("{} {}: {finding}", finding.severity().code(), finding.code().as_str());
             writeln!(text, "  {}", clean(&line)).unwrap_or_default();
-            writeln!(text, "    do: {}", clean(&finding.problem.hint(&assessment.archive)))
-                .unwrap_or_default();
+            writeln!(text, "    do: {}", clean(&assessment.hint(finding))).unwrap_or_default();
         }
     }
     for orphan in &view.orphans {

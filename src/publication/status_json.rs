@@ -25,7 +25,6 @@ use crate::assessment::finding::Finding;
 use crate::assessment::loss::Loss;
 use crate::assessment::loss::Losses;
 use crate::domain::archive_id::ArchiveAddress;
-use crate::domain::archive_id::ArchiveId;
 use crate::domain::cluster::RestoreDrill;
 use crate::publication::drill_json;
 use crate::publication::drill_json::Drill;
@@ -292,7 +291,7 @@ impl<'a> ArchiveDocument<'a> {
             findings: assessment
                 .findings
                 .iter()
-                .map(|finding| JudgedProblem::new(finding, &assessment.archive))
+                .map(|finding| JudgedProblem::new(finding, assessment))
                 .collect(),
             proof: Rungs::new(assessment),
             strays: StrayObjects {
@@ -435,12 +434,12 @@ impl Segment {
 }
 
 impl JudgedProblem {
-    fn new(finding: &Finding, archive: &ArchiveId) -> Self {
+    fn new(finding: &Finding, assessment: &Assessment) -> Self {
         Self {
             code: finding.code().as_str(),
             severity: finding.severity().code(),
             message: finding.to_string(),
-            hint: finding.problem.hint(archive),
+            hint: assessment.hint(finding),
             runbook_url: runbook::url(finding.code()),
             evidence: finding.problem.evidence().into_iter().collect(),
         }

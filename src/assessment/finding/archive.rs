@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod backup;
+pub(super) mod ownerless;
 pub mod promise;
 pub mod store;
 pub mod wal;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::archive::backup::BackupDefect;
+use crate::assessment::finding::archive::ownerless;
 use crate::assessment::finding::archive::promise::BrokenPromise;
 use crate::assessment::finding::archive::store::StoreDefect;
 use crate::assessment::finding::archive::wal::WalDefect;
@@ -65,7 +66,27 @@ impl Problem {
 
     /// The next thing to do, with the cluster's names where they are known.
     pub fn hint(&self, archive: &ArchiveId) -> String {
-        let hint = self.family().hint().replace("TAKE_A_BACKUP", TAKE_A_BACKUP);
+        self.filled_in(self.family().hint(), archive)
+    }
+
+    /// The same where the cluster that wrote the archive is gone.
+    pub fn hint_without_cluster(&self, archive: &ArchiveId) -> String {
+        let hint = match self {
+            Self::WalDefect(defect) => ownerless::of_wal(defect),
+            Self::BackupDefect(defect) => ownerless::of_backup(defect),
+            Self::StoreDefect(defect) => ownerless::of_store(defect),
+            Self::BrokenPromise(_)
+            | Self::Setup(_)
+            | Self::Duty(_)
+            | Self::Rehearsal(_)
+            | Self::Elsewhere(_)
+            | Self::Orphaned(_) => self.family().hint(),
+        };
+        self.filled_in(hint, archive)
+    }
+
+    fn filled_in(&self, hint: &str, archive: &ArchiveId) -> String {
+        let hint = hint.replace("TAKE_A_BACKUP", TAKE_A_BACKUP);
         let hint = hint.replace("TOPIC", &self.identity().1.in_names());
         let hint = hint.replace("ACKNOWLEDGE", &self.acknowledge(archive));
         if archive.cluster.is_empty() {

@@ -8,7 +8,6 @@ use crate::assessment::finding::Finding;
 use crate::assessment::finding::FindingCode;
 use crate::assessment::finding::Severity;
 use crate::assessment::verdict::Verdict;
-use crate::domain::archive_id::ArchiveId;
 use crate::publication::page::words::heading;
 use crate::publication::page::words::plain_time;
 use crate::publication::runbook;
@@ -43,11 +42,11 @@ pub(super) fn findings(entry: &ArchiveView<'_>, level: u8) -> Markup {
                 }
             } @else {
                 @let (first, others) = split(&assessment.findings);
-                (list(first, &assessment.archive))
+                (list(first, assessment))
                 @if !others.is_empty() {
                     details {
                         summary { (count(others.len(), "more finding")) }
-                        (list(others, &assessment.archive))
+                        (list(others, assessment))
                     }
                 }
                 @if rest != 0 { p { "And " (count(rest, "more finding")) "; the JSON has them." } }
@@ -62,16 +61,16 @@ fn split(findings: &[Finding]) -> (&[Finding], &[Finding]) {
     shown.split_at_checked(UNFOLDED_MAX).unwrap_or((shown, &[]))
 }
 
-fn list(findings: &[Finding], archive: &ArchiveId) -> Markup {
-    html! { ol.problems { @for finding in findings { (problem(finding, archive)) } } }
+fn list(findings: &[Finding], assessment: &Assessment) -> Markup {
+    html! { ol.problems { @for finding in findings { (problem(finding, assessment)) } } }
 }
 
-fn problem(finding: &Finding, archive: &ArchiveId) -> Markup {
+fn problem(finding: &Finding, assessment: &Assessment) -> Markup {
     let code = finding.code();
     html! {
         li class=(finding.severity().code()) {
             p.message { (severity(finding.severity())) " " (finding) "." }
-            (to_do(&finding.problem.hint(archive)))
+            (to_do(&assessment.hint(finding)))
             p.runbook {
                 a href=(runbook::url(code)) rel="noreferrer" { "Runbook " code { (code.as_str()) } }
             }
@@ -112,12 +111,16 @@ fn last_resort(assessment: &Assessment, verdict: Verdict) -> Markup {
             (Verdict::Recoverable | Verdict::AtRisk, _) | (Verdict::Unknown, None) => {}
             (Verdict::Unrecoverable, Some(newest)) => {
                 p.resort {
-                    "To restore before this is repaired, choose a moment no later than "
+                    @if assessment.orphan.is_some() { "To restore from it" } @else {
+                        "To restore before this is repaired"
+                    }
+                    ", choose a moment no later than "
                     (plain_time(last_choice(newest))) ". A restore to the newest state fails or loses data."
                 }
             }
             (Verdict::Unrecoverable, None) => {
-                @if !is_empty {
+                // Behind an orphan there is no database any more.
+                @if !is_empty && assessment.orphan.is_none() {
                     p.resort {
                         "Do not lose the running database: nothing stored here can bring it back."
                     }

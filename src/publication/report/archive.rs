@@ -97,7 +97,7 @@ fn write_findings(paper: &mut Paper, assessment: &Assessment) {
     for finding in findings.iter().take(FINDINGS_MAX) {
         paper.severity(finding.severity(), finding.code().as_str());
         paper.paragraph(6, &finding.to_string());
-        paper.item(6, "do: ", &finding.problem.hint(&assessment.archive));
+        paper.item(6, "do: ", &assessment.hint(finding));
     }
     let rest = findings.len().saturating_sub(FINDINGS_MAX);
     if rest != 0 {
@@ -280,6 +280,12 @@ fn last_resort(assessment: &Assessment, verdict: Verdict) -> Option<String> {
     let newest = newest_span(&assessment.windows).map(|span| utc(last_choice(span.last.at)));
     match (verdict, newest) {
         (Verdict::Recoverable | Verdict::AtRisk, _) => None,
+        (Verdict::Unrecoverable, Some(newest)) if assessment.orphan.is_some() => Some(format!(
+            "To restore from it, choose a moment no later than {newest}; a restore to the newest \
+             state fails or loses data."
+        )),
+        // There is no database behind it any more.
+        (Verdict::Unrecoverable, None) if assessment.orphan.is_some() => None,
         (Verdict::Unrecoverable, Some(newest)) => Some(format!(
             "To restore before this is repaired, choose a moment no later than {newest}; a restore \
              to the newest state fails or loses data."

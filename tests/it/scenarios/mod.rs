@@ -13,7 +13,9 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use cnpg_backup_verifier::assessment::assess;
+use cnpg_backup_verifier::assessment::expectations::Expectations;
 use cnpg_backup_verifier::assessment::finding::FindingCode;
+use cnpg_backup_verifier::domain::orphan::Orphan;
 
 use crate::scenarios::answer::render;
 use crate::scenarios::file::Scenario;
@@ -39,6 +41,33 @@ fn every_scenario_is_answered_as_written() {
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// No server is left that could upload a segment again, and none whose log could be read.
+#[test]
+fn the_owner_of_an_orphan_is_asked_for_nothing_that_its_cluster_did() {
+    let mut hints = 0;
+    for path in scenario_files() {
+        let text = fs::read_to_string(&path).unwrap();
+        let (given, _) = text.split_once("\n---\n").unwrap();
+        let mut scenario = Scenario::parse(given, &path);
+        scenario.subject.archive.cluster.clear();
+        scenario.cluster = None;
+        scenario.orphan = Some(Orphan::default());
+        let expectations = Expectations::default();
+        let seen = scenario.observe();
+        let assessment = assess(&scenario.subject, &seen, &expectations, scenario.now);
+        for finding in assessment.findings.iter() {
+            let hint = assessment.hint(finding);
+            hints += 1;
+            for gone in
+                ["take a base backup", "pg_", "primary", "sidecar", "ScheduledBackup", "barman"]
+            {
+                assert!(!hint.contains(gone), "{}: {finding}: {hint}", path.display());
+            }
+        }
+    }
+    assert_ne!(hints, 0);
 }
 
 /// What follows it would be pasted into a shell with it.
