@@ -146,7 +146,7 @@ mod tests {
         Options:
               --config <FILE>    Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
           -o, --output <OUTPUT>  How the result is printed on stdout [default: text] [possible values: text,
-                                 json, nagios]
+                                 json, yaml, table, wide, nagios, junit]
               --depth <DEPTH>    How much is read [default: listing] [possible values: listing, wal, full]
           -h, --help             Print help (see more with '--help')
 

@@ -307,8 +307,16 @@ pub enum Output {
     Text,
     /// One document, as at /api/v1/status.
     Json,
+    /// The same document as YAML.
+    Yaml,
+    /// A line for each archive.
+    Table,
+    /// The same with more columns.
+    Wide,
     /// One line for monitoring plugins.
     Nagios,
+    /// Test cases that CI systems draw.
+    Junit,
 }
 
 /// In which form `restore-plan` prints its result.

@@ -8,6 +8,7 @@ pub mod drill_report;
 mod drills;
 pub mod due_drill;
 pub mod events;
+pub mod junit;
 pub mod metrics;
 pub mod nagios;
 pub mod page;
@@ -18,6 +19,7 @@ mod runbook;
 pub mod snapshot;
 mod span;
 pub mod status_json;
+pub mod table;
 pub mod view;
 pub mod wording;
 

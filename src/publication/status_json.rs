@@ -242,6 +242,11 @@ pub fn render(view: &View<'_>) -> serde_json::Result<String> {
     Ok(text)
 }
 
+/// The same document as YAML.
+pub fn render_yaml(view: &View<'_>) -> Result<String, serde_saphyr::ser::Error> {
+    serde_saphyr::to_string(&StatusDocument::new(view))
+}
+
 impl<'a> StatusDocument<'a> {
     pub fn new(view: &'a View<'a>) -> Self {
         let snapshot = view.snapshot;
@@ -468,6 +473,16 @@ mod tests {
     fn the_document_is_what_scripts_rely_on() {
         let fleet = samples::fleet(samples::KINDS);
         insta::assert_snapshot!(render(&View::new(&fleet, fleet.generated_at)).unwrap());
+    }
+
+    #[test]
+    fn yaml_says_the_same_as_json() {
+        let fleet = samples::fleet(samples::KINDS);
+        let view = View::new(&fleet, fleet.generated_at);
+        let json: serde_json::Value = serde_json::from_str(&render(&view).unwrap()).unwrap();
+        let yaml = render_yaml(&view).unwrap();
+        let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+        assert_eq!(read, json, "{yaml}");
     }
 
     #[test]

@@ -13,10 +13,13 @@ use crate::assessment::verdict::Verdict;
 use crate::config::CheckConfig;
 use crate::config::Output;
 use crate::domain::depth::Depth;
+use crate::publication::junit;
 use crate::publication::nagios;
 use crate::publication::report;
 use crate::publication::snapshot::Snapshot;
 use crate::publication::status_json;
+use crate::publication::table;
+use crate::publication::table::Columns;
 use crate::publication::view::View;
 use crate::publication::wording::count;
 use crate::service::clock;
@@ -107,7 +110,11 @@ fn print(view: &View<'_>, output: Output) -> anyhow::Result<()> {
     let text = match output {
         Output::Text => report::render(view, terminal::of_stdout()),
         Output::Json => status_json::render(view).context("write JSON")?,
+        Output::Yaml => status_json::render_yaml(view).context("write YAML")?,
+        Output::Table => table::render(view, Columns::Few),
+        Output::Wide => table::render(view, Columns::All),
         Output::Nagios => nagios::render(view),
+        Output::Junit => junit::render(view),
     };
     Ok(output::print(&text)?)
 }
