@@ -83,7 +83,40 @@ What a schema of single values cannot refuse.
 {{- if and .Values.contentJobs.enabled (ne .Values.credentials.source "secret") -}}
 {{- fail "contentJobs.enabled: needs credentials.source secret, whose files the Jobs are given" -}}
 {{- end -}}
+{{- if and .Values.rbac.create (not .Values.rbac.clusterWide) (not .Values.config.kubernetes.namespaces) -}}
+{{- fail "rbac.clusterWide: false needs config.kubernetes.namespaces, where its roles are created" -}}
+{{- end -}}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
 {{- fail "serviceAccount.name: needed with serviceAccount.create false" -}}
 {{- end -}}
 {{- end -}}
+
+{{/*
+What the daemon may do where the clusters are.
+*/}}
+{{- define "cnpg-backup-verifier.rules" -}}
+# What to watch: which clusters there are, which plugin they use and under which server name; when
+# a backup is due; how the last ones ended.
+- apiGroups: [postgresql.cnpg.io]
+  resources: [clusters, backups, scheduledbackups]
+  verbs: [list, watch]
+# Where the archives are, and how long they are kept.
+- apiGroups: [barmancloud.cnpg.io]
+  resources: [objectstores]
+  verbs: [list, watch]
+# The only thing it writes: what changed, as Events on the Cluster.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{/*
+What it may do there to ask the primaries for their metrics.
+*/}}
+{{- define "cnpg-backup-verifier.instanceMetricsRules" -}}
+# Which pod is a cluster's primary, and its address. The metrics themselves are read over HTTP,
+# port 9187.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+{{- end }}

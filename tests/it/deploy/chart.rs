@@ -6,6 +6,7 @@
 mod base;
 mod copies;
 mod helm;
+mod namespaces;
 mod readme;
 mod values;
 mod wrong;

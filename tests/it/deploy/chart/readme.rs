@@ -97,9 +97,9 @@ async fn the_notes_say_what_is_missing() {
     let answers = helm::render(&cases).await;
     let [bare, monitored, silent] = [0, 1, 2].map(|index| answers[index].notes());
     assert!(bare.contains("port-forward -n backups service/cnpg-backup-verifier 8080\n"));
-    assert!(bare.contains("Nobody will be woken yet"), "{bare}");
+    assert!(bare.contains("It cannot alert anyone yet"), "{bare}");
     assert!(bare.contains("create secret generic cnpg-backup-verifier-r2 -n backups"), "{bare}");
-    assert!(!monitored.contains("Nobody will be woken"), "{monitored}");
+    assert!(!monitored.contains("cannot alert anyone"), "{monitored}");
     assert!(monitored.contains("the label release=prom."), "{monitored}");
     assert!(silent.contains("looks like a stuck archiver") && !bare.contains("stuck"), "{silent}");
 }

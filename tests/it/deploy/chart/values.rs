@@ -44,7 +44,7 @@ impl Leaf {
 }
 
 /// What a value needs besides an `enabled` beside or above it.
-const NEEDS: [(&str, &str); 5] = [
+const NEEDS: [(&str, &str); 6] = [
     (
         "/credentials/objectStoreSecrets",
         r#"{"credentials": {"source": "objectStore",
@@ -56,6 +56,7 @@ const NEEDS: [(&str, &str); 5] = [
     ),
     ("/monitoring/", r#"{"monitoring": {"serviceMonitor": {"enabled": true}}}"#),
     ("/podDisruptionBudget/", r#"{"replicas": 3}"#),
+    ("/rbac/clusterWide", r#"{"config": {"kubernetes": {"namespaces": ["databases"]}}}"#),
     ("/serviceAccount/create", r#"{"serviceAccount": {"name": "reader"}}"#),
 ];
 
@@ -131,6 +132,7 @@ async fn what_does_not_go_together_is_refused() {
             "contentJobs.enabled",
             json!({"credentials": {"source": "environment"}, "contentJobs": {"enabled": true}}),
         ),
+        ("rbac.clusterWide", json!({"rbac": {"clusterWide": false}})),
         ("serviceAccount.name", json!({"serviceAccount": {"create": false}})),
     ];
     let values = cases.each_ref().map(|(_, values)| values.clone());
