@@ -29,13 +29,6 @@ const UNASKED: &[(&str, &str)] = &[
         "backup_verifier_last_full_listing_timestamp_seconds",
         "BackupVerdictUnknown tells it in its description",
     ),
-    ("backup_verifier_orphans", "whoever tidies up a bucket looks at the status page"),
-    ("backup_verifier_orphan_verdict", "nobody lives on an orphan; the status page shows it"),
-    (
-        "backup_verifier_orphan_recovery_window_end_timestamp_seconds",
-        "nobody lives on an orphan; the status page shows it",
-    ),
-    ("backup_verifier_orphan_bytes", "for whoever wants to sum up what lies there"),
     (
         "backup_verifier_wal_hole_start_timestamp_seconds",
         "BackupWALHole tells it in its description",

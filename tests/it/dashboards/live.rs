@@ -43,6 +43,10 @@ const EMPTY: &[(&str, &str)] = &[
     ("backup_verifier_restore_drill_max_age_seconds", NO_KUBERNETES),
     ("backup_verifier_restore_drill_success", NO_KUBERNETES),
     ("backup_verifier_scheduled_backups", NO_KUBERNETES),
+    ("backup_verifier_orphans", NO_KUBERNETES),
+    ("backup_verifier_orphan_verdict", NO_KUBERNETES),
+    ("backup_verifier_orphan_recovery_window_end_timestamp_seconds", NO_KUBERNETES),
+    ("backup_verifier_orphan_bytes", NO_KUBERNETES),
     ("backup_verifier_content_unread_timestamp_seconds", "all was read"),
 ];
 

@@ -1,5 +1,5 @@
-//! What the story cannot tell by itself, made up: the figures of a process, restore drills, and what
-//! only Kubernetes knows.
+//! What the story cannot tell by itself, made up: the figures of a process, restore drills, an orphaned
+//! archive, and what only Kubernetes knows.
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -33,6 +33,26 @@ pub(crate) fn add_process(own: &OwnMetrics, hour: i64, history: &mut History) {
     history.add(at(hour), COST, own.requests.dollars() * 720.0 / hours);
     history.add(at(hour), "process_cpu_seconds_total", hours * 7.5);
     history.add(at(hour), "process_resident_memory_bytes", 21_000_000 + hour % 24 * 90_000);
+}
+
+/// What a cluster left that was deleted before the story begins: nothing in it changes any more.
+pub(crate) fn add_orphans(hour: i64, history: &mut History) {
+    history.add(at(hour), "backup_verifier_orphans", 1);
+    let mut add = |name: &str, labels: &str, value: f64| {
+        let series = format!(
+            "backup_verifier_orphan_{name}{{cnpg_namespace=\"shop\",cnpg_cluster=\"\",\
+             server_name=\"orders-2025\"{labels}}}"
+        );
+        history.add(at(hour), &series, value);
+    };
+    for (verdict, value) in
+        [("recoverable", 1.0), ("at_risk", 0.0), ("unknown", 0.0), ("unrecoverable", 0.0)]
+    {
+        add("verdict", &format!(",verdict=\"{verdict}\""), value);
+    }
+    add("recovery_window_end_timestamp_seconds", "", seconds(at(-61 * 24)));
+    add("bytes", ",kind=\"base\"", 84e9);
+    add("bytes", ",kind=\"wal\"", 12e9);
 }
 
 pub(crate) fn add_of_archive(told: &Told, hour: i64, history: &mut History) {

@@ -31,6 +31,7 @@ use cnpg_backup_verifier::sources::store::requests::Operation;
 
 use crate::dashboards::history::History;
 use crate::dashboards::made_up::add_of_archive;
+use crate::dashboards::made_up::add_orphans;
 use crate::dashboards::made_up::add_process;
 use crate::dashboards::made_up::is_made_up;
 use crate::metrics;
@@ -152,6 +153,7 @@ pub(crate) fn play() -> History {
             rendered.scrape(&snapshot, at(hour), &own_families, Format::Text).into_string();
         history.scrape(at(hour), &scrape, is_made_up);
         add_process(&own, hour, &mut history);
+        add_orphans(hour, &mut history);
     }
     history
 }
