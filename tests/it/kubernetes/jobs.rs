@@ -155,7 +155,7 @@ async fn what_is_damaged_is_told_by_its_job() {
 async fn a_job_that_says_nothing_of_use_verifies_nothing_and_is_not_repeated_at_once() {
     let fates = [
         ("killed", Fate::IsKilled, "it left no result: exit code 137 Error"),
-        ("cut", Fate::IsCut, "its message is no result"),
+        ("cut", Fate::IsCut, "its message is not a result"),
         ("other", Fate::SpeaksOfAnother, "its result is of another backup"),
         ("replaced", Fate::ReadsOthers, "its result is of other objects than are stored now"),
     ];

@@ -118,7 +118,7 @@ const CASES: [Case; 14] = [
     Case {
         code: "wal_stale",
         severity: "warning",
-        says: "the newest WAL segment, 000000010000000000000008, came ",
+        says: "the newest WAL segment, 000000010000000000000008, arrived ",
         edit: |it| annotate(it, "backup-verifier.monosense.dev/wal-max-age", "1s"),
     },
     Case {
