@@ -224,7 +224,7 @@ async fn of_two_drills_at_once_one_runs() {
         () = Operator::new(&stage, Habits::default()).work() => unreachable!("it never ends"),
     };
     assert_eq!((first.code, second.code), (Some(0), Some(3)), "{first:#?}\n{second:#?}");
-    assert!(second.stderr.contains("and there is one at a time"), "{second:#?}");
+    assert!(second.stderr.contains("only one runs at a time"), "{second:#?}");
     assert_eq!((stage.reports().await.len(), stage.left().await), (1, Vec::<String>::new()));
 }
 

@@ -17,7 +17,7 @@ async fn what_the_daemon_says_is_due_is_drilled_from_where_a_store_leads() {
     let stage = Stage::new().await;
     let due = json!({
         "kind": "full", "cnpg_namespace": stage.sources, "cnpg_cluster": "main", "server_name": "main",
-        "destination_path": "s3://backups/prod/", "seed": 7, "why": "no full drill was ever recorded",
+        "destination_path": "s3://backups/prod/", "seed": 7, "why": "no full drill has ever been recorded",
     });
     let finished = tokio::select! {
         finished = drill(&stage, Some(&due)) => finished,
