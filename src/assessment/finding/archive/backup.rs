@@ -179,6 +179,9 @@ impl fmt::Display for BackupDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoneUsable { backups: 0 } => f.write_str("there is no base backup"),
+            Self::NoneUsable { backups: 1 } => {
+                f.write_str("the only base backup cannot be restored")
+            }
             Self::NoneUsable { backups } => {
                 write!(f, "none of the {backups} base backups can be restored")
             }
@@ -226,5 +229,18 @@ impl fmt::Display for BackupDefect {
                 f.write_str(if *is_superseded { SUPERSEDED } else { "" })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_backup_is_not_counted_as_if_it_were_several() {
+        let said = |backups| BackupDefect::NoneUsable { backups }.to_string();
+        assert_eq!(said(0), "there is no base backup");
+        assert_eq!(said(1), "the only base backup cannot be restored");
+        assert_eq!(said(2), "none of the 2 base backups can be restored");
     }
 }
