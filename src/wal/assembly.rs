@@ -1,6 +1,7 @@
 //! Puts a record together that comes in pieces, without keeping more than its beginning.
 
 use crate::domain::lsn::Lsn;
+use crate::wal::checksum;
 use crate::wal::damage::RecordDamage;
 use crate::wal::fields::LittleEndian;
 use crate::wal::record::Record;
@@ -68,7 +69,7 @@ impl Assembly {
         let room = Record::HEAD_BYTES_MAX.saturating_sub(self.head.len());
         self.head.extend_from_slice(piece.get(..room).unwrap_or(piece));
         if self.received >= RecordHeader::BYTES {
-            self.body_sum = crc32c::crc32c_append(self.body_sum, piece);
+            self.body_sum = checksum::append(self.body_sum, piece);
         }
         self.received += piece.len();
         if self.received == LENGTH_BYTES {

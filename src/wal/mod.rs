@@ -7,6 +7,7 @@
 
 mod assembly;
 mod blocks;
+mod checksum;
 mod damage;
 mod demands;
 mod fields;

@@ -7,6 +7,7 @@ use crate::domain::lsn::Lsn;
 use crate::domain::timeline::TimelineId;
 use crate::wal::assembly::Assembly;
 use crate::wal::assembly::Completed;
+use crate::wal::checksum;
 use crate::wal::damage::Damage;
 use crate::wal::damage::RecordDamage;
 use crate::wal::page::CONTINUES_RECORD;
@@ -250,7 +251,7 @@ impl RecordReader {
             return Ok(None);
         };
         self.check_link(start, &header)?;
-        check_sum(input, header.checksum, crc32c::crc32c(body))
+        check_sum(input, header.checksum, checksum::append(0, body))
             .map_err(|kind| damage(start, kind))?;
         let bytes = self.take(input, length);
         if let Some(expected) = self.overwritten.take() {
