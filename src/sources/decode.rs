@@ -3,5 +3,6 @@
 mod bzip2;
 pub mod decoder;
 mod gzip;
+mod lying;
 mod lz4;
 pub mod object;

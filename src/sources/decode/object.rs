@@ -8,15 +8,20 @@ use std::io::Read;
 use bytes::Buf;
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::domain::codec::Bzip2;
 use crate::domain::codec::Codec;
 use crate::domain::object_version::ObjectVersion;
 use crate::sources::decode::decoder::DecompressError;
 use crate::sources::decode::decoder::decode;
+use crate::sources::decode::lying::Watch;
+use crate::sources::decode::lying::Watched;
 use crate::sources::limits;
 use crate::sources::store::body::Body;
+use crate::sources::store::body::Lying;
 use crate::sources::store::error::StoreError;
 use crate::sources::store::error::StoreErrorKind;
 use crate::sources::store::object_store::ObjectStore;
@@ -76,11 +81,26 @@ pub async fn decode_object<F: Fed>(
 
 async fn decode_body<F: Fed>(
     body: Body,
+    content: StoredContent<'_>,
+    bzip2: Bzip2,
+    fed: F,
+) -> Result<Decoded<F>, StoreError> {
+    let version = body.version().clone();
+    let (fed, length) = match body.lying() {
+        Ok(file) => decode_lying(file, content, bzip2, fed).await?,
+        Err(body) => decode_arriving(body, content, bzip2, fed).await?,
+    };
+    Ok(Decoded { fed, length, version })
+}
+
+type Ended<F> = Result<(F, Result<u64, DecompressError>), StoreError>;
+
+async fn decode_arriving<F: Fed>(
+    body: Body,
     StoredContent { codec, bytes_max, .. }: StoredContent<'_>,
     bzip2: Bzip2,
     mut fed: F,
-) -> Result<Decoded<F>, StoreError> {
-    let version = body.version().clone();
+) -> Ended<F> {
     let (sender, chunks) = mpsc::channel(limits::CHUNKS_WAITING_MAX);
     let decoding = spawn_blocking(move || {
         let stored = Arriving { chunks, chunk: Bytes::new() };
@@ -91,9 +111,41 @@ async fn decode_body<F: Fed>(
     let decoded = decoding.await;
     // Of a body that broke off, the decoder saw an end that means nothing.
     arrived?;
-    let (fed, length) =
-        decoded.map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))?;
-    Ok(Decoded { fed, length, version })
+    decoded.map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))
+}
+
+/// On the thread that reads the file. That one may hang with a mounted directory; whoever waits for it does
+/// not.
+async fn decode_lying<F: Fed>(
+    file: Lying,
+    StoredContent { codec, bytes_max, .. }: StoredContent<'_>,
+    bzip2: Bzip2,
+    mut fed: F,
+) -> Ended<F> {
+    let watch = Watch::default();
+    let mut stored = Watched::new(file, &watch);
+    let mut decoding = spawn_blocking(move || {
+        let end = decode(codec, bzip2, &mut stored, bytes_max, |piece| fed.feed(piece));
+        stored.failure().map_or(Ok((fed, end)), Err)
+    });
+    loop {
+        let asked = watch.call();
+        match timeout(limits::DIRECTORY_CALL, &mut decoding).await {
+            Ok(decoded) => {
+                let broken = |error: JoinError| {
+                    StoreError::new(StoreErrorKind::Unavailable, error.to_string())
+                };
+                return decoded.map_err(broken)?;
+            }
+            // It may as well take its time to decode what it has.
+            Err(_) if asked.is_some() && asked == watch.call() => {
+                let seconds = limits::DIRECTORY_CALL.as_secs();
+                let detail = format!("the directory gave no answer within {seconds} s");
+                return Err(StoreError::new(StoreErrorKind::TimedOut, detail));
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 /// To its end, or until the decoder wants no more.
@@ -136,12 +188,21 @@ impl Read for Arriving {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
+    use std::path::PathBuf;
+    use std::sync::mpsc as std_mpsc;
+    use std::time::Duration;
 
     use futures::stream;
+    use tokio::task::yield_now;
+    use tokio::time::advance;
 
     use crate::domain::archive_id::StoreAddress;
     use crate::domain::object_version::ObjectVersion;
+    use crate::sources::store::body::Chunks;
+    use crate::sources::store::body::FileBody;
+    use crate::sources::store::directory::DirectoryStore;
     use crate::sources::store::failing::Failing;
     use crate::sources::store::memory::MemoryStore;
     use crate::sources::store::requests::Operation;
@@ -250,5 +311,72 @@ mod tests {
             };
             decode_body(body, content, Bzip2::Fast, Vec::new()).await.unwrap_err();
         }
+    }
+
+    #[tokio::test]
+    async fn what_lies_in_a_file_is_one_content() {
+        let (content, directory) = (content(), tempfile::tempdir().unwrap());
+        let store = DirectoryStore::new(directory.path());
+        for (codec, stored) in [(Codec::None, content.clone()), (Codec::Bzip2, bzip2(&content))] {
+            fs::write(directory.path().join(KEY), stored).unwrap();
+            let Decoded { fed: found, length: end, .. } = decode_all(&store, codec).await.unwrap();
+            assert_eq!(end, Ok(3_000_000), "{codec:?}");
+            assert!(found == content, "{codec:?}");
+        }
+    }
+
+    /// Writes to the file that it is fed.
+    #[derive(Clone)]
+    struct Spoiling(PathBuf);
+
+    impl Fed for Spoiling {
+        fn feed(&mut self, _: &[u8]) {
+            fs::write(&self.0, b"something else").unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changes_while_it_is_read_shows_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(KEY);
+        let store = DirectoryStore::new(directory.path());
+        fs::write(&file, content()).unwrap();
+        let (codec, bytes_max) = (Codec::None, 1 << 24);
+        let content = StoredContent { key: KEY, codec, stored_bytes_max: bytes_max, bytes_max };
+        let decoded = decode_object(&store, &Turns::default(), content, Spoiling(file)).await;
+        let error = decoded.map(|it| it.length).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Changed);
+    }
+
+    /// Of a directory that gives no answer until its other end is dropped.
+    struct Hanging(std_mpsc::Receiver<()>);
+
+    impl FileBody for Hanging {
+        fn read(&mut self, piece: &mut Vec<u8>) -> Result<(), StoreError> {
+            piece.clear();
+            self.0.recv().unwrap_err();
+            Ok(())
+        }
+
+        fn into_chunks(self: Box<Self>) -> Chunks {
+            Box::pin(stream::empty())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_directory_that_hangs_keeps_nobody_waiting() {
+        let (answer, hanging) = std_mpsc::channel();
+        let version = ObjectVersion::new("\"e\"", 1);
+        let body = Body::of_file(KEY, 0, None, version, Box::new(Hanging(hanging))).unwrap();
+        let content =
+            StoredContent { key: KEY, codec: Codec::None, stored_bytes_max: 1, bytes_max: 1 };
+        let decoding = tokio::spawn(decode_body(body, content, Bzip2::Fast, Vec::new()));
+        while !decoding.is_finished() {
+            advance(limits::DIRECTORY_CALL.saturating_add(Duration::from_secs(1))).await;
+            yield_now().await;
+        }
+        drop(answer);
+        let error = decoding.await.unwrap().map(|it| it.length).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::TimedOut);
     }
 }

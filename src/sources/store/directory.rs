@@ -19,7 +19,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::DateTime;
 use futures::stream;
 use tokio::task::spawn_blocking;
@@ -32,6 +31,8 @@ use crate::observation::inventory::ListedObject;
 use crate::observation::store_clock::StoreClock;
 use crate::sources::limits;
 use crate::sources::store::body::Body;
+use crate::sources::store::body::Chunks;
+use crate::sources::store::body::FileBody;
 use crate::sources::store::directory::pieces::Pieces;
 use crate::sources::store::directory::walk::Walk;
 use crate::sources::store::error::StoreError;
@@ -94,13 +95,7 @@ impl ObjectStore for DirectoryStore {
         let reader = blocking(limits::DIRECTORY_CALL, move || FileReader::open(&root, name, from));
         let reader = reader.await?;
         let version = reader.version.clone();
-        let chunks = stream::try_unfold(reader, |mut reader| {
-            blocking(limits::DIRECTORY_CALL, move || {
-                let chunk = reader.read()?;
-                Ok((!chunk.is_empty()).then_some((chunk, reader)))
-            })
-        });
-        Body::new(key, from, expected, version, chunks)
+        Body::of_file(key, from, expected, version, Box::new(reader))
     }
 
     async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
@@ -157,7 +152,6 @@ struct FileReader {
     key: String,
     version: ObjectVersion,
     left: u64,
-    pieces: Pieces,
 }
 
 impl FileReader {
@@ -171,21 +165,60 @@ impl FileReader {
         let (metadata, file) = opened.map_err(|error| object_error(&key, &error))?;
         let version = version(&metadata);
         let left = version.size.saturating_sub(from);
-        Ok(Self { file, key, version, left, pieces: Pieces::default() })
+        Ok(Self { file, key, version, left })
     }
 
-    /// The next piece, empty at the end, which only a file has that is still the same.
-    fn read(&mut self) -> Result<Bytes, StoreError> {
-        let wanted = self.left.min(limits::BODY_CHUNK_BYTES as u64);
-        let mut chunk = self.pieces.room(usize::try_from(wanted).unwrap_or_default());
-        let read = (&self.file).take(wanted).read_to_end(&mut chunk);
-        let metadata = read.and_then(|_| self.file.metadata());
-        let metadata = metadata.map_err(|error| object_error(&self.key, &error))?;
+    /// How much there may be of the next piece.
+    fn wanted(&self, bytes_max: usize) -> usize {
+        usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes_max)
+    }
+
+    /// Takes so many bytes for read, if the file is still the same.
+    fn note(&mut self, read: io::Result<usize>) -> Result<(), StoreError> {
+        let noted = read.and_then(|count| Ok((count, self.file.metadata()?)));
+        let (count, metadata) = noted.map_err(|error| object_error(&self.key, &error))?;
         if version(&metadata) != self.version {
             return Err(StoreError::changed(&self.key));
         }
-        self.left = self.left.saturating_sub(chunk.len() as u64);
-        Ok(self.pieces.hand_out(chunk))
+        self.left = self.left.saturating_sub(count as u64);
+        Ok(())
+    }
+
+    /// The next piece, empty at the end.
+    fn piece(&mut self, mut room: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let wanted = self.wanted(limits::BODY_CHUNK_BYTES) as u64;
+        let read = (&self.file).take(wanted).read_to_end(&mut room);
+        self.note(read)?;
+        Ok(room)
+    }
+}
+
+impl FileBody for FileReader {
+    fn read(&mut self, piece: &mut Vec<u8>) -> Result<(), StoreError> {
+        // It has this length already, but for the first piece and the last.
+        piece.resize(self.wanted(limits::FILE_PIECE_BYTES), 0);
+        let mut count = 0_usize;
+        let read = loop {
+            match (&self.file).read(piece.get_mut(count..).unwrap_or_default()) {
+                Ok(0) => break Ok(count),
+                Ok(more) => count = count.saturating_add(more),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        piece.truncate(count);
+        self.note(read)
+    }
+
+    fn into_chunks(self: Box<Self>) -> Chunks {
+        let state = (self, Pieces::default());
+        Box::pin(stream::try_unfold(state, |(mut reader, mut pieces)| {
+            blocking(limits::DIRECTORY_CALL, move || {
+                let room = pieces.room(reader.wanted(limits::BODY_CHUNK_BYTES));
+                let chunk = pieces.hand_out(reader.piece(room)?);
+                Ok((!chunk.is_empty()).then_some((chunk, (reader, pieces))))
+            })
+        }))
     }
 }
 
