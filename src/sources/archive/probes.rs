@@ -229,13 +229,24 @@ pub(super) fn undecodable(error: DecompressError) -> SegmentDamage {
 /// What recovery replays of a segment that is not whole: one of another length it is not given, or
 /// stops with an error.
 pub(super) fn replayed(survey: &Survey, found: u64, size: SegmentSize) -> Option<ReplayedPart> {
-    let until = match survey.ending {
+    let at = match survey.ending {
         Ending::Damaged(damage) => damage.at,
         Ending::Zeros { at, .. } | Ending::Short(at) => at,
         Ending::Full | Ending::Switched | Ending::InsideRecord(_) => return None,
     };
+    // What is wrong may lie in the middle of a record, of which nothing is replayed then.
+    let begin = survey.header.map(|header| header.start);
+    let until = survey.valid_end.or(begin).map_or(at, |end| end.min(at));
     let newest_commit_at = survey.newest_transaction_end.map(|end| end.ended_at);
     (found == size.bytes()).then_some(ReplayedPart { until, newest_commit_at })
+}
+
+/// Where the log ends before its segment does: a complete one is filled, or ends with a switch.
+pub(super) const fn ends_inside(survey: &Survey) -> Option<Lsn> {
+    match survey.ending {
+        Ending::Zeros { at, .. } | Ending::Short(at) => Some(at),
+        Ending::Full | Ending::Switched | Ending::InsideRecord(_) | Ending::Damaged(_) => None,
+    }
 }
 
 fn content(
@@ -251,6 +262,9 @@ fn content(
         return Err(SegmentDamage::Length { found, expected });
     }
     let header = survey.header.ok_or(SegmentDamage::NoHeader)?;
+    if let Some(at) = ends_inside(survey) {
+        return Err(SegmentDamage::Ends(at));
+    }
     Ok(SegmentContent {
         system_identifier: header.system_identifier,
         newest_commit_at: survey.newest_transaction_end.map(|end| end.ended_at),

@@ -29,6 +29,7 @@ use crate::observation::range_ends::RangeEnds;
 use crate::observation::timeline_archive::TimelineArchive;
 use crate::sources::archive::Collector;
 use crate::sources::archive::probes::WantedSegment;
+use crate::sources::archive::probes::ends_inside;
 use crate::sources::archive::probes::replayed;
 use crate::sources::archive::probes::undecodable;
 use crate::sources::archive::verification::Progress;
@@ -123,6 +124,17 @@ impl Collector {
             for (segments, end) in ends.iter() {
                 seen.probes.insert_range_end(timeline, segments.last, end);
             }
+        }
+    }
+
+    /// Where the segment before a run ends, which was read before: a record may go on from it. `None` where
+    /// that cannot be read now, or is not whole any more.
+    pub async fn log_before(&self, inventory: &Inventory, run: Run) -> Log {
+        let number = run.segments.first.previous()?;
+        let id = SegmentId { timeline: run.timeline, number };
+        match self.survey_segment(inventory, id, None, Pass::First).await {
+            Ok((_, Shown::Whole(log, _))) => Some(log),
+            Ok((_, Shown::Damaged(_))) | Err(_) => None,
         }
     }
 
@@ -286,9 +298,7 @@ fn damage_of(survey: &Survey, found: u64, size: SegmentSize) -> Option<SegmentDa
     match survey.ending {
         Ending::Damaged(damage) => Some(damage.into()),
         _ if found != expected => Some(SegmentDamage::Length { found, expected }),
-        // A complete segment is filled, or ends with a switch.
-        Ending::Zeros { at, .. } | Ending::Short(at) => Some(SegmentDamage::Ends(at)),
-        Ending::Full | Ending::Switched | Ending::InsideRecord(_) => None,
+        _ => ends_inside(survey).map(SegmentDamage::Ends),
     }
 }
 
