@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
         let whole = check(&bytes, contents, bytes.len().max(1));
         let pieces = check(&bytes, contents, usize::from(piece) + 1);
         assert_eq!(whole, pieces);
-        assert!(whole.strays.first.len() <= 20 && whole.cut_relations.first.len() <= 20);
+        assert!(whole.strays.first.len() <= 20 && whole.wrong_maps.first.len() <= 20);
         assert!(whole.wrong_pages.len() <= 10_000);
         assert!(whole.backup_label.is_none_or(|label| label.text.len() <= 3 * 4096));
     }

@@ -1,5 +1,6 @@
 //! `global/pg_control`: whose data it is, and whether it is whole (`ControlFileData` in `pg_control.h`).
 
+use crate::content::transactions::Transactions;
 use crate::domain::lsn::Lsn;
 
 /// What of it is compared with others.
@@ -10,6 +11,8 @@ pub struct ControlFile {
     pub major: Option<u32>,
     /// Where recovery without a `backup_label` would begin.
     pub checkpoint: Lsn,
+    /// At that checkpoint.
+    pub transactions: Transactions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +56,15 @@ impl ControlFile {
         }
         let catalogue = word(12);
         let major = CATALOGUES.iter().find(|(known, _)| *known == catalogue).map(|(_, it)| *it);
-        Ok(Self { system_identifier: long(0), major, checkpoint: Lsn::new(long(32)) })
+        // `checkPointCopy`, as it is until version 18.
+        let transactions = Transactions {
+            oldest: word(84),
+            next: word(64),
+            oldest_group: word(92),
+            next_group: word(76),
+            next_member: word(80),
+        };
+        Ok(Self { system_identifier: long(0), major, checkpoint: Lsn::new(long(32)), transactions })
     }
 }
 
@@ -67,6 +78,8 @@ mod tests {
         bytes[8..12].copy_from_slice(&1300_u32.to_le_bytes());
         bytes[12..16].copy_from_slice(&202_209_061_u32.to_le_bytes());
         bytes[32..40].copy_from_slice(&0x1_0200_0060_u64.to_le_bytes());
+        bytes[64..68].copy_from_slice(&1_048_577_u32.to_le_bytes());
+        bytes[84..88].copy_from_slice(&716_u32.to_le_bytes());
         let sum = crc32c::crc32c(&bytes[..checksum_at]);
         bytes[checksum_at..checksum_at + 4].copy_from_slice(&sum.to_le_bytes());
         bytes
@@ -79,6 +92,8 @@ mod tests {
             assert_eq!(found.system_identifier, 7_000_000_000_000_000_001);
             assert_eq!(found.major, Some(15));
             assert_eq!(found.checkpoint, Lsn::new(0x1_0200_0060));
+            let Transactions { oldest, next, .. } = found.transactions;
+            assert_eq!((oldest, next), (716, 1_048_577));
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the paths in a base backup say: which file of the data directory is it?
 
+use std::collections::BTreeSet;
+
 use crate::content::page::BLOCKS_PER_FILE;
 use crate::domain::object_key::TarContents;
 use crate::wal::BlockReference;
@@ -39,26 +41,58 @@ pub fn leads_out(path: &str) -> bool {
     path.starts_with('/') || path.split('/').any(|part| part == "..")
 }
 
-impl RelationFile {
-    /// `None` for everything that is no relation, and so has no checksums.
-    pub fn of(contents: TarContents, path: &str) -> Option<Self> {
+/// Where the files of one database lie in one tablespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Folder {
+    pub tablespace: u32,
+    /// 0 for what all databases share.
+    pub database: u32,
+}
+
+impl Folder {
+    /// Of what all databases share.
+    pub const GLOBAL: Self = Self { tablespace: GLOBAL_TABLESPACE, database: 0 };
+
+    /// The tablespace of databases that name no other.
+    pub const DEFAULT: u32 = DEFAULT_TABLESPACE;
+
+    /// With the name in it; `None` of what lies elsewhere.
+    pub fn of(contents: TarContents, path: &str) -> Option<(Self, &str)> {
         let parts: Vec<&str> = normalised(path).split('/').collect();
         let (tablespace, database, name) = match (contents, parts.as_slice()) {
-            (TarContents::DataDirectory, ["global", name]) => (GLOBAL_TABLESPACE, 0, name),
+            (TarContents::DataDirectory, ["global", name]) => return Some((Self::GLOBAL, name)),
             (TarContents::DataDirectory, ["base", database, name]) => {
-                (DEFAULT_TABLESPACE, number(database)?, name)
+                (DEFAULT_TABLESPACE, database, name)
             }
             // `PG_15_202209061/5/16384`; barman may name the tablespace's own folder first.
             (TarContents::Tablespace(oid), [.., version, database, name])
                 if version.starts_with("PG_") =>
             {
-                (oid, number(database)?, name)
+                (oid, database, name)
             }
             _ => return None,
         };
+        Some((Self { tablespace, database: number(database)? }, name))
+    }
+
+    /// Below the data directory.
+    pub fn path(self) -> String {
+        let Self { tablespace, database } = self;
+        match tablespace {
+            GLOBAL_TABLESPACE => "global".to_owned(),
+            DEFAULT_TABLESPACE => format!("base/{database}"),
+            oid => format!("pg_tblspc/{oid}/{database}"),
+        }
+    }
+}
+
+impl RelationFile {
+    /// `None` for everything that is no relation, and so has no checksums.
+    pub fn of(contents: TarContents, path: &str) -> Option<Self> {
+        let (Folder { tablespace, database }, name) = Folder::of(contents, path)?;
         let (name, segment) = match name.split_once('.') {
             Some((name, segment)) => (name, number(segment)?),
-            None => (*name, 0),
+            None => (name, 0),
         };
         let (name, fork) = match name.split_once('_') {
             Some((name, "fsm")) => (name, Fork::FreeSpace),
@@ -73,11 +107,7 @@ impl RelationFile {
     /// Below the data directory.
     pub fn path(self) -> String {
         let Self { tablespace, database, relation, fork, segment } = self;
-        let folder = match tablespace {
-            GLOBAL_TABLESPACE => "global".to_owned(),
-            DEFAULT_TABLESPACE => format!("base/{database}"),
-            oid => format!("pg_tblspc/{oid}/{database}"),
-        };
+        let folder = Folder { tablespace, database }.path();
         let fork = match fork {
             Fork::Main => "",
             Fork::FreeSpace => "_fsm",
@@ -117,9 +147,11 @@ impl BlockId {
         Some(Self { file, block })
     }
 
-    /// The main fork of its relation.
-    pub const fn relation(self) -> RelationFile {
-        RelationFile { fork: Fork::Main, ..self.file }
+    /// Whether recovery empties it, as its relation is one of these, which have no log; what they are
+    /// emptied to is kept.
+    pub fn is_emptied(self, unlogged: &BTreeSet<RelationFile>) -> bool {
+        let relation = RelationFile { fork: Fork::Main, ..self.file };
+        self.file.fork != Fork::Init && unlogged.contains(&relation)
     }
 
     /// The file below the data directory, and the number in that.
@@ -196,6 +228,18 @@ mod tests {
             assert_eq!(of(path), file(16400, 5, 16384, Fork::Main, 0), "{path}");
         }
         assert_eq!(of("base/5/16384"), None);
+    }
+
+    #[test]
+    fn of_a_relation_without_a_log_only_what_it_begins_with_is_kept() {
+        let of = |path: &str| RelationFile::of(TarContents::DataDirectory, path).unwrap();
+        let unlogged = BTreeSet::from([of("base/5/16384")]);
+        let is_emptied =
+            |path: &str| BlockId { file: of(path).whole(), block: 1 }.is_emptied(&unlogged);
+        for path in ["base/5/16384", "base/5/16384.3", "base/5/16384_fsm", "base/5/16384_vm"] {
+            assert!(is_emptied(path), "{path}");
+        }
+        assert!(!is_emptied("base/5/16384_init") && !is_emptied("base/5/16385"));
     }
 
     #[test]

@@ -57,7 +57,8 @@ const SEEDS: [u32; SUMS] = [
 /// What one page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageState {
-    Right,
+    /// It was last written at this position of the log.
+    Right(Lsn),
     /// Nothing was ever written to it.
     New,
     /// The checksum is wrong, and the page was last written at this position of the log. From where the
@@ -72,14 +73,15 @@ pub fn check(page: &Page, block: u32) -> PageState {
         return PageState::New;
     }
     let stored = half_word(page, 8);
-    if stored == checksum(page, block) { PageState::Right } else { PageState::Wrong(lsn(page)) }
+    let at = lsn(page);
+    if stored == checksum(page, block) { PageState::Right(at) } else { PageState::Wrong(at) }
 }
 
-/// `pd_lsn`: the upper half comes first.
-fn lsn(page: &Page) -> Lsn {
-    let word =
-        |at: usize| u64::from(half_word(page, at + 2)) << 16 | u64::from(half_word(page, at));
-    Lsn::new(word(0) << 32 | word(4))
+/// `pd_lsn`: the upper half comes first. 0 of so few bytes that it is not there.
+pub fn lsn(page: &[u8]) -> Lsn {
+    let (words, _) = page.as_chunks::<4>();
+    let word = |index| words.get(index).map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
+    Lsn::new(word(0) << 32 | word(1))
 }
 
 fn half_word(page: &Page, at: usize) -> u16 {
@@ -165,7 +167,7 @@ mod tests {
         page[0..8].copy_from_slice(&[1, 0, 0, 0, 0x28, 0, 0, 2]);
         let sum = checksum(&page, 5);
         page[8..10].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(check(&page, 5), PageState::Right);
+        assert_eq!(check(&page, 5), PageState::Right(Lsn::new(0x1_0200_0028)));
         assert_eq!(check(&page, 6), PageState::Wrong(Lsn::new(0x1_0200_0028)));
         page[100] ^= 4;
         assert_eq!(check(&page, 5), PageState::Wrong(Lsn::new(0x1_0200_0028)));

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use crate::content::catalogues::Catalogues;
+use crate::content::catalogues::MAP;
+use crate::content::catalogues::VERSION;
 use crate::content::control_file::CONTROL_FILE_BYTES;
 use crate::content::control_file::ControlFile;
 use crate::content::control_file::ControlFileError;
 use crate::content::members::BlockId;
+use crate::content::members::Folder;
 use crate::content::members::Fork;
 use crate::content::members::RelationFile;
 use crate::content::members::leads_out;
@@ -15,12 +19,18 @@ use crate::content::page;
 use crate::content::page::BLOCKS_PER_FILE;
 use crate::content::page::PAGE_BYTES;
 use crate::content::page::PageState;
+use crate::content::placement::InTablespace;
+use crate::content::placement::Placements;
+use crate::content::relation_map;
+use crate::content::relation_map::MAP_BYTES_MAX;
+use crate::content::relation_map::RelationMapError;
 use crate::content::tar::Event;
 use crate::content::tar::Member;
 use crate::content::tar::MemberKind;
 use crate::content::tar::TarEnding;
 use crate::content::tar::TarError;
 use crate::content::tar::TarReader;
+use crate::content::transactions::TransactionLog;
 use crate::domain::lsn::Lsn;
 use crate::domain::object_key::TarContents;
 
@@ -47,19 +57,28 @@ pub struct TarReport {
     pub backup_label: Option<BackupLabel>,
     /// Members whose paths lead out of the directory.
     pub strays: Listed<String>,
-    /// Pages whose checksum is wrong: by relation, fork and block, with where in the log they were last
+    /// Links and other things in place of files of relations.
+    pub no_files: Listed<String>,
+    /// Pages whose checksum is wrong, or of which the file holds a beginning only: by relation, fork and block, with where in the log they were last
     /// written.
     pub wrong_pages: BTreeMap<BlockId, Lsn>,
     /// Of very many not all are named.
     pub wrong_page_count: u64,
     /// Relations without a log, which are emptied at the end of recovery.
     pub unlogged: BTreeSet<RelationFile>,
-    /// Files of relations that end inside a page.
-    pub cut_relations: Listed<String>,
+    /// Of the pages that are right, the one that was written last.
+    pub newest_page: Option<(BlockId, Lsn)>,
     /// Files of a gigabyte, which another one may follow.
     pub full_files: BTreeSet<RelationFile>,
-    /// Files that follow another one.
+    /// Files that follow another one, and hold something: a relation that shrinks leaves empty ones behind
+    /// (`mdtruncate` in `md.c`).
     pub later_files: BTreeSet<RelationFile>,
+    /// Each `pg_filenode.map` that is damaged.
+    pub wrong_maps: Listed<(String, RelationMapError)>,
+    pub catalogues: Catalogues,
+    pub placements: Placements,
+    /// Files that tell how transactions ended: by their folder and number.
+    pub transaction_files: BTreeSet<(TransactionLog, u32)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +125,7 @@ enum Current {
         content: Vec<u8>,
         max: usize,
     },
-    /// Looked at page by page; the last one as far as it has come in.
+    /// Looked at page by page, if they have checksums; the last one as far as it has come in.
     Pages {
         file: RelationFile,
         block: u32,
@@ -117,15 +136,17 @@ enum Current {
 /// The pages of one file, and how many of the relation's came before the next one.
 struct Pages<'a> {
     file: RelationFile,
+    has_checksums: bool,
     block: &'a mut u32,
     report: &'a mut TarReport,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Small {
     ControlFile,
     Version,
     Label,
+    Map(Folder),
 }
 
 impl<T> Default for Listed<T> {
@@ -190,19 +211,31 @@ impl TarCheck {
         }
         self.current = Current::Passed;
         if member.kind != MemberKind::File {
+            let is_relation = RelationFile::of(self.expected.contents, &member.path).is_some();
+            if is_relation && member.kind != MemberKind::Directory {
+                report.no_files.push(member.path.clone());
+            }
             return;
         }
         let is_data = self.expected.contents == TarContents::DataDirectory;
-        let small = match normalised(&member.path) {
+        let path = normalised(&member.path);
+        let small = match path {
             "global/pg_control" if is_data => Some((Small::ControlFile, CONTROL_FILE_BYTES + 1)),
             "PG_VERSION" if is_data => Some((Small::Version, 16)),
             "backup_label" if is_data => Some((Small::Label, LABEL_BYTES_MAX)),
-            _ => None,
+            _ => Folder::of(self.expected.contents, path).and_then(|(folder, name)| {
+                if name == VERSION {
+                    report.catalogues.note_version(folder);
+                }
+                (name == MAP).then_some((Small::Map(folder), MAP_BYTES_MAX))
+            }),
         };
         if let Some((what, max)) = small {
             self.current = Current::Small { what, content: Vec::new(), max };
         } else if let Some(file) = RelationFile::of(self.expected.contents, &member.path) {
             self.begin_relation(file, member);
+        } else if is_data {
+            report.transaction_files.extend(TransactionLog::file(path));
         }
     }
 
@@ -210,16 +243,19 @@ impl TarCheck {
         if member.size == GIGABYTE {
             self.report.full_files.insert(file);
         }
-        if file.segment > 0 {
+        if file.segment > 0 && member.size > 0 {
             self.report.later_files.insert(file);
         }
         if file.fork == Fork::Init {
             self.report.unlogged.insert(RelationFile { fork: Fork::Main, segment: 0, ..file });
         }
-        if !member.size.is_multiple_of(PAGE_BYTES as u64) {
-            self.report.cut_relations.push(member.path.clone());
-        }
-        if let Some(block) = file.first_block().filter(|_| self.expected.has_checksums) {
+        self.report.catalogues.note_file(file);
+        let is_in_tablespace = match self.expected.contents {
+            TarContents::Tablespace(_) => InTablespace::Yes,
+            TarContents::DataDirectory => InTablespace::No,
+        };
+        self.report.placements.note_file(file, is_in_tablespace);
+        if let Some(block) = file.first_block() {
             let page = Vec::with_capacity(PAGE_BYTES);
             self.current = Current::Pages { file, block, page };
         }
@@ -233,7 +269,9 @@ impl TarCheck {
                 content.extend_from_slice(bytes.get(..room).unwrap_or_default());
             }
             Current::Pages { file, block, page } => {
-                let mut pages = Pages { file: *file, block, report: &mut self.report };
+                let has_checksums = self.expected.has_checksums;
+                let mut pages =
+                    Pages { file: *file, has_checksums, block, report: &mut self.report };
                 if !page.is_empty() {
                     let missing = PAGE_BYTES.saturating_sub(page.len()).min(bytes.len());
                     let (taken, rest) = bytes.split_at(missing);
@@ -252,19 +290,41 @@ impl TarCheck {
     }
 
     fn end(&mut self) {
-        if let Current::Small { what, content, .. } =
-            std::mem::replace(&mut self.current, Current::Passed)
-        {
-            let text = || String::from_utf8_lossy(&content).into_owned();
-            match what {
-                Small::ControlFile => {
-                    self.report.control_file = Some(ControlFile::parse(&content));
-                }
-                Small::Version => self.report.version = Some(text().trim().to_owned()),
-                Small::Label => {
-                    self.report.backup_label = Some(BackupLabel { text: text(), is_last: true });
+        let report = &mut self.report;
+        match std::mem::replace(&mut self.current, Current::Passed) {
+            Current::Passed => {}
+            Current::Small { what, content, .. } => {
+                let text = || String::from_utf8_lossy(&content).into_owned();
+                match what {
+                    Small::ControlFile => report.control_file = Some(ControlFile::parse(&content)),
+                    Small::Version => report.version = Some(text().trim().to_owned()),
+                    Small::Label => {
+                        report.backup_label = Some(BackupLabel { text: text(), is_last: true });
+                    }
+                    Small::Map(folder) => {
+                        let files = relation_map::files(&content);
+                        report.catalogues.note_map(folder, files.clone().unwrap_or_default());
+                        let wrong =
+                            files.err().map(|why| (format!("{}/{MAP}", folder.path()), why));
+                        wrong.into_iter().for_each(|it| report.wrong_maps.push(it));
+                    }
                 }
             }
+            Current::Pages { file, block, page } => {
+                // A page that is just being added may be seen without its end, and is zero.
+                if page.iter().any(|byte| *byte != 0) {
+                    report.note_wrong(BlockId { file: file.whole(), block }, page::lsn(&page));
+                }
+            }
+        }
+    }
+}
+
+impl TarReport {
+    fn note_wrong(&mut self, page: BlockId, written_at: Lsn) {
+        self.wrong_page_count = self.wrong_page_count.saturating_add(1);
+        if self.wrong_page_count <= WRONG_PAGES_MAX {
+            self.wrong_pages.insert(page, written_at);
         }
     }
 }
@@ -272,16 +332,23 @@ impl TarCheck {
 impl Pages<'_> {
     fn look_at(&mut self, page: &[u8; PAGE_BYTES]) {
         let (block, report) = (*self.block, &mut *self.report);
+        *self.block = block.wrapping_add(1);
+        if !self.has_checksums {
+            report.placements.note_page(self.file, page);
+            return;
+        }
+        let id = || BlockId { file: self.file.whole(), block };
         match page::check(page, block) {
-            PageState::Right | PageState::New => report.pages = report.pages.saturating_add(1),
-            PageState::Wrong(lsn) => {
-                report.wrong_page_count = report.wrong_page_count.saturating_add(1);
-                if report.wrong_page_count <= WRONG_PAGES_MAX {
-                    report.wrong_pages.insert(BlockId { file: self.file.whole(), block }, lsn);
+            PageState::Right(at) => {
+                report.pages = report.pages.saturating_add(1);
+                report.placements.note_page(self.file, page);
+                if report.newest_page.is_none_or(|(_, newest)| newest < at) {
+                    report.newest_page = Some((id(), at));
                 }
             }
+            PageState::New => report.pages = report.pages.saturating_add(1),
+            PageState::Wrong(at) => report.note_wrong(id(), at),
         }
-        *self.block = block.wrapping_add(1);
     }
 }
 

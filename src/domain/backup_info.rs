@@ -38,6 +38,8 @@ pub struct BackupInfo {
     /// being switched.
     pub has_checksums: Option<bool>,
     pub is_from_standby: bool,
+    /// Where recovery begins to read, as `backup_label` says: the checkpoint that opened the backup.
+    pub checkpoint: Option<Lsn>,
     /// The data lies in volume snapshots, not in tar files.
     pub is_snapshot: bool,
     /// It holds only what changed since this other one.
@@ -105,6 +107,7 @@ impl BackupInfo {
                 "off" => Some(false),
                 _ => None,
             }),
+            checkpoint: label.as_deref().and_then(checkpoint_of),
             is_from_standby: label
                 .is_some_and(|label| label.lines().any(|line| line == "BACKUP FROM: standby")),
             is_snapshot: fields.value("snapshots_info").is_some(),
@@ -249,6 +252,11 @@ fn parse_text(text: &str) -> Option<String> {
         PythonLiteral::Text(text) => Some(text),
         PythonLiteral::None | PythonLiteral::Integer(_) | PythonLiteral::Sequence(_) => None,
     }
+}
+
+fn checkpoint_of(label: &str) -> Option<Lsn> {
+    let mut lines = label.lines();
+    lines.find_map(|line| line.strip_prefix("CHECKPOINT LOCATION: "))?.parse().ok()
 }
 
 /// `str(datetime)`, whose fraction is left out when it is zero; old files have no offset and mean

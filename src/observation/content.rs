@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use chrono::DateTime;
 use chrono::Utc;
 
+use crate::content::catalogues::Catalogues;
 use crate::content::damage::BackupDamage;
 use crate::content::members::BlockId;
 use crate::content::tar_check::TarReport;
@@ -110,6 +111,8 @@ pub struct BackupContent {
     pub tars: Vec<TarContent>,
     /// Pages with a wrong checksum that recovery writes anew, by the log that the backup needs.
     pub restored_pages: BTreeSet<BlockId>,
+    /// Databases or catalogues were made, moved or dropped while the backup was taken, by that log.
+    pub is_rearranged: bool,
     /// Why it is not known of all of them.
     pub log_unread: Option<Unreadable>,
     /// What was wrong when a Job read it, which tells that and nothing of the tar files.
@@ -153,6 +156,16 @@ impl BackupContent {
         }
         let is_any = !self.tars.is_empty();
         is_any && self.log_unread.is_none() && self.tars.iter().all(|tar| tar.report.is_ok())
+    }
+}
+
+impl BackupContent {
+    /// What databases cannot do without, by the tar files that are whole.
+    pub fn missing_catalogues(&self) -> Vec<String> {
+        let mut all = Catalogues::default();
+        let reports = self.tars.iter().filter_map(|tar| tar.report.as_ref().ok()?.as_ref().ok());
+        reports.for_each(|report| all.add(&report.catalogues));
+        all.missing()
     }
 }
 

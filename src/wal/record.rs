@@ -4,6 +4,7 @@
 //! [`Record::HEAD_BYTES_MAX`].
 
 use crate::domain::lsn::Lsn;
+use crate::wal::checksum;
 use crate::wal::damage::RecordDamage;
 use crate::wal::fields::LittleEndian;
 
@@ -35,8 +36,10 @@ pub struct RecordHeader {
 /// `XLogRecordMaxSize` is 4 MiB less.
 const LENGTH_MAX: u32 = (1 << 30) - 1;
 
-/// `RM_XLOG_ID` in `rmgrlist.h`.
+/// `RM_XLOG_ID`, `RM_DBASE_ID` and `RM_RELMAP_ID` in `rmgrlist.h`.
 const RM_XLOG: u8 = 0;
+const RM_DATABASE: u8 = 4;
+const RM_RELATION_MAP: u8 = 7;
 /// `XLOG_SWITCH`, `XLOG_RESTORE_POINT` and `XLOG_OVERWRITE_CONTRECORD` in `pg_control.h`.
 const SWITCH: u8 = 0x40;
 const RESTORE_POINT: u8 = 0x70;
@@ -82,6 +85,11 @@ impl RecordHeader {
     /// A record written over the missing rest of one that a crash cut off.
     pub(super) fn is_overwrite_contrecord(&self) -> bool {
         self.is_log_record(OVERWRITE_CONTRECORD)
+    }
+
+    /// A record that makes or drops a database, or gives a catalogue another file.
+    pub const fn rearranges(&self) -> bool {
+        matches!(self.resource_manager, RM_DATABASE | RM_RELATION_MAP)
     }
 
     #[inline]
@@ -135,7 +143,7 @@ pub(super) fn check_length(length: u32) -> Result<(), RecordDamage> {
 #[inline]
 pub(super) fn check_sum(header: &[u8], stored: u32, body_sum: u32) -> Result<(), RecordDamage> {
     const SUMMED: usize = RecordHeader::BYTES - size_of::<u32>();
-    let computed = crc32c::crc32c_append(body_sum, header.get(..SUMMED).unwrap_or_default());
+    let computed = checksum::append(body_sum, header.get(..SUMMED).unwrap_or_default());
     if computed == stored { Ok(()) } else { Err(RecordDamage::Checksum { computed, stored }) }
 }
 

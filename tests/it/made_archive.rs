@@ -158,10 +158,15 @@ impl MadeArchive {
         control.resize(288, 0);
         control.extend(crc32c::crc32c(&control).to_le_bytes());
         control.resize(8192, 0);
+        let mut map = 0x0059_2717_u32.to_le_bytes().to_vec();
+        map.resize(504, 0);
+        map.extend(crc32c::crc32c(&map).to_le_bytes());
+        map.resize(512, 0);
         let large = self.large_file.map(|megabytes| member_header("base/5/16384", megabytes << 20));
         let members = [
             member("PG_VERSION", b"15\n"),
             member("global/pg_control", &control),
+            member("global/pg_filenode.map", &map),
             large.unwrap_or_default(),
         ];
         let noise = self.rest_of_one.repeat(self.large_file.unwrap_or_default());

@@ -1,9 +1,12 @@
 //! What the content of a base backup amounts to, where it was read.
 
+mod members;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use crate::content::control_file::ControlFile;
+use crate::assessment::archive::content::members::of_members;
+use crate::assessment::archive::content::members::read;
 use crate::content::damage::BackupDamage;
 use crate::content::members::BlockId;
 use crate::content::members::RelationFile;
@@ -11,11 +14,11 @@ use crate::content::tar_check::TarReport;
 use crate::domain::backup::BackupId;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::lsn::Lsn;
-use crate::domain::object_key::TarContents;
 use crate::observation::content::BackupContent;
 use crate::observation::content::Content;
 use crate::observation::content::ContentDamage;
 use crate::observation::content::TarContent;
+use crate::wal::Version;
 
 /// Without them a restore fails, or PostgreSQL does not start.
 pub(super) fn fatal(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
@@ -59,15 +62,15 @@ pub(super) fn wrong_pages(content: &BackupContent, info: &BackupInfo) -> Option<
         return None;
     }
     let reports = || read(content).map(|(_, report)| report);
-    let unlogged: BTreeSet<&RelationFile> = reports().flat_map(|it| &it.unlogged).collect();
+    let unlogged: BTreeSet<RelationFile> = reports().flat_map(|it| &it.unlogged).copied().collect();
     let wrong: BTreeMap<BlockId, Lsn> =
         reports().flat_map(|it| &it.wrong_pages).map(|(page, lsn)| (*page, *lsn)).collect();
     let (named, counted) = (wrong.len(), reports().map(|it| it.wrong_page_count).sum::<u64>());
     let left: Vec<BlockId> = wrong
         .into_iter()
-        .filter(|(page, _)| !unlogged.contains(&page.relation()))
+        .filter(|(page, _)| !page.is_emptied(&unlogged))
         .filter(|(page, _)| !content.restored_pages.contains(page))
-        .filter(|(_, lsn)| !is_written_during(info, *lsn))
+        .filter(|(_, lsn)| !may_be_mended(info, *lsn))
         .map(|(page, _)| page)
         .collect();
     // Of so many that not all are named, those behind are as the others.
@@ -80,13 +83,12 @@ const fn is_of_pages(damage: &BackupDamage) -> bool {
     matches!(damage, BackupDamage::PageChecksum { .. })
 }
 
-/// A page that was written while it was copied may be torn; the log writes it again.
-fn is_written_during(info: &BackupInfo, lsn: Lsn) -> bool {
-    info.wal.is_some_and(|wal| wal.begin_lsn <= lsn && lsn <= wal.end_lsn)
-}
-
-fn read(content: &BackupContent) -> impl Iterator<Item = (&TarContent, &TarReport)> {
-    content.tars.iter().filter_map(|tar| Some((tar, tar.report.as_ref().ok()?.as_ref().ok()?)))
+/// A page that was written while it was copied may be torn, and the log holds an image of it; where that log
+/// is of a version that nobody reads here, its position has to do.
+fn may_be_mended(info: &BackupInfo, lsn: Lsn) -> bool {
+    let major = info.server_version.and_then(|version| u16::try_from(version / 10_000).ok());
+    let is_log_read = major.and_then(Version::of_major).is_some();
+    !is_log_read && info.wal.is_some_and(|wal| wal.begin_lsn <= lsn && lsn <= wal.end_lsn)
 }
 
 fn of_tar(tar: &TarContent) -> Option<BackupDamage> {
@@ -102,79 +104,15 @@ fn of_tar(tar: &TarContent) -> Option<BackupDamage> {
         Ok(TarReport { is_closed: false, .. }) => {
             Some(BackupDamage::Truncated { object: object() })
         }
-        Ok(TarReport { strays, .. }) => strays.first.first().map(|path| {
-            let why = format!("a member leads out of the data directory: {path}");
-            BackupDamage::BadTar { object: object(), why }
-        }),
-    }
-}
-
-/// What must be there, in all tar files together.
-fn of_members(content: &BackupContent, info: &BackupInfo) -> Vec<BackupDamage> {
-    let data = || read(content).filter(|(tar, _)| tar.contents == TarContents::DataDirectory);
-    let mut missing = Vec::new();
-    let mut damages = Vec::new();
-    let version = data().find_map(|(_, report)| report.version.as_deref());
-    match (version, info.server_version.map(|version| version / 10_000)) {
-        (None, _) => missing.push("PG_VERSION".to_owned()),
-        (Some(found), Some(expected)) if found != expected.to_string() => {
-            let why = format!("PG_VERSION says {found:?}, and backup.info {expected}");
-            damages.push(BackupDamage::Foreign { member: "PG_VERSION".to_owned(), why });
+        Ok(TarReport { strays, no_files, .. }) => {
+            let stray = strays.first.first();
+            let stray = stray.map(|it| format!("a member leads out of the data directory: {it}"));
+            let no_file = || no_files.first.first().map(|it| format!("{it} is no file"));
+            let why = stray.or_else(no_file)?;
+            Some(BackupDamage::BadTar { object: object(), why })
         }
-        (Some(_), _) => {}
     }
-    match data().find_map(|(_, report)| report.control_file.as_ref()) {
-        None => missing.push("global/pg_control".to_owned()),
-        Some(Err(error)) => {
-            damages.push(BackupDamage::Foreign {
-                member: "global/pg_control".to_owned(),
-                why: error.to_string(),
-            });
-        }
-        Some(Ok(control)) => damages.extend(of_control_file(*control, info)),
-    }
-    match data().find_map(|(_, report)| report.backup_label.as_ref()) {
-        None => missing.push("backup_label".to_owned()),
-        Some(label) => damages.extend(info.wal.and_then(|wal| {
-            let expected = format!("START WAL LOCATION: {} (file {})", wal.begin_lsn, wal.begin);
-            let found = label.text.lines().next().unwrap_or_default();
-            (found != expected).then(|| BackupDamage::Foreign {
-                member: "backup_label".to_owned(),
-                why: format!("it says {found:?}, expected {expected:?}"),
-            })
-        })),
-    }
-    missing.extend(missing_parts(content));
-    if !missing.is_empty() {
-        damages.insert(0, BackupDamage::MissingMembers(missing));
-    }
-    damages
 }
-
-fn of_control_file(control: ControlFile, info: &BackupInfo) -> Option<BackupDamage> {
-    let expected = info.system_identifier?;
-    let found = control.system_identifier;
-    (found != expected).then(|| BackupDamage::Foreign {
-        member: "global/pg_control".to_owned(),
-        why: format!("its system identifier is {found}, expected {expected}"),
-    })
-}
-
-/// A relation's later file is of no use without those of a whole gigabyte before it.
-fn missing_parts(content: &BackupContent) -> Vec<String> {
-    let reports = || read(content).map(|(_, report)| report);
-    let full: BTreeSet<&RelationFile> = reports().flat_map(|it| &it.full_files).collect();
-    let later = reports().flat_map(|it| &it.later_files);
-    let before = later.filter_map(|file| {
-        let segment = file.segment.checked_sub(1)?;
-        Some(RelationFile { segment, ..*file })
-    });
-    let lost: BTreeSet<RelationFile> = before.filter(|file| !full.contains(file)).collect();
-    lost.into_iter().take(PARTS_NAMED_MAX).map(|file| file.path()).collect()
-}
-
-/// Enough to see what is wrong.
-const PARTS_NAMED_MAX: usize = 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,20 @@
 use super::*;
 use crate::content::page::checksum;
+use crate::content::relation_map::tests::map;
 use crate::content::tar::tests::closed;
 use crate::content::tar::tests::file;
+use crate::content::tar::tests::header;
+use crate::content::transactions::TransactionLog;
 
 fn check(bytes: &[u8], piece: usize) -> TarReport {
     let expected = TarExpectation { contents: TarContents::DataDirectory, has_checksums: true };
     let mut check = TarCheck::new(expected);
     bytes.chunks(piece).for_each(|piece| check.feed(piece));
     check.report()
+}
+
+fn file_of_map() -> String {
+    "global/pg_filenode.map".to_owned()
 }
 
 fn page(fill: u8, block: u32) -> Vec<u8> {
@@ -27,15 +34,27 @@ fn pages_are_looked_at_however_the_bytes_are_cut() {
     bytes.extend(file("base/5/2619.1", &page(4, 131_072)));
     bytes.extend(file("base/5/PG_VERSION", &[9; 8192]));
     bytes.extend(file("pg_xact/0000", &[9; 8192]));
-    bytes.extend(file("base/5/1247", &[0; 100]));
+    bytes.extend(file("base/5/1247", &[7; PAGE_BYTES + 100]));
+    bytes.extend(file("base/5/1249", &[0; 100]));
+    bytes.extend(file("base/5/2619.2", b""));
+    bytes.extend(file("base/5/pg_filenode.map", &map(512)));
+    bytes.extend(file("global/pg_filenode.map", &[0; 524]));
     bytes.extend(file("backup_label", b"START WAL LOCATION"));
     let bytes = closed(bytes);
     let whole = check(&bytes, bytes.len());
-    assert_eq!((whole.members, whole.pages, whole.wrong_page_count), (8, 4, 1));
-    let (wrong, _) = whole.wrong_pages.first_key_value().unwrap();
-    assert_eq!(wrong.place(), ("base/5/16384".to_owned(), 1));
+    assert_eq!((whole.members, whole.pages, whole.wrong_page_count), (12, 4, 3));
+    let wrong: Vec<_> = whole.wrong_pages.keys().map(|page| page.place()).collect();
+    // One is wrong as a whole, and one of which the file holds a beginning only; one that is all zero is new.
+    let file = |relation: u32| format!("base/5/{relation}");
+    assert_eq!(wrong, [(file(1247), 0), (file(1247), 1), (file(16384), 1)]);
+    let (newest, at) = whole.newest_page.unwrap();
+    assert_eq!(newest.place(), ("base/5/2619.1".to_owned(), 0));
+    assert_eq!(at, Lsn::new(0x0404_0404_0404_0404));
+    assert_eq!(whole.wrong_maps.first, [(file_of_map(), RelationMapError::Magic)]);
+    // Of database 5 the file of the catalogue that its map names is not there.
+    assert_eq!(whole.catalogues.missing(), ["base/5/1259"]);
+    assert_eq!(whole.transaction_files, [(TransactionLog::Ends, 0)].into());
     assert_eq!(whole.version.as_deref(), Some("15"));
-    assert_eq!(whole.cut_relations.first, ["base/5/1247"]);
     assert_eq!((whole.unlogged.len(), whole.later_files.len()), (1, 1));
     let label = whole.backup_label.clone().unwrap();
     assert!(label.is_last && label.text.starts_with("START"));
@@ -46,12 +65,25 @@ fn pages_are_looked_at_however_the_bytes_are_cut() {
 }
 
 #[test]
-fn a_member_behind_the_label_and_one_that_leads_out_are_told() {
+fn a_file_that_ends_inside_a_page_is_told_without_checksums_as_well() {
+    let expected = TarExpectation { contents: TarContents::DataDirectory, has_checksums: false };
+    let mut check = TarCheck::new(expected);
+    check.feed(&closed(file("base/5/16384", &[7; PAGE_BYTES + 512])));
+    let report = check.report();
+    assert_eq!((report.pages, report.wrong_page_count), (0, 1));
+    assert_eq!(report.wrong_pages.keys().next().unwrap().place().1, 1);
+}
+
+#[test]
+fn a_member_behind_the_label_one_that_leads_out_and_a_link_are_told() {
     let mut bytes = file("backup_label", b"x");
     bytes.extend(file("../../etc/passwd", b"x"));
+    bytes.extend(header("base/5/16384", b'2', 0));
+    bytes.extend(header("pg_wal", b'2', 0));
     let report = check(&closed(bytes), 512);
     assert!(!report.backup_label.unwrap().is_last);
     assert_eq!(report.strays.first, ["../../etc/passwd"]);
+    assert_eq!(report.no_files.first, ["base/5/16384"]);
 }
 
 #[test]

@@ -111,13 +111,19 @@ impl Collector {
         let suspects = content.wrong_pages();
         let version = info.server_version.and_then(|it| u16::try_from(it / 10_000).ok());
         let version = version.and_then(Version::of_major);
-        if let (Some(wal), Some(version), false) = (info.wal, version, suspects.is_empty()) {
-            let restored = match archive {
-                Ok(inventory) => self.restored_pages(inventory, wal, version, suspects).await,
+        let is_whole = |tar: &TarContent| matches!(&tar.report, Ok(Ok(report)) if report.is_closed);
+        let is_lacking =
+            content.tars.iter().all(is_whole) && !content.missing_catalogues().is_empty();
+        let is_suspect = is_lacking || !suspects.is_empty();
+        if let (Some(wal), Some(version), true) = (info.wal, version, is_suspect) {
+            let searched = match archive {
+                Ok(inventory) => self.search(inventory, wal, version, suspects).await,
                 Err(unread) => Err(unread.clone()),
             };
-            match restored {
-                Ok(restored) => content.restored_pages = restored,
+            match searched {
+                Ok(Search { found, is_rearranged, .. }) => {
+                    (content.restored_pages, content.is_rearranged) = (found, is_rearranged);
+                }
                 Err(unread) => content.log_unread = Some(unread),
             }
         }
@@ -215,21 +221,22 @@ impl Collector {
         format!("{}{}/{}", self.folder.base(), backup.id, name_of(tar))
     }
 
-    /// Those of the pages that the backup's own log writes whole: it is replayed before anybody may
-    /// look, and holds an image of each page that changed while it was copied.
-    async fn restored_pages(
+    /// What of the pages the backup's own log writes whole: it is replayed before anybody may look, and
+    /// holds an image of each page that changed while it was copied.
+    async fn search(
         &self,
         inventory: &Inventory,
         wal: BackupWal,
         version: Version,
         suspects: BTreeSet<BlockId>,
-    ) -> Reading<BTreeSet<BlockId>> {
+    ) -> Reading<Search> {
         let mut search = Search {
             reader: RecordReader::new(SegmentIdentity::default()),
             version,
             within: wal.begin_lsn..wal.end_lsn,
             wanted: Arc::new(suspects),
             found: BTreeSet::new(),
+            is_rearranged: false,
         };
         let mut number = wal.first_required;
         loop {
@@ -252,7 +259,7 @@ impl Collector {
             let (_, decoded) = decoded.map_err(|error| error.unreadable(&what()))?;
             search = decoded.fed;
             if number == wal.last_required {
-                return Ok(search.found);
+                return Ok(search);
             }
             number = number.next();
         }
@@ -272,6 +279,7 @@ struct Search {
     within: Range<Lsn>,
     wanted: Arc<BTreeSet<BlockId>>,
     found: BTreeSet<BlockId>,
+    is_rearranged: bool,
 }
 
 impl Fed for Search {
@@ -280,6 +288,7 @@ impl Fed for Search {
             if !self.within.contains(&record.start) {
                 continue;
             }
+            self.is_rearranged |= record.header.rearranges();
             record.restored_blocks(self.version, |reference| {
                 let page = BlockId::of_reference(reference);
                 self.found.extend(page.filter(|page| self.wanted.contains(page)));
@@ -292,8 +301,8 @@ impl BackupContent {
     /// All pages with a wrong checksum, but for those of relations that are emptied anyway.
     fn wrong_pages(&self) -> BTreeSet<BlockId> {
         let reports = || self.tars.iter().filter_map(|tar| tar.report.as_ref().ok()?.as_ref().ok());
-        let unlogged: BTreeSet<_> = reports().flat_map(|report| &report.unlogged).collect();
-        let is_logged = |page: &&BlockId| !unlogged.contains(&page.relation());
+        let unlogged = reports().flat_map(|report| &report.unlogged).copied().collect();
+        let is_logged = |page: &&BlockId| !page.is_emptied(&unlogged);
         reports().flat_map(|report| report.wrong_pages.keys()).filter(is_logged).copied().collect()
     }
 }
