@@ -133,7 +133,7 @@ pub struct RecoveryWindow {
     /// Up to here its backup and its WAL were read to the last byte, and nothing was wrong; `None` if
     /// they were not as far as the first moment.
     pub read_until: Option<DateTime<Utc>>,
-    /// Since when a segment on the way is stored that nobody has read behind those; `None` if there is none.
+    /// Since when the first segment on the way is stored that nobody has read; `None` if there is none.
     pub unread_since: Option<DateTime<Utc>>,
     /// What the WAL on the way asks of the server that is restored, as far as it was read; in a box, since
     /// most asks for nothing.

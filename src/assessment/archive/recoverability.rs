@@ -80,7 +80,8 @@ impl<'a> Recoverability<'a> {
         let newest_route = newest.map(|route| NewestRoute::new(route, &candidates));
         let tip = newest_route.as_ref().and_then(|it| tip(&it.route, &replay, &candidates));
         let is_reached = |tip| {
-            candidates.iter().any(|it| it.reach().is_some_and(|reach| reach.last == Some(tip)))
+            let mut reaches = candidates.iter().filter_map(Candidate::reach);
+            reaches.any(|reach| reach.last == Some(tip) && !reach.is_cut())
         };
         let is_certain = !timelines.has_undated()
             && newest_route.as_ref().is_none_or(|it| replay.is_tip_certain(&it.route));

@@ -114,11 +114,16 @@ impl Scenario {
     /// What only content and what was listed before show.
     fn take_content(&mut self, word: &str, rest: &[&str]) {
         match (word, rest) {
-            ("reads", ["since", date, time]) => {
+            ("reads", [what @ .., "since", date, time]) => {
                 self.reads_since = Some(parse_time(date, time));
+                let base_backups_every = match what {
+                    [] => Some(TimeDelta::days(7)),
+                    ["wal"] => None,
+                    other => panic!("{other:?}"),
+                };
                 self.expectations.content = Some(ContentExpectation {
                     reads_wal: true,
-                    base_backups_every: Some(TimeDelta::days(7)),
+                    base_backups_every,
                     reads_infrequent_backups: false,
                 });
             }

@@ -86,12 +86,25 @@ impl Complete<'_> {
     ) -> Result<Reach, UnusableReason> {
         let BackupWal { first_required, last_required, .. } = self.wal;
         let required = replay.reach(route, first_required, last_required);
-        if let Some(obstacle) = required.stopped_by {
+        let (cut, obstacle) = match required.stopped_by {
+            // Damaged behind the end of the backup: recovery ends there, and is consistent.
+            Some(obstacle)
+                if obstacle.at.number == last_required
+                    && replay.is_replayed_until(&obstacle, self.wal.end_lsn) =>
+            {
+                (Some(obstacle), None)
+            }
+            other => (None, other),
+        };
+        if let Some(obstacle) = obstacle {
             return Err(self.unusable(route, replay, obstacle));
         }
         let needed = SegmentRange { first: first_required, last: last_required };
         if !replay.is_own(route, needed) {
             return Err(UnusableReason::WalNotKnown { system: self.info.system_identifier });
+        }
+        if let Some(obstacle) = cut {
+            return Ok(Reach { last: Some(obstacle.at), stopped_by: Some(obstacle) });
         }
         let tip = replay.settled_tip(route).map_or(last_required, |tip| tip.number);
         // A hole that may still be filled can lie before the backup, and then is not in its way.

@@ -11,6 +11,7 @@ use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::SegmentFault;
 use crate::domain::codec::Codec;
+use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::segment_set::SegmentSet;
@@ -67,6 +68,13 @@ pub(crate) struct Reach {
     /// The last segment that is replayed; `None` if not even the first is.
     pub(crate) last: Option<SegmentId>,
     pub(crate) stopped_by: Option<Obstacle>,
+}
+
+impl Reach {
+    /// Whether the last segment is replayed in part only.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.stopped_by.as_ref().zip(self.last).is_some_and(|(by, last)| by.at == last)
+    }
 }
 
 /// With this many later segments a missing one is no late upload: the archiver uploads out of
@@ -217,6 +225,14 @@ impl<'a> Replay<'a> {
             self.known_own(before).is_some() && self.known_own(behind).is_some()
         };
         !self.writer.is_over || route.stretches(needed.first, needed.last).all(is_between)
+    }
+
+    /// Whether the damaged segment of an obstacle is replayed up to this position at least.
+    pub(crate) fn is_replayed_until(&self, obstacle: &Obstacle, position: Lsn) -> bool {
+        let is_damaged = matches!(obstacle.kind, ObstacleKind::Damaged(SegmentFault::Damaged(_)));
+        let probes = self.seen.probes.timeline(obstacle.at.timeline).filter(|_| is_damaged);
+        let part = probes.and_then(|probes| probes.replayed_part(obstacle.at.number));
+        part.is_some_and(|part| position <= part.until)
     }
 
     /// Whether barman hands out an object of the wrong size, which stops PostgreSQL.

@@ -97,6 +97,8 @@ impl Search<'_> {
         let replayed = replayed.and_then(|it| self.replayed_part(it, last));
         let newest = match replayed.and_then(|(_, part)| part.newest_commit_at) {
             Some(at) => Newest::At(at),
+            // What else its last segment holds is not replayed.
+            None if reach.is_cut() => Newest::None,
             None => newest,
         };
         let (first, at, source) = match newest {
@@ -122,7 +124,7 @@ impl Search<'_> {
         };
         let segment = end.number.name(end.timeline, size);
         let default = self.timelines.default_target(candidate.wal.end.timeline);
-        let (read_until, unread_since) = self.read_until(candidate, route, last, at).unzip();
+        let (read_until, unread_since) = self.read_until(candidate, route, last, at);
         Some(RecoveryWindow {
             backup_id: candidate.backup.id.clone(),
             first: FirstPoint { at: first, lsn: candidate.wal.end_lsn },
@@ -136,7 +138,7 @@ impl Search<'_> {
                 .is_some_and(|it| self.replay.is_misfit(it.at)),
             system: None,
             read_until,
-            unread_since: unread_since.flatten(),
+            unread_since,
             demands: self.demands(candidate, route, last),
             path: path(candidate, route, end.number),
         })
@@ -216,23 +218,22 @@ impl Search<'_> {
         let Obstacle { at, kind } = stopped_by;
         let is_damaged = matches!(kind, ObstacleKind::Damaged(SegmentFault::Damaged(_)));
         let probes = self.seen.probes.timeline(at.timeline);
-        let probes = probes.filter(|_| is_damaged && at.number == last.number.next())?;
+        let is_next = *at == last || at.number == last.number.next();
+        let probes = probes.filter(|_| is_damaged && is_next)?;
         Some((*at, probes.replayed_part(at.number)?))
     }
 
     /// Up to where everything was read, if the window ends `at` then, and since when the first segment
-    /// behind that is stored.
+    /// that was not is stored.
     fn read_until(
         &self,
         candidate: &Candidate<'_>,
         route: &Route,
         last: SegmentId,
         at: DateTime<Utc>,
-    ) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)> {
+    ) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
         let content = &self.seen.content;
-        if !is_read_whole(content, &candidate.backup.id, candidate.info) {
-            return None;
-        }
+        let is_whole = is_read_whole(content, &candidate.backup.id, candidate.info);
         let (first, needed) = (candidate.wal.first_required, candidate.wal.last_required);
         let mut unread = route.stretches(first, last.number).filter_map(|stretch| {
             match content.segments.get(&stretch.timeline) {
@@ -240,19 +241,22 @@ impl Search<'_> {
                 None => Some(stretch.segments.first),
             }
         });
-        let Some(unread) = unread.next() else { return Some((at, None)) };
-        let number = unread.previous().filter(|it| needed <= *it)?;
-        let id = SegmentId { timeline: route.timeline_at(number)?, number };
+        let Some(unread) = unread.next() else { return (is_whole.then_some(at), None) };
+        let before = unread.previous().filter(|it| is_whole && needed <= *it);
+        let before = before
+            .and_then(|number| Some(SegmentId { timeline: route.timeline_at(number)?, number }));
         // Of what is wanted so that it can be told, nothing is opened.
-        let ended_at = candidate.info.ended_at?;
-        let read_until = match Commits::of(self.seen).newest(route, id, needed) {
-            Newest::At(at) => at.max(ended_at),
-            Newest::None | Newest::NotKnown => ended_at,
-        };
+        let read_until =
+            before.zip(candidate.info.ended_at).map(|(id, ended_at)| {
+                match Commits::of(self.seen).newest(route, id, needed) {
+                    Newest::At(at) => at.max(ended_at),
+                    Newest::None | Newest::NotKnown => ended_at,
+                }
+            });
         // Inside a range its upload is not known, and what is before it is older.
-        let archive = self.replay.inventory.timeline(route.timeline_at(unread)?);
+        let archive = route.timeline_at(unread).and_then(|it| self.replay.inventory.timeline(it));
         let uploaded_at = archive.and_then(|archive| archive.uploaded_at(unread));
-        Some((read_until, Some(uploaded_at.unwrap_or(read_until))))
+        (read_until, uploaded_at.or(read_until).or(candidate.info.ended_at))
     }
 
     /// Tablespaces that the backup has are no demand: their place is made before recovery.
