@@ -300,7 +300,10 @@ async fn run_errand(
         // A record that began in the segment before is read as a whole.
         let known = ends.get(&run.timeline);
         let follows = known.filter(|(last, _)| last.segments.last.next() == run.segments.first);
-        let log = follows.and_then(|(_, log)| log.clone());
+        let mut log = follows.and_then(|(_, log)| log.clone());
+        if log.is_none() && verified.is_before(run) {
+            log = collector.log_before(&inventory, run).await;
+        }
         let report = collector.verify_run(&inventory, run, log, &room.progress).await;
         verified.note_run(&report, clock::now()).await;
         room.budget.spend(room.bytes.wal().saturating_sub(before), clock::now()).await;

@@ -32,6 +32,7 @@ use crate::service::verified::state::ReadBackup;
 use crate::service::verified::state::Segments;
 use crate::service::verified::state::State;
 use crate::service::verified::state::within;
+use crate::sources::archive::verification::Run;
 use crate::sources::archive::verification::RunReport;
 
 /// Of one archive; whoever holds it shares it.
@@ -65,6 +66,14 @@ impl Verified {
     /// Segments that were read and found right.
     pub fn segments(&self) -> Segments {
         self.state().segments.clone()
+    }
+
+    /// Whether the segment before a run was read and found right, and not just now.
+    pub fn is_before(&self, run: Run) -> bool {
+        let state = self.state();
+        let before = run.segments.first.previous();
+        let whole = state.segments.get(&run.timeline);
+        before.zip(whole).is_some_and(|(before, whole)| whole.contains(before))
     }
 
     /// The same, and those that need not be read again for now, as they were damaged a while ago.
