@@ -222,3 +222,144 @@ async fn a_ledger_survives_that_its_process_is_killed_at_any_moment() {
     let read = daemon.archive_when("and once more", is_read).await;
     assert_eq!((&read["verdict"], &read["findings"]), (&json!("recoverable"), &json!([])));
 }
+
+/// What a listing of everything shows to be as it was costs nothing, and what has changed only its folder.
+#[tokio::test]
+async fn of_an_archive_that_was_read_only_the_folder_that_changed_is_read_again() {
+    let server = S3Server::start().await.unwrap();
+    let mut made = MadeArchive::under("cluster");
+    for number in 1..=600 {
+        made.add_segment(number, made.minutes_ago(600 - number));
+    }
+    made.add_backup(made.minutes_ago(300), 300, 301);
+    made.put_into(&server);
+    let ledger = Account::own().temporary_directory();
+    let start = async || {
+        let directory = Account::own().temporary_directory();
+        let config = config(&server, "1h", &directory, &ledger);
+        let config = config.replace("server_name: main", &format!("server_name: {SERVER_NAME}"));
+        Daemon::configured(&config, None, directory).await
+    };
+    // backup.info, the newest segment and the ends of the backup: a look opens them for their times.
+    let of_a_look = 6.0;
+    let mut daemon = start().await;
+    daemon.archive_when("all is read", is_all_read).await;
+    assert!(600.0 <= gets(&daemon).await);
+    assert_eq!(daemon.terminate(LIMIT).await, Some(0));
+
+    let mut daemon = start().await;
+    daemon.archive_when("nothing has changed", is_all_read).await;
+    let again = gets(&daemon).await;
+    assert!(again <= of_a_look, "{again}: {}", daemon.log());
+    assert_eq!(daemon.terminate(LIMIT).await, Some(0));
+
+    // Of equal content, and with another entity tag.
+    let key = made.segment_key(1, 400);
+    let (content, uploaded_at) = &made.objects[&key];
+    let content = [content, &b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0"[..]].concat();
+    server.put_at("backups", &key, content, *uploaded_at);
+    let mut daemon = start().await;
+    daemon.archive_when("what has changed is read again", is_all_read).await;
+    let again = gets(&daemon).await;
+    assert!((256.0..=256.0 + of_a_look).contains(&again), "{again}: {}", daemon.log());
+    assert_eq!(daemon.terminate(LIMIT).await, Some(0));
+
+    // Retention has had a part of the first folder deleted.
+    (1..=100).for_each(|number| server.delete("backups", &made.segment_key(1, number)));
+    let daemon = start().await;
+    let read = daemon.archive_when("what stays is read again", is_all_read).await;
+    let again = gets(&daemon).await;
+    assert!(again <= 155.0 + of_a_look, "{again}: {}", daemon.log());
+    assert_eq!((&read["verdict"], &read["findings"]), (&json!("recoverable"), &json!([])));
+}
+
+/// A ledger that knows another archive by this one's name would have it taken for read.
+#[tokio::test]
+async fn a_ledger_of_another_archive_is_believed_nothing() {
+    let server = S3Server::start().await.unwrap();
+    MadeArchive::under("cluster").with_healthy(60).put_into(&server);
+    let mut other = MadeArchive::under("other").with_healthy(60);
+    let key = other.segment_key(1, 50);
+    let (content, uploaded_at) = other.objects[&key].clone();
+    let mut content = content.to_vec();
+    let middle = content.len() / 2;
+    content[middle] ^= 0xFF;
+    other.objects.insert(key.clone(), (content.into(), uploaded_at));
+    other.put_into(&server);
+    let ledger = Account::own().temporary_directory();
+    let start = async |folder: &str| {
+        let directory = Account::own().temporary_directory();
+        let config = config(&server, "1s", &directory, &ledger);
+        let config = config.replace("server_name: main", &format!("server_name: {SERVER_NAME}"));
+        let config = config.replace("s3://backups/cluster", &format!("s3://backups/{folder}"));
+        Daemon::configured(&config, None, directory).await
+    };
+    let mut daemon = start("cluster").await;
+    let is_read = |it: &Value| {
+        it["proof"]["segments"] == 60 && it["proof"]["segments"] == it["proof"]["segments_read"]
+    };
+    daemon.archive_when("all is read", is_read).await;
+    assert_eq!(daemon.terminate(LIMIT).await, Some(0));
+
+    let file = rusqlite::Connection::open(ledger.path().join("ledger.sqlite")).unwrap();
+    let renamed =
+        file.execute("UPDATE archives SET address = replace(address, 'cluster', 'other')", []);
+    assert_eq!(renamed.unwrap(), 1);
+    drop(file);
+    let daemon = start("other").await;
+    let found = daemon.archive_with_verdict("unrecoverable").await;
+    let name = &key[key.rfind('/').unwrap() + 1..key.rfind('.').unwrap()];
+    assert!(found["findings"].to_string().contains(name), "{found:#}");
+}
+
+/// A record that goes on from a segment that was read before a restart into one that came after it.
+#[tokio::test]
+async fn a_record_that_began_before_a_restart_is_held_to_its_checksum() {
+    let s3 = Rclone::start().await;
+    s3.create_bucket("backups");
+    let barman = Barman::new(s3.endpoint(), "s3://backups/cluster", "main");
+    let options = Options::archiving(&barman, Codec::None);
+    let primary = Postgres::start(&Options { wal_segment_size: Some(1), ..options }).await;
+    let none = BackupOptions { codec: Codec::None, ..BackupOptions::default() };
+    barman.backup(&primary, &none).await;
+    // Segments that are filled, and do not end with a switch.
+    primary
+        .sql("CREATE TABLE kept AS SELECT n, md5(n::text) FROM generate_series(1, 60000) n")
+        .await;
+    primary.archive_segments(1).await;
+    drop(primary);
+    let server = S3Server::start().await.unwrap();
+    server.create_bucket("backups");
+    let keys = s3.keys("backups");
+    let read = |key: &str| std::fs::read(s3.path("backups", key)).unwrap();
+    let is_segment = |key: &String| {
+        key.contains("/wals/") && key.rsplit('/').next().is_some_and(|name| name.len() == 24)
+    };
+    // Of the page at its start so many bytes belong to a record that began before.
+    let goes_on = |key: &&String| {
+        let content = read(key);
+        content[2] & 1 == 1 && 24 <= u32::from_le_bytes(content[16..20].try_into().unwrap())
+    };
+    let continued = keys.iter().filter(|key| is_segment(key)).rev().find(goes_on).unwrap().clone();
+    keys.iter().filter(|key| !is_segment(key) || **key < continued).for_each(|key| {
+        server.put("backups", key, read(key));
+    });
+    let ledger = Account::own().temporary_directory();
+    let start = async || {
+        let directory = Account::own().temporary_directory();
+        let config = config(&server, "1s", &directory, &ledger);
+        Daemon::configured(&config, None, directory).await
+    };
+    let mut daemon = start().await;
+    daemon.archive_when("all is read", is_all_read).await;
+    assert_eq!(daemon.terminate(LIMIT).await, Some(0));
+
+    let mut content = read(&continued);
+    content[40 + 10] ^= 1;
+    server.put("backups", &continued, content);
+    let daemon = start().await;
+    let name = continued.rsplit('/').next().unwrap();
+    let is_told = |it: &Value| it["findings"].to_string().contains(name);
+    let found = daemon.archive_when("it is told", is_told).await;
+    assert_eq!(found["findings"][0]["code"], "wal_damaged", "{found:#}");
+}

@@ -3,6 +3,7 @@
 
 mod answer;
 mod content;
+mod damage;
 mod deliveries;
 mod failed_backups;
 mod one_primary;
