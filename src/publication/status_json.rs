@@ -2,36 +2,30 @@
 //!
 //! It has types of its own, so that a name changed inside never breaks a script.
 
-use std::collections::BTreeMap;
+mod judged;
+mod kubernetes;
+mod restorable;
 
 use chrono::DateTime;
 use chrono::Utc;
 use serde::Serialize;
 use serde::Serializer;
 
-use crate::assessment::AssessedBackup;
-use crate::assessment::Assessment;
-use crate::assessment::FirstPoint;
-use crate::assessment::Gap;
-use crate::assessment::GapEffect;
-use crate::assessment::LastPoint;
-use crate::assessment::NewestSegment;
-use crate::assessment::RecoveryWindow;
-use crate::assessment::SystemState;
-use crate::assessment::TimelineState;
-use crate::assessment::cluster::ClusterState;
-use crate::assessment::cluster::Silence;
-use crate::assessment::finding::Finding;
-use crate::assessment::loss::Loss;
 use crate::assessment::loss::Losses;
 use crate::domain::archive_id::ArchiveAddress;
-use crate::domain::cluster::RestoreDrill;
 use crate::publication::drill_json;
 use crate::publication::drill_json::Drill;
 use crate::publication::drill_json::RecoveryTime;
-use crate::publication::drills::restored;
-use crate::publication::runbook;
 use crate::publication::snapshot::DiscoveryState;
+use crate::publication::status_json::judged::JudgedProblem;
+use crate::publication::status_json::judged::Rungs;
+use crate::publication::status_json::kubernetes::Kubernetes;
+use crate::publication::status_json::restorable::Backup;
+use crate::publication::status_json::restorable::MissingWal;
+use crate::publication::status_json::restorable::Segment;
+use crate::publication::status_json::restorable::System;
+use crate::publication::status_json::restorable::Timeline;
+use crate::publication::status_json::restorable::Window;
 use crate::publication::view::ArchiveView;
 use crate::publication::view::View;
 use crate::publication::wording::rfc3339;
@@ -94,141 +88,10 @@ struct ArchiveDocument<'a> {
     kubernetes: Option<Kubernetes<'a>>,
 }
 
-/// What the verdict rests on.
-#[derive(Debug, Serialize)]
-struct Rungs {
-    listed: Option<Time>,
-    read: Option<Time>,
-    restored: Option<Time>,
-    read_until: Option<Time>,
-    unread_since: Option<Time>,
-    segments: u64,
-    segments_read: u64,
-    backups: u64,
-    backups_read: u64,
-}
-
 #[derive(Debug, Serialize)]
 struct StrayObjects<'a> {
     count: u64,
     examples: &'a [String],
-}
-
-#[derive(Debug, Serialize)]
-struct Window<'a> {
-    backup_id: &'a str,
-    first: First,
-    last: Last,
-    timeline_choice: &'static str,
-    /// `null` where only names are known.
-    read_until: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target_timeline: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    apart_from: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system_identifier: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Timeline {
-    id: u32,
-    living: bool,
-    evidence: Vec<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-struct System {
-    system_identifier: String,
-    living: bool,
-    backups: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct First {
-    time: Time,
-    lsn: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Last {
-    time: Time,
-    lsn: String,
-    segment: String,
-    timeline: u32,
-    time_source: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct MissingWal {
-    timeline: u32,
-    first: String,
-    last: String,
-    count: u64,
-    effect: &'static str,
-    acknowledged: bool,
-    /// Behind the last moment that can be restored before it, up to the first one after it.
-    lost_from: Option<Time>,
-    lost_until: Option<Time>,
-    lost_seconds: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Backup<'a> {
-    backup_id: &'a str,
-    status: Option<&'static str>,
-    usable: bool,
-    reasons: Vec<String>,
-    begin_time: Option<Time>,
-    end_time: Option<Time>,
-    begin_wal: Option<String>,
-    end_wal: Option<String>,
-    size_bytes: u64,
-    read_at: Option<Time>,
-}
-
-#[derive(Debug, Serialize)]
-struct Segment {
-    name: String,
-    uploaded_at: Time,
-}
-
-#[derive(Debug, Serialize)]
-struct JudgedProblem {
-    code: &'static str,
-    severity: &'static str,
-    message: String,
-    hint: String,
-    runbook_url: String,
-    evidence: BTreeMap<&'static str, String>,
-}
-
-/// What Kubernetes says of the cluster.
-#[derive(Debug, Serialize)]
-struct Kubernetes<'a> {
-    created_at: Option<Time>,
-    phase: Option<&'a str>,
-    /// Why no new WAL is no sign of trouble.
-    silence: Option<&'static str>,
-    schedules: &'a [String],
-    scheduled_backups: Option<ScheduledRuns>,
-    restore_drills: Vec<RecordedDrill>,
-}
-
-#[derive(Debug, Serialize)]
-struct ScheduledRuns {
-    expected: u64,
-    completed: u64,
-    failed: u64,
-    missed: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct RecordedDrill {
-    kind: &'static str,
-    time: Time,
-    success: bool,
-    duration_seconds: Option<i64>,
 }
 
 /// RFC 3339 in UTC.
@@ -306,147 +169,6 @@ impl<'a> ArchiveDocument<'a> {
             drills: drill_json::drills(assessment),
             recovery_time: RecoveryTime::new(assessment),
             kubernetes: assessment.cluster.as_ref().map(Kubernetes::new),
-        }
-    }
-}
-
-impl<'a> Kubernetes<'a> {
-    fn new(cluster: &'a ClusterState) -> Self {
-        let drill = |drill: &RestoreDrill| RecordedDrill {
-            kind: drill.kind.code(),
-            time: Time(drill.at),
-            success: drill.is_success,
-            duration_seconds: drill.duration.map(|duration| duration.num_seconds()),
-        };
-        Self {
-            created_at: cluster.created_at.map(Time),
-            phase: cluster.phase.as_deref(),
-            silence: cluster.silence.as_ref().map(Silence::code),
-            schedules: &cluster.schedules,
-            scheduled_backups: cluster.scheduled.map(|runs| ScheduledRuns {
-                expected: runs.expected,
-                completed: runs.completed,
-                failed: runs.failed,
-                missed: runs.missed,
-            }),
-            restore_drills: cluster.drills.iter().map(drill).collect(),
-        }
-    }
-}
-
-impl<'a> Window<'a> {
-    fn new(window: &'a RecoveryWindow) -> Self {
-        let FirstPoint { at, lsn } = window.first;
-        let LastPoint { at: last_at, source, lsn: last_lsn, segment } = window.last;
-        Self {
-            backup_id: window.backup_id.as_str(),
-            first: First { time: Time(at), lsn: lsn.to_string() },
-            last: Last {
-                time: Time(last_at),
-                lsn: last_lsn.to_string(),
-                segment: segment.to_string(),
-                timeline: segment.timeline.value(),
-                time_source: source.code(),
-            },
-            timeline_choice: if window.target_timeline.is_some() { "told" } else { "default" },
-            target_timeline: window.target_timeline.map(|timeline| timeline.value()),
-            apart_from: window.apart_from.map(Time),
-            read_until: window.read_until.map(Time),
-            // Beyond what JavaScript counts exactly.
-            system_identifier: window.system.map(|system| system.to_string()),
-        }
-    }
-}
-
-impl Timeline {
-    fn new(state: &TimelineState) -> Self {
-        Self {
-            id: state.timeline.value(),
-            living: state.is_living,
-            evidence: state.signs.iter().map(|sign| sign.code()).collect(),
-        }
-    }
-}
-
-impl System {
-    fn new(state: SystemState) -> Self {
-        Self {
-            system_identifier: state.system.to_string(),
-            living: state.is_living,
-            backups: state.backups,
-        }
-    }
-}
-
-impl MissingWal {
-    fn new(gap: &Gap, losses: &Losses) -> Self {
-        let costs = gap.effect != GapEffect::Harmless;
-        let lost = if costs { losses.by(gap) } else { Loss::default() };
-        Self {
-            timeline: gap.first.timeline.value(),
-            first: gap.first.to_string(),
-            last: gap.last.to_string(),
-            count: gap.count,
-            effect: gap.effect.code(),
-            acknowledged: gap.is_acknowledged,
-            lost_from: lost.from.map(Time),
-            lost_until: lost.until.map(Time),
-            lost_seconds: lost.length().map(|length| length.num_seconds()),
-        }
-    }
-}
-
-impl<'a> Backup<'a> {
-    fn new(backup: &'a AssessedBackup) -> Self {
-        Self {
-            backup_id: backup.id.as_str(),
-            status: backup.status.map(|status| status.code()),
-            usable: backup.is_usable(),
-            reasons: backup.unusable.iter().map(ToString::to_string).collect(),
-            begin_time: backup.began_at.map(Time),
-            end_time: backup.ended_at.map(Time),
-            begin_wal: backup.begin_wal.map(|name| name.to_string()),
-            end_wal: backup.end_wal.map(|name| name.to_string()),
-            size_bytes: backup.size_bytes,
-            read_at: backup.read_at.map(Time),
-        }
-    }
-}
-
-impl Rungs {
-    fn new(assessment: &Assessment) -> Self {
-        let proof = assessment.proof;
-        let read_at = proof.backups_read_at.max(proof.segments_read_at);
-        let read_at = read_at.or(assessment.observed_at).filter(|_| proof.is_any());
-        Self {
-            listed: assessment.observed_at.map(Time),
-            read: read_at.map(Time),
-            restored: restored(assessment).map(|(drill, _)| Time(drill.at)),
-            read_until: proof.read_until.map(Time),
-            unread_since: proof.unread_since.map(Time),
-            segments: proof.segments,
-            segments_read: proof.segments_read,
-            backups: proof.backups,
-            backups_read: proof.backups_read,
-        }
-    }
-}
-
-impl Segment {
-    fn new(segment: NewestSegment) -> Self {
-        Self { name: segment.name.to_string(), uploaded_at: Time(segment.uploaded_at) }
-    }
-}
-
-impl JudgedProblem {
-    fn new(finding: &Finding, assessment: &Assessment) -> Self {
-        Self {
-            code: finding.code().as_str(),
-            severity: finding.severity().code(),
-            message: finding.to_string(),
-            hint: assessment.hint(finding),
-            runbook_url: runbook::url(finding.code()),
-            evidence: finding.problem.evidence().into_iter().collect(),
         }
     }
 }
