@@ -18,7 +18,7 @@ use cnpg_backup_verifier::assessment::BackupKind;
 use cnpg_backup_verifier::assessment::assess;
 use cnpg_backup_verifier::assessment::assess_and_ask;
 use cnpg_backup_verifier::domain::segment::SegmentSize;
-use cnpg_backup_verifier::observation::inventory::Fold;
+use cnpg_backup_verifier::observation::fold::Fold;
 use cnpg_backup_verifier::observation::inventory::Inventory;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
 use criterion::BenchmarkId;

@@ -16,7 +16,7 @@ use std::process::Command;
 use std::process::Stdio;
 
 use cnpg_backup_verifier::domain::segment::SegmentSize;
-use cnpg_backup_verifier::observation::inventory::Fold;
+use cnpg_backup_verifier::observation::fold::Fold;
 use cnpg_backup_verifier::observation::inventory::Inventory;
 use cnpg_backup_verifier::service::clock;
 use cnpg_backup_verifier::sources::store::listing::list_in_ranges;

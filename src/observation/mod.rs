@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod content;
 mod edge_uploads;
 pub mod expiry;
+pub mod fold;
 pub mod folder_sums;
 pub mod inventory;
 pub mod job;

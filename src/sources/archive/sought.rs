@@ -6,7 +6,7 @@ use crate::domain::segment::SegmentRange;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Observation;
 use crate::observation::Reading;
-use crate::observation::inventory::Fold;
+use crate::observation::fold::Fold;
 use crate::observation::inventory::Inventory;
 use crate::observation::inventory::ListedObject;
 use crate::observation::probe::SegmentId;

@@ -4,7 +4,7 @@ use crate::domain::codec::Codec;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentSize;
 use crate::observation::Reading;
-use crate::observation::inventory::Fold;
+use crate::observation::fold::Fold;
 use crate::observation::inventory::Inventory;
 use crate::observation::inventory::OVERLAP_SEGMENTS;
 use crate::observation::probe::SegmentId;

@@ -27,7 +27,7 @@ use cnpg_backup_verifier::observation::backup::ObservedBackup;
 use cnpg_backup_verifier::observation::backup::ObservedInfo;
 use cnpg_backup_verifier::observation::backup::TarObject;
 use cnpg_backup_verifier::observation::content::Content;
-use cnpg_backup_verifier::observation::inventory::Fold;
+use cnpg_backup_verifier::observation::fold::Fold;
 use cnpg_backup_verifier::observation::inventory::HistoryObject;
 use cnpg_backup_verifier::observation::inventory::Inventory;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
