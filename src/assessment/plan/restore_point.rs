@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::assessment::Assessment;
 use crate::assessment::RecoveryWindow;
-use crate::assessment::plan::Asked;
 use crate::assessment::plan::Doubt;
 use crate::assessment::plan::RestorePlan;
 use crate::assessment::plan::Stop;
 use crate::assessment::plan::Why;
+use crate::assessment::plan::asked::Asked;
 use crate::domain::lsn::Lsn;
 use crate::domain::recovery_target::Question;
 
