@@ -8,6 +8,7 @@ pub(super) mod predecessor;
 pub(super) mod replay;
 pub(super) mod route;
 mod sought;
+pub(super) mod timelines;
 mod wanted;
 mod windows;
 
@@ -27,7 +28,7 @@ use crate::assessment::archive::recoverability::living::Living;
 use crate::assessment::archive::recoverability::predecessor::OfPredecessor;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
-use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::archive::recoverability::timelines::Timelines;
 use crate::assessment::archive::recoverability::windows::Search;
 use crate::assessment::unusable::NoRoute;
 use crate::assessment::unusable::UnusableReason;

@@ -6,7 +6,7 @@ use crate::assessment::Latest;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::archive::recoverability::candidate::Candidate;
-use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::archive::recoverability::timelines::Timelines;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::HistoryFault;
 use crate::assessment::finding::Weight;

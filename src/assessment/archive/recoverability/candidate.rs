@@ -12,7 +12,7 @@ use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::archive::recoverability::replay::Reach;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
-use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::archive::recoverability::timelines::Timelines;
 use crate::assessment::finding::archive::backup::MissingWal;
 use crate::assessment::unusable::NoRoute;
 use crate::assessment::unusable::UnusableReason;

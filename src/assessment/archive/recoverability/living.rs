@@ -7,7 +7,7 @@ use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
 
-use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::archive::recoverability::timelines::Timelines;
 use crate::assessment::finding::LifeSign;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::segment::SegmentNumber;

@@ -15,7 +15,7 @@ use crate::assessment::archive::recoverability::candidate;
 use crate::assessment::archive::recoverability::candidate::Candidate;
 use crate::assessment::archive::recoverability::living;
 use crate::assessment::archive::recoverability::replay::Replay;
-use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::archive::recoverability::timelines::Timelines;
 use crate::assessment::archive::recoverability::windows::Search;
 use crate::assessment::archive::recoverability::windows::Windows;
 use crate::domain::timeline::TimelineId;

@@ -1,5 +1,8 @@
 //! How far recovery gets through the archive.
 
+mod tip;
+mod writers;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -7,6 +10,7 @@ use std::rc::Rc;
 use crate::assessment::archive::catalogue::Complete;
 use crate::assessment::archive::clock::Clock;
 use crate::assessment::archive::identity::Writer;
+use crate::assessment::archive::recoverability::replay::tip::Tip;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::SegmentFault;
@@ -20,7 +24,6 @@ use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentId;
-use crate::observation::timeline_archive::TimelineArchive;
 
 /// The archive as recovery meets it, with what is needed to tell a gap from a late upload.
 pub(crate) struct Replay<'a> {
@@ -37,15 +40,6 @@ pub(crate) struct Replay<'a> {
     tips: RefCell<BTreeMap<TimelineId, Option<Tip>>>,
     /// The same, the first obstacle of each timeline on it, in the order of the route.
     obstacles: RefCell<BTreeMap<TimelineId, Rc<[Obstacle]>>>,
-}
-
-/// The newest segment of a route, without a tail that is still being uploaded.
-#[derive(Clone, Copy, Debug)]
-struct Tip {
-    at: SegmentId,
-    /// Whether it is known that what lies behind came just now. Stamped in the future, it may have
-    /// come at any time, and the hole before it may be a gap.
-    is_certain: bool,
 }
 
 /// A segment that recovery cannot pass.
@@ -76,19 +70,6 @@ impl Reach {
         self.stopped_by.as_ref().zip(self.last).is_some_and(|(by, last)| by.at == last)
     }
 }
-
-/// With this many later segments a missing one is no late upload: the archiver uploads out of
-/// order only what waits beside it, `wal.maxParallel` segments, of which 8 is the most seen in use.
-const LATER_SEGMENTS_OF_A_GAP: u64 = 32;
-
-/// More segments than this that are missing in a row are no late uploads either. The plugin uploads
-/// the oldest `wal.maxParallel` that wait, in the order of their names (`GatherReadyWALFiles` in
-/// `pkg/fileutils/wals/wals.go` of `cloudnative-pg/machinery`), so one that arrives has at most
-/// that many before it.
-const UPLOADING_SEGMENTS_MAX: u64 = LATER_SEGMENTS_OF_A_GAP;
-
-/// Holes in the tail that may be uploading at once; each is at least one segment of those above.
-const UPLOADING_HOLES_MAX: usize = 32;
 
 impl<'a> Replay<'a> {
     pub(crate) fn new(
@@ -169,64 +150,6 @@ impl<'a> Replay<'a> {
         obstacles
     }
 
-    /// The newest segment on a route, without a tail that is still being uploaded: segments after
-    /// a hole that is too young to be a gap.
-    pub(crate) fn settled_tip(&self, route: &Route) -> Option<SegmentId> {
-        self.tip(route).map(|tip| tip.at)
-    }
-
-    /// Whether that is all there is, as far as can be told.
-    pub(crate) fn is_tip_certain(&self, route: &Route) -> bool {
-        self.tip(route).is_none_or(|tip| tip.is_certain)
-    }
-
-    fn tip(&self, route: &Route) -> Option<Tip> {
-        if let Some(known) = self.tips.borrow().get(&route.target) {
-            return *known;
-        }
-        let tip = self.find_tip(route);
-        self.tips.borrow_mut().insert(route.target, tip);
-        tip
-    }
-
-    fn find_tip(&self, route: &Route) -> Option<Tip> {
-        if self.writer.is_over {
-            let own = route.stretches(SegmentNumber::new(0), SegmentNumber::LAST);
-            let own = own.filter_map(|stretch| self.known_own(stretch));
-            return own.max_by_key(|it| it.number).map(|at| Tip { at, is_certain: true });
-        }
-        let mut newest = route.newest(SegmentNumber::LAST, self.inventory)?;
-        if let Some(leftover) = self.first_leftover(route) {
-            newest = route.newest(leftover.previous()?, self.inventory)?;
-        }
-        let mut tip = Tip { at: newest, is_certain: true };
-        for _ in 0..UPLOADING_HOLES_MAX {
-            let Some(before) = self.before_uploading_hole(route, tip.at, newest) else { break };
-            tip = Tip { is_certain: tip.is_certain && before.is_certain, ..before };
-        }
-        Some(tip)
-    }
-
-    /// The last segment of a stretch that this server is known to have written.
-    fn known_own(&self, stretch: Stretch) -> Option<SegmentId> {
-        let probes = self.seen.probes.timeline(stretch.timeline)?;
-        let number = probes.last_written(stretch.segments, self.writer.system?)?;
-        Some(SegmentId { timeline: stretch.timeline, number })
-    }
-
-    /// Whether nobody came after this server, or all of it lies between segments that it wrote.
-    pub(crate) fn is_own(&self, route: &Route, needed: SegmentRange) -> bool {
-        let is_between = |stretch: Stretch| {
-            let Stretch { timeline, segments: SegmentRange { first, last } } = stretch;
-            let before = SegmentRange { first: SegmentNumber::new(0), last: first };
-            let behind = SegmentRange { first: last, last: SegmentNumber::LAST };
-            let (before, behind) =
-                (Stretch { timeline, segments: before }, Stretch { timeline, segments: behind });
-            self.known_own(before).is_some() && self.known_own(behind).is_some()
-        };
-        !self.writer.is_over || route.stretches(needed.first, needed.last).all(is_between)
-    }
-
     /// Whether the damaged segment of an obstacle is replayed up to this position at least.
     pub(crate) fn is_replayed_until(&self, obstacle: &Obstacle, position: Lsn) -> bool {
         let is_damaged = matches!(obstacle.kind, ObstacleKind::Damaged(SegmentFault::Damaged(_)));
@@ -250,122 +173,6 @@ impl<'a> Replay<'a> {
         };
         archive.misfits().contains(id.number)
             || was_opened && archive.segments().contains(id.number)
-    }
-
-    /// Whether a segment was opened, and this server wrote it.
-    pub(crate) fn wrote(&self, id: SegmentId) -> bool {
-        let segments = SegmentRange::only(id.number);
-        self.known_own(Stretch { timeline: id.timeline, segments }).is_some()
-    }
-
-    /// The first segment known to be a predecessor's, from which on the route is not ours.
-    fn first_leftover(&self, route: &Route) -> Option<SegmentNumber> {
-        let from = self.own_until.map_or(SegmentNumber::new(0), SegmentNumber::next);
-        self.first_written(route, from, |writer| self.writer.others.contains(&writer))
-    }
-
-    /// The first opened segment of a route by such a writer.
-    fn first_written(
-        &self,
-        route: &Route,
-        from: SegmentNumber,
-        is_meant: impl Fn(u64) -> bool,
-    ) -> Option<SegmentNumber> {
-        route.stretches(from, SegmentNumber::LAST).find_map(|stretch| {
-            let probes = self.seen.probes.timeline(stretch.timeline)?;
-            Some(probes.first_written(stretch.segments, &is_meant)?.0)
-        })
-    }
-
-    /// The segment to open next to find where another server's WAL begins on a route: halfway
-    /// between the last one known to be ours and the first one known to be foreign.
-    ///
-    /// Nothing is wanted while nothing foreign is suspected.
-    pub(crate) fn wanted_border(&self, route: &Route) -> Option<SegmentId> {
-        let (ours, floor) = (self.writer.system?, self.own_until?);
-        let newest = route.newest(SegmentNumber::LAST, self.inventory)?;
-        let Some(foreign) = self.first_written(route, floor.next(), |writer| writer != ours) else {
-            let is_opened = self.seen.probes.has(newest);
-            return (!self.writer.others.is_empty() && !is_opened).then_some(newest);
-        };
-        let own = route.stretches(floor, SegmentNumber::LAST).filter_map(|stretch| {
-            let probes = self.seen.probes.timeline(stretch.timeline)?;
-            probes.last_written(stretch.segments, ours)
-        });
-        let own = own.max().unwrap_or(floor);
-        let between = foreign.value().checked_sub(own.value())? / 2;
-        let middle = SegmentNumber::new(own.value().saturating_add(between));
-        let wanted = route.newest(middle, self.inventory).filter(|id| own < id.number)?;
-        (!self.seen.probes.has(wanted)).then_some(wanted)
-    }
-
-    /// The last segment before the hole nearest to `tip`, if that hole may still be filled.
-    fn before_uploading_hole(
-        &self,
-        route: &Route,
-        tip: SegmentId,
-        newest: SegmentId,
-    ) -> Option<Tip> {
-        let (archive, range, before) = self.before_range(route, tip)?;
-        let hole_last = range.first.previous()?;
-        let hole = SegmentRange::new(before.number.next(), hole_last)?;
-        let uploaded_at = archive.uploaded_at(range.first);
-        let is_certain = !self.clock.is_undated(uploaded_at);
-        let is_young = !is_certain || self.clock.is_within_grace(uploaded_at);
-        let later = newest.number.value().saturating_sub(hole_last.value());
-        let timeline = route.timeline_at(hole.first)?;
-        let is_small = hole.count() <= UPLOADING_SEGMENTS_MAX && later < LATER_SEGMENTS_OF_A_GAP;
-        let is_late_only = is_young
-            && is_small
-            && !self.is_confirmed(timeline, hole)
-            && !self.has_old(route, range.first, newest.number);
-        is_late_only.then_some(Tip { at: before, is_certain })
-    }
-
-    /// Whether something from here on was uploaded long ago. Then a hole before it is old, even if
-    /// the segment behind the hole was uploaded again just now.
-    fn has_old(&self, route: &Route, from: SegmentNumber, until: SegmentNumber) -> bool {
-        route.stretches(from, until).any(|Stretch { timeline, segments }| {
-            let archive = self.inventory.timeline(timeline);
-            archive.is_some_and(|archive| {
-                let ranges = archive.segments().overlapping(segments);
-                let mut edges = ranges.flat_map(|range| [range.first, range.last]);
-                edges.any(|edge| {
-                    segments.contains(edge) && self.clock.is_beyond_grace(archive.uploaded_at(edge))
-                })
-            })
-        })
-    }
-
-    /// The range after the hole nearest to `tip`, with its timeline, and the segment before the
-    /// hole. One range may follow another without a hole at each fork.
-    fn before_range(
-        &self,
-        route: &Route,
-        mut tip: SegmentId,
-    ) -> Option<(&TimelineArchive, SegmentRange, SegmentId)> {
-        loop {
-            let archive = self.inventory.timeline(tip.timeline)?;
-            let range = archive.segments().range_at(tip.number)?;
-            // A child timeline's segments may go on below the switch; those are not on the route.
-            let first = range.first.max(route.taken_from(tip.timeline)?.first);
-            let before = route.newest(first.previous()?, self.inventory)?;
-            if before.number.next() < first {
-                return Some((archive, SegmentRange { first, last: range.last }, before));
-            }
-            tip = before;
-        }
-    }
-
-    /// Whether the segments are known to have been archived once.
-    fn is_confirmed(&self, timeline: TimelineId, hole: SegmentRange) -> bool {
-        let vanished = self
-            .inventory
-            .timeline(timeline)
-            .is_some_and(|archive| archive.vanished().overlapping(hole).next().is_some());
-        let id = SegmentId { timeline, number: hole.first };
-        vanished
-            || self.confirmed.iter().any(|it| it.timeline == timeline && id.number <= it.number)
     }
 
     fn first_obstacle(&self, stretch: Stretch) -> Option<Obstacle> {

@@ -8,7 +8,7 @@ use crate::assessment::archive::recoverability::gaps::NewestRoute;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::archive::recoverability::replay::Obstacle;
 use crate::assessment::archive::recoverability::replay::Replay;
-use crate::assessment::archive::recoverability::route::Timelines;
+use crate::assessment::archive::recoverability::timelines::Timelines;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::timeline::TimelineId;

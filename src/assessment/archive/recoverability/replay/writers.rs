@@ -1,0 +1,77 @@
+//! Which server wrote a segment, as far as opened ones tell.
+
+use crate::assessment::archive::recoverability::replay::Replay;
+use crate::assessment::archive::recoverability::route::Route;
+use crate::assessment::archive::recoverability::route::Stretch;
+use crate::domain::segment::SegmentNumber;
+use crate::domain::segment::SegmentRange;
+use crate::observation::probe::SegmentId;
+
+impl Replay<'_> {
+    /// Whether nobody came after this server, or all of it lies between segments that it wrote.
+    pub(crate) fn is_own(&self, route: &Route, needed: SegmentRange) -> bool {
+        let is_between = |stretch: Stretch| {
+            let Stretch { timeline, segments: SegmentRange { first, last } } = stretch;
+            let before = SegmentRange { first: SegmentNumber::new(0), last: first };
+            let behind = SegmentRange { first: last, last: SegmentNumber::LAST };
+            let (before, behind) =
+                (Stretch { timeline, segments: before }, Stretch { timeline, segments: behind });
+            self.known_own(before).is_some() && self.known_own(behind).is_some()
+        };
+        !self.writer.is_over || route.stretches(needed.first, needed.last).all(is_between)
+    }
+
+    /// Whether a segment was opened, and this server wrote it.
+    pub(crate) fn wrote(&self, id: SegmentId) -> bool {
+        let segments = SegmentRange::only(id.number);
+        self.known_own(Stretch { timeline: id.timeline, segments }).is_some()
+    }
+
+    /// The segment to open next to find where another server's WAL begins on a route: halfway
+    /// between the last one known to be ours and the first one known to be foreign.
+    ///
+    /// Nothing is wanted while nothing foreign is suspected.
+    pub(crate) fn wanted_border(&self, route: &Route) -> Option<SegmentId> {
+        let (ours, floor) = (self.writer.system?, self.own_until?);
+        let newest = route.newest(SegmentNumber::LAST, self.inventory)?;
+        let Some(foreign) = self.first_written(route, floor.next(), |writer| writer != ours) else {
+            let is_opened = self.seen.probes.has(newest);
+            return (!self.writer.others.is_empty() && !is_opened).then_some(newest);
+        };
+        let own = route.stretches(floor, SegmentNumber::LAST).filter_map(|stretch| {
+            let probes = self.seen.probes.timeline(stretch.timeline)?;
+            probes.last_written(stretch.segments, ours)
+        });
+        let own = own.max().unwrap_or(floor);
+        let between = foreign.value().checked_sub(own.value())? / 2;
+        let middle = SegmentNumber::new(own.value().saturating_add(between));
+        let wanted = route.newest(middle, self.inventory).filter(|id| own < id.number)?;
+        (!self.seen.probes.has(wanted)).then_some(wanted)
+    }
+
+    /// The last segment of a stretch that this server is known to have written.
+    pub(super) fn known_own(&self, stretch: Stretch) -> Option<SegmentId> {
+        let probes = self.seen.probes.timeline(stretch.timeline)?;
+        let number = probes.last_written(stretch.segments, self.writer.system?)?;
+        Some(SegmentId { timeline: stretch.timeline, number })
+    }
+
+    /// The first segment known to be a predecessor's, from which on the route is not ours.
+    pub(super) fn first_leftover(&self, route: &Route) -> Option<SegmentNumber> {
+        let from = self.own_until.map_or(SegmentNumber::new(0), SegmentNumber::next);
+        self.first_written(route, from, |writer| self.writer.others.contains(&writer))
+    }
+
+    /// The first opened segment of a route by such a writer.
+    fn first_written(
+        &self,
+        route: &Route,
+        from: SegmentNumber,
+        is_meant: impl Fn(u64) -> bool,
+    ) -> Option<SegmentNumber> {
+        route.stretches(from, SegmentNumber::LAST).find_map(|stretch| {
+            let probes = self.seen.probes.timeline(stretch.timeline)?;
+            Some(probes.first_written(stretch.segments, &is_meant)?.0)
+        })
+    }
+}
