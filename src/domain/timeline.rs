@@ -116,6 +116,13 @@ impl TimelineHistory {
         is_begun && (timeline == self.timeline || end.is_some_and(|end| lsn <= end))
     }
 
+    /// Whether this history is that of the other one's timeline, and goes on from there.
+    pub fn continues(&self, other: &Self) -> bool {
+        let behind = self.ancestors.get(other.ancestors.len());
+        behind.is_some_and(|it| it.timeline == other.timeline)
+            && self.ancestors.starts_with(&other.ancestors)
+    }
+
     /// The first ancestor of both that they left at different points, as each says it.
     pub fn disagreement(&self, other: &Self) -> Option<(Ancestor, Ancestor)> {
         let pairs = self.ancestors.iter().zip(&other.ancestors);
@@ -174,6 +181,18 @@ mod tests {
         let other = Some((Lsn::new(0x21), Lsn::new(0x20)));
         assert_eq!(switches(4, "1\t0/10\tx\n2\t0/21\tx\n"), other);
         assert_eq!(switches(4, "2\t0/21\tx\n"), other);
+    }
+
+    #[test]
+    fn a_history_continues_that_of_its_ancestors_only() {
+        let first = TimelineHistory::without_ancestors(TimelineId::FIRST);
+        let second = parse(2, "1\t0/10\tx\n").unwrap();
+        let third = parse(3, "1\t0/10\tx\n2\t0/20\tx\n").unwrap();
+        let other = parse(3, "1\t0/11\tx\n2\t0/20\tx\n").unwrap();
+        let beside = parse(3, "1\t0/10\tx\n").unwrap();
+        assert!(second.continues(&first) && third.continues(&first) && third.continues(&second));
+        assert!(!other.continues(&second) && !beside.continues(&second));
+        assert!(!second.continues(&third) && !third.continues(&third));
     }
 
     #[test]

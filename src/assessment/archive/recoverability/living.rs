@@ -3,6 +3,8 @@
 //! Mostly it is the newest. But a copy of the server (a drill, a staging clone) that archives into
 //! the same path makes a newer timeline and stops, while the server goes on with its own.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
@@ -28,6 +30,9 @@ pub(crate) struct Living {
     pub(crate) wanted: Vec<SegmentId>,
 }
 
+/// When backups of this server began on each timeline, and with which segment.
+struct Begun(BTreeMap<TimelineId, Vec<(SegmentNumber, DateTime<Utc>)>>);
+
 /// A timeline and a newer one, and where their ways part.
 struct Pair<'a> {
     timelines: &'a Timelines<'a>,
@@ -52,8 +57,9 @@ pub(crate) fn living(timelines: &Timelines<'_>) -> Option<Living> {
         Living { timeline: newest, signs: Vec::new(), against: Vec::new(), wanted: Vec::new() };
     let mut others: Vec<TimelineId> = timelines.with_wal().filter(|it| *it < newest).collect();
     others.reverse();
+    let begun = Begun::on(timelines);
     for older in others.into_iter().filter(|it| !timelines.is_stray(*it)) {
-        let pair = Pair::new(timelines, older, living.timeline);
+        let pair = Pair::new(timelines, &begun, older, living.timeline);
         living.wanted.extend(pair.wanted());
         let signs = pair.signs();
         if !signs.is_empty() {
@@ -65,12 +71,37 @@ pub(crate) fn living(timelines: &Timelines<'_>) -> Option<Living> {
     Some(living)
 }
 
+impl Begun {
+    fn on(timelines: &Timelines<'_>) -> Self {
+        let mut begun: BTreeMap<TimelineId, Vec<(SegmentNumber, DateTime<Utc>)>> = BTreeMap::new();
+        for info in timelines.own_backups().filter_map(ObservedBackup::parsed_info) {
+            let Some((BackupWal { begin, first_required, .. }, at)) = info.wal.zip(info.began_at)
+            else {
+                continue;
+            };
+            begun.entry(begin.timeline).or_default().push((first_required, at));
+        }
+        Self(begun)
+    }
+
+    /// The last that began on a timeline, from this segment on.
+    fn newest(&self, timeline: TimelineId, from: SegmentNumber) -> Option<DateTime<Utc>> {
+        let backups = self.0.get(&timeline)?.iter();
+        backups.filter(|(first, _)| from <= *first).map(|(_, at)| *at).max()
+    }
+}
+
 impl<'a> Pair<'a> {
-    fn new(timelines: &'a Timelines<'a>, older: TimelineId, newer: TimelineId) -> Self {
+    fn new(
+        timelines: &'a Timelines<'a>,
+        begun: &Begun,
+        older: TimelineId,
+        newer: TimelineId,
+    ) -> Self {
         let history = timelines.inventory().histories.get(&newer).map(|it| it.uploaded_at);
         let parting = timelines.parting(older, newer);
-        let older = Branch::behind(timelines, older, parting.older);
-        let mut newer = Branch::behind(timelines, newer, parting.newer);
+        let older = Branch::behind(timelines, begun, older, parting.older);
+        let mut newer = Branch::behind(timelines, begun, newer, parting.newer);
         let first = timelines
             .inventory()
             .timeline(newer.timeline)
@@ -141,7 +172,12 @@ impl<'a> Pair<'a> {
 }
 
 impl Branch {
-    fn behind(timelines: &Timelines<'_>, timeline: TimelineId, from: SegmentNumber) -> Self {
+    fn behind(
+        timelines: &Timelines<'_>,
+        begun: &Begun,
+        timeline: TimelineId,
+        from: SegmentNumber,
+    ) -> Self {
         let within = SegmentRange { first: from, last: SegmentNumber::LAST };
         let archive = timelines.inventory().timeline(timeline);
         let uploads = archive.into_iter().flat_map(|archive| {
@@ -155,16 +191,11 @@ impl Branch {
         let (uploaded_at, newest) = uploads.fold((None, None), |(latest, newest), (at, edge)| {
             (latest.max(Some(at)), newest.max(Some(edge)))
         });
-        let begun_there = |backup: &ObservedBackup| {
-            let info = backup.parsed_info()?;
-            let BackupWal { begin, first_required, .. } = info.wal?;
-            info.began_at.filter(|_| begin.timeline == timeline && from <= first_required)
-        };
         Self {
             timeline,
             newest: newest.map(|number| SegmentId { timeline, number }),
             uploaded_at,
-            backup_began_at: timelines.own_backups().filter_map(begun_there).max(),
+            backup_began_at: begun.newest(timeline, from),
         }
     }
 }

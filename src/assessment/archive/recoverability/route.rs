@@ -102,6 +102,12 @@ impl Route {
         self.legs.get(..begun).unwrap_or_default()
     }
 
+    /// Where it leaves an ancestor of its target.
+    pub(super) fn begin_behind(&self, ancestor: TimelineId) -> Option<SegmentNumber> {
+        let behind = self.legs.partition_point(|leg| leg.timeline <= ancestor);
+        self.legs.get(behind).map(|leg| leg.first)
+    }
+
     /// The first segment that the two take from different timelines.
     pub(crate) fn parts_from(&self, other: &Self) -> Option<SegmentNumber> {
         let is_shared = |(own, others): &(&Leg, &Leg)| {
@@ -118,5 +124,42 @@ impl Route {
     pub(crate) fn parent_at(&self, number: SegmentNumber) -> Option<TimelineId> {
         let at = self.legs.binary_search_by_key(&number, |leg| leg.first).ok()?;
         self.legs.get(at.checked_sub(1)?).map(|leg| leg.timeline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn history(switches: &[u64]) -> TimelineHistory {
+        let mut lines = String::new();
+        for (timeline, segment) in (1..).zip(switches) {
+            writeln!(lines, "{timeline}\t0/{segment:X}000028\tno recovery target specified")
+                .unwrap();
+        }
+        let timeline = TimelineId::new(u32::try_from(switches.len()).unwrap() + 1).unwrap();
+        let parsed = TimelineHistory::parse(timeline, lines.as_bytes());
+        parsed.unwrap_or(TimelineHistory::without_ancestors(timeline))
+    }
+
+    proptest! {
+        /// Also where several switches lie in one segment, and where one lies before an earlier one.
+        #[test]
+        fn a_route_leaves_an_ancestor_where_that_ones_own_route_parts(
+            switches in proptest::collection::vec(0_u64..6, 1..8),
+        ) {
+            let size = SegmentSize::DEFAULT;
+            let route = Route::new(&history(&switches), size);
+            for ancestors in 0..switches.len() {
+                let older = history(&switches[..ancestors]);
+                let own = Route::new(&older, size);
+                prop_assert!(history(&switches).continues(&older));
+                prop_assert_eq!(route.begin_behind(older.timeline), own.parts_from(&route));
+            }
+        }
     }
 }

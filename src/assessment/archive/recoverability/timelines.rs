@@ -2,6 +2,7 @@
 //!
 //! PostgreSQL aims for the newest timeline unless told otherwise (`findNewestTimeLine` in `timeline.c`).
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -172,8 +173,7 @@ impl<'a> Timelines<'a> {
 
     /// Where the ways to the ends of two timelines part, as segments of each.
     pub(crate) fn parting(&self, older: TimelineId, newer: TimelineId) -> Parting {
-        let routes = self.route_to(older).ok().zip(self.route_to(newer).ok());
-        let parting = routes.and_then(|(older, newer)| older.parts_from(&newer));
+        let parting = self.route_to(newer).ok().and_then(|route| self.parts_from(older, &route));
         let is_lost = !matches!(self.seen.histories.get(&newer), Some(Ok(Ok(_))));
         match parting {
             Some(number) if !is_lost => Parting { older: number, newer: number },
@@ -183,6 +183,16 @@ impl<'a> Timelines<'a> {
                 Parting { older: newer, newer }
             }
         }
+    }
+
+    /// Where the way to the end of a timeline parts from a route.
+    fn parts_from(&self, timeline: TimelineId, route: &Route) -> Option<SegmentNumber> {
+        let (own, others) = (self.history(timeline).ok()?, self.history(route.target).ok()?);
+        // Mostly the route leads through the timeline: then that one's own is not even made.
+        if others.continues(&own) {
+            return route.begin_behind(timeline);
+        }
+        self.route_to(timeline).ok()?.parts_from(route)
     }
 
     pub(crate) const fn inventory(&self) -> &Inventory {
@@ -211,18 +221,8 @@ impl<'a> Timelines<'a> {
         if let Some(known) = self.routes.borrow().get(&target) {
             return Ok(Rc::clone(known));
         }
-        let alone = TimelineHistory::without_ancestors(target);
-        let history = match self.seen.histories.get(&target) {
-            // PostgreSQL does not ask for the history of timeline 1.
-            _ if target == TimelineId::FIRST => &alone,
-            None | Some(Ok(Err(HistoryDamage::Undecodable(_)))) => &alone,
-            // `readTimeLineHistory` accepts a file without a line.
-            Some(Ok(Err(HistoryDamage::Malformed(HistoryError::NoAncestor(_))))) => &alone,
-            Some(Ok(Ok(history))) => history,
-            Some(Ok(Err(HistoryDamage::Malformed(_)))) => return Err(NoRoute::Damaged(target)),
-            Some(Err(_)) => return Err(NoRoute::Unread(target)),
-        };
-        let mut route = Route::new(history, self.inventory.segment_size);
+        let history = self.history(target)?;
+        let mut route = Route::new(&history, self.inventory.segment_size);
         let begins_early =
             |leg: &&Leg| self.oldest_own(leg.timeline).is_some_and(|oldest| oldest < leg.first);
         route.contradicted =
@@ -230,6 +230,21 @@ impl<'a> Timelines<'a> {
         let route = Rc::new(route);
         self.routes.borrow_mut().insert(target, Rc::clone(&route));
         Ok(route)
+    }
+
+    /// What recovery takes for the history of a timeline.
+    fn history(&self, target: TimelineId) -> Result<Cow<'a, TimelineHistory>, NoRoute> {
+        let alone = || Ok(Cow::Owned(TimelineHistory::without_ancestors(target)));
+        match self.seen.histories.get(&target) {
+            // PostgreSQL does not ask for the history of timeline 1.
+            _ if target == TimelineId::FIRST => alone(),
+            None | Some(Ok(Err(HistoryDamage::Undecodable(_)))) => alone(),
+            // `readTimeLineHistory` accepts a file without a line.
+            Some(Ok(Err(HistoryDamage::Malformed(HistoryError::NoAncestor(_))))) => alone(),
+            Some(Ok(Ok(history))) => Ok(Cow::Borrowed(history)),
+            Some(Ok(Err(HistoryDamage::Malformed(_)))) => Err(NoRoute::Damaged(target)),
+            Some(Err(_)) => Err(NoRoute::Unread(target)),
+        }
     }
 
     /// The timelines that recovery of a backup may aim for: the living one, the one that it aims for

@@ -197,8 +197,11 @@ impl Search<'_> {
         route: &Route,
         last: SegmentId,
     ) -> Option<Box<Demands>> {
-        let mut demands = Demands::default();
         let known = &self.seen.content.demands;
+        if known.is_empty() {
+            return None;
+        }
+        let mut demands = Demands::default();
         for stretch in route.stretches(candidate.wal.first_required, last.number) {
             let id = |number| SegmentId { timeline: stretch.timeline, number };
             let within = id(stretch.segments.first)..=id(stretch.segments.last);

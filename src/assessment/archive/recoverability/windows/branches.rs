@@ -73,7 +73,10 @@ impl Search<'_> {
         first: DateTime<Utc>,
         commits: &mut Commits<'_>,
     ) -> Option<DateTime<Utc>> {
-        let parting = self.parting(route).filter(|_| Some(route.target) != self.living)?;
+        if Some(route.target) == self.living {
+            return None;
+        }
+        let parting = self.parting(route)?;
         let before = parting.previous().filter(|it| candidate.wal.last_required <= *it);
         let shared = before.and_then(|number| {
             let id = SegmentId { timeline: route.timeline_at(number)?, number };
