@@ -121,7 +121,6 @@ fn refreshing(refresh: Refresh) -> Markup {
     }
 }
 
-/// For an archive that is not in the snapshot.
 /// An address that no page has.
 pub fn no_such_page(context: &Context<'_>) -> String {
     let main = html! {
@@ -132,6 +131,7 @@ pub fn no_such_page(context: &Context<'_>) -> String {
     write(context, &Sheet { title, verdict: None, refresh, main })
 }
 
+/// For an archive that is not in the snapshot.
 pub fn not_found(context: &Context<'_>, archives: &Archives) -> String {
     let name = archives.name();
     let main = html! {
