@@ -1,6 +1,5 @@
 //! Creates a drill's cluster, follows it to its end, asks what it restored, and removes it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -14,21 +13,20 @@ use crate::domain::drill::RecoveryEnd;
 use crate::domain::drill_check::DrillCheck;
 use crate::domain::drill_id::DrillId;
 use crate::domain::recovery_cluster::RecoveryCluster;
-use crate::domain::unreadable::UnreadableReason;
 use crate::execution::drills;
 use crate::execution::drills::NotCreated;
-use crate::observation::recovery::PodState;
 use crate::observation::recovery::SeenRecovery;
-use crate::observation::recovery_log::RecoveryLog;
 use crate::restore::questions::Access;
 use crate::restore::questions::RecoveryTold;
 use crate::service::clock;
 use crate::service::drill::operator::classes;
 use crate::service::drill::operator::classes::Failure;
+use crate::service::drill::operator::logs::Logs;
 use crate::service::drill::operator::phases::Passed;
 use crate::service::drill::operator::plan::Case;
 use crate::service::drill::operator::plan::Step;
 use crate::service::drill::operator::proof::Promise;
+use crate::service::drill::operator::removal::remove;
 use crate::service::shutdown::Shutdown;
 use crate::sources::kubernetes::drills::DrillNamespace;
 
@@ -60,21 +58,10 @@ pub(super) struct Expected<'a> {
 }
 
 /// Between two looks: a phase that is measured so is off by two seconds at most.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// From the condition `Ready` until the Service leads to the pod.
 const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
-
-/// The pod has half an hour to end (`stopDelay` in `api/v1/cluster_types.go`), and ends within seconds,
-/// since nobody is connected.
-const GONE_WITHIN: Duration = Duration::from_mins(5);
-
-/// The one that restores and its sidecar, in which Barman runs (`internal/cnpgi/operator/lifecycle.go` of
-/// the plugin).
-const CONTAINERS: [&str; 2] = ["full-recovery", "plugin-barman-cloud"];
-
-/// More than a drill takes.
-const SINCE_THE_BEGINNING: i64 = 7 * 24 * 3600;
 
 impl Runner<'_> {
     /// The cluster is gone when this returns, or the outcome says that it is not. An error if there was
@@ -111,7 +98,7 @@ impl Runner<'_> {
             None => self.prove(&mut outcome, expected).await,
             Some(failure) => outcome.failure = Some(failure),
         }
-        if let Err(why) = self.remove(&uid).await {
+        if let Err(why) = remove(self.namespace, self.id, &uid).await {
             let failure = Failure::new(DrillClass::CleanupFailed, why);
             tracing::error!(why = failure.detail, "what the drill made is not gone");
             outcome.failure.get_or_insert(failure);
@@ -211,80 +198,5 @@ impl Runner<'_> {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-    }
-
-    async fn remove(&self, uid: &str) -> Result<(), String> {
-        remove(self.namespace, self.id, uid).await
-    }
-}
-
-/// Deletes a cluster of a drill, and waits until everything is gone that came with it.
-pub(super) async fn remove(
-    namespace: &DrillNamespace,
-    id: &DrillId,
-    uid: &str,
-) -> Result<(), String> {
-    let began = Instant::now();
-    loop {
-        let deleted = drills::delete_cluster(namespace, id, uid).await;
-        let left = match (deleted, namespace.remains(&id.object_name()).await) {
-            (Ok(()), Ok(left)) if left.is_empty() => return Ok(()),
-            (Ok(()), Ok(left)) => left.join(", "),
-            (Err(why), _) => why,
-            (Ok(()), Err(unread)) => unread.to_string(),
-        };
-        if GONE_WITHIN <= began.elapsed() {
-            return Err(format!("not gone after {} min: {left}", GONE_WITHIN.as_secs() / 60));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// What was read of each container.
-#[derive(Debug, Default)]
-struct Logs {
-    /// In the order of the pods.
-    of: BTreeMap<(usize, &'static str), RecoveryLog>,
-    read_at: Option<Instant>,
-    is_forbidden: bool,
-}
-
-impl Logs {
-    async fn read(&mut self, namespace: &DrillNamespace, seen: &SeenRecovery) {
-        let since = self.read_at.map_or(SINCE_THE_BEGINNING, |at| {
-            // Clocks and rounding; what was read before is known by its time.
-            i64::try_from(at.elapsed().as_secs()).unwrap_or(SINCE_THE_BEGINNING).saturating_add(5)
-        });
-        let mut is_any_read = false;
-        for (number, pod) in seen.pods.iter().enumerate() {
-            if self.is_forbidden || matches!(pod.state, PodState::Pending(_)) {
-                continue;
-            }
-            for container in CONTAINERS {
-                let known = self.of.entry((number, container)).or_default();
-                let since = if known.is_empty() { SINCE_THE_BEGINNING } else { since };
-                match namespace.log(&pod.name, container, since).await {
-                    Ok(lines) => {
-                        known.feed(&lines);
-                        is_any_read = true;
-                    }
-                    Err(unread) if unread.reason == UnreadableReason::Auth => {
-                        tracing::warn!(%unread, "without logs the phases of a drill are not known");
-                        self.is_forbidden = true;
-                        break;
-                    }
-                    // A container that has not begun has none.
-                    Err(unread) => tracing::debug!(%unread, "no log"),
-                }
-            }
-        }
-        if is_any_read {
-            self.read_at = Some(Instant::now());
-        }
-    }
-
-    /// As one.
-    fn all(&self) -> RecoveryLog {
-        self.of.values().fold(RecoveryLog::default(), RecoveryLog::followed_by)
     }
 }

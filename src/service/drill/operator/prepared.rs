@@ -1,0 +1,183 @@
+//! What a drill restores, made ready, and what is written down of it.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::process;
+
+use anyhow::Context;
+use chrono::DateTime;
+use chrono::Utc;
+
+use crate::assessment::Assessment;
+use crate::assessment::drill::DrawnTarget;
+use crate::assessment::drill::draw;
+use crate::assessment::plan::Restore;
+use crate::config::ConfigError;
+use crate::config::DrillConfig;
+use crate::config::KubernetesConfig;
+use crate::config::KubernetesEnabled;
+use crate::config::ONE_ARCHIVE;
+use crate::domain::cluster::DrillKind;
+use crate::domain::drill::DrillClass;
+use crate::domain::drill::DrillReport;
+use crate::domain::drill::DrillVersions;
+use crate::domain::drill::DrillVolume;
+use crate::domain::drill::DrillWay;
+use crate::domain::drill::RecoveryEnd;
+use crate::domain::drill_check::DrillCheck;
+use crate::domain::drill_id::DrillId;
+use crate::domain::drill_source::DrillStore;
+use crate::domain::drill_source::SourceCluster;
+use crate::domain::recovery_cluster::RecoveryCluster;
+use crate::publication::drill_manifest::DrillOrder;
+use crate::restore::delivery::Source;
+use crate::restore::route;
+use crate::service::build;
+use crate::service::check::assess_once;
+use crate::service::clock;
+use crate::service::drill::operator::proof::Promise;
+use crate::service::drill::operator::runner::Expected;
+use crate::service::drill::operator::runner::Outcome;
+use crate::service::drill::operator::runner::Runner;
+use crate::service::selection::Selection;
+use crate::service::watched::Watched;
+use crate::service::world::World;
+use crate::sources::kubernetes::drills::DrillNamespace;
+
+/// What will be restored, and everything that is needed for it.
+pub(super) struct Prepared {
+    pub(super) id: DrillId,
+    assessment: Assessment,
+    drawn: DrawnTarget,
+    archive: Watched,
+    /// Through which the archive is read.
+    world: World,
+    source: SourceCluster,
+    stores: Vec<DrillStore>,
+    checks: Vec<DrillCheck>,
+}
+
+/// Where recovery will end; `None` where the log could not be read, or its backup does not say where it begins.
+async fn foretell(archive: &Watched, world: &World, plan: &Restore) -> Option<RecoveryEnd> {
+    let address = archive.spec.address.as_ref()?;
+    let wal = archive.base_backup(plan.backup_id())?.parsed_info()?.wal?;
+    let source = Source {
+        store: world.stores.open(address, &archive.spec.access),
+        turns: world.stores.turns(address),
+        folder: address.folder(),
+    };
+    match route::foretell(source, plan, &wal).await {
+        Ok(end) => end,
+        Err(error) => {
+            tracing::warn!(%error, "where recovery will end is not predicted: the log was not read");
+            None
+        }
+    }
+}
+
+impl Prepared {
+    pub(super) async fn of(
+        config: DrillConfig,
+        namespace: &DrillNamespace,
+        began_at: DateTime<Utc>,
+    ) -> anyhow::Result<Self> {
+        let DrillConfig { mut chosen, kind, seed, .. } = config;
+        if !chosen.archives.is_empty() {
+            // Whoever runs drills may read one cluster by its name, and list none.
+            chosen.kubernetes =
+                KubernetesConfig { enabled: KubernetesEnabled::Never, ..chosen.kubernetes };
+        }
+        let drills = chosen.drills.clone();
+        let Selection { mut archives, world, .. } = Selection::of(chosen).await?;
+        if archives.len() > 1 {
+            let names: Vec<String> = archives.iter().map(|it| it.spec.id.to_string()).collect();
+            return Err(ConfigError::late("drill", ONE_ARCHIVE, names.join(", ")).into());
+        }
+        let mut archive = archives.pop().with_context(|| format!("expected {ONE_ARCHIVE}"))?;
+        let spec = archive.spec.id.clone();
+        if spec.cluster.is_empty() {
+            let expected = "a cluster, by --namespace and --cluster, or --local";
+            return Err(ConfigError::late("drill", expected, "an address alone").into());
+        }
+        let source = namespace.source(&spec.namespace, &spec.cluster).await;
+        let source = source.map_err(|unread| anyhow::anyhow!("{unread}"))?;
+        let stores = namespace.stores().await.map_err(|unread| anyhow::anyhow!("{unread}"))?;
+        let assessment = assess_once(&mut archive).await;
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(process::id()));
+        let drawn = draw(&assessment, kind, seed);
+        let drawn = drawn.map_err(|why| anyhow::anyhow!("there is nothing to restore: {why}"))?;
+        let id = DrillId::new(began_at, kind, &spec.namespace, &spec.cluster);
+        let checks = drills.checks_of(&spec.namespace, &spec.cluster).cloned().collect();
+        Ok(Self { id, assessment, drawn, archive, world, source, stores, checks })
+    }
+
+    pub(super) fn order<'a>(&'a self, namespace: &'a DrillNamespace) -> DrillOrder<'a> {
+        DrillOrder {
+            id: &self.id,
+            namespace: namespace.name(),
+            stores: &self.stores,
+            source: &self.source,
+            assessment: &self.assessment,
+            restore: &self.drawn.restore,
+        }
+    }
+
+    pub(super) async fn run(
+        &self,
+        running: &mut Runner<'_>,
+        cluster: &RecoveryCluster,
+        kind: DrillKind,
+    ) -> anyhow::Result<DrillReport> {
+        let foretold = foretell(&self.archive, &self.world, &self.drawn.restore).await;
+        let promise = Promise::of(&self.assessment, &self.drawn.restore, foretold);
+        let major = self.assessment.totals.postgres_major.unwrap_or_default();
+        let expected = Expected { promise: &promise, major, checks: &self.checks };
+        let began_at = running.began_at;
+        let outcome = running.run(cluster, expected).await?;
+        Ok(self.report(kind, began_at, &promise, outcome))
+    }
+
+    fn report(
+        &self,
+        kind: DrillKind,
+        began_at: DateTime<Utc>,
+        promise: &Promise,
+        outcome: Outcome,
+    ) -> DrillReport {
+        let (archive, restore) = (&self.assessment.archive, &self.drawn.restore);
+        let operator = self.assessment.cluster.as_ref().and_then(|it| it.operator);
+        let predicted = promise.predicted(outcome.reached.as_ref());
+        let (class, detail) = match outcome.failure {
+            Some(failure) => (failure.class, failure.detail),
+            None => (DrillClass::Succeeded, "it was restored as it was promised".to_owned()),
+        };
+        DrillReport {
+            form: DrillReport::FORM,
+            kind,
+            way: DrillWay::Operator,
+            namespace: archive.namespace.clone(),
+            cluster: archive.cluster.clone(),
+            server_name: archive.server_name.clone(),
+            began_at,
+            ended_at: clock::now(),
+            class,
+            detail,
+            backup_id: Some(restore.backup_id().to_string()),
+            target: self.drawn.target(),
+            phases: outcome.passed.phases(),
+            volume: DrillVolume {
+                base_bytes: restore.base_bytes,
+                wal_bytes: restore.wal_bytes_max,
+                wal_segments: restore.window.path.iter().map(|it| it.count).sum(),
+            },
+            predicted,
+            reached: outcome.reached,
+            checks: outcome.checks,
+            versions: DrillVersions {
+                verifier: build::VERSION.to_owned(),
+                postgres: outcome.postgres,
+                operator: operator.map(|it| it.to_string()),
+            },
+        }
+    }
+}
