@@ -55,6 +55,8 @@ pub struct ObservedCluster {
     pub drills: Vec<RestoreDrill>,
     /// What was left by drills that ran by themselves, newest first.
     pub drill_reports: Reading<Vec<Arc<DrillReport>>>,
+    /// The same as last seen, where it cannot be read now.
+    pub known_drill_reports: Vec<Arc<DrillReport>>,
     /// Annotations of ours that could not be understood.
     pub bad_annotations: Vec<BadAnnotation>,
 }
@@ -219,6 +221,7 @@ impl ObservedCluster {
             wal_archiving: None,
             drills: Vec::new(),
             drill_reports: Err(why),
+            known_drill_reports: Vec::new(),
             bad_annotations: Vec::new(),
         }
     }

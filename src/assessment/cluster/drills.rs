@@ -120,9 +120,9 @@ fn target(report: &DrillReport) -> String {
     }
 }
 
-/// Newest first.
+/// Newest first. What was known stays so while nothing can be read: a failure is not over for that.
 pub(super) fn reports(cluster: &ObservedCluster) -> &[Arc<DrillReport>] {
-    cluster.drill_reports.as_deref().unwrap_or_default()
+    cluster.drill_reports.as_deref().unwrap_or(&cluster.known_drill_reports)
 }
 
 pub(super) fn last_of_each_kind(cluster: &ObservedCluster) -> Vec<RestoreDrill> {

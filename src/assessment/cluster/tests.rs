@@ -148,6 +148,7 @@ impl Example {
             wal_archiving: None,
             drills: Vec::new(),
             drill_reports: Ok(Vec::new()),
+            known_drill_reports: Vec::new(),
             bad_annotations: Vec::new(),
         };
         let name = SegmentName::parse("0000000100000001000000A0").unwrap();

@@ -57,6 +57,7 @@ fn discovered(name: &str, folder: &TempDir) -> Discovered {
         wal_archiving: None,
         drills: Vec::new(),
         drill_reports: Ok(Vec::new()),
+        known_drill_reports: Vec::new(),
         bad_annotations: Vec::new(),
     };
     Discovered {

@@ -252,6 +252,7 @@ impl<'a> Wired<'a> {
             wal_archiving: None,
             drills: self.annotations.drills,
             drill_reports: drills.of(self.name),
+            known_drill_reports: drills.known(self.name),
             bad_annotations: self.annotations.bad,
             id,
         };

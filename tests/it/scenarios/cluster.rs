@@ -93,6 +93,7 @@ impl GivenCluster {
             wal_archiving: None,
             drills: Vec::new(),
             drill_reports: Ok(Vec::new()),
+            known_drill_reports: Vec::new(),
             bad_annotations: Vec::new(),
         }
     }

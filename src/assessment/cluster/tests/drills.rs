@@ -181,6 +181,23 @@ fn where_drills_run_a_cluster_without_any_has_missed_them() {
     assert_eq!(judged(run, &example), []);
 }
 
+/// Nothing gets better by not seeing it.
+#[test]
+fn a_known_failure_stays_told_while_drills_cannot_be_read() {
+    let mut example = with(vec![report(PITR, 3, DrillClass::WalMissing)]);
+    example.cluster.known_drill_reports = example.cluster.drill_reports.unwrap();
+    example.cluster.drill_reports = Err(Unreadable {
+        what: "list configmaps".to_owned(),
+        why: "forbidden".to_owned(),
+        reason: UnreadableReason::Auth,
+    });
+    let told = found(&example);
+    assert!(told.contains(&(FAILED, Severity::Critical)), "{told:?}");
+    assert!(told.contains(&(FindingCode::KubernetesUnreadable, Severity::Warning)), "{told:?}");
+    let state = example.judge().0;
+    assert_eq!((state.drill_reports.len(), state.are_drills_read), (1, false));
+}
+
 #[test]
 fn every_remedy_ends_in_its_command() {
     let archive = crate::domain::archive_id::ArchiveId {

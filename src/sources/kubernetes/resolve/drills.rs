@@ -40,11 +40,7 @@ impl<'a> DrillIndex<'a> {
     pub(super) fn of(&self, cluster: &ObjectName) -> Reading<Vec<Arc<DrillReport>>> {
         let Some(scope) = self.scope else { return Ok(Vec::new()) };
         scope.reading().map_err(Unreadable::clone)?;
-        let found = self.reports.get(&(cluster.namespace.as_str(), cluster.name.as_str()));
-        let mut found: Vec<Arc<DrillReport>> =
-            found.into_iter().flatten().map(|it| Arc::clone(it)).collect();
-        found.sort_by_key(|it| Reverse(it.ended_at));
-        found.truncate(limits::DRILL_REPORTS);
+        let found = self.as_last_seen(cluster);
         match self.bad {
             Some((name, why)) if found.is_empty() => Err(Unreadable {
                 what: format!("read the result of a restore drill in ConfigMap {name}"),
@@ -53,5 +49,20 @@ impl<'a> DrillIndex<'a> {
             }),
             Some(_) | None => Ok(found),
         }
+    }
+
+    /// Those that were seen before they could not be read any more.
+    pub(super) fn known(&self, cluster: &ObjectName) -> Vec<Arc<DrillReport>> {
+        let is_read = self.scope.is_none_or(|scope| scope.reading().is_ok());
+        if is_read { Vec::new() } else { self.as_last_seen(cluster) }
+    }
+
+    fn as_last_seen(&self, cluster: &ObjectName) -> Vec<Arc<DrillReport>> {
+        let found = self.reports.get(&(cluster.namespace.as_str(), cluster.name.as_str()));
+        let mut found: Vec<Arc<DrillReport>> =
+            found.into_iter().flatten().map(|it| Arc::clone(it)).collect();
+        found.sort_by_key(|it| Reverse(it.ended_at));
+        found.truncate(limits::DRILL_REPORTS);
+        found
     }
 }

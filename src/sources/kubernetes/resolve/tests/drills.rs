@@ -57,6 +57,20 @@ fn where_no_drills_are_configured_there_are_none_and_an_unread_list_is_told() {
 }
 
 #[test]
+fn what_was_seen_stays_known_while_it_cannot_be_read() {
+    let seen = drills(&[result("drill-1", "postgres", 1), result("drill-2", "postgres", 2)]);
+    let known = |drills| {
+        let found = clusters(&Content { drills, ..bare() }).remove(0).cluster;
+        let minutes = found.known_drill_reports.iter().map(|it| it.ended_at.format("%M"));
+        (found.drill_reports.is_ok(), minutes.map(|it| it.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(known(seen.clone()), (true, Vec::new()));
+    let lost = seen.map(|it| Scope { unread: unread::<DrillResult>(UnreadableReason::Auth).unread, ..it });
+    assert_eq!(known(lost), (false, vec!["02".to_owned(), "01".to_owned()]));
+    assert_eq!(known(Some(unread(UnreadableReason::Auth))), (false, Vec::new()));
+}
+
+#[test]
 fn a_result_that_cannot_be_understood_may_be_of_any_cluster_that_has_none() {
     let mut newer = result("drill-newer", "postgres", 1);
     newer["data"]["report.json"] = "{\"form\": 2}".into();
