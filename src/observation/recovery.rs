@@ -33,6 +33,8 @@ pub struct SeenJob {
     pub completed_at: Option<DateTime<Utc>>,
     /// Why it has failed for good.
     pub failure: Option<String>,
+    /// The version of CloudNativePG that made it.
+    pub operator: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::restore::delivery::LogFile;
 use crate::restore::delivery::Source;
 use crate::sources::decode::object::Fed;
 use crate::sources::store::error::StoreError;
+use crate::wal::Demands;
 use crate::wal::Replay;
 use crate::wal::ReplayEnd;
 use crate::wal::StopAt;
@@ -47,13 +48,21 @@ pub(super) fn replay(plan: &Restore, wal: &BackupWal) -> Replay {
     Replay::new(wal.begin_lsn, wal.segment_size, stop)
 }
 
-/// Reads the log that a restore elsewhere will replay, and tells where that will end; `None` if nothing of it
-/// is replayed, or the target was not found in it.
+/// What the log says of a recovery that is still to come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foretold {
+    /// `None` if nothing of the log is replayed, or the target was not found in it.
+    pub end: Option<RecoveryEnd>,
+    /// What the server that replays it must be set to.
+    pub demands: Demands,
+}
+
+/// Reads the log that a restore elsewhere will replay.
 pub async fn foretell(
     source: Source,
     plan: &Restore,
     wal: &BackupWal,
-) -> Result<Option<RecoveryEnd>, StoreError> {
+) -> Result<Foretold, StoreError> {
     let delivery = Delivery::new(source, "".as_ref(), wal.segment_size);
     let mut replay = replay(plan, wal);
     for name in way(plan) {
@@ -64,7 +73,7 @@ pub async fn foretell(
         replay = delivery.read(LogFile::Segment(name), replay).await?;
     }
     let end = replay.end().filter(|end| end.is_stopped || plan.stop == Stop::Never);
-    Ok(end.map(|end| told(&end)))
+    Ok(Foretold { end: end.map(|end| told(&end)), demands: replay.demands().clone() })
 }
 
 pub(super) fn told(end: &ReplayEnd) -> RecoveryEnd {

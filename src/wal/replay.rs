@@ -13,6 +13,7 @@ use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
+use crate::wal::demands::Demands;
 use crate::wal::page_rules::SegmentIdentity;
 use crate::wal::reader::RecordReader;
 use crate::wal::reader::Step;
@@ -60,6 +61,7 @@ pub struct Replay {
     /// Of the file that is being fed.
     timeline: TimelineId,
     end: Option<ReplayEnd>,
+    demands: Demands,
     is_over: bool,
 }
 
@@ -72,6 +74,7 @@ impl Replay {
             stop,
             timeline: TimelineId::FIRST,
             end: None,
+            demands: Demands::default(),
             is_over: false,
         }
     }
@@ -88,6 +91,7 @@ impl Replay {
                 Ok(Step::Record(record)) if record.start < self.begin => {}
                 Ok(Step::Record(record)) => {
                     let seen = Seen::of(&record, self.segment_size);
+                    self.demands.note(&record);
                     self.replay(seen);
                 }
                 Ok(Step::NeedMore) => return,
@@ -106,6 +110,11 @@ impl Replay {
         let header = self.reader.first_header();
         let system_identifier = header.map(|header| header.system_identifier);
         self.end.map(|end| ReplayEnd { system_identifier, ..end })
+    }
+
+    /// What the log that was fed asks of a server that replays it.
+    pub const fn demands(&self) -> &Demands {
+        &self.demands
     }
 
     fn replay(&mut self, seen: Seen) {
@@ -209,6 +218,24 @@ mod tests {
         let last = log.filler(40);
         let found = end(&log.finish(), StopAt::Never);
         assert_eq!(found.lsn, Lsn::new((last.value() + 24 + 5 + 40).next_multiple_of(8)));
+    }
+
+    #[test]
+    fn what_is_replayed_is_asked_for_and_nothing_behind_its_end() {
+        let raised = |log: &mut Generator, connections: u32| {
+            let data: Vec<u8> = [connections, 8, 10, 0, 64].map(u32::to_le_bytes).concat();
+            log.record(0, 0x60, &data)
+        };
+        let mut log = Generator::new();
+        raised(&mut log, 200);
+        let second = commit(&mut log, 20);
+        raised(&mut log, 300);
+        let log = log.finish();
+        for (stop, expected) in [(StopAt::Never, 300), (StopAt::Position(second), 200)] {
+            let mut replay = Replay::new(Generator::START, size(), stop);
+            replay.feed(&log);
+            assert_eq!(replay.demands().parameters.unwrap().max_connections, expected);
+        }
     }
 
     #[test]

@@ -19,10 +19,12 @@ use chrono::Utc;
 use crate::config::ConfigError;
 use crate::config::DrillConfig;
 use crate::config::KubernetesEnabled;
+use crate::domain::drill::DrillClass;
 use crate::domain::drill::DrillReport;
 use crate::domain::drill_id::DrillId;
 use crate::execution::drills;
 use crate::service::clock;
+use crate::service::drill::operator::classes::Failure;
 use crate::service::drill::operator::prepared::Prepared;
 use crate::service::drill::operator::runner::Runner;
 use crate::service::drill::operator::seat::Seat;
@@ -38,7 +40,8 @@ pub(super) async fn plan_through_operator(
     if !due::choose(&mut config, &namespace).await? {
         return Ok(None);
     }
-    let prepared = Prepared::of(config, &namespace, clock::now()).await?;
+    let mut prepared = Prepared::of(config, &namespace, clock::now()).await?;
+    prepared.foretell().await;
     let order = prepared.order(&namespace);
     order.yaml().map(Some).map_err(|refusal| refused(&refusal.to_string()))
 }
@@ -66,11 +69,17 @@ async fn drill(
     began_at: DateTime<Utc>,
     shutdown: Shutdown,
 ) -> anyhow::Result<DrillReport> {
-    sweep(namespace).await?;
     let deadline = TimeDelta::from_std(config.timeout).context("--timeout")?;
     let ends_at = began_at.checked_add_signed(deadline).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let kind = config.kind;
-    let prepared = Prepared::of(config, namespace, began_at).await?;
+    let in_the_way = sweep(namespace, ends_at).await?;
+    let mut prepared = Prepared::of(config, namespace, began_at).await?;
+    if let Some(why) = in_the_way {
+        let report = prepared.blocked(kind, began_at, why);
+        keep(namespace, &prepared.id, &report).await;
+        return Ok(report);
+    }
+    prepared.foretell().await;
     let order = prepared.order(namespace);
     let cluster = order.manifest().map_err(|refusal| refused(&refusal.to_string()))?;
     let mut running = Runner { namespace, id: &prepared.id, began_at, ends_at, shutdown };
@@ -93,17 +102,23 @@ fn refused(why: &str) -> anyhow::Error {
 }
 
 /// Removes what drills left that were killed. Whoever holds the lease is the only one, so nothing of it
-/// is in use.
-async fn sweep(namespace: &DrillNamespace) -> anyhow::Result<()> {
+/// is in use. Where something stays, no drill can begin: what it is.
+async fn sweep(
+    namespace: &DrillNamespace,
+    ends_at: DateTime<Utc>,
+) -> anyhow::Result<Option<Failure>> {
     let own = namespace.own_clusters().await.map_err(|unread| anyhow::anyhow!("{unread}"))?;
     for left in own {
         tracing::warn!(cluster = left.id.object_name(), "removing what an earlier drill left");
-        let removed = removal::remove(namespace, &left.id, &left.uid).await;
-        removed.map_err(|why| {
-            anyhow::anyhow!("what the drill {} left behind is in the way: {why}", left.id)
-        })?;
+        let time_left = ends_at.signed_duration_since(clock::now()).to_std().unwrap_or_default();
+        let within = removal::GONE_WITHIN.min(time_left);
+        if let Err(why) = removal::remove(namespace, &left.id, &left.uid, within).await {
+            let why = format!("what the drill {} left behind is in the way: {why}", left.id);
+            tracing::error!(why, "no drill can begin");
+            return Ok(Some(Failure::new(DrillClass::CleanupFailed, why)));
+        }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The result, and no more than the newest of its cluster.

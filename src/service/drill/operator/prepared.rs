@@ -1,5 +1,6 @@
 //! What a drill restores, made ready, and what is written down of it.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::process;
@@ -32,9 +33,11 @@ use crate::domain::recovery_cluster::RecoveryCluster;
 use crate::publication::drill_manifest::DrillOrder;
 use crate::restore::delivery::Source;
 use crate::restore::route;
+use crate::restore::route::Foretold;
 use crate::service::build;
 use crate::service::check::assess_once;
 use crate::service::clock;
+use crate::service::drill::operator::classes::Failure;
 use crate::service::drill::operator::proof::Promise;
 use crate::service::drill::operator::runner::Expected;
 use crate::service::drill::operator::runner::Outcome;
@@ -43,12 +46,15 @@ use crate::service::selection::Selection;
 use crate::service::watched::Watched;
 use crate::service::world::World;
 use crate::sources::kubernetes::drills::DrillNamespace;
+use crate::wal::Demands;
 
 /// What will be restored, and everything that is needed for it.
 pub(super) struct Prepared {
     pub(super) id: DrillId,
     assessment: Assessment,
     drawn: DrawnTarget,
+    /// Where the log says that recovery will end.
+    foretold: Option<RecoveryEnd>,
     archive: Watched,
     /// Through which the archive is read.
     world: World,
@@ -57,8 +63,8 @@ pub(super) struct Prepared {
     checks: Vec<DrillCheck>,
 }
 
-/// Where recovery will end; `None` where the log could not be read, or its backup does not say where it begins.
-async fn foretell(archive: &Watched, world: &World, plan: &Restore) -> Option<RecoveryEnd> {
+/// Nothing where the log could not be read, or its backup does not say where it begins.
+async fn foretell(archive: &Watched, world: &World, plan: &Restore) -> Option<Foretold> {
     let address = archive.spec.address.as_ref()?;
     let wal = archive.base_backup(plan.backup_id())?.parsed_info()?.wal?;
     let source = Source {
@@ -67,7 +73,7 @@ async fn foretell(archive: &Watched, world: &World, plan: &Restore) -> Option<Re
         folder: address.folder(),
     };
     match route::foretell(source, plan, &wal).await {
-        Ok(end) => end,
+        Ok(foretold) => Some(foretold),
         Err(error) => {
             tracing::warn!(%error, "where recovery will end is not predicted: the log was not read");
             None
@@ -108,7 +114,22 @@ impl Prepared {
         let drawn = drawn.map_err(|why| anyhow::anyhow!("there is nothing to restore: {why}"))?;
         let id = DrillId::new(began_at, kind, &spec.namespace, &spec.cluster);
         let checks = drills.checks_of(&spec.namespace, &spec.cluster).cloned().collect();
-        Ok(Self { id, assessment, drawn, archive, world, source, stores, checks })
+        let foretold = None;
+        Ok(Self { id, assessment, drawn, foretold, archive, world, source, stores, checks })
+    }
+
+    /// Reads the log on the way: where it will end, and what the cluster must be set to for that. Of the
+    /// segments in between nothing was read before, and one raised parameter keeps recovery waiting.
+    pub(super) async fn foretell(&mut self) {
+        let plan = &mut self.drawn.restore;
+        let Some(foretold) = foretell(&self.archive, &self.world, plan).await else { return };
+        self.foretold = foretold.end;
+        // A tablespace that is made on the way has no place, whatever the cluster is set to.
+        let parameters = foretold.demands.parameters;
+        if parameters.is_some() {
+            let demands = Demands { parameters, tablespaces: BTreeSet::new() };
+            plan.window.demands.get_or_insert_default().add(&demands);
+        }
     }
 
     pub(super) fn order<'a>(&'a self, namespace: &'a DrillNamespace) -> DrillOrder<'a> {
@@ -128,25 +149,34 @@ impl Prepared {
         cluster: &RecoveryCluster,
         kind: DrillKind,
     ) -> anyhow::Result<DrillReport> {
-        let foretold = foretell(&self.archive, &self.world, &self.drawn.restore).await;
-        let promise = Promise::of(&self.assessment, &self.drawn.restore, foretold);
+        let promise = Promise::of(&self.assessment, &self.drawn.restore, self.foretold.clone());
         let major = self.assessment.totals.postgres_major.unwrap_or_default();
         let expected = Expected { promise: &promise, major, checks: &self.checks };
         let began_at = running.began_at;
         let outcome = running.run(cluster, expected).await?;
-        Ok(self.report(kind, began_at, &promise, outcome))
+        let predicted = promise.predicted(outcome.reached.as_ref());
+        Ok(self.report(kind, began_at, predicted, outcome))
+    }
+
+    /// Of a drill that did not begin, since something is in its way.
+    pub(super) fn blocked(
+        &self,
+        kind: DrillKind,
+        began_at: DateTime<Utc>,
+        why: Failure,
+    ) -> DrillReport {
+        let outcome = Outcome { failure: Some(why), ..Outcome::default() };
+        self.report(kind, began_at, None, outcome)
     }
 
     fn report(
         &self,
         kind: DrillKind,
         began_at: DateTime<Utc>,
-        promise: &Promise,
+        predicted: Option<RecoveryEnd>,
         outcome: Outcome,
     ) -> DrillReport {
         let (archive, restore) = (&self.assessment.archive, &self.drawn.restore);
-        let operator = self.assessment.cluster.as_ref().and_then(|it| it.operator);
-        let predicted = promise.predicted(outcome.reached.as_ref());
         let (class, detail) = match outcome.failure {
             Some(failure) => (failure.class, failure.detail),
             None => (DrillClass::Succeeded, "it was restored as it was promised".to_owned()),
@@ -176,7 +206,7 @@ impl Prepared {
             versions: DrillVersions {
                 verifier: build::VERSION.to_owned(),
                 postgres: outcome.postgres,
-                operator: operator.map(|it| it.to_string()),
+                operator: outcome.operator,
             },
         }
     }

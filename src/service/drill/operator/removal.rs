@@ -11,13 +11,14 @@ use crate::sources::kubernetes::drills::DrillNamespace;
 
 /// The pod has half an hour to end (`stopDelay` in `api/v1/cluster_types.go`), and ends within seconds,
 /// since nobody is connected.
-const GONE_WITHIN: Duration = Duration::from_mins(5);
+pub(super) const GONE_WITHIN: Duration = Duration::from_mins(5);
 
 /// Deletes a cluster of a drill, and waits until everything is gone that came with it.
 pub(super) async fn remove(
     namespace: &DrillNamespace,
     id: &DrillId,
     uid: &str,
+    within: Duration,
 ) -> Result<(), String> {
     let began = Instant::now();
     loop {
@@ -28,8 +29,8 @@ pub(super) async fn remove(
             (Err(why), _) => why,
             (Ok(()), Err(unread)) => unread.to_string(),
         };
-        if GONE_WITHIN <= began.elapsed() {
-            return Err(format!("not gone after {} min: {left}", GONE_WITHIN.as_secs() / 60));
+        if within <= began.elapsed() {
+            return Err(format!("not gone after {} s: {left}", within.as_secs()));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -26,6 +26,7 @@ use crate::service::drill::operator::phases::Passed;
 use crate::service::drill::operator::plan::Case;
 use crate::service::drill::operator::plan::Step;
 use crate::service::drill::operator::proof::Promise;
+use crate::service::drill::operator::removal::GONE_WITHIN;
 use crate::service::drill::operator::removal::remove;
 use crate::service::shutdown::Shutdown;
 use crate::sources::kubernetes::drills::DrillNamespace;
@@ -47,6 +48,8 @@ pub(super) struct Outcome {
     pub(super) reached: Option<RecoveryEnd>,
     pub(super) checks: Vec<CheckResult>,
     pub(super) postgres: Option<String>,
+    /// The version of CloudNativePG that made it.
+    pub(super) operator: Option<String>,
 }
 
 /// What the restored server is held to.
@@ -94,11 +97,11 @@ impl Runner<'_> {
         };
         tracing::info!(cluster = self.id.object_name(), "a cluster is being restored");
         outcome.passed.began_at = Some(self.began_at);
-        match self.follow(&mut outcome.passed).await {
+        match self.follow(&mut outcome).await {
             None => self.prove(&mut outcome, expected).await,
             Some(failure) => outcome.failure = Some(failure),
         }
-        if let Err(why) = remove(self.namespace, self.id, &uid).await {
+        if let Err(why) = remove(self.namespace, self.id, &uid, GONE_WITHIN).await {
             let failure = Failure::new(DrillClass::CleanupFailed, why);
             tracing::error!(why = failure.detail, "what the drill made is not gone");
             outcome.failure.get_or_insert(failure);
@@ -113,7 +116,7 @@ impl Runner<'_> {
     }
 
     /// Until the server answers; else why it does not.
-    async fn follow(&mut self, passed: &mut Passed) -> Option<Failure> {
+    async fn follow(&mut self, outcome: &mut Outcome) -> Option<Failure> {
         let mut logs = Logs::default();
         let mut seen = SeenRecovery::default();
         loop {
@@ -122,7 +125,9 @@ impl Runner<'_> {
             match read {
                 Ok(looked) => {
                     logs.read(self.namespace, &looked).await;
-                    passed.note(&looked, logs.all().milestones);
+                    outcome.passed.note(&looked, logs.all().milestones);
+                    let job = looked.job.as_ref();
+                    outcome.operator = job.and_then(|it| it.operator.clone());
                     seen = looked;
                     let log = logs.all();
                     let (began_at, ends_at) = (self.began_at, self.ends_at);

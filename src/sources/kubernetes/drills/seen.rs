@@ -32,6 +32,9 @@ use crate::sources::kubernetes::drills::text;
 const ROLE_LABEL: &str = "cnpg.io/jobRole";
 const ROLE: &str = "full-recovery";
 
+/// On what CloudNativePG makes, the Job included (`SetOperatorVersion` in `pkg/utils/labels_annotations.go`).
+const VERSION: &str = "cnpg.io/operatorVersion";
+
 pub(super) fn store(object: &DynamicObject) -> Option<DrillStore> {
     let configuration = object.data.pointer("/spec/configuration")?;
     let endpoint_url = text(configuration, "/endpointURL");
@@ -95,6 +98,7 @@ fn seen_job(job: &Job) -> SeenJob {
         created_at: time(job.metadata.creation_timestamp.as_ref()),
         completed_at: time(status.and_then(|it| it.completion_time.as_ref())),
         failure,
+        operator: job.metadata.annotations.as_ref().and_then(|it| it.get(VERSION).cloned()),
     }
 }
 

@@ -61,14 +61,17 @@ fn a_pod_that_waits_says_what_for() {
 fn only_the_job_that_restores_counts() {
     let job = |name: &str, role: &str, status: Value| -> Job {
         let labels = json!({"cnpg.io/jobRole": role});
-        object(json!({"metadata": {"name": name, "labels": labels}, "status": status}))
+        let annotations = json!({"cnpg.io/operatorVersion": "1.28.1"});
+        let metadata = json!({"name": name, "labels": labels, "annotations": annotations});
+        object(json!({"metadata": metadata, "status": status}))
     };
     let failed = json!({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"});
     let jobs =
         [job("a", "join", json!({})), job("b", "full-recovery", json!({"conditions": [failed]}))];
     let seen = recovery(None, &jobs, &[], &[]);
     let failure = Some("BackoffLimitExceeded".to_owned());
-    assert_eq!(seen.job, Some(SeenJob { failure, ..SeenJob::default() }));
+    let operator = Some("1.28.1".to_owned());
+    assert_eq!(seen.job, Some(SeenJob { failure, operator, ..SeenJob::default() }));
     assert_eq!(recovery(None, &jobs[..1], &[], &[]).job, None);
 }
 
