@@ -18,14 +18,6 @@ const PREFIX: &str = "backup_verifier_";
 /// Metrics that neither a dashboard nor an alert asks for, and why they are exported.
 const UNASKED: &[(&str, &str)] = &[
     (
-        "backup_verifier_restore_drill_phase_seconds",
-        "the page draws it; BackupRecoveryTooSlow's runbook asks",
-    ),
-    (
-        "backup_verifier_restore_drill_matches_prediction",
-        "BackupRestoreFailed's runbook asks for it",
-    ),
-    (
         "backup_verifier_last_full_listing_timestamp_seconds",
         "BackupVerdictUnknown tells it in its description",
     ),

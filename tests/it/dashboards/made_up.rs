@@ -11,11 +11,15 @@ use crate::dashboards::story::at;
 
 const COST: &str = "backup_verifier_object_store_monthly_cost_dollars";
 
-const OF_ARCHIVES: [&str; 6] = [
+const OF_ARCHIVES: [&str; 10] = [
     "backup_verifier_cluster_created_timestamp_seconds",
     "backup_verifier_last_restore_drill_timestamp_seconds",
+    "backup_verifier_recovery_time_estimate_seconds",
+    "backup_verifier_recovery_time_objective_seconds",
     "backup_verifier_restore_drill_duration_seconds",
+    "backup_verifier_restore_drill_matches_prediction",
     "backup_verifier_restore_drill_max_age_seconds",
+    "backup_verifier_restore_drill_phase_seconds",
     "backup_verifier_restore_drill_success",
     "backup_verifier_scheduled_backups",
 ];
@@ -79,15 +83,37 @@ pub(crate) fn add_of_archive(told: &Told, hour: i64, history: &mut History) {
                 add(&format!(",outcome=\"{outcome}\""), f64::from(u32::try_from(count).unwrap()));
             }
         }
+        let minutes = f64::from(u32::try_from(told.bytes / 3_500_000_000).unwrap()) + 2.0;
+        match name {
+            "recovery_time_objective_seconds" => add("", 7200.0),
+            "recovery_time_estimate_seconds" => {
+                // A day of WAL is replayed at the end of a day, and none after its backup.
+                let replay = f64::from(i32::try_from((hour + 10) % 24).unwrap()) * 20.0;
+                add(",bound=\"lower\"", minutes * 48.0 + replay);
+                add(",bound=\"upper\"", minutes * 75.0 + 2.0 * replay);
+            }
+            _ => {}
+        }
         for (kind, every_days, max_days, bytes_a_minute) in
             [("pitr", 7, 45.0, 4_000_000_000), ("full", 90, 120.0, 3_000_000_000)]
         {
             let last = (hour + 20 * 24).div_euclid(every_days * 24) * every_days * 24 - 20 * 24 + 4;
             let passed = !(told.cluster == "photos" && kind == "full");
             let took = 45 + told.bytes * 60 / bytes_a_minute + (last + 999).unsigned_abs() % 37;
+            if name == "restore_drill_phase_seconds" {
+                let base = f64::from(u32::try_from(told.bytes * 60 / bytes_a_minute).unwrap());
+                let rest = f64::from(u32::try_from(took).unwrap()) - base;
+                let parts = [("start", 0.3), ("replay", 0.4), ("promote", 0.2), ("check", 0.1)];
+                let parts = parts.map(|(phase, part)| (phase, part * rest));
+                for (phase, seconds) in parts.into_iter().chain([("base", base)]) {
+                    add(&format!(",kind=\"{kind}\",phase=\"{phase}\""), seconds);
+                }
+            }
             let value = match name {
                 "last_restore_drill_timestamp_seconds" => seconds(at(last)),
-                "restore_drill_success" => f64::from(u8::from(passed)),
+                "restore_drill_success" | "restore_drill_matches_prediction" => {
+                    f64::from(u8::from(passed))
+                }
                 "restore_drill_duration_seconds" => f64::from(u32::try_from(took).unwrap()),
                 "restore_drill_max_age_seconds" => max_days * 86_400.0,
                 _ => continue,
