@@ -29,6 +29,10 @@ What depends on a mount or a right of the chart. A variable wins over the file.
     fieldRef:
       fieldPath: metadata.name
 {{- end }}
+{{- if .Values.drills.enabled }}
+- name: CNPG_BACKUP_VERIFIER_DRILLS_NAMESPACE
+  value: {{ .Values.drills.namespace }}
+{{- end }}
 {{- with .Values.log.level }}
 - name: CNPG_BACKUP_VERIFIER_LOG_LEVEL
   value: {{ . | quote }}

@@ -65,6 +65,21 @@ Whom a role is bound to.
 {{- end -}}
 
 {{/*
+Of what runs drills, which is no part of the daemon: its policies must not select it.
+*/}}
+{{- define "cnpg-backup-verifier.drillLabels" -}}
+app.kubernetes.io/name: {{ .Values.drills.name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "cnpg-backup-verifier.drillSources" -}}
+{{- .Values.drills.sourceNamespaces | default (list .Release.Namespace) | toYaml -}}
+{{- end -}}
+
+{{/*
 What a schema of single values cannot refuse.
 */}}
 {{- define "cnpg-backup-verifier.checks" -}}
@@ -85,6 +100,17 @@ What a schema of single values cannot refuse.
 {{- end -}}
 {{- if and .Values.rbac.create (not .Values.rbac.clusterWide) (not .Values.config.kubernetes.namespaces) -}}
 {{- fail "rbac.clusterWide: false needs config.kubernetes.namespaces, where its roles are created" -}}
+{{- end -}}
+{{- if .Values.drills.enabled -}}
+{{- if eq .Values.drills.namespace .Release.Namespace -}}
+{{- fail "drills.namespace: another one than that of the release: nothing else may be kept in it" -}}
+{{- end -}}
+{{- if has .Values.drills.namespace (include "cnpg-backup-verifier.drillSources" . | fromYamlArray) -}}
+{{- fail "drills.sourceNamespaces: none of them is drills.namespace, in which nothing else may be kept" -}}
+{{- end -}}
+{{- if (.Values.config.drills | default dict).namespace -}}
+{{- fail "config.drills.namespace: is drills.namespace with drills.enabled" -}}
+{{- end -}}
 {{- end -}}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
 {{- fail "serviceAccount.name: needed with serviceAccount.create false" -}}

@@ -182,5 +182,5 @@ fn a_restored_cluster_archives_under_a_name_of_its_own() {
             restored += 1;
         }
     }
-    assert_eq!(restored, 3);
+    assert_eq!(restored, 2);
 }

@@ -8,7 +8,7 @@ use crate::deploy::schemas;
 /// Runbooks that are no finding's, with the manifest that each shows.
 const PROCEDURES: [(&str, Option<&str>); 6] = [
     ("close-a-gap", Some("on-demand-backup")),
-    ("disaster-recovery-cadence", Some("restore-drill")),
+    ("disaster-recovery-cadence", None),
     ("expected-empty-archive", None),
     ("restore-a-cluster", Some("restore-a-cluster")),
     ("restore-to-a-moment", Some("restore-to-a-moment")),

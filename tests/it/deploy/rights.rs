@@ -26,6 +26,8 @@ async fn the_rights_are_these_and_no_more() {
     assert_eq!(rights(&manifests::build_with(&[]).await), expected);
     let ours = manifests::built_from("deploy/kubernetes/apps/databases/cnpg-backup-verifier/app");
     assert_eq!(rights(&ours.await), expected);
+    let none =
+        ["restore-drills", "service-monitor", "network-policy", "cilium-egress", "ledger-volume"];
 
     let pods = READ.map(|verb| right("*", "", "pods", "*", verb));
     assert_eq!(added("instance-metrics", &expected).await, BTreeSet::from(pods));
@@ -35,10 +37,10 @@ async fn the_rights_are_these_and_no_more() {
     let verbs = ["create", "list", "watch", "delete"];
     jobs.extend(verbs.map(|verb| right("backups", "batch", "jobs", "*", verb)));
     assert_eq!(added("content-jobs", &expected).await, jobs);
-    for component in ["service-monitor", "network-policy", "cilium-egress", "ledger-volume"] {
+    for component in none {
         assert_eq!(added(component, &expected).await, BTreeSet::new());
     }
-    assert_eq!(manifests::folders("Component").len(), 7);
+    assert_eq!(manifests::folders("Component").len(), 8);
 }
 
 /// Somebody who applies the base with a component gives the rights to the daemon's account.

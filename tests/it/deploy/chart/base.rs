@@ -17,6 +17,10 @@ use crate::deploy::daemon;
 use crate::deploy::manifests;
 use crate::deploy::manifests::Object;
 
+/// Of what runs drills.
+const DRILLS: &str = "deploy/kustomize/drills";
+const DRILLS_OF_FLUX: &str = "deploy/kubernetes/apps/databases/cnpg-restore-drills/app";
+
 const COMPONENTS: &str = "deploy/kustomize/components";
 
 /// What makes the chart the base.
@@ -50,6 +54,7 @@ fn counterparts() -> Vec<(Vec<String>, Value)> {
         (vec!["cilium-egress", "instance-metrics"], with_metrics("ciliumNetworkPolicy")),
         (vec!["../../../alerts"], monitoring("prometheusRule")),
         (vec!["../../../dashboards"], monitoring("dashboards")),
+        (vec!["restore-drills"], drills()),
     ];
     let path = |name: &str| match name.strip_prefix("../../../") {
         Some(folder) => folder.to_owned(),
@@ -59,14 +64,60 @@ fn counterparts() -> Vec<(Vec<String>, Value)> {
     pairs.map(|(names, values)| (names.into_iter().map(path).collect(), values)).collect()
 }
 
+/// What runs drills comes with them, as in the app for Flux.
+fn drills() -> Value {
+    let [(_, bucket), (_, account), _] = manifests::VARIABLES;
+    let store = json!({
+        "destinationPath": format!("s3://{bucket}/"),
+        "endpointURL": format!("https://{account}.r2.cloudflarestorage.com"),
+    });
+    json!({"drills": {
+        "enabled": true, "sourceNamespaces": ["databases"], "objectStores": [store],
+    }})
+}
+
+/// With the daemon in the namespace that everything is rendered for, not in that of the app for Flux.
+async fn what_runs_drills() -> Vec<Object> {
+    let mut objects = manifests::built_from(DRILLS).await;
+    objects.push(manifests::one(DRILLS_OF_FLUX, "ObjectStore").await);
+    for object in &mut objects {
+        let (kind, name) = (object.kind().to_owned(), object.name().to_owned());
+        let mut set = |pointer: &str, value: &str| {
+            let place = object.value.pointer_mut(pointer).unwrap();
+            assert!(place.as_str().unwrap().contains("databases"), "{place}");
+            *place = json!(value);
+        };
+        match kind.as_str() {
+            "RoleBinding" if name.ends_with("-drill-results") => {
+                set("/subjects/0/namespace", "backups");
+            }
+            "NetworkPolicy" => {
+                let peer = "/spec/egress/2/to/0/namespaceSelector/matchLabels";
+                set(&format!("{peer}/kubernetes.io~1metadata.name"), "backups");
+            }
+            "CronJob" => {
+                let arguments = "/spec/jobTemplate/spec/template/spec/containers/0/args";
+                let address = "http://cnpg-backup-verifier.backups:8080";
+                set(&format!("{arguments}/2"), address);
+            }
+            _ => {}
+        }
+    }
+    objects
+}
+
 #[tokio::test]
 async fn it_renders_what_the_base_with_a_component_builds() {
     let pairs = counterparts();
     let cases: Vec<Value> = pairs.iter().map(|(_, values)| helm::merged(bare(), values)).collect();
     let rendered = helm::render(&cases).await;
-    for ((components, _), rendered) in pairs.iter().zip(rendered) {
+    for ((components, values), rendered) in pairs.iter().zip(rendered) {
         let components: Vec<&str> = components.iter().map(String::as_str).collect();
-        let expected = comparable(manifests::build_with(&components).await);
+        let mut expected = manifests::build_with(&components).await;
+        if values.get("drills").is_some() {
+            expected.extend(what_runs_drills().await);
+        }
+        let expected = comparable(expected);
         let found = comparable(rendered.objects());
         let names = |objects: &BTreeMap<String, Value>| -> Vec<String> {
             objects.keys().cloned().collect()
@@ -193,9 +244,11 @@ fn normalize(value: &mut Value) {
         Value::String(text) => {
             // Of kustomize's alphabet for hashes.
             let is_hash = |text: &str| text.chars().all(|c| "2456789bcdfghkmt".contains(c));
-            let hash = text.strip_prefix("cnpg-backup-verifier-");
-            if hash.is_some_and(|hash| hash.len() == 10 && is_hash(hash)) {
-                *text = "cnpg-backup-verifier".to_owned();
+            for name in ["cnpg-backup-verifier", "cnpg-restore-drills"] {
+                let hash = text.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+                if hash.is_some_and(|hash| hash.len() == 10 && is_hash(hash)) {
+                    *text = name.to_owned();
+                }
             }
         }
         _ => {}

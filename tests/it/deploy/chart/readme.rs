@@ -78,7 +78,7 @@ async fn every_command_of_helm_is_understood() {
     }
     let shown = schemas::blocks(&manifests::read("deploy/chart/README.md")).into_iter();
     cases.extend(shown.map(|text| (text.clone(), serde_saphyr::from_str(&text).unwrap())));
-    assert_eq!(cases.len(), 5, "{cases:?}");
+    assert_eq!(cases.len(), 6, "{cases:?}");
     let values: Vec<Value> = cases.iter().map(|(_, values)| values.clone()).collect();
     for ((line, _), answer) in cases.iter().zip(helm::render(&values).await) {
         assert_eq!(answer.error(), None, "{line}");

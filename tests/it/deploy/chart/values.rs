@@ -134,6 +134,15 @@ async fn what_does_not_go_together_is_refused() {
         ),
         ("rbac.clusterWide", json!({"rbac": {"clusterWide": false}})),
         ("serviceAccount.name", json!({"serviceAccount": {"create": false}})),
+        ("drills.namespace", json!({"drills": {"enabled": true, "namespace": "backups"}})),
+        (
+            "drills.sourceNamespaces",
+            json!({"drills": {"enabled": true, "sourceNamespaces": ["restore-drills"]}}),
+        ),
+        (
+            "config.drills.namespace",
+            json!({"drills": {"enabled": true}, "config": {"drills": {"namespace": "elsewhere"}}}),
+        ),
     ];
     let values = cases.each_ref().map(|(_, values)| values.clone());
     for ((named, _), answer) in cases.iter().zip(helm::render(&values).await) {
@@ -153,7 +162,8 @@ async fn another_chart_can_bring_it() {
 async fn helm_has_nothing_to_complain_about() {
     let monitoring =
         json!({"serviceMonitor": {"enabled": true}, "prometheusRule": {"enabled": true}});
-    let cases = [json!({}), json!({"monitoring": monitoring})];
+    let drills = json!({"drills": {"enabled": true}});
+    let cases = [json!({}), json!({"monitoring": monitoring}), drills];
     for answer in helm::lint(&cases).await {
         assert_eq!(answer.complaints(), Vec::<&str>::new());
     }
