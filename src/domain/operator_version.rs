@@ -16,10 +16,12 @@ impl OperatorVersion {
         let (_, last) = image.rsplit_once('/').unwrap_or(("", image));
         let (named, _) = last.split_once('@').unwrap_or((last, ""));
         let (name, tag) = named.split_once(':')?;
-        let tag = tag.strip_prefix('v').unwrap_or(tag);
-        if name != "cloudnative-pg" {
-            return None;
-        }
+        if name == "cloudnative-pg" { Self::parse(tag) } else { None }
+    }
+
+    /// As in a tag, or in the annotation `cnpg.io/operatorVersion`; `None` for a build of no release.
+    pub fn parse(text: &str) -> Option<Self> {
+        let tag = text.strip_prefix('v').unwrap_or(text);
         let digits = tag.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(tag.len());
         let mut parts = tag.get(..digits)?.split('.').map(|part| part.parse().ok());
         let version = Self { major: parts.next()??, minor: parts.next()??, patch: parts.next()?? };

@@ -10,13 +10,14 @@ use tokio::net::TcpListener;
 use crate::operator_drills::operator::Habits;
 use crate::operator_drills::operator::Operator;
 use crate::operator_drills::stage::LIMIT;
+use crate::operator_drills::stage::SOURCES;
 use crate::operator_drills::stage::Stage;
 
 #[tokio::test]
 async fn what_the_daemon_says_is_due_is_drilled_from_where_a_store_leads() {
     let stage = Stage::new().await;
     let due = json!({
-        "kind": "full", "cnpg_namespace": stage.sources, "cnpg_cluster": "main", "server_name": "main",
+        "kind": "full", "cnpg_namespace": SOURCES, "cnpg_cluster": "main", "server_name": "main",
         "destination_path": "s3://backups/prod/", "seed": 7, "why": "no full drill has ever been recorded",
     });
     let finished = tokio::select! {
@@ -24,7 +25,7 @@ async fn what_the_daemon_says_is_due_is_drilled_from_where_a_store_leads() {
         () = Operator::new(&stage, Habits::default()).work() => unreachable!("it never ends"),
     };
     assert_eq!(finished.code, Some(0), "{finished:#?}");
-    let report = stage.reports().await.pop().unwrap();
+    let report = stage.reports().pop().unwrap();
     assert_eq!((&report["class"], &report["kind"]), (&json!("succeeded"), &json!("full")));
     assert_eq!(report["target"]["seed"], 7);
 
@@ -36,7 +37,7 @@ async fn what_the_daemon_says_is_due_is_drilled_from_where_a_store_leads() {
     other["server_name"] = json!("another");
     let finished = drill(&stage, Some(&other)).await;
     assert_ne!(finished.code, Some(0), "{finished:#?}");
-    assert_eq!((stage.reports().await.len(), stage.left().await), (1, Vec::<String>::new()));
+    assert_eq!((stage.reports().len(), stage.left()), (1, Vec::<String>::new()));
 }
 
 #[tokio::test]
@@ -44,7 +45,7 @@ async fn without_a_drill_that_is_due_nothing_is_done() {
     let stage = Stage::new().await;
     let finished = drill(&stage, None).await;
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "# no drill is due\n"));
-    assert_eq!((stage.reports().await.len(), stage.left().await), (0, Vec::<String>::new()));
+    assert_eq!((stage.reports().len(), stage.left()), (0, Vec::<String>::new()));
 }
 
 /// Asks a daemon that says this.

@@ -2,110 +2,143 @@
 //! replay, writes what the real one, its plugin, the Job controller and the kubelet write, and obeys
 //! deletion.
 
+mod habits;
+mod statuses;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::Duration;
 
-use chrono::SecondsFormat;
-use cnpg_backup_verifier::service::clock;
 use serde_json::Value;
 use serde_json::json;
 use test_servers::barman::Barman;
 use test_servers::postgres::Options;
 use test_servers::postgres::Postgres;
 use test_servers::postgres::Recovery;
+use tokio::time::Instant;
 
-use crate::operator_drills::stage::ACCOUNT;
+pub(super) use crate::operator_drills::operator::habits::Fate;
+pub(super) use crate::operator_drills::operator::habits::Habits;
+use crate::operator_drills::operator::statuses::Attempt;
+use crate::operator_drills::operator::statuses::ROLE;
+use crate::operator_drills::operator::statuses::SIDECAR;
+pub(super) use crate::operator_drills::operator::statuses::VERSION;
 use crate::operator_drills::stage::BUCKET;
+use crate::operator_drills::stage::DRILLS;
 use crate::operator_drills::stage::Stage;
-use crate::operator_drills::stage::stamp;
-
-/// What the pod that restores is spared, or is not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Fate {
-    #[default]
-    Lives,
-    /// It is not scheduled.
-    Waits,
-    /// The kernel ends the sidecar.
-    RunsOutOfMemory,
-    /// It is deleted with its node.
-    IsKilled,
-}
-
-/// How this version and this cluster behave.
-#[derive(Clone, Debug)]
-pub(super) struct Habits {
-    /// From 1.28.4, 1.29.2 and 1.30 on a failed Job becomes a phase.
-    pub(super) tells_unrecoverable: bool,
-    pub(super) fate: Fate,
-    /// What Barman is told, where that is not what the archive is told.
-    pub(super) barman: Option<Barman>,
-    /// A segment that is gone from the archive as it begins.
-    pub(super) loses: Option<String>,
-}
-
-impl Default for Habits {
-    fn default() -> Self {
-        Self { tells_unrecoverable: true, fate: Fate::default(), barman: None, loses: None }
-    }
-}
 
 pub(super) struct Operator<'a> {
     stage: &'a Stage,
     habits: Habits,
-    recovering: Option<Recovering>,
+    recovering: Option<Recovering<'a>>,
+    /// The next pod of the Job, and when it is due.
+    next: Option<(Instant, Attempt<'a>)>,
+    /// Clusters that are being deleted, and since when.
+    leaving: BTreeMap<String, Instant>,
 }
 
 /// The one that is being recovered, or was.
-struct Recovering {
-    name: String,
+struct Recovering<'a> {
+    attempt: Attempt<'a>,
     server: Postgres,
     logged: usize,
     is_over: bool,
 }
 
-const SIDECAR: &str = "plugin-barman-cloud";
-const ROLE: &str = "full-recovery";
+/// The base backup is not restored.
+struct Failed;
+
+/// Ten seconds in the real world, and twice as much each time.
+const BACKOFF: Duration = Duration::from_secs(5);
 
 impl<'a> Operator<'a> {
     pub(super) fn new(stage: &'a Stage, habits: Habits) -> Self {
-        Self { stage, habits, recovering: None }
+        Self { stage, habits, recovering: None, next: None, leaving: BTreeMap::new() }
     }
 
     /// Works until it is dropped.
     pub(super) async fn work(mut self) {
         loop {
-            for cluster in self.stage.list("clusters").await {
+            for cluster in self.stage.admin().list("clusters", DRILLS) {
                 let name = cluster["metadata"]["name"].as_str().unwrap().to_owned();
                 if cluster["metadata"].get("deletionTimestamp").is_some() {
-                    self.collect(&name).await;
+                    let since = *self.leaving.entry(name.clone()).or_insert_with(Instant::now);
+                    if self.habits.collects_after <= since.elapsed() {
+                        self.recovering.take_if(|it| it.attempt.cluster == name);
+                        self.attempt(&name, 1).collect();
+                    }
                 } else if cluster["spec"]["bootstrap"]["recovery"].is_object()
                     && cluster["status"].get("phase").is_none()
                 {
                     self.begin(&name, &cluster).await;
                 }
             }
+            self.try_again().await;
             self.follow().await;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
+    fn attempt(&self, cluster: &str, number: u32) -> Attempt<'a> {
+        let tells_unrecoverable = self.habits.tells_unrecoverable;
+        Attempt { stage: self.stage, cluster: cluster.to_owned(), number, tells_unrecoverable }
+    }
+
     async fn begin(&mut self, name: &str, cluster: &Value) {
-        self.create(name).await;
-        match self.habits.fate {
-            Fate::Waits => return,
-            Fate::RunsOutOfMemory => return self.fail(name, 137, "OOMKilled").await,
-            Fate::IsKilled => return self.fail(name, 137, "Error").await,
-            Fate::Lives => {}
+        let first = self.attempt(name, 1);
+        first.create_job();
+        if let Fate::HasNoQuota = self.habits.fate {
+            return first.pod_is_refused();
         }
         if let Some(segment) = &self.habits.loses {
             let key = format!("prod/main/wals/{}/{segment}.gz", &segment[..16]);
             assert!(self.stage.s3.get(BUCKET, &key).is_some(), "{key}");
             self.stage.s3.delete(BUCKET, &key);
         }
+        self.run(first, cluster).await;
+    }
+
+    async fn run(&mut self, attempt: Attempt<'a>, cluster: &Value) {
+        attempt.create_pod();
+        match self.habits.fate {
+            Fate::Lives | Fate::HasNoQuota => {}
+            Fate::Waits => return attempt.is_not_scheduled(),
+            Fate::HasNoImage => return attempt.has_no_image(),
+            Fate::Hangs => return,
+            Fate::RunsOutOfMemory => return attempt.fail(137, "OOMKilled"),
+            Fate::IsKilled => return attempt.fail(137, "Error"),
+        }
+        match self.restore(&attempt, cluster).await {
+            Ok(server) => {
+                let line = json!({"level": "info", "msg": "Restore completed"});
+                attempt.log(SIDECAR, &line.to_string());
+                self.recovering = Some(Recovering { attempt, server, logged: 0, is_over: false });
+            }
+            Err(_) if attempt.number < self.habits.attempts => {
+                attempt.fail_once(1, "Error");
+                let next = self.attempt(&attempt.cluster, attempt.number + 1);
+                self.next = Some((Instant::now() + BACKOFF, next));
+            }
+            Err(_) => attempt.fail(1, "Error"),
+        }
+    }
+
+    /// Another pod of the Job, unless the cluster is being deleted.
+    async fn try_again(&mut self) {
+        let Some((_, next)) = self.next.take_if(|(at, _)| *at <= Instant::now()) else { return };
+        let cluster = self.stage.admin().get("clusters", DRILLS, &next.cluster);
+        let is_leaving = |it: &Value| it["metadata"].get("deletionTimestamp").is_some();
+        if let Some(cluster) = cluster.filter(|it| !is_leaving(it)) {
+            self.run(next, &cluster).await;
+        }
+    }
+
+    /// The server, which has begun to replay; or that Barman failed, after its words were logged.
+    async fn restore(&self, attempt: &Attempt<'_>, cluster: &Value) -> Result<Postgres, Failed> {
         let told = &cluster["spec"]["bootstrap"]["recovery"]["recoveryTarget"];
-        let source = &cluster["spec"]["externalClusters"][0]["plugin"]["parameters"];
-        let mut barman = self.habits.barman.clone().unwrap_or_else(|| self.stage.barman.clone());
-        source["serverName"].as_str().unwrap().clone_into(&mut barman.server_name);
+        let barman = self.barman(cluster, attempt.number);
         let names = [
             ("targetTime", "recovery_target_time"),
             ("targetLSN", "recovery_target_lsn"),
@@ -117,27 +150,47 @@ impl<'a> Operator<'a> {
         let recovery = Recovery { barman: &barman, backup_id, target: &target };
         let set = cluster["spec"]["postgresql"]["parameters"].as_object().unwrap();
         let mut options = Options::default().with_setting("wal_retrieve_retry_interval", "100ms");
-        for (name, value) in set {
+        for (name, value) in set.iter().filter(|(name, _)| !self.habits.forgets(name)) {
             options = options.with_setting(name, value.as_str().unwrap());
         }
-        match Postgres::try_restore(&recovery, &options).await {
+        let prepare = |server: &Postgres| {
+            let tablespaces = cluster["spec"]["tablespaces"].as_array();
+            let names = tablespaces.into_iter().flatten().map(|it| it["name"].as_str().unwrap());
+            let place = |name: &str| format!("{name}:{}", server.new_directory(name).display());
+            names.map(place).collect()
+        };
+        match Postgres::try_restore_into(&recovery, &options, prepare).await {
             Err(said) => {
                 for line in said.stderr.lines() {
-                    self.log(name, SIDECAR, line);
+                    attempt.log(SIDECAR, line);
                 }
+                let code = said.code.unwrap_or_default();
                 let error = json!({"level": "error", "msg": "Error while restoring a backup",
-                    "error": format!("exit status {}", said.code.unwrap_or_default())});
-                self.log(name, ROLE, &error.to_string());
-                self.fail(name, 1, "Error").await;
+                    "error": format!("exit status {code}")});
+                attempt.log(ROLE, &error.to_string());
+                Err(Failed)
             }
             Ok(mut server) => {
-                let line = json!({"level": "info", "msg": "Restore completed"});
-                self.log(name, SIDECAR, &line.to_string());
+                if self.habits.disk_is_full {
+                    fill(&server.data());
+                }
+                if self.habits.drops_histories {
+                    drop_histories(&server.data());
+                }
                 server.begin();
-                let name = name.to_owned();
-                self.recovering = Some(Recovering { name, server, logged: 0, is_over: false });
+                Ok(server)
             }
         }
+    }
+
+    /// What it is told at this attempt.
+    fn barman(&self, cluster: &Value, number: u32) -> Barman {
+        let source = &cluster["spec"]["externalClusters"][0]["plugin"]["parameters"];
+        let wrong = self.habits.barman.as_ref().filter(|_| !self.habits.heals || number == 1);
+        let mut barman = wrong.unwrap_or(&self.stage.barman).clone();
+        let named = source["serverName"].as_str().unwrap();
+        self.habits.server_name.as_deref().unwrap_or(named).clone_into(&mut barman.server_name);
+        barman
     }
 
     /// Writes on what PostgreSQL says, until it is promoted or gives up.
@@ -154,164 +207,32 @@ impl<'a> Operator<'a> {
         let lines = records(&log[recovering.logged..whole]);
         recovering.logged = whole;
         recovering.is_over = is_promoted || !is_running;
-        let (name, port) = (recovering.name.clone(), recovering.server.port());
         for line in lines {
-            self.log(&name, ROLE, &line);
+            recovering.attempt.log(ROLE, &line);
         }
         if is_promoted {
-            self.finish(&name, port).await;
+            recovering.attempt.finish(recovering.server.port());
         } else if !is_running {
-            self.fail(&name, 1, "Error").await;
+            recovering.attempt.fail(1, "Error");
         }
-    }
-
-    /// Volume, Job and pod.
-    async fn create(&self, name: &str) {
-        let server = &self.stage.server;
-        let labels = json!({"cnpg.io/cluster": name, "cnpg.io/jobRole": ROLE});
-        let metadata = |object: &str| json!({"name": object, "namespace": self.stage.drills, "labels": labels});
-        let containers = json!([{"name": ROLE, "image": "postgres"}]);
-        let claim = json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": metadata(&format!("{name}-1")),
-            "spec": {"accessModes": ["ReadWriteOnce"],
-                "resources": {"requests": {"storage": "1Gi"}}},
-        });
-        // A namespace without controllers has no other account.
-        let spec = json!({"restartPolicy": "Never", "containers": containers,
-            "serviceAccountName": ACCOUNT, "automountServiceAccountToken": false});
-        let template = json!({"metadata": {"labels": labels}, "spec": spec});
-        let job = json!({
-            "apiVersion": "batch/v1", "kind": "Job", "metadata": metadata(&job_of(name)),
-            "spec": {"template": template},
-        });
-        let pod = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": metadata(&pod_of(name)),
-            "spec": spec,
-        });
-        for object in [claim, job, pod] {
-            server.create(&object).await;
-        }
-        self.phase(name, "Setting up primary").await;
-        if self.habits.fate == Fate::Waits {
-            let condition = json!({"type": "PodScheduled", "status": "False",
-                "reason": "Unschedulable", "message": "0/3 nodes are available"});
-            let status = json!({"phase": "Pending", "conditions": [condition]});
-            self.status("pods", &pod_of(name), &status).await;
-        } else {
-            self.pod(name, "Running", &json!({"running": {"startedAt": stamp()}})).await;
-        }
-    }
-
-    async fn finish(&self, name: &str, port: u16) {
-        let server = &self.stage.server;
-        let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": self.began(name).await,
-            "finishedAt": stamp()});
-        self.pod(name, "Succeeded", &json!({"terminated": ended})).await;
-        let condition = |kind: &str| {
-            json!({"type": kind, "status": "True", "reason": "Ended", "message": "",
-                "lastProbeTime": stamp(), "lastTransitionTime": stamp()})
-        };
-        let status = json!({"completionTime": stamp(), "startTime": self.began(name).await,
-            "succeeded": 1,
-            "conditions": [condition("SuccessCriteriaMet"), condition("Complete")]});
-        self.status("jobs", &job_of(name), &status).await;
-        let secret = json!({
-            "apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": format!("{name}-superuser"), "namespace": self.stage.drills,
-                "labels": {"cnpg.io/cluster": name}},
-            "stringData": {"username": "postgres", "user": "postgres", "password": "any",
-                "host": "127.0.0.1", "port": port.to_string(), "dbname": "*"},
-        });
-        server.create(&secret).await;
-        let ready = json!({"type": "Ready", "status": "True", "reason": "ClusterIsReady",
-            "message": "Cluster is Ready", "lastTransitionTime": stamp()});
-        let status = json!({"phase": "Cluster in healthy state", "readyInstances": 1,
-            "conditions": [ready]});
-        self.status("clusters", name, &status).await;
-    }
-
-    /// The Job has seven attempts in the real world. This one has one, and says what follows the last.
-    async fn fail(&self, name: &str, code: i32, reason: &str) {
-        let ended = json!({"exitCode": code, "reason": reason, "startedAt": self.began(name).await,
-            "finishedAt": stamp()});
-        self.pod(name, "Failed", &json!({"terminated": ended})).await;
-        let condition = json!({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
-            "message": "Job has reached the specified backoff limit",
-            "lastProbeTime": stamp(), "lastTransitionTime": stamp()});
-        let status = json!({"failed": 1, "startTime": self.began(name).await, "conditions": [
-            {"type": "FailureTarget", "status": "True", "reason": "BackoffLimitExceeded",
-                "message": "", "lastProbeTime": stamp(), "lastTransitionTime": stamp()}, condition]});
-        self.status("jobs", &job_of(name), &status).await;
-        if self.habits.tells_unrecoverable {
-            self.phase(name, "Cluster is unrecoverable and needs manual intervention").await;
-        }
-    }
-
-    async fn began(&self, name: &str) -> Value {
-        let job = self.stage.object("jobs", &job_of(name));
-        let job = self.stage.server.get(&job).await.unwrap();
-        job["metadata"]["creationTimestamp"].clone()
-    }
-
-    async fn phase(&self, name: &str, phase: &str) {
-        self.status("clusters", name, &json!({"phase": phase})).await;
-    }
-
-    async fn pod(&self, name: &str, phase: &str, state: &Value) {
-        let container = json!({"name": ROLE, "image": "postgres", "imageID": "", "ready": false,
-            "restartCount": 0, "state": state});
-        let status = json!({"phase": phase, "containerStatuses": [container]});
-        self.status("pods", &pod_of(name), &status).await;
-    }
-
-    /// A real server asks the kubelet for the log, and there is none.
-    fn log(&self, name: &str, container: &str, line: &str) {
-        if !self.stage.server.is_double() {
-            return;
-        }
-        let at = clock::now().to_rfc3339_opts(SecondsFormat::Nanos, true);
-        let line = format!("{at} {line}\n");
-        let admin = self.stage.server.as_double().admin();
-        admin.add_to_log(&self.stage.drills, &pod_of(name), container, &line);
-    }
-
-    /// What owns nothing any more is gone.
-    async fn collect(&mut self, name: &str) {
-        self.recovering.take_if(|it| it.name == name);
-        let server = &self.stage.server;
-        let free = json!({"metadata": {"finalizers": null}});
-        let owned = [
-            ("pods", pod_of(name)),
-            ("jobs", job_of(name)),
-            ("persistentvolumeclaims", format!("{name}-1")),
-            ("secrets", format!("{name}-superuser")),
-        ];
-        for (kind, object) in owned {
-            let object = self.stage.object(kind, &object);
-            if server.get(&object).await.is_none() {
-                continue;
-            }
-            server.delete(&object).await;
-            // A volume claim is held until no pod uses it, by a controller that is not there.
-            if server.get(&object).await.is_some() {
-                server.patch(&object, &free).await;
-            }
-        }
-        server.patch(&self.stage.object("clusters", name), &free).await;
-    }
-
-    async fn status(&self, plural: &str, name: &str, status: &Value) {
-        self.stage.server.set_status(&self.stage.object(plural, name), status).await;
     }
 }
 
-fn job_of(name: &str) -> String {
-    format!("{name}-1-full-recovery")
+/// Whoever writes the first table of the database `postgres` finds no room.
+fn fill(data: &Path) {
+    let file = data.join("base/5/16384");
+    fs::remove_file(&file).unwrap();
+    symlink("/dev/full", &file).unwrap();
 }
 
-fn pod_of(name: &str) -> String {
-    format!("{name}-1-full-recovery-abcde")
+/// As `validateTimelineHistoryFile` of CloudNativePG does while there is no primary.
+fn drop_histories(data: &Path) {
+    let file = data.join("postgresql.conf");
+    let mut text = fs::read_to_string(&file).unwrap();
+    let settings = text.lines().filter_map(|line| line.strip_prefix("restore_command = '"));
+    let command = settings.last().unwrap().to_owned();
+    text += &format!("restore_command = 'case \"%f\" in *.history) exit 1 ;; esac; {command}\n");
+    fs::write(&file, text).unwrap();
 }
 
 /// Lines of PostgreSQL as the instance manager writes them on.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use cnpg_backup_verifier::service::clock;
@@ -14,6 +15,8 @@ use test_servers::barman::BackupOptions;
 use test_servers::barman::Barman;
 use test_servers::barman::Codec;
 use test_servers::barman::Endpoint;
+use test_servers::kubernetes::Admin;
+use test_servers::kubernetes::ApiServer;
 use test_servers::kubernetes::User;
 use test_servers::postgres::Options;
 use test_servers::postgres::Postgres;
@@ -23,32 +26,42 @@ use test_servers::process::run;
 use test_servers::s3::S3Server;
 
 use crate::deploy::manifests;
-use crate::kubernetes::server::Server;
-use crate::kubernetes::world::new_namespace;
 use crate::program::program;
 
+pub(super) const SOURCES: &str = "databases";
+pub(super) const DRILLS: &str = "restore-drills";
 pub(super) const BUCKET: &str = "backups";
 pub(super) const FOLDER: &str = "deploy/kustomize/drills";
 
-pub(super) const ACCOUNT: &str = "cnpg-restore-drills";
+const ACCOUNT: &str = "cnpg-restore-drills";
 const PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
 
 pub(super) struct Stage {
-    pub(super) server: Server,
-    /// The namespace of the cluster that is drilled.
-    pub(super) sources: String,
-    /// The namespace of drills.
-    pub(super) drills: String,
+    pub(super) api: ApiServer,
     pub(super) s3: S3Server,
     pub(super) barman: Barman,
     /// The names of the archived segments behind the backup.
     pub(super) segments: Vec<String>,
+    /// How many pods the operator has made.
+    pub(super) pods_made: AtomicU32,
     files: TempDir,
 }
 
 impl Stage {
     /// With one backup, and a row in each of four segments behind it.
     pub(super) async fn new() -> Self {
+        Self::after(async |primary, barman| {
+            barman.backup(primary, &BackupOptions::default()).await;
+            insert(primary, 4).await
+        })
+        .await
+    }
+
+    /// After a primary with the table `kept` has done this, and is gone. The answer are segments behind the
+    /// backup.
+    pub(super) async fn after(
+        work: impl AsyncFnOnce(&mut Postgres, &Barman) -> Vec<String>,
+    ) -> Self {
         let s3 = S3Server::start().await.unwrap();
         s3.create_bucket(BUCKET);
         let endpoint = Endpoint {
@@ -57,60 +70,45 @@ impl Stage {
             secret_access_key: s3.secret_key().to_owned(),
         };
         let barman = Barman::new(endpoint, "s3://backups/prod/", "main");
-        let primary = Postgres::start(&Options::archiving(&barman, Codec::Gzip)).await;
+        let mut primary = Postgres::start(&Options::archiving(&barman, Codec::Gzip)).await;
         primary.sql("CREATE TABLE kept (n int)").await;
-        barman.backup(&primary, &BackupOptions::default()).await;
-        let mut segments = Vec::new();
-        for n in 0..4 {
-            primary.sql(&format!("INSERT INTO kept VALUES ({n})")).await;
-            segments.extend(primary.archive_segments(1).await);
-        }
-        let server = Server::start().await;
-        if !server.is_double() {
-            server.sweep().await;
-        }
-        let (sources, drills) = (new_namespace("databases"), new_namespace("restore-drills"));
+        let segments = work(&mut primary, &barman).await;
+        drop(primary);
+        let api = ApiServer::start().await.unwrap();
+        api.install_all_crds();
         let files = Account::own().temporary_directory();
-        let stage = Self { server, sources, drills, s3, barman, segments, files };
+        let pods_made = AtomicU32::new(0);
+        let stage = Self { api, s3, barman, segments, pods_made, files };
         stage.install().await;
         stage
     }
 
     async fn install(&self) {
-        for name in [&self.sources, &self.drills] {
-            self.server.create_namespace(name).await;
+        for name in [SOURCES, DRILLS] {
+            let namespace =
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            self.apply(&namespace);
         }
         let deployed = manifests::built_from(FOLDER).await.into_iter();
         let wanted = ["ServiceAccount", "Role", "RoleBinding"];
         for object in deployed.filter(|it| wanted.contains(&it.kind())) {
-            self.server.apply(&self.moved(object.value)).await;
+            self.apply(&object.value);
         }
-        self.server.apply(&self.store("s3://backups/prod/")).await;
-        let source = self.source();
-        self.server.apply(&source).await;
+        self.apply(&self.store("s3://backups/prod/"));
+        self.apply(&self.source());
         let image = json!({"image": "ghcr.io/cloudnative-pg/postgresql:15.14"});
-        self.server.set_status(&source, &image).await;
-        let token = self.server.create_token(&self.drills, ACCOUNT).await;
-        fs::write(self.files.path().join("token"), token).unwrap();
+        self.admin().patch_status("clusters", SOURCES, "main", &image);
     }
 
-    /// Into the namespaces of this stage.
-    fn moved(&self, mut object: Value) -> Value {
-        let place = |namespace: &Value| match namespace.as_str() {
-            Some("restore-drills") => json!(self.drills),
-            _ => json!(self.sources),
-        };
-        object["metadata"]["namespace"] = place(&object["metadata"]["namespace"]);
-        if let Some(subjects) = object.get_mut("subjects") {
-            subjects[0]["namespace"] = place(&subjects[0]["namespace"]);
-        }
-        object
-    }
-
+    /// Of the namespace of drills.
     pub(super) fn store(&self, destination_path: &str) -> Value {
+        self.store_in(DRILLS, "drills", destination_path)
+    }
+
+    pub(super) fn store_in(&self, namespace: &str, name: &str, destination_path: &str) -> Value {
         json!({
             "apiVersion": "barmancloud.cnpg.io/v1", "kind": "ObjectStore",
-            "metadata": {"name": "drills", "namespace": self.drills},
+            "metadata": {"name": name, "namespace": namespace},
             "spec": {"configuration": {
                 "destinationPath": destination_path, "endpointURL": self.s3.endpoint_url(),
                 "s3Credentials": {
@@ -126,7 +124,7 @@ impl Stage {
             "parameters": {"barmanObjectName": "store"}});
         json!({
             "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
-            "metadata": {"name": "main", "namespace": self.sources},
+            "metadata": {"name": "main", "namespace": SOURCES},
             "spec": {
                 "instances": 3, "imageName": "ghcr.io/cloudnative-pg/postgresql:15",
                 "storage": {"size": "1Gi"}, "plugins": [plugin],
@@ -136,80 +134,79 @@ impl Stage {
         })
     }
 
-    /// What stands for an object of the namespace of drills: enough to ask for it.
-    pub(super) fn object(&self, plural: &str, name: &str) -> Value {
-        let (version, kind) = match plural {
-            "clusters" => ("postgresql.cnpg.io/v1", "Cluster"),
-            "configmaps" => ("v1", "ConfigMap"),
-            "jobs" => ("batch/v1", "Job"),
-            "leases" => ("coordination.k8s.io/v1", "Lease"),
-            "persistentvolumeclaims" => ("v1", "PersistentVolumeClaim"),
-            "pods" => ("v1", "Pod"),
-            "roles" => ("rbac.authorization.k8s.io/v1", "Role"),
-            "secrets" => ("v1", "Secret"),
-            _ => panic!("{plural}"),
-        };
-        let metadata = json!({"name": name, "namespace": self.drills});
-        json!({"apiVersion": version, "kind": kind, "metadata": metadata})
+    pub(super) fn admin(&self) -> Admin<'_> {
+        self.api.admin()
     }
 
-    /// All of a kind in the namespace of drills.
-    pub(super) async fn list(&self, plural: &str) -> Vec<Value> {
-        let mut listed = self.server.list(&self.object(plural, "")).await;
-        // Items of a list do not say what they are.
-        for item in &mut listed {
-            let object = self.object(plural, "");
-            (item["apiVersion"], item["kind"]) =
-                (object["apiVersion"].clone(), object["kind"].clone());
-        }
-        listed
+    pub(super) fn apply(&self, object: &Value) {
+        self.api.apply(&object.to_string());
     }
 
     pub(super) fn user(&self) -> User {
-        User::service_account(&self.drills, ACCOUNT)
+        User::service_account(DRILLS, ACCOUNT)
     }
 
     /// A drill of the only cluster.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command_of_any();
-        command.args(["--namespace", &self.sources, "--cluster", "main"]).args(arguments);
+        command.args(["--namespace", SOURCES, "--cluster", "main"]).args(arguments);
         command
     }
 
     /// The command as the runner's pod runs it.
     pub(super) fn command_of_any(&self) -> Command {
+        self.command_with_check("SELECT count(*) >= 0 FROM public.kept")
+    }
+
+    /// A drill of the only cluster, which asks this of the copy.
+    pub(super) async fn run_with_check(&self, query: &str, arguments: &[&str]) -> Finished {
+        let mut command = self.command_with_check(query);
+        command.args(["--namespace", SOURCES, "--cluster", "main"]).args(arguments);
+        run(command, LIMIT).await
+    }
+
+    fn command_with_check(&self, query: &str) -> Command {
         let mut command = program();
-        let file = |name: &str| self.files.path().join(name);
-        let kubeconfig = self.server.kubeconfig(&self.drills, &file("token"));
-        fs::write(file("kubeconfig"), kubeconfig.to_string()).unwrap();
-        command.env("KUBECONFIG", file("kubeconfig"));
-        command.arg("drill").arg("--config").arg(self.config());
-        command.args(["--log-level", "debug", "--drill-namespace", &self.drills]);
+        command.env("KUBECONFIG", self.api.kubeconfig(&self.user()));
+        command.arg("drill").arg("--config").arg(self.config(query));
+        command.args(["--log-level", "debug", "--drill-namespace", DRILLS]);
         command
     }
 
-    fn config(&self) -> PathBuf {
+    /// The files of a Secret with the keys of the store.
+    pub(super) fn keys(&self) -> [PathBuf; 2] {
         let file = |name: &str| self.files.path().join(name);
-        let Endpoint { url, access_key_id, secret_access_key } = &self.barman.endpoint;
+        let Endpoint { access_key_id, secret_access_key, .. } = &self.barman.endpoint;
         fs::write(file("ACCESS_KEY_ID"), access_key_id).unwrap();
         fs::write(file("ACCESS_SECRET_KEY"), secret_access_key).unwrap();
+        [file("ACCESS_KEY_ID"), file("ACCESS_SECRET_KEY")]
+    }
+
+    fn config(&self, query: &str) -> PathBuf {
+        let [access_key_id, secret_access_key] = self.keys();
+        let url = &self.barman.endpoint.url;
         let archive = json!({
-            "namespace": self.sources, "cluster": "main", "server_name": "main",
+            "namespace": SOURCES, "cluster": "main", "server_name": "main",
             "destination_path": self.barman.destination_path, "endpoint_url": url,
             "region": "auto",
         });
         let check = json!({"name": "rows", "database": "postgres",
-            "query": "SELECT count(*) >= 0 FROM public.kept", "expected": "t"});
+            "query": query, "expected": "t"});
         let config = json!({
             "credentials": {
-                "access_key_id_file": file("ACCESS_KEY_ID"),
-                "secret_access_key_file": file("ACCESS_SECRET_KEY"),
+                "access_key_id_file": access_key_id,
+                "secret_access_key_file": secret_access_key,
             },
             "archives": [archive],
             "drills": {"checks": [check]},
         });
-        fs::write(file("config.yaml"), config.to_string()).unwrap();
-        file("config.yaml")
+        self.write("config.yaml", &config.to_string())
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.files.path().join(name);
+        fs::write(&file, text).unwrap();
+        file
     }
 
     pub(super) fn log_file(&self) -> PathBuf {
@@ -221,23 +218,32 @@ impl Stage {
     }
 
     /// The reports that are kept, oldest first.
-    pub(super) async fn reports(&self) -> Vec<Value> {
-        let maps = self.list("configmaps").await.into_iter();
+    pub(super) fn reports(&self) -> Vec<Value> {
+        let maps = self.admin().list("configmaps", DRILLS).into_iter();
         let texts = maps.filter_map(|map| Some(map["data"]["report.json"].as_str()?.to_owned()));
         texts.map(|text| serde_json::from_str(&text).unwrap()).collect()
     }
 
     /// What is in the namespace of drills that a drill makes.
-    pub(super) async fn left(&self) -> Vec<String> {
-        let mut left = Vec::new();
-        for kind in ["clusters", "jobs", "pods", "persistentvolumeclaims", "secrets"] {
-            let objects = self.list(kind).await.into_iter();
-            left.extend(
-                objects.map(|it| format!("{kind} {}", it["metadata"]["name"].as_str().unwrap())),
-            );
-        }
-        left
+    pub(super) fn left(&self) -> Vec<String> {
+        let kinds = ["clusters", "jobs", "pods", "persistentvolumeclaims", "secrets"];
+        let names = |kind: &str| -> Vec<String> {
+            let objects = self.admin().list(kind, DRILLS);
+            let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
+            objects.iter().map(|it| format!("{kind} {}", name(it))).collect()
+        };
+        kinds.into_iter().flat_map(names).collect()
     }
+}
+
+/// A row in each of so many segments; the names of these.
+pub(super) async fn insert(primary: &Postgres, count: u32) -> Vec<String> {
+    let mut segments = Vec::new();
+    for n in 0..count {
+        primary.sql(&format!("INSERT INTO kept VALUES ({n})")).await;
+        segments.extend(primary.archive_segments(1).await);
+    }
+    segments
 }
 
 pub(super) fn stamp() -> String {

@@ -161,9 +161,20 @@ impl Postgres {
     /// Restores a base backup and gets it ready to be recovered, without beginning that. Else what
     /// barman-cloud said.
     pub async fn try_restore(recovery: &Recovery<'_>, options: &Options) -> Result<Self, Finished> {
+        Self::try_restore_into(recovery, options, |_| Vec::new()).await
+    }
+
+    /// The same, after something was done to the empty server; the answer is where its tablespaces go, each
+    /// as `NAME:DIRECTORY`.
+    pub async fn try_restore_into(
+        recovery: &Recovery<'_>,
+        options: &Options,
+        prepare: impl FnOnce(&Self) -> Vec<String>,
+    ) -> Result<Self, Finished> {
         let server = Self::empty(options.release);
         let Recovery { barman, backup_id, .. } = recovery;
-        let restored = barman.restore(backup_id, &server.data(), &[]).await;
+        let relocations = prepare(&server);
+        let restored = barman.restore(backup_id, &server.data(), &relocations).await;
         if !restored.success() {
             return Err(restored);
         }

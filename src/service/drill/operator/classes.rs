@@ -74,7 +74,9 @@ const WORDS: &[(DrillClass, &[&str])] = &[
         DrillClass::BackupNotFound,
         &[
             "no target backup found",
-            "does not exist for server",
+            // Barman, as it writes it: `Backup 20260101T000000 for server main does not exists`.
+            "does not exists",
+            "Cannot find any candidate backup",
             "No backup found",
             "backup not found",
             "Unknown backup",

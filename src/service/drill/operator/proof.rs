@@ -11,6 +11,7 @@ use crate::assessment::plan::Stop;
 use crate::domain::drill::DrillClass;
 use crate::domain::drill::RecoveryEnd;
 use crate::domain::lsn::Lsn;
+use crate::domain::operator_version::OperatorVersion;
 use crate::domain::timeline::TimelineId;
 use crate::restore::history::Written;
 use crate::restore::questions::RecoveryTold;
@@ -29,7 +30,6 @@ pub(super) struct Promise {
     last_segment_begins: Lsn,
     follows: TimelineId,
     backups_timeline: TimelineId,
-    drops_timelines: bool,
 }
 
 impl Promise {
@@ -57,7 +57,6 @@ impl Promise {
             last_segment_begins: Lsn::new(window.last.lsn.value().saturating_sub(size)),
             follows: restore.target_timeline().unwrap_or(last),
             backups_timeline: window.path.first().map_or(last, |it| it.first.timeline),
-            drops_timelines: restore.dropped_by.is_some(),
         }
     }
 
@@ -113,10 +112,22 @@ impl Promise {
             "recovery followed timeline {followed} to {lsn}, where {} was to be followed",
             self.follows
         );
-        let is_dropped = self.drops_timelines && *followed == self.backups_timeline;
-        let class =
-            if is_dropped { DrillClass::OperatorDropsTimelines } else { DrillClass::WrongTimeline };
-        Failure::new(class, why)
+        Failure::new(DrillClass::WrongTimeline, why)
+    }
+
+    /// A recovery that leads over several timelines and gets no history file stays on the first, or gives up:
+    /// the archive is not to blame for that.
+    pub(super) fn explained(&self, failure: Failure, operator: Option<OperatorVersion>) -> Failure {
+        let is_over_several = self.backups_timeline != self.follows;
+        let dropping = operator.filter(|it| is_over_several && it.drops_histories());
+        match (failure.class, dropping) {
+            (DrillClass::WrongTimeline, Some(version)) => {
+                let why =
+                    format!("{}; CloudNativePG {version} refuses history files", failure.detail);
+                Failure::new(DrillClass::OperatorDropsTimelines, why)
+            }
+            _ => failure,
+        }
     }
 
     /// Segments are archived whole, so whoever read the last one got behind its beginning. What was

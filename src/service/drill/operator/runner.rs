@@ -12,6 +12,7 @@ use crate::domain::drill::DrillClass;
 use crate::domain::drill::RecoveryEnd;
 use crate::domain::drill_check::DrillCheck;
 use crate::domain::drill_id::DrillId;
+use crate::domain::operator_version::OperatorVersion;
 use crate::domain::recovery_cluster::RecoveryCluster;
 use crate::execution::drills;
 use crate::execution::drills::NotCreated;
@@ -98,9 +99,12 @@ impl Runner<'_> {
         tracing::info!(cluster = self.id.object_name(), "a cluster is being restored");
         outcome.passed.began_at = Some(self.began_at);
         match self.follow(&mut outcome).await {
-            None => self.prove(&mut outcome, expected).await,
+            None => self.prove(&mut outcome, &expected).await,
             Some(failure) => outcome.failure = Some(failure),
         }
+        let operator = outcome.operator.as_deref().and_then(OperatorVersion::parse);
+        let explained = |failure| expected.promise.explained(failure, operator);
+        outcome.failure = outcome.failure.take().map(explained);
         if let Err(why) = remove(self.namespace, self.id, &uid, GONE_WITHIN).await {
             let failure = Failure::new(DrillClass::CleanupFailed, why);
             tracing::error!(why = failure.detail, "what the drill made is not gone");
@@ -153,7 +157,7 @@ impl Runner<'_> {
         }
     }
 
-    async fn prove(&self, outcome: &mut Outcome, expected: Expected<'_>) {
+    async fn prove(&self, outcome: &mut Outcome, expected: &Expected<'_>) {
         let told = match self.ask(expected.major).await {
             Ok((server, told)) => {
                 outcome.checks.push(server.databases().await);

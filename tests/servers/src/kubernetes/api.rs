@@ -98,6 +98,19 @@ fn failure_of(fault: &Fault) -> Option<Failure> {
                         used: count/jobs.batch=0, limited: count/jobs.batch=0";
             Some(Failure::forbidden("batch", "jobs", "one", what))
         }
+        // `ToStatusErr` in `plugin/webhook/errors/statuserror.go` of apiserver.
+        Fault::WebhookDenies => {
+            let what =
+                "admission webhook \"policy.example.com\" denied the request: not on Mondays";
+            Some(Failure::new(403, "Forbidden", what))
+        }
+        // `ErrCallingWebhook` in `plugin/webhook/generic/webhook.go` of apiserver.
+        Fault::WebhookAway => {
+            let what = "Internal error occurred: failed calling webhook \"vcluster.cnpg.io\": failed to \
+                        call webhook: Post \"https://cnpg-webhook-service.cnpg-system.svc:443/\": dial \
+                        tcp 10.43.0.7:443: connect: connection refused";
+            Some(Failure::new(500, "InternalError", what))
+        }
         Fault::Expired => Some(Failure::expired("The resourceVersion is too old")),
         Fault::BadGateway => Some(Failure::new(502, "", "")),
         Fault::Slow(_) | Fault::CutBody | Fault::Reset => None,

@@ -18,6 +18,10 @@ pub enum Fault {
     Unavailable,
     /// 403 as from the admission of quotas, for whatever is created.
     OverQuota,
+    /// 403 as from an admission webhook that refuses.
+    WebhookDenies,
+    /// 500 as where an admission webhook does not answer.
+    WebhookAway,
     /// 410 as the HTTP status, also of a watch.
     Expired,
     /// 502 with an HTML page, as from a load balancer.

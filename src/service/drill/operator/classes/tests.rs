@@ -20,6 +20,7 @@ fn the_words_of_a_log_have_a_class() {
             "recovery ended before configured recovery target was reached",
             DrillClass::TargetNotReached,
         ),
+        ("ERROR: Backup 20260101T000000 for server a does not exists", DrillClass::BackupNotFound),
         ("Error while restoring a backup: exit status 4", DrillClass::BaseUnreadable),
         ("could not write to file: No space left on device", DrillClass::Storage),
         ("Could not connect to the endpoint URL: \"http://a\"", DrillClass::Network),

@@ -24,7 +24,6 @@ fn promise(stop: Stop) -> Promise {
         last_segment_begins: lsn("0/6000000"),
         follows: timeline(2),
         backups_timeline: timeline(1),
-        drops_timelines: false,
     }
 }
 
@@ -61,8 +60,16 @@ fn another_timeline_than_promised_is_told() {
     let mut promise = promise(Stop::Never);
     let dropped = "1\t0/8000000\tno recovery target specified\n";
     assert_eq!(judged(&promise, dropped), Err(DrillClass::WrongTimeline));
-    promise.drops_timelines = true;
-    assert_eq!(judged(&promise, dropped), Err(DrillClass::OperatorDropsTimelines));
+    let explained = |promise: &Promise, class: DrillClass, version: &str| {
+        promise.explained(Failure::new(class, "why"), OperatorVersion::parse(version)).class
+    };
+    let wrong = DrillClass::WrongTimeline;
+    assert_eq!(explained(&promise, wrong, "1.28.1"), DrillClass::OperatorDropsTimelines);
+    assert_eq!(explained(&promise, wrong, "1.28.4"), wrong);
+    assert_eq!(explained(&promise, wrong, "a build"), wrong);
+    assert_eq!(explained(&promise, DrillClass::Oom, "1.28.1"), DrillClass::Oom);
+    let on_one = Promise { backups_timeline: promise.follows, ..promise.clone() };
+    assert_eq!(explained(&on_one, wrong, "1.28.1"), wrong);
     promise.system_identifier = Some(8);
     assert_eq!(judged(&promise, &newest("0/7000000")), Err(DrillClass::BackupNotFound));
 }

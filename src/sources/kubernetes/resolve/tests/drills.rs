@@ -65,7 +65,8 @@ fn what_was_seen_stays_known_while_it_cannot_be_read() {
         (found.drill_reports.is_ok(), minutes.map(|it| it.to_string()).collect::<Vec<_>>())
     };
     assert_eq!(known(seen.clone()), (true, Vec::new()));
-    let lost = seen.map(|it| Scope { unread: unread::<DrillResult>(UnreadableReason::Auth).unread, ..it });
+    let lost =
+        seen.map(|it| Scope { unread: unread::<DrillResult>(UnreadableReason::Auth).unread, ..it });
     assert_eq!(known(lost), (false, vec!["02".to_owned(), "01".to_owned()]));
     assert_eq!(known(Some(unread(UnreadableReason::Auth))), (false, Vec::new()));
 }
