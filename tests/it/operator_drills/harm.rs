@@ -126,7 +126,7 @@ async fn what_somebody_else_has_under_the_name_of_a_drill_stays_as_it_is() {
     let before = stage.admin().list("clusters", DRILLS);
     let finished = beside(&stage, Habits::default(), &FULL).await;
     assert_eq!(finished.code, Some(3), "{finished:#?}");
-    assert!(finished.stderr.contains("somebody else has a cluster"), "{finished:#?}");
+    assert!(finished.stderr.contains("there is already a cluster"), "{finished:#?}");
     assert_eq!(stage.admin().list("clusters", DRILLS), before);
     assert_eq!(stage.reports(), Vec::<Value>::new());
 }

@@ -125,7 +125,7 @@ async fn a_killed_drill_keeps_others_away_for_a_quarter_of_a_minute() {
         () = Operator::new(&stage, Habits::default()).work() => unreachable!("it never ends"),
     };
     assert_eq!(refused.code, Some(3), "{refused:#?}");
-    assert!(refused.stderr.contains("and there is one at a time"), "{refused:#?}");
+    assert!(refused.stderr.contains("only one runs at a time"), "{refused:#?}");
     assert_eq!(finished.code, Some(0), "{finished:#?}");
     assert_eq!(stage.left(), Vec::<String>::new());
 }
@@ -186,6 +186,6 @@ async fn of_two_drills_at_once_one_runs() {
         () = Operator::new(&stage, Habits::default()).work() => unreachable!("it never ends"),
     };
     assert_eq!((first.code, second.code), (Some(0), Some(3)), "{first:#?}\n{second:#?}");
-    assert!(second.stderr.contains("and there is one at a time"), "{second:#?}");
+    assert!(second.stderr.contains("only one runs at a time"), "{second:#?}");
     assert_eq!((stage.reports().len(), stage.left()), (1, Vec::<String>::new()));
 }
