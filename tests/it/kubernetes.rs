@@ -23,4 +23,4 @@ mod orphans;
 mod rights;
 pub(crate) mod server;
 mod setup;
-pub(crate) mod world;
+mod world;

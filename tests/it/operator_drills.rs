@@ -1,6 +1,7 @@
 //! Drills by CloudNativePG, from the command to what is left of it, with an operator that restores
 //! really: Barman, PostgreSQL and replay on loopback.
 
+mod api;
 mod due;
 mod failures;
 mod fleet;
@@ -21,6 +22,7 @@ use crate::operator_drills::operator::Fate;
 use crate::operator_drills::operator::Habits;
 use crate::operator_drills::operator::Operator;
 use crate::operator_drills::operator::VERSION;
+use crate::operator_drills::stage::ACCOUNT;
 use crate::operator_drills::stage::DRILLS;
 use crate::operator_drills::stage::LIMIT;
 use crate::operator_drills::stage::Stage;
@@ -88,10 +90,10 @@ async fn the_rights_are_enough_and_none_is_unused_and_logs_may_be_forbidden() {
     let unused: Vec<String> = used.unused.iter().map(ToString::to_string).collect();
     // What only the eleventh result needs.
     assert_eq!((used.refused, unused), (vec![], vec!["delete configmaps".to_owned()]));
-    let mut role = stage.admin().get("roles", DRILLS, "cnpg-restore-drills").unwrap();
-    let rules = role["rules"].as_array_mut().unwrap();
-    rules.retain(|rule| rule["resources"] != json!(["pods/log"]));
-    stage.admin().replace(&role);
+    let role = stage.admin().get("roles", DRILLS, ACCOUNT).unwrap();
+    let mut rules = role["rules"].clone();
+    rules.as_array_mut().unwrap().retain(|rule| rule["resources"] != json!(["pods/log"]));
+    stage.admin().patch("roles", DRILLS, ACCOUNT, &json!({"rules": rules}));
     let finished = beside(&stage, Habits::default(), &["--kind", "full", "-o", "json"]).await;
     let report = report(&finished);
     assert_eq!(report["class"], "succeeded", "{finished:#?}");

@@ -23,25 +23,25 @@ use test_servers::kubernetes::ApiServer;
 use test_servers::kubernetes::User;
 
 /// The double, or another server.
-pub(crate) struct Server {
+pub(super) struct Server {
     double: Option<ApiServer>,
     client: Client,
     /// The cluster entry of the administrator's kubeconfig: address and authority.
-    access: Value,
+    pub(super) access: Value,
 }
 
 /// Names the kubeconfig of an administrator.
-const VARIABLE: &str = "BACKUP_VERIFIER_KUBECONFIG";
+pub(crate) const VARIABLE: &str = "BACKUP_VERIFIER_KUBECONFIG";
 
 /// On what belongs to no namespace of a test.
-pub(crate) const LABEL: &str = "backup-verifier.monosense.dev/test";
+pub(super) const LABEL: &str = "backup-verifier.monosense.dev/test";
 
 const CLUSTER_WIDE: [&str; 4] =
     ["Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"];
 
 impl Server {
     /// With the custom resources.
-    pub(crate) async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         if let Some(kubeconfig) = std::env::var_os(VARIABLE) {
             return Self::at(Path::new(&kubeconfig), None).await;
         }
@@ -51,7 +51,7 @@ impl Server {
     }
 
     /// The double, without custom resources.
-    pub(crate) async fn double() -> Self {
+    pub(super) async fn double() -> Self {
         let double = ApiServer::start().await.unwrap();
         let kubeconfig = double.kubeconfig(&User::admin());
         Self::at(&kubeconfig, Some(double)).await
@@ -69,11 +69,11 @@ impl Server {
         Self { double, client: Client::try_from(config).unwrap(), access }
     }
 
-    pub(crate) fn as_double(&self) -> &ApiServer {
+    pub(super) fn as_double(&self) -> &ApiServer {
         self.double.as_ref().unwrap()
     }
 
-    pub(crate) fn is_double(&self) -> bool {
+    pub(super) fn is_double(&self) -> bool {
         self.double.is_some()
     }
 
@@ -90,12 +90,12 @@ impl Server {
     }
 
     /// Server-side apply with strict field validation, and what is stored then.
-    pub(crate) async fn try_apply(&self, object: &Value) -> Result<Value, kube::Error> {
+    pub(super) async fn try_apply(&self, object: &Value) -> Result<Value, kube::Error> {
         self.apply_with(object, PatchParams::apply("tests").force()).await
     }
 
     /// The same without storing anything.
-    pub(crate) async fn try_dry_run(&self, object: &Value) -> Result<Value, kube::Error> {
+    pub(super) async fn try_dry_run(&self, object: &Value) -> Result<Value, kube::Error> {
         self.apply_with(object, PatchParams::apply("tests").force().dry_run()).await
     }
 
@@ -109,52 +109,31 @@ impl Server {
         stored.map(|stored| serde_json::to_value(stored).unwrap())
     }
 
-    pub(crate) async fn apply(&self, object: &Value) -> Value {
+    pub(super) async fn apply(&self, object: &Value) -> Value {
         let applied = self.try_apply(object).await;
         applied.unwrap_or_else(|error| panic!("{error:?}: {object:#}"))
     }
 
     /// Writes the status of an object, as its controller does. `null` removes a field.
-    pub(crate) async fn set_status(&self, object: &Value, status: &Value) {
+    pub(super) async fn set_status(&self, object: &Value, status: &Value) {
         let (parameters, patch) = (PatchParams::default(), Patch::Merge(json!({"status": status})));
         let patched = self.api(object).patch_status(name(object), &parameters, &patch).await;
         patched.unwrap_or_else(|error| panic!("{error:?}: {object:#}"));
     }
 
-    /// What is stored under the name of this object, if anything is.
-    pub(crate) async fn get(&self, object: &Value) -> Option<Value> {
-        let found = self.api(object).get_opt(name(object)).await.unwrap();
-        found.map(|found| serde_json::to_value(found).unwrap())
-    }
-
-    /// Creates an object; its status is dropped, as everywhere.
-    pub(crate) async fn create(&self, object: &Value) -> Value {
-        let typed = serde_json::from_value(object.clone()).unwrap();
-        let created = self.api(object).create(&PostParams::default(), &typed).await;
-        let created = created.unwrap_or_else(|error| panic!("{error:?}: {object:#}"));
-        serde_json::to_value(created).unwrap()
-    }
-
-    /// Changes the object of this name by a merge patch.
-    pub(crate) async fn patch(&self, object: &Value, patch: &Value) {
-        let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
-        let patched = self.api(object).patch(name(object), &parameters, &patch).await;
-        patched.unwrap_or_else(|error| panic!("{error:?}: {object:#}"));
-    }
-
-    pub(crate) async fn delete(&self, object: &Value) {
+    pub(super) async fn delete(&self, object: &Value) {
         let deleted = self.api(object).delete(name(object), &DeleteParams::default()).await;
         deleted.unwrap_or_else(|error| panic!("{error:?}: {object:#}"));
     }
 
     /// All objects of the kind and namespace of this one.
-    pub(crate) async fn list(&self, example: &Value) -> Vec<Value> {
+    pub(super) async fn list(&self, example: &Value) -> Vec<Value> {
         let listed = self.api(example).list(&ListParams::default()).await.unwrap();
         listed.items.iter().map(|item| serde_json::to_value(item).unwrap()).collect()
     }
 
     /// A new token of a service account, by a `TokenRequest`.
-    pub(crate) async fn create_token(&self, namespace: &str, account: &str) -> String {
+    pub(super) async fn create_token(&self, namespace: &str, account: &str) -> String {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
         let request = json!({
             "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
@@ -168,27 +147,17 @@ impl Server {
         answer["status"]["token"].as_str().unwrap().to_owned()
     }
 
-    /// A kubeconfig that leads here with the token in a file.
-    pub(crate) fn kubeconfig(&self, namespace: &str, token_file: &Path) -> Value {
-        json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "contexts": [{"name": "test", "context": {
-                "cluster": "test", "user": "test", "namespace": namespace,
-            }}],
-            "clusters": [{"name": "test", "cluster": self.access}],
-            "users": [{"name": "test", "user": {"tokenFile": token_file}}],
-        })
-    }
-
-    pub(crate) async fn create_namespace(&self, name: &str) {
+    pub(super) async fn create_namespace(&self, name: &str) {
         let mut namespace = of_kind("v1", "Namespace");
         namespace["metadata"] = json!({"name": name, "labels": {LABEL: "true"}});
-        self.create(&namespace).await;
+        let typed = serde_json::from_value(namespace.clone()).unwrap();
+        let created = self.api(&namespace).create(&PostParams::default(), &typed).await;
+        created.unwrap();
     }
 
     /// Removes what earlier tests left on a server that outlives them. A daemon that looks at all
     /// namespaces would ask for their object stores, which are gone.
-    pub(crate) async fn sweep(&self) {
+    pub(super) async fn sweep(&self) {
         let left = ListParams::default().labels(LABEL);
         let namespaces = of_kind("v1", "Namespace");
         let mut gone = Vec::new();

@@ -53,13 +53,6 @@ pub(super) struct Options {
     pub(super) drills: bool,
 }
 
-/// The name of a namespace that no test has had.
-pub(crate) fn new_namespace(of: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{of}-{:x}-{count}", clock::now().timestamp_millis())
-}
-
 impl World {
     /// With roles of the base alone.
     pub(super) async fn begin() -> Self {
@@ -78,7 +71,9 @@ impl World {
 
     /// Two new namespaces, without roles.
     pub(super) async fn on(server: Server) -> Self {
-        let namespace = new_namespace("verifier");
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("verifier-{:x}-{count}", clock::now().timestamp_millis());
         let operator_namespace = format!("{namespace}-system");
         if !server.is_double() {
             server.sweep().await;
@@ -200,7 +195,14 @@ impl World {
 
     /// Leads to the server with the token that is there.
     pub(super) fn write_kubeconfig(&self) -> PathBuf {
-        let kubeconfig = self.server.kubeconfig(&self.namespace, &self.token_file());
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "contexts": [{"name": "test", "context": {
+                "cluster": "test", "user": "test", "namespace": self.namespace,
+            }}],
+            "clusters": [{"name": "test", "cluster": self.server.access}],
+            "users": [{"name": "test", "user": {"tokenFile": self.token_file()}}],
+        });
         let path = self.files.path().join("kubeconfig");
         fs::write(&path, kubeconfig.to_string()).unwrap();
         path

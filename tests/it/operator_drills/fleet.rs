@@ -5,7 +5,6 @@ use std::process::Command;
 use cnpg_backup_verifier::domain::cluster::DrillKind;
 use serde_json::Value;
 use serde_json::json;
-use test_servers::kubernetes::User;
 use test_servers::process::Account;
 use test_servers::process::Finished;
 use test_servers::process::run;
@@ -15,6 +14,7 @@ use crate::deploy::manifests;
 use crate::deploy::manifests::Object;
 use crate::operator_drills::operator::Habits;
 use crate::operator_drills::operator::Operator;
+use crate::operator_drills::stage::ACCOUNT;
 use crate::operator_drills::stage::DRILLS;
 use crate::operator_drills::stage::FOLDER;
 use crate::operator_drills::stage::LIMIT;
@@ -60,7 +60,7 @@ async fn daemon(stage: &Stage) -> Daemon {
     let config =
         format!("{config}\npoll_interval: 1s\nfull_listing_interval: 2s\ncredentials: {keys}\n");
     let variables = variables(of_kind("Deployment").at("/spec/template/spec/containers/0"));
-    let kubeconfig = stage.api.kubeconfig(&User::service_account(SOURCES, "cnpg-backup-verifier"));
+    let kubeconfig = stage.api.kubeconfig(SOURCES, "cnpg-backup-verifier");
     let directory = Account::own().temporary_directory();
     Daemon::confined(&config, Some(&kubeconfig), directory, |mut command| {
         command.envs(variables);
@@ -85,7 +85,7 @@ async fn runner(stage: &Stage, daemon: &Daemon) -> Command {
     command.env("CNPG_BACKUP_VERIFIER_CONFIG", stage.write("runner.yaml", &config));
     command.env("CNPG_BACKUP_VERIFIER_CREDENTIALS_ACCESS_KEY_ID_FILE", access_key_id);
     command.env("CNPG_BACKUP_VERIFIER_CREDENTIALS_SECRET_ACCESS_KEY_FILE", secret_access_key);
-    command.env("KUBECONFIG", stage.api.kubeconfig(&stage.user()));
+    command.env("KUBECONFIG", stage.api.kubeconfig(DRILLS, ACCOUNT));
     command
 }
 

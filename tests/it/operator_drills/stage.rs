@@ -15,8 +15,6 @@ use test_servers::barman::BackupOptions;
 use test_servers::barman::Barman;
 use test_servers::barman::Codec;
 use test_servers::barman::Endpoint;
-use test_servers::kubernetes::Admin;
-use test_servers::kubernetes::ApiServer;
 use test_servers::kubernetes::User;
 use test_servers::postgres::Options;
 use test_servers::postgres::Postgres;
@@ -26,6 +24,8 @@ use test_servers::process::run;
 use test_servers::s3::S3Server;
 
 use crate::deploy::manifests;
+use crate::operator_drills::api::Admin;
+use crate::operator_drills::api::Api;
 use crate::program::program;
 
 pub(super) const SOURCES: &str = "databases";
@@ -33,11 +33,11 @@ pub(super) const DRILLS: &str = "restore-drills";
 pub(super) const BUCKET: &str = "backups";
 pub(super) const FOLDER: &str = "deploy/kustomize/drills";
 
-const ACCOUNT: &str = "cnpg-restore-drills";
+pub(super) const ACCOUNT: &str = "cnpg-restore-drills";
 const PLUGIN: &str = "barman-cloud.cloudnative-pg.io";
 
 pub(super) struct Stage {
-    pub(super) api: ApiServer,
+    pub(super) api: Api,
     pub(super) s3: S3Server,
     pub(super) barman: Barman,
     /// The names of the archived segments behind the backup.
@@ -74,8 +74,7 @@ impl Stage {
         primary.sql("CREATE TABLE kept (n int)").await;
         let segments = work(&mut primary, &barman).await;
         drop(primary);
-        let api = ApiServer::start().await.unwrap();
-        api.install_all_crds();
+        let api = Api::start().await;
         let files = Account::own().temporary_directory();
         let pods_made = AtomicU32::new(0);
         let stage = Self { api, s3, barman, segments, pods_made, files };
@@ -84,11 +83,7 @@ impl Stage {
     }
 
     async fn install(&self) {
-        for name in [SOURCES, DRILLS] {
-            let namespace =
-                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-            self.apply(&namespace);
-        }
+        self.api.clear(&[SOURCES, DRILLS]);
         let deployed = manifests::built_from(FOLDER).await.into_iter();
         let wanted = ["ServiceAccount", "Role", "RoleBinding"];
         for object in deployed.filter(|it| wanted.contains(&it.kind())) {
@@ -139,7 +134,7 @@ impl Stage {
     }
 
     pub(super) fn apply(&self, object: &Value) {
-        self.api.apply(&object.to_string());
+        self.admin().apply(object);
     }
 
     pub(super) fn user(&self) -> User {
@@ -167,7 +162,7 @@ impl Stage {
 
     fn command_with_check(&self, query: &str) -> Command {
         let mut command = program();
-        command.env("KUBECONFIG", self.api.kubeconfig(&self.user()));
+        command.env("KUBECONFIG", self.api.kubeconfig(DRILLS, ACCOUNT));
         command.arg("drill").arg("--config").arg(self.config(query));
         command.args(["--log-level", "debug", "--drill-namespace", DRILLS]);
         command

@@ -8,6 +8,7 @@ use cnpg_backup_verifier::service::clock;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::operator_drills::stage::ACCOUNT;
 use crate::operator_drills::stage::DRILLS;
 use crate::operator_drills::stage::Stage;
 use crate::operator_drills::stage::stamp;
@@ -41,8 +42,10 @@ impl Attempt<'_> {
             "annotations": {"cnpg.io/operatorVersion": VERSION}})
     }
 
-    fn containers() -> Value {
-        json!([{"name": ROLE, "image": "postgres"}])
+    fn spec() -> Value {
+        // A namespace without controllers has no other account.
+        json!({"restartPolicy": "Never", "containers": [{"name": ROLE, "image": "postgres"}],
+            "serviceAccountName": ACCOUNT, "automountServiceAccountToken": false})
     }
 
     /// And its volume.
@@ -55,8 +58,7 @@ impl Attempt<'_> {
                 "resources": {"requests": {"storage": "1Gi"}}},
         });
         let labels = &self.metadata("")["labels"];
-        let template = json!({"metadata": {"labels": labels},
-            "spec": {"restartPolicy": "Never", "containers": Self::containers()}});
+        let template = json!({"metadata": {"labels": labels}, "spec": Self::spec()});
         let job = json!({
             "apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(&self.job()),
             "spec": {"template": template},
@@ -69,7 +71,7 @@ impl Attempt<'_> {
     pub(super) fn create_pod(&self) {
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": self.metadata(&self.pod()),
-            "spec": {"restartPolicy": "Never", "containers": Self::containers()},
+            "spec": Self::spec(),
         });
         self.stage.admin().create(&pod);
         self.stage.pods_made.fetch_add(1, Ordering::Relaxed);
@@ -115,10 +117,13 @@ impl Attempt<'_> {
         let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": self.began(),
             "finishedAt": stamp()});
         self.write_pod("Succeeded", &json!({"terminated": ended}));
-        let condition = json!({"type": "Complete", "status": "True",
-            "lastProbeTime": stamp(), "lastTransitionTime": stamp()});
+        let condition = |kind: &str| {
+            json!({"type": kind, "status": "True", "reason": "Ended", "message": "",
+                "lastProbeTime": stamp(), "lastTransitionTime": stamp()})
+        };
         let status = json!({"completionTime": stamp(), "startTime": self.began(),
-            "succeeded": 1, "conditions": [condition]});
+            "succeeded": 1,
+            "conditions": [condition("SuccessCriteriaMet"), condition("Complete")]});
         admin.patch_status("jobs", DRILLS, &self.job(), &status);
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
