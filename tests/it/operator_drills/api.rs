@@ -72,10 +72,15 @@ impl Api {
             return double.kubeconfig(&User::service_account(namespace, account));
         }
         let admin = self.admin();
-        let token = admin.kubectl(["create", "token", account, "--namespace", namespace], "");
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 3600}});
+        let answer =
+            admin.kubectl(["create", "--raw", &path, "--filename=-"], &request.to_string());
+        let answer: Value = serde_json::from_str(&answer).unwrap();
         let view = admin.kubectl(["config", "view", "--raw", "--minify", "--output=json"], "");
         let mut kubeconfig: Value = serde_json::from_str(&view).unwrap();
-        kubeconfig["users"][0]["user"] = json!({"token": token.trim()});
+        kubeconfig["users"][0]["user"] = json!({"token": answer["status"]["token"]});
         let file = self.files.path().join(format!("{namespace}-{account}"));
         fs::write(&file, kubeconfig.to_string()).unwrap();
         file
