@@ -45,7 +45,8 @@ test: tools ## Runs all tests, the ones against real servers included.
 test-kube: ## Tests against the API server of KUBECONFIG, as its administrator: no controllers, CRDs installed.
 	@test -n "$(KUBECONFIG)" || { echo "make test-kube KUBECONFIG=FILE" >&2; exit 2; }
 	BACKUP_VERIFIER_KUBECONFIG="$(abspath $(KUBECONFIG))" cargo test --locked --test it -- \
-		kubernetes:: --skip kubernetes::faults:: --test-threads=1
+		kubernetes:: operator_drills:: --test-threads=1 --skip kubernetes::faults:: \
+		--skip operator_drills::failures:: --skip operator_drills::sizes:: --skip logs_may_be_forbidden
 
 soak: ## Lets storms pass over thirty archives, seed after seed, for SOAK_SECONDS (600), from SOAK_SEED on (1).
 	BACKUP_VERIFIER_SOAK_SECONDS=$(SOAK_SECONDS) BACKUP_VERIFIER_SOAK_SEED=$(SOAK_SEED) \

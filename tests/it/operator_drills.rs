@@ -54,11 +54,17 @@ async fn both_kinds_are_restored_proven_written_down_and_removed() {
         assert_eq!((&report["kind"], &report["way"]), (&json!(kind), &json!("operator")));
         let phases = report["phases"].as_array().unwrap().iter();
         let phases: Vec<&str> = phases.map(|it| it["name"].as_str().unwrap()).collect();
-        assert_eq!(phases, ["start", "base", "replay", "promote", "check"], "{report:#}");
+        // The log of the pod tells three of them, and where recovery ended; a server without a kubelet has
+        // none.
+        if stage.api.is_double() {
+            assert_eq!(phases, ["start", "base", "replay", "promote", "check"], "{report:#}");
+            assert_eq!(report["predicted"]["lsn"], report["reached"]["lsn"], "{report:#}");
+        } else {
+            assert_eq!(phases, ["start", "check"], "{report:#}");
+        }
         let checks = report["checks"].as_array().unwrap();
         assert!(checks.len() == 2 && checks.iter().all(|it| it["is_passed"] == true), "{report:#}");
         assert!(report["predicted"]["lsn"].is_string(), "{report:#}");
-        assert_eq!(report["predicted"]["lsn"], report["reached"]["lsn"], "{report:#}");
         if kind == "pitr" {
             assert!(report["target"]["time"].is_string(), "{report:#}");
         }

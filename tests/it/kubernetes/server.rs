@@ -6,6 +6,7 @@ use hyper::Request;
 use kube::Api;
 use kube::Client;
 use kube::Config;
+use kube::ResourceExt;
 use kube::api::ApiResource;
 use kube::api::DeleteParams;
 use kube::api::DynamicObject;
@@ -34,7 +35,10 @@ pub(super) struct Server {
 pub(crate) const VARIABLE: &str = "BACKUP_VERIFIER_KUBECONFIG";
 
 /// On what belongs to no namespace of a test.
-pub(super) const LABEL: &str = "backup-verifier.monosense.dev/test";
+pub(crate) const LABEL: &str = "backup-verifier.monosense.dev/test";
+
+/// The value on namespaces that tests share.
+pub(crate) const SHARED: &str = "shared";
 
 const CLUSTER_WIDE: [&str; 4] =
     ["Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"];
@@ -166,8 +170,9 @@ impl Server {
             clusters["metadata"]["namespace"] = json!(namespace.metadata.name);
             let (delete, all) = (DeleteParams::default(), ListParams::default());
             self.api(&clusters).delete_collection(&delete, &all).await.unwrap();
+            let is_shared = namespace.labels().get(LABEL).is_some_and(|it| it == SHARED);
             // Without controllers it never goes.
-            if namespace.metadata.deletion_timestamp.is_none() {
+            if namespace.metadata.deletion_timestamp.is_none() && !is_shared {
                 gone.push((namespaces.clone(), namespace.metadata.name));
             }
         }

@@ -23,6 +23,8 @@ use test_servers::kubernetes::User;
 use test_servers::process::Account;
 use test_servers::tools;
 
+use crate::kubernetes::server::LABEL;
+use crate::kubernetes::server::SHARED;
 use crate::kubernetes::server::VARIABLE;
 
 pub(super) struct Api {
@@ -101,9 +103,8 @@ impl Api {
         ];
         let admin = self.admin();
         for namespace in namespaces {
-            admin.apply(
-                &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
-            );
+            let metadata = json!({"name": namespace, "labels": {LABEL: SHARED}});
+            admin.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}));
             for kind in kinds.into_iter().filter(|_| !self.is_double()) {
                 for object in admin.list(kind, namespace) {
                     admin.delete(kind, namespace, object["metadata"]["name"].as_str().unwrap());
