@@ -96,7 +96,7 @@ pub const BODY_CHUNK_BYTES: usize = 512 << 10;
 
 /// The same where one thread reads and decodes: little enough to stay in the processor's own memory until it is
 /// looked at, and enough that asking for it costs nothing beside reading it.
-pub const FILE_PIECE_BYTES: usize = 128 << 10;
+pub const FILE_PIECE_BYTES: usize = 64 << 10;
 
 /// A slow disk or a mounted bucket answers a page of names or a piece of a file within this, or
 /// hangs.
