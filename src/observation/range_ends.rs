@@ -53,13 +53,21 @@ impl RangeEnds {
 
     /// Keeps those that end where a range of these segments does, or where another server's begin.
     pub fn keep_ends_of(&mut self, whole: &SegmentSet) {
-        let begins: BTreeMap<SegmentNumber, u64> =
-            self.by_last.values().map(|end| (end.first, end.system_identifier)).collect();
+        // What is behind the newest commit of a server alone is told of it, so the next one may begin later.
+        let systems = self.by_last.values().map(|end| end.system_identifier);
+        let next: BTreeMap<SegmentNumber, (SegmentNumber, u64)> = self
+            .by_last
+            .keys()
+            .zip(self.by_last.keys().zip(systems).skip(1))
+            .map(|(last, (next, system))| (*last, (*next, system)))
+            .collect();
         self.by_last.retain(|last, end| {
             let range = whole.range_at(*last).filter(|range| range.first <= end.first);
-            let next = begins.get(&last.next());
             range.is_some_and(|range| {
-                range.last == *last || next.is_some_and(|next| *next != end.system_identifier)
+                let is_other = |(next, system): &(SegmentNumber, u64)| {
+                    *next <= range.last && *system != end.system_identifier
+                };
+                range.last == *last || next.get(last).is_some_and(is_other)
             })
         });
     }
@@ -154,5 +162,22 @@ mod tests {
         whole.insert_range(SegmentRange { first: number(1), last: number(3) });
         ends.keep_ends_of(&whole);
         assert_eq!(told(&ends), [(1, 2, Some(10)), (3, 3, None)]);
+    }
+
+    #[test]
+    fn a_segment_of_another_server_among_ours_is_not_forgotten() {
+        let mut ends = noted(&[(1, 10), (2, -1)]);
+        let other = RangeEnd { first: number(3), newest_commit_at: None, system_identifier: 8 };
+        ends.note(other, number(3));
+        let mut whole = SegmentSet::default();
+        whole.insert_range(SegmentRange { first: number(1), last: number(3) });
+        for (value, seconds) in [(4, 20), (5, 30), (6, -1)] {
+            let newest_commit_at = at(seconds).filter(|_| 0 <= seconds);
+            let end = RangeEnd { first: number(value), newest_commit_at, system_identifier: 7 };
+            ends.note(end, number(value));
+            whole.insert(number(value));
+            ends.keep_ends_of(&whole);
+        }
+        assert_eq!(told(&ends), [(1, 2, Some(10)), (3, 3, None), (5, 6, Some(30))]);
     }
 }

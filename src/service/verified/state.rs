@@ -216,6 +216,8 @@ impl State {
         // Where it is not known what the segments ask for, they are read again.
         let (folders, demands) =
             ledger.folders(archive).zip(ledger.demands(archive)).unwrap_or_default();
+        // Which of two servers wrote which segment is not remembered, and those are read again as well.
+        let folders = folders.into_iter().filter(|(_, record)| record.writer != Writer::Several);
         for (folder, record) in folders {
             let known = segments.entry(folder.timeline).or_default();
             record.segments.ranges().iter().for_each(|range| known.insert_range(*range));

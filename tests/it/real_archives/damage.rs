@@ -4,6 +4,7 @@
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -97,7 +98,8 @@ fn info(archive: &Archive, id: &str, field: &str) -> String {
 /// What is said of content, by code and kind.
 fn told(archive: &Value) -> Vec<String> {
     let findings = archive["findings"].as_array().unwrap().iter();
-    let damages = findings.filter(|it| it["code"].as_str().unwrap().ends_with("_damaged"));
+    let is_damage = |code: &str| code.ends_with("_damaged") || code == "foreign_system";
+    let damages = findings.filter(|it| is_damage(it["code"].as_str().unwrap()));
     let name = |it: &Value| {
         let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
         format!("{} {}", text(&it["code"]), text(&it["evidence"]["kind"]))
@@ -302,7 +304,7 @@ async fn what_a_restore_would_lose_is_never_called_recoverable() {
     let later = archive.segment(&names[0], Codec::None);
     let later = later.strip_prefix(&archive.folder).unwrap().to_owned();
     type Change = fn(&mut Vec<u8>);
-    let cases: [(&str, std::path::PathBuf, Change, Restored); 9] = [
+    let cases: [(&str, PathBuf, Change, Restored); 10] = [
         ("nothing", data(), |_| {}, Restored::All),
         ("no-xact", data(), |tar| without(tar, "pg_xact/0000"), Restored::Less),
         ("no-groups", data(), |tar| without(tar, "pg_multixact/offsets/0000"), Restored::Nothing),
@@ -322,6 +324,8 @@ async fn what_a_restore_would_lose_is_never_called_recoverable() {
         ("zeroed", later.clone(), |log| log[8192..16_384].fill(0), Restored::Less),
         // The length of its second record: what it announces is longer than the log.
         ("length", later.clone(), |log| log[8192 * 2 + 24 + 3] ^= 0x20, Restored::Less),
+        // As if another server had written it.
+        ("system", later.clone(), |log| log[25] ^= 1, Restored::Less),
         ("unused", later, |log| *log.last_mut().unwrap() = 1, Restored::All),
     ];
     for (case, file, damage, expected) in cases {
