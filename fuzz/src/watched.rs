@@ -15,6 +15,7 @@ use crate::sources::kubernetes::content::Scope;
 use crate::sources::kubernetes::content::keep;
 use crate::sources::kubernetes::resolve;
 use crate::sources::kubernetes::resources::Kind;
+use crate::sources::kubernetes::resources::Words;
 
 pub use crate::sources::kubernetes::resolve::Discovered;
 pub use crate::sources::kubernetes::resolve::Discovery;
@@ -62,7 +63,9 @@ impl Watched {
     /// Namespace and name of each `Cluster`, and whether it has the shape of one.
     pub fn clusters(&self) -> Vec<(String, String, bool)> {
         let objects = self.0.clusters[0].last.as_deref().into_iter().flatten();
-        objects.map(|(it, read)| (it.namespace.clone(), it.name.clone(), read.is_ok())).collect()
+        objects
+            .map(|(it, read)| (it.namespace.to_string(), it.name.to_string(), read.is_ok()))
+            .collect()
     }
 
     /// How many objects of other kinds have another shape, Deployments left out.
@@ -74,7 +77,7 @@ impl Watched {
 
     /// The namespaces of the Secrets that would be read.
     pub fn namespaces_of_secrets(&self) -> Vec<String> {
-        resolve::named_secrets(&self.0).into_iter().map(|name| name.namespace).collect()
+        resolve::named_secrets(&self.0).into_iter().map(|name| name.namespace.to_string()).collect()
     }
 }
 
@@ -89,16 +92,17 @@ fn unparsable<K: Kind>(scope: &Scope<K>) -> usize {
 /// As a watch does (`src/sources/kubernetes/watch.rs`). What cannot be read ends it, and it begins
 /// again with a list.
 fn take<K: Kind>(scope: &mut Scope<K>, json: &[u8]) {
+    let words = &mut Words::default();
     if let Ok(list) = serde_json::from_slice::<ObjectList<Guarded<K>>>(json) {
-        scope.last = Some(Arc::new(list.items.into_iter().map(keep).collect()));
+        scope.last = Some(Arc::new(list.items.into_iter().map(|it| keep(it, words)).collect()));
         return;
     }
     let known: &mut Objects<K> = Arc::make_mut(scope.last.get_or_insert_default());
     match serde_json::from_slice::<WatchEvent<Guarded<K>>>(json) {
         Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
-            known.extend([keep(object)]);
+            known.extend([keep(object, words)]);
         }
-        Ok(WatchEvent::Deleted(object)) => drop(known.remove(&keep(object).0)),
+        Ok(WatchEvent::Deleted(object)) => drop(known.remove(&keep(object, words).0)),
         Ok(WatchEvent::Bookmark(_) | WatchEvent::Error(_)) | Err(_) => {}
     }
 }

@@ -156,13 +156,15 @@ mod tests {
         let stopped_at = seen.checked_at;
         let told = |backup_id: &BackupId, phase| {
             Arc::new(BackupResource {
-                name: "daily".to_owned(),
+                name: "daily".into(),
+                cluster: "postgres".into(),
                 created_at: None,
                 method: BackupMethod::Plugin(None),
                 phase,
                 backup_id: Some(backup_id.clone()),
                 started_at: None,
                 stopped_at: Some(stopped_at),
+                begin_wal: None,
                 error: None,
                 schedule: None,
                 is_immediate: false,

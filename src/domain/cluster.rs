@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -109,7 +110,7 @@ pub enum BackupMethod {
     BarmanObjectStore,
     VolumeSnapshot,
     /// With the plugin's name, where one is given; the webhook of `Backup` demands it.
-    Plugin(Option<String>),
+    Plugin(Option<Arc<str>>),
     /// A word that CloudNativePG did not have when this was written.
     Other(String),
 }
@@ -152,7 +153,7 @@ impl Instance {
 impl BackupMethod {
     /// Whether the Barman Cloud Plugin is asked.
     pub fn is_barman_plugin(&self) -> bool {
-        matches!(self, Self::Plugin(Some(name)) if name == BARMAN_PLUGIN)
+        matches!(self, Self::Plugin(Some(name)) if **name == *BARMAN_PLUGIN)
     }
 }
 

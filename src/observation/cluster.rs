@@ -132,10 +132,12 @@ pub struct ObservedSchedule {
     pub error: Option<String>,
 }
 
-/// One `Backup`.
+/// One `Backup`. Fleets have tens of thousands, so what many have in common is in memory once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupResource {
-    pub name: String,
+    pub name: Arc<str>,
+    /// The `Cluster` in its namespace that it is of.
+    pub cluster: Arc<str>,
     pub created_at: Option<DateTime<Utc>>,
     pub method: BackupMethod,
     pub phase: BackupPhase,
@@ -143,9 +145,11 @@ pub struct BackupResource {
     pub backup_id: Option<BackupId>,
     pub started_at: Option<DateTime<Utc>>,
     pub stopped_at: Option<DateTime<Utc>>,
-    pub error: Option<String>,
+    /// `status.beginWal`, of whatever server it is.
+    pub begin_wal: Option<SegmentName>,
+    pub error: Option<Box<str>>,
     /// The `ScheduledBackup` that made it, by label `cnpg.io/scheduled-backup`.
-    pub schedule: Option<String>,
+    pub schedule: Option<Arc<str>>,
     /// Made at once because its `ScheduledBackup` says `immediate`: it fills no slot.
     pub is_immediate: bool,
     /// `status.pluginMetadata.clusterUID`: of which cluster it was made, whatever it was called.

@@ -88,7 +88,7 @@ fn judge_one(
     let stored = resource.backup_id.as_ref().and_then(|id| case.stored(id));
     let is_superseded = newest_success(all, case).is_some_and(|newest| began_at < newest);
     let is_old = case.window() < case.age(began_at);
-    let name = || resource.name.clone();
+    let name = || resource.name.to_string();
     let duty = match resource.phase {
         BackupPhase::Completed => {
             let backup = resource.backup_id.clone()?;
@@ -107,7 +107,8 @@ fn judge_one(
         // The catalogue tells of it with more detail.
         BackupPhase::Failed if stored.is_some() || is_old => return None,
         BackupPhase::Failed => {
-            Duty::BackupFailed { resource: name(), error: resource.error.clone(), is_superseded }
+            let error = resource.error.as_deref().map(str::to_owned);
+            Duty::BackupFailed { resource: name(), error, is_superseded }
         }
         BackupPhase::New
         | BackupPhase::Pending
@@ -120,7 +121,7 @@ fn judge_one(
             if case.age(began_at) <= run_max_of(all) {
                 return None;
             }
-            let blocks = resource.schedule.clone();
+            let blocks = resource.schedule.as_deref().map(str::to_owned);
             let is_superseded = is_superseded && blocks.is_none();
             let (phase, since) = (resource.phase.clone(), began_at);
             Duty::BackupStuck { resource: name(), phase, since, blocks, is_superseded }

@@ -42,7 +42,7 @@ fn now() -> DateTime<Utc> {
 }
 
 fn plugin() -> BackupMethod {
-    BackupMethod::Plugin(Some(BARMAN_PLUGIN.to_owned()))
+    BackupMethod::Plugin(Some(BARMAN_PLUGIN.into()))
 }
 
 fn schedule(name: &str, text: &str) -> ObservedSchedule {
@@ -61,15 +61,17 @@ fn schedule(name: &str, text: &str) -> ObservedSchedule {
 fn scheduled(day: u32) -> BackupResource {
     let slot = at(&format!("2026-01-{day:02}T00:00:00Z"));
     BackupResource {
-        name: format!("daily-{}", slot.format("%Y%m%d%H%M%S")),
+        name: format!("daily-{}", slot.format("%Y%m%d%H%M%S")).into(),
+        cluster: "postgres".into(),
         created_at: Some(slot),
         method: plugin(),
         phase: BackupPhase::Completed,
         backup_id: Some(id(day)),
         started_at: Some(slot),
         stopped_at: Some(slot + TimeDelta::minutes(10)),
+        begin_wal: None,
         error: None,
-        schedule: Some("daily".to_owned()),
+        schedule: Some("daily".into()),
         is_immediate: false,
         cluster_uid: Some("uid".into()),
         server_name: None,

@@ -61,7 +61,7 @@ mod tests {
             text: text.to_owned(),
             schedule: Ok(Schedule::parse(text).unwrap()),
             is_suspended: false,
-            method: BackupMethod::Plugin(Some(BARMAN_PLUGIN.to_owned())),
+            method: BackupMethod::Plugin(Some(BARMAN_PLUGIN.into())),
             error: None,
         }
     }

@@ -13,28 +13,31 @@ use crate::observation::Reading;
 use crate::sources::kubernetes::resources::Backup;
 use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Deployment;
-use crate::sources::kubernetes::resources::Kept;
+use crate::sources::kubernetes::resources::Keep;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::Object;
 use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::ObjectStoreResource;
 use crate::sources::kubernetes::resources::ScheduledBackup;
 use crate::sources::kubernetes::resources::SecretKey;
+use crate::sources::kubernetes::resources::Words;
 use crate::sources::kubernetes::resources::drills::DrillResult;
 
 /// The objects of one kind; an object that does not parse has the reason in its place.
 ///
 /// Shared, as a change makes another map while somebody still reads the one before.
-pub(super) type Objects<K> = BTreeMap<ObjectName, Result<Arc<Kept<K>>, String>>;
+pub(super) type Objects<K> = BTreeMap<ObjectName, KeptObject<K>>;
+
+pub(super) type KeptObject<K> = Result<Arc<<K as Kind>::Kept>, Box<str>>;
 
 /// An object in a list or a line of a watch: one of another shape spoils no other.
 pub(super) type Guarded<K> = DeserializeGuard<Object<K>>;
 
-/// What is kept of an object, under its name.
-pub(super) fn keep<K: Kind>(object: Guarded<K>) -> (ObjectName, Result<Arc<Kept<K>>, String>) {
-    let name = ObjectName::of(object.meta());
-    let kept = object.0.map(|object| Arc::new(object.keep()));
-    (name, kept.map_err(|invalid| invalid.error))
+/// What is kept of an object, under its name; its texts are those of these words that it shares with others.
+pub(super) fn keep<K: Kind>(object: Guarded<K>, words: &mut Words) -> (ObjectName, KeptObject<K>) {
+    let name = ObjectName::of(object.meta(), words);
+    let kept = object.0.map(|object| Arc::new(K::Kept::keep(&name, object, words)));
+    (name, kept.map_err(|invalid| invalid.error.into()))
 }
 
 /// What one watch holds.
@@ -150,7 +153,7 @@ fn secret<'a>(
     namespace: &str,
     at: &SecretKey,
 ) -> Result<(ObjectName, &'a Secret), String> {
-    let name = ObjectName { namespace: namespace.to_owned(), name: at.name.clone() };
+    let name = ObjectName { namespace: namespace.into(), name: at.name.as_str().into() };
     match secrets.get(&name) {
         Some(Ok(secret)) => Ok((name, secret)),
         Some(Err(unread)) => Err(unread.to_string()),

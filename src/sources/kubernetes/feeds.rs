@@ -126,11 +126,11 @@ impl Feeds {
             Err(unread) => return Some(Err(unread)),
         };
         let mut primaries = objects.iter().filter_map(|(name, pod)| {
-            let pod = pod.as_ref().ok().filter(|_| name.namespace == cluster.namespace)?;
+            let pod = pod.as_ref().ok().filter(|_| *name.namespace == *cluster.namespace)?;
             instance_metrics::is_primary_of(pod, &cluster.name).then_some((name, pod))
         });
         let primary = primaries.next().map(|(name, pod)| Primary {
-            name: name.name.clone(),
+            name: name.name.to_string(),
             pod: Arc::clone(pod),
             is_tls: self.is_tls(cluster, now),
         });
@@ -142,8 +142,8 @@ impl Feeds {
     }
 
     fn is_tls(&self, cluster: &ClusterId, now: Instant) -> bool {
-        let ClusterId { namespace, name } = cluster.clone();
-        let name = ObjectName { namespace, name };
+        let namespace = cluster.namespace.as_str().into();
+        let name = ObjectName { namespace, name: cluster.name.as_str().into() };
         self.clusters.iter().any(|feed| {
             let objects = feed.scope(now).last;
             let cluster = objects.as_deref().and_then(|objects| objects.get(&name)?.as_ref().ok());

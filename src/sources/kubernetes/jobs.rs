@@ -22,7 +22,6 @@ use crate::observation::job::ObservedJob;
 use crate::sources::kubernetes::Kubernetes;
 use crate::sources::kubernetes::content::Scope;
 use crate::sources::kubernetes::failure;
-use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::ObjectName;
 use crate::sources::kubernetes::resources::jobs::Job;
@@ -114,7 +113,7 @@ impl Jobs {
     }
 }
 
-type Seen<'a, K> = (&'a ObjectName, &'a Kept<K>);
+type Seen<'a, K> = (&'a ObjectName, &'a <K as Kind>::Kept);
 
 /// Those that parse: others are none of ours.
 fn readable<K: Kind>(scope: &Scope<K>) -> Reading<impl Iterator<Item = Seen<'_, K>>> {

@@ -17,6 +17,7 @@ mod store;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -146,7 +147,10 @@ pub(super) fn named_secrets(content: &Content) -> BTreeSet<ObjectName> {
         }
         let wiring = Wiring::of(name, cluster);
         for key in wiring.secret_keys(content) {
-            names.insert(ObjectName { namespace: name.namespace.clone(), name: key.name.clone() });
+            names.insert(ObjectName {
+                namespace: Arc::clone(&name.namespace),
+                name: key.name.as_str().into(),
+            });
         }
     }
     names
@@ -173,9 +177,9 @@ fn note_unparsable<K: Kind>(found: &mut Vec<UnparsableObject>, scopes: &[Scope<K
     found.extend(objects.filter_map(|(name, object)| {
         Some(UnparsableObject {
             kind: K::KIND,
-            namespace: name.namespace.clone(),
-            name: name.name.clone(),
-            why: object.as_ref().err()?.clone(),
+            namespace: name.namespace.to_string(),
+            name: name.name.to_string(),
+            why: object.as_ref().err()?.to_string(),
         })
     }));
 }
@@ -219,8 +223,8 @@ impl<'a> Wired<'a> {
     }
 
     fn id(&self) -> ClusterId {
-        let ObjectName { namespace, name } = self.name.clone();
-        ClusterId { namespace, name }
+        let ObjectName { namespace, name } = self.name;
+        ClusterId { namespace: namespace.to_string(), name: name.to_string() }
     }
 
     fn discovered(self, around: &Surroundings<'_>) -> Discovered {
@@ -258,8 +262,8 @@ impl<'a> Wired<'a> {
         };
         Discovered {
             id: ArchiveId {
-                namespace: self.name.namespace.clone(),
-                cluster: self.name.name.clone(),
+                namespace: self.name.namespace.to_string(),
+                cluster: self.name.name.to_string(),
                 server_name: self.wiring.server_name.to_owned(),
             },
             address: self.store.address,

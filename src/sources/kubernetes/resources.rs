@@ -6,11 +6,14 @@
 
 pub(super) mod drills;
 pub(super) mod jobs;
+mod kept_backup;
 mod specs;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -20,6 +23,7 @@ use kube::Resource;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(super) use kept_backup::backup_method;
 pub(super) use specs::*;
 
 /// A kind, as a type without values.
@@ -35,6 +39,8 @@ pub(super) trait Kind: Clone + Debug + Send + Sync + 'static {
 
     type Spec: Part;
     type Status: Part;
+    /// What stays of an object as long as it is there.
+    type Kept: Keep<Self>;
 }
 
 pub(super) trait Part:
@@ -55,7 +61,11 @@ pub(super) struct Object<K: Kind> {
     status: K::Status,
 }
 
-/// What is kept of an object: thousands of `Backup`s stay in memory.
+pub(super) trait Keep<K: Kind>: Debug + Send + Sync + 'static {
+    fn keep(name: &ObjectName, object: Object<K>, words: &mut Words) -> Self;
+}
+
+/// What is kept of an object of most kinds.
 #[derive(Clone, Debug)]
 pub(super) struct Kept<K: Kind> {
     pub(super) meta: Meta,
@@ -78,20 +88,42 @@ pub(super) struct Meta {
 /// Where an object is; orders by namespace first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ObjectName {
-    pub(super) namespace: String,
-    pub(super) name: String,
+    pub(super) namespace: Arc<str>,
+    pub(super) name: Arc<str>,
 }
 
 impl ObjectName {
-    pub(super) fn of(meta: &ObjectMeta) -> Self {
-        let text = |it: &Option<String>| it.clone().unwrap_or_default();
-        Self { namespace: text(&meta.namespace), name: text(&meta.name) }
+    pub(super) fn of(meta: &ObjectMeta, words: &mut Words) -> Self {
+        let namespace = words.share(meta.namespace.as_deref().unwrap_or_default());
+        Self { namespace, name: meta.name.as_deref().unwrap_or_default().into() }
     }
 }
 
-impl<K: Kind> Object<K> {
-    pub(super) fn keep(self) -> Kept<K> {
-        Kept { meta: Meta::keep::<K>(self.metadata), spec: self.spec, status: self.status }
+/// Texts that many objects have in common, such as the name of the cluster that they are for: each is in
+/// memory once.
+#[derive(Debug, Default)]
+pub(super) struct Words(BTreeSet<Arc<str>>);
+
+impl Words {
+    pub(super) fn share(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&new));
+        new
+    }
+
+    /// Forgets those that no object has any more.
+    pub(super) fn forget_unused(&mut self) {
+        self.0.retain(|it| 1 < Arc::strong_count(it));
+    }
+}
+
+impl<K: Kind> Keep<K> for Kept<K> {
+    fn keep(_: &ObjectName, object: Object<K>, _: &mut Words) -> Self {
+        let Object { metadata, spec, status } = object;
+        Self { meta: Meta::keep::<K>(metadata), spec, status }
     }
 }
 

@@ -139,7 +139,8 @@ impl StoreKeys {
     }
 
     fn secret_of(&self, at: &SecretKey) -> ObjectName {
-        ObjectName { namespace: self.keys.namespace.clone(), name: at.name.clone() }
+        let namespace = self.keys.namespace.as_str().into();
+        ObjectName { namespace, name: at.name.as_str().into() }
     }
 }
 

@@ -26,12 +26,13 @@ use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::sources::kubernetes::content;
 use crate::sources::kubernetes::content::Guarded;
+use crate::sources::kubernetes::content::KeptObject;
 use crate::sources::kubernetes::content::Objects;
 use crate::sources::kubernetes::content::Scope;
 use crate::sources::kubernetes::failure;
-use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::ObjectName;
+use crate::sources::kubernetes::resources::Words;
 use crate::sources::limits;
 
 /// What is watched of one kind.
@@ -76,7 +77,7 @@ impl<K: Kind> Feed<K> {
             Some(namespace) => Api::namespaced(client.clone(), namespace),
         };
         let what = wanted.what(K::PLURAL);
-        let watch = Watch { state: Arc::clone(&state), changes, what, listed: None, trouble: None };
+        let watch = Watch::new(Arc::clone(&state), changes, what);
         let task = tasks.spawn(watch.run(api, wanted.labels));
         Self { wanted, state, task }
     }
@@ -142,6 +143,7 @@ struct Watch<K: Kind> {
     what: String,
     /// What a list that has not ended showed so far.
     listed: Option<Objects<K>>,
+    words: Words,
     /// Failures since the last calm.
     trouble: Option<Trouble>,
 }
@@ -154,6 +156,10 @@ struct Trouble {
 }
 
 impl<K: Kind> Watch<K> {
+    fn new(state: Arc<Mutex<State<K>>>, changes: Changes, what: String) -> Self {
+        Self { state, changes, what, listed: None, words: Words::default(), trouble: None }
+    }
+
     /// Never ends: each failure is followed by a pause and another list.
     ///
     /// kube's watcher would go on from the version it knows. But it asks for the same version for
@@ -184,21 +190,22 @@ impl<K: Kind> Watch<K> {
         match event {
             Event::Init => self.listed = Some(BTreeMap::new()),
             Event::InitApply(object) => {
-                let (name, object) = keep(object);
+                let (name, object) = keep(object, &mut self.words);
                 self.listed.get_or_insert_default().insert(name, object);
             }
             Event::InitDone => {
                 let listed = Arc::new(self.listed.take().unwrap_or_default());
                 self.change(|known| *known = listed);
+                self.words.forget_unused();
             }
             Event::Apply(object) => {
-                let (name, object) = keep(object);
+                let (name, object) = keep(object, &mut self.words);
                 self.change(|known| {
                     Arc::make_mut(known).insert(name, object);
                 });
             }
             Event::Delete(object) => {
-                let name = ObjectName::of(object.meta());
+                let name = ObjectName::of(object.meta(), &mut self.words);
                 self.change(|known| {
                     Arc::make_mut(known).remove(&name);
                 });
@@ -263,8 +270,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// After this long without a failure, the next one is a new one.
 const CALM: Duration = Duration::from_mins(2);
 
-fn keep<K: Kind>(object: Guarded<K>) -> (ObjectName, Result<Arc<Kept<K>>, String>) {
-    let (name, kept) = content::keep(object);
+fn keep<K: Kind>(object: Guarded<K>, words: &mut Words) -> (ObjectName, KeptObject<K>) {
+    let (name, kept) = content::keep(object, words);
     if let Err(why) = &kept {
         tracing::warn!(kind = K::KIND, object = %name, "{why}; skipped until it changes");
     }

@@ -22,9 +22,9 @@ use crate::memory::group::MemoryGroup;
 use crate::program::Daemon;
 use crate::program::READS_NOTHING;
 
-/// More than anything else takes: every Backup is kept, and once more as it is judged. Without
-/// optimisation it takes a third more, of which a part is its code.
-const PEAK_MAX: u64 = if cfg!(debug_assertions) { 136 << 20 } else { memory::PEAK_MAX };
+/// More than most else takes, as every Backup is kept. Without optimisation it takes a third more, of which
+/// a part is its code.
+const PEAK_MAX: u64 = if cfg!(debug_assertions) { 116 << 20 } else { 84 << 20 };
 
 const CLUSTERS: usize = 1_000;
 const BACKUPS_EACH: usize = 30;

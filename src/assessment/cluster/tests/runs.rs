@@ -79,7 +79,7 @@ fn a_failed_backup_is_a_risk_until_the_next_one_succeeds() {
     let last = example.resources().last_mut().unwrap();
     last.phase = BackupPhase::Failed;
     last.backup_id = None;
-    last.error = Some("exit status 1".to_owned());
+    last.error = Some("exit status 1".into());
     example.stored().pop();
     let (state, findings) = example.judge();
     assert_eq!(state.scheduled.unwrap().failed, 1);
@@ -87,7 +87,7 @@ fn a_failed_backup_is_a_risk_until_the_next_one_succeeds() {
     assert_eq!(findings[0].to_string(), "Backup daily-20260110000000 failed: exit status 1");
 
     let mut on_demand = scheduled(10);
-    on_demand.name = "postgres-20260110100000".to_owned();
+    on_demand.name = "postgres-20260110100000".into();
     on_demand.schedule = None;
     on_demand.started_at = Some(at("2026-01-10T10:00:00Z"));
     let mut in_catalogue = stored(10);
@@ -121,7 +121,7 @@ fn a_running_backup_is_neither_failed_nor_missed() {
     example.stored().clear();
     let mut running = scheduled(10);
     let slot = at("2026-01-10T11:00:00Z");
-    running.name = "daily-20260110110000".to_owned();
+    running.name = "daily-20260110110000".into();
     running.phase = BackupPhase::Started;
     (running.started_at, running.stopped_at, running.backup_id) = (Some(slot), None, None);
     example.resources().push(running);
@@ -211,7 +211,7 @@ fn what_failed_because_the_cluster_slept_is_no_alarm() {
     let resource = &mut example.resources()[4];
     resource.phase = BackupPhase::Failed;
     resource.backup_id = None;
-    resource.error = Some("cannot backup a hibernated cluster".to_owned());
+    resource.error = Some("cannot backup a hibernated cluster".into());
     example.stored().remove(4);
     assert_eq!(example.codes(), []);
     assert_eq!((example.runs().failed, example.runs().missed), (0, 0));

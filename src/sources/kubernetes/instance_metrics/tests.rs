@@ -1,12 +1,15 @@
 use std::net::Ipv4Addr;
 
+use kube::core::DeserializeGuard;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::sources::kubernetes::content::keep;
 use crate::sources::kubernetes::resources::Object;
+use crate::sources::kubernetes::resources::Words;
 
 const TEXT: &str = r#"# HELP cnpg_collector_pg_wal_archive_status Number of WAL segments
 # TYPE cnpg_collector_pg_wal_archive_status gauge
@@ -48,7 +51,7 @@ fn what_is_not_said_stays_unknown() {
 }
 
 fn pod(port: u16) -> Kept<Pod> {
-    let object: Object<Pod> = serde_json::from_value(json!({
+    let object: DeserializeGuard<Object<Pod>> = serde_json::from_value(json!({
         "metadata": {"name": "postgres-1", "namespace": "databases", "labels": {
             "cnpg.io/cluster": "postgres", "cnpg.io/podRole": "instance",
             "cnpg.io/instanceRole": "primary",
@@ -60,7 +63,7 @@ fn pod(port: u16) -> Kept<Pod> {
         "status": {"podIP": "127.0.0.1"},
     }))
     .unwrap();
-    object.keep()
+    Kept::clone(&keep(object, &mut Words::default()).1.unwrap())
 }
 
 async fn served(answer: &'static str) -> Reading<WalArchiving> {

@@ -97,10 +97,11 @@ mod tests {
     use crate::sources::kubernetes::content::keep;
     use crate::sources::kubernetes::resources::Kind;
     use crate::sources::kubernetes::resources::Object;
+    use crate::sources::kubernetes::resources::Words;
 
-    fn kept<K: Kind>(object: &Value) -> Kept<K> {
+    fn kept<K: Kind<Kept = Kept<K>>>(object: &Value) -> Kept<K> {
         let object: DeserializeGuard<Object<K>> = serde_json::from_value(object.clone()).unwrap();
-        Kept::clone(&keep(object).1.unwrap())
+        Kept::clone(&keep(object, &mut Words::default()).1.unwrap())
     }
 
     /// Of a Job of minute 0 with this status, and of its pods with these, one a minute.

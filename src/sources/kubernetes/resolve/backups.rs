@@ -6,7 +6,6 @@ use std::sync::Arc;
 use chrono::DateTime;
 use chrono::Utc;
 
-use crate::domain::backup::BackupId;
 use crate::domain::cluster::Archiver;
 use crate::domain::cluster::BARMAN_PLUGIN;
 use crate::domain::cluster::BackupMethod;
@@ -27,8 +26,8 @@ use crate::sources::kubernetes::resources::Cluster;
 use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::ObjectName;
-use crate::sources::kubernetes::resources::PluginReference;
 use crate::sources::kubernetes::resources::ScheduledBackup;
+use crate::sources::kubernetes::resources::backup_method;
 
 /// Built once for all clusters: a fleet has many more backups than clusters.
 pub(super) struct BackupIndex<'a> {
@@ -38,26 +37,22 @@ pub(super) struct BackupIndex<'a> {
 }
 
 /// By namespace and name of the cluster; with the object's own name.
-type ByCluster<'a, K> = HashMap<(&'a str, &'a str), Vec<(&'a str, &'a Kept<K>)>>;
+type ByCluster<'a, K> = HashMap<(&'a str, &'a str), Vec<(&'a str, &'a Arc<<K as Kind>::Kept>)>>;
 
 impl<'a> BackupIndex<'a> {
     pub(super) fn new(content: &'a Content) -> Self {
         Self {
             content,
-            backups: by_cluster(&content.backups, |spec| &spec.cluster.name),
-            schedules: by_cluster(&content.schedules, |spec| &spec.cluster.name),
+            backups: by_cluster(&content.backups, |it| &it.cluster),
+            schedules: by_cluster(&content.schedules, |it| &it.spec.cluster.name),
         }
     }
 
     /// By name. A `Backup` that does not parse is left out, since nothing tells whose it is.
     pub(super) fn backups(&self, cluster: &ObjectName) -> Reading<Vec<Arc<BackupResource>>> {
         reading_in(&self.content.backups, &cluster.namespace)?;
-        let found = self.backups.get(&(cluster.namespace.as_str(), cluster.name.as_str()));
-        Ok(found
-            .into_iter()
-            .flatten()
-            .map(|(name, backup)| observed_backup(name, backup))
-            .collect())
+        let found = self.backups.get(&(&*cluster.namespace, &*cluster.name));
+        Ok(found.into_iter().flatten().map(|(_, backup)| Arc::clone(backup)).collect())
     }
 
     /// As last seen, also while they cannot be read now. Those of a predecessor of the cluster's
@@ -73,22 +68,21 @@ impl<'a> BackupIndex<'a> {
         if !has_been_seen(&self.content.schedules, &name.namespace) {
             reading_in(&self.content.schedules, &name.namespace)?;
         }
-        let key = (name.namespace.as_str(), name.name.as_str());
+        let key = (&*name.namespace, &*name.name);
         let schedules = self.schedules.get(&key).into_iter().flatten();
         let schedules = schedules.filter(|(_, it)| !it.spec.suspend.unwrap_or(false));
         let schedules: Vec<BackupMethod> =
             schedules.map(|(_, it)| observed_schedule("", it).method).collect();
         let created = cluster.meta.created_at;
-        let is_own = |it: &Kept<Backup>| {
-            it.meta.created_at.zip(created).is_none_or(|(backup, cluster)| cluster <= backup)
+        let is_own = |it: &BackupResource| {
+            it.created_at.zip(created).is_none_or(|(backup, cluster)| cluster <= backup)
         };
         let backups = self.backups.get(&key).into_iter().flatten();
-        let completed: Vec<(&str, &Kept<Backup>)> = backups
-            .filter(|(_, it)| BackupPhase::parse(&it.status.phase) == BackupPhase::Completed)
-            .filter(|(_, it)| is_own(it))
-            .copied()
+        let completed: Vec<&BackupResource> = backups
+            .map(|(_, it)| Arc::as_ref(it))
+            .filter(|it| it.phase == BackupPhase::Completed && is_own(it))
             .collect();
-        let methods = completed.iter().map(|(name, it)| observed_backup(name, it).method.clone());
+        let methods = completed.iter().map(|it| it.method.clone());
         let plugin = methods.chain(schedules.iter().cloned()).find_map(other_plugin);
         let is_enabled = |wanted: &String| {
             let mut plugins = cluster.spec.plugins.iter();
@@ -104,7 +98,7 @@ impl<'a> BackupIndex<'a> {
     /// By name. If none is found, but some do not parse, one of those may be for this cluster.
     pub(super) fn schedules(&self, cluster: &ObjectName) -> Reading<Vec<ObservedSchedule>> {
         let objects = reading_in(&self.content.schedules, &cluster.namespace)?;
-        let found = self.schedules.get(&(cluster.namespace.as_str(), cluster.name.as_str()));
+        let found = self.schedules.get(&(&*cluster.namespace, &*cluster.name));
         let found: Vec<ObservedSchedule> =
             found.into_iter().flatten().map(|(name, it)| observed_schedule(name, it)).collect();
         let bad = objects
@@ -114,7 +108,7 @@ impl<'a> BackupIndex<'a> {
         match bad {
             Some((name, why)) if found.is_empty() => Err(Unreadable {
                 what: format!("read the ScheduledBackup {name}"),
-                why: why.clone(),
+                why: why.to_string(),
                 reason: UnreadableReason::Parse,
             }),
             _ => Ok(found),
@@ -127,34 +121,31 @@ fn has_been_seen<K: Kind>(scopes: &[Scope<K>], namespace: &str) -> bool {
     scopes.iter().any(|scope| scope.covers(namespace) && scope.last.is_some())
 }
 
-fn newest_snapshot(completed: &[(&str, &Kept<Backup>)]) -> Option<SnapshotBackup> {
-    let snapshots = completed
-        .iter()
-        .filter(|(name, it)| observed_backup(name, it).method == BackupMethod::VolumeSnapshot);
-    let at = |it: &Kept<Backup>| it.status.stopped_at.or(it.meta.created_at);
-    let (name, newest) = snapshots.max_by_key(|(_, it)| at(it))?;
+fn newest_snapshot(completed: &[&BackupResource]) -> Option<SnapshotBackup> {
+    let snapshots = completed.iter().filter(|it| it.method == BackupMethod::VolumeSnapshot);
+    let newest = snapshots.max_by_key(|it| it.stopped_at.or(it.created_at))?;
     Some(SnapshotBackup {
-        name: (*name).to_owned(),
-        stopped_at: newest.status.stopped_at,
-        begin_wal: newest.status.begin_wal,
+        name: newest.name.to_string(),
+        stopped_at: newest.stopped_at,
+        begin_wal: newest.begin_wal,
     })
 }
 
 fn other_plugin(method: BackupMethod) -> Option<String> {
     match method {
-        BackupMethod::Plugin(Some(name)) if name != BARMAN_PLUGIN => Some(name),
+        BackupMethod::Plugin(Some(name)) if *name != *BARMAN_PLUGIN => Some(name.to_string()),
         _ => None,
     }
 }
 
 fn by_cluster<'a, K: Kind>(
     scopes: &'a [Scope<K>],
-    cluster_of: fn(&K::Spec) -> &String,
+    cluster_of: fn(&K::Kept) -> &str,
 ) -> ByCluster<'a, K> {
     let mut index: ByCluster<'a, K> = HashMap::new();
     for (name, object) in scopes.iter().filter_map(|scope| scope.last.as_deref()).flatten() {
         if let Ok(object) = object {
-            let cluster = (name.namespace.as_str(), cluster_of(&object.spec).as_str());
+            let cluster = (&*name.namespace, cluster_of(object));
             index.entry(cluster).or_default().push((&name.name, object));
         }
     }
@@ -184,47 +175,6 @@ fn is_for(archiver: &Archiver, method: &BackupMethod) -> bool {
     }
 }
 
-/// `method` is `barmanObjectStore` where nothing is said (`api/v1/backup_types.go`).
-fn method(method: Option<&str>, plugin: Option<&PluginReference>) -> BackupMethod {
-    match method {
-        None | Some("" | "barmanObjectStore") => BackupMethod::BarmanObjectStore,
-        Some("volumeSnapshot") => BackupMethod::VolumeSnapshot,
-        Some("plugin") => {
-            let name = plugin.and_then(|plugin| plugin.name.clone());
-            BackupMethod::Plugin(name.filter(|name| !name.is_empty()))
-        }
-        Some(other) => BackupMethod::Other(other.to_owned()),
-    }
-}
-
-fn observed_backup(name: &str, backup: &Kept<Backup>) -> Arc<BackupResource> {
-    Arc::clone(backup.status.observed.get_or_init(|| Arc::new(observe_backup(name, backup))))
-}
-
-fn observe_backup(name: &str, backup: &Kept<Backup>) -> BackupResource {
-    let Kept { meta, spec, status } = backup;
-    BackupResource {
-        name: name.to_owned(),
-        created_at: meta.created_at,
-        method: method(spec.method.as_deref(), spec.plugin_configuration.as_ref()),
-        phase: BackupPhase::parse(&status.phase),
-        // A volume snapshot has a backup id of another form, and no folder in a bucket.
-        backup_id: status.backup_id.as_deref().and_then(|id| BackupId::parse(id).ok()),
-        started_at: status.started_at,
-        stopped_at: status.stopped_at,
-        error: filled(&status.error),
-        schedule: meta.label("cnpg.io/scheduled-backup").map(str::to_owned),
-        is_immediate: meta.label("cnpg.io/immediateBackup") == Some("true"),
-        cluster_uid: status.plugin_metadata.as_ref().and_then(|it| shared(&it.cluster_uid)),
-        server_name: shared(&status.server_name),
-    }
-}
-
-/// The same text as is kept of the object: there are tens of thousands of them.
-fn shared(text: &Option<Arc<str>>) -> Option<Arc<str>> {
-    text.clone().filter(|text| !text.is_empty())
-}
-
 fn filled(text: &Option<String>) -> Option<String> {
     text.clone().filter(|text| !text.is_empty())
 }
@@ -237,7 +187,9 @@ fn observed_schedule(name: &str, schedule: &Kept<ScheduledBackup>) -> ObservedSc
         text: spec.schedule.clone(),
         schedule: Schedule::parse_due(&spec.schedule).map_err(|error| error.to_string()),
         is_suspended: spec.suspend.unwrap_or(false),
-        method: method(spec.method.as_deref(), spec.plugin_configuration.as_ref()),
+        method: backup_method(spec.method.as_deref(), spec.plugin_configuration.as_ref(), |name| {
+            name.into()
+        }),
         error: filled(&status.error),
     }
 }

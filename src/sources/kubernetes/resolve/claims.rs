@@ -115,7 +115,7 @@ pub(in crate::sources::kubernetes) fn named_secrets(content: &Content) -> BTreeS
         let keys: Vec<SecretKey> = wiring.secret_keys(content).into_iter().cloned().collect();
         let namespace = &name.namespace;
         keys.into_iter()
-            .map(|key| ObjectName { namespace: namespace.clone(), name: key.name })
+            .map(|key| ObjectName { namespace: namespace.clone(), name: key.name.into() })
             .collect::<Vec<_>>()
     });
     names.collect()
@@ -147,8 +147,7 @@ struct Grounds {
 impl Grounds {
     fn add(&mut self, namespace: &str, object_store: Option<&str>, resolved: ResolvedStore) {
         if let Some(name) = object_store {
-            let (namespace, name) = (namespace.to_owned(), name.to_owned());
-            self.used.insert(ObjectName { namespace, name });
+            self.used.insert(ObjectName { namespace: namespace.into(), name: name.into() });
         }
         let Some(address) = resolved.address else { return };
         let address = ArchiveAddress { server_name: String::new(), ..address };
@@ -168,7 +167,8 @@ impl Grounds {
 
     fn ignore(&mut self, store: &ObjectName, content: &Content) {
         let mut own = self.found.iter().filter(|(_, ground)| {
-            ground.namespace == store.namespace && ground.object_store.as_ref() == Some(&store.name)
+            *ground.namespace == *store.namespace
+                && ground.object_store.as_deref() == Some(&*store.name)
         });
         let place = own.next().map(|(place, _)| place.clone());
         let alone = || Wiring::unused(store).resolve(content).address.map(|it| it.place());

@@ -31,7 +31,7 @@ impl<'a> DrillIndex<'a> {
         for report in objects().filter_map(|(_, it)| it.as_ref().ok()?.spec.0.as_ref()) {
             reports.entry((&report.namespace, &report.cluster)).or_default().push(report);
         }
-        let bad = objects().find_map(|(name, it)| Some((name, it.as_ref().err()?.as_str())));
+        let bad = objects().find_map(|(name, it)| Some((name, it.as_ref().err()?.as_ref())));
         Self { scope, reports, bad }
     }
 
@@ -58,7 +58,7 @@ impl<'a> DrillIndex<'a> {
     }
 
     fn as_last_seen(&self, cluster: &ObjectName) -> Vec<Arc<DrillReport>> {
-        let found = self.reports.get(&(cluster.namespace.as_str(), cluster.name.as_str()));
+        let found = self.reports.get(&(&*cluster.namespace, &*cluster.name));
         let mut found: Vec<Arc<DrillReport>> =
             found.into_iter().flatten().map(|it| Arc::clone(it)).collect();
         found.sort_by_key(|it| Reverse(it.ended_at));

@@ -28,7 +28,7 @@ fn find(content: &Content) -> Reading<PluginDeployment> {
         .max_by_key(|(available, ..)| *available);
     let missing = PluginDeployment::Missing { namespace: content.operator_namespace.clone() };
     Ok(found.map_or(missing, |(available, name, deployment)| PluginDeployment::Found {
-        name: name.clone(),
+        name: name.to_string(),
         // As Kubernetes fills it in.
         desired: deployment.spec.replicas.unwrap_or(1),
         available,

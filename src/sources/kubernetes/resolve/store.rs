@@ -92,7 +92,7 @@ impl<'a> Wiring<'a> {
             let retention_policy = backup.retention_policy.as_deref();
             Some(Declaration { name: "", configuration, retention_policy, env: [&spec.env, &[]] })
         });
-        let namespace = name.namespace.as_str();
+        let namespace = &*name.namespace;
         match (plugin, in_tree) {
             // CloudNativePG itself archives there, whatever else is called.
             (_, Some(declaration)) if !is_wal_archiver => {
@@ -168,13 +168,13 @@ impl<'a> Wiring<'a> {
         content: &'b Content,
     ) -> Reading<Option<&'b Kept<ObjectStoreResource>>> {
         let objects = reading_in(&content.stores, self.namespace)?;
-        let name = ObjectName { namespace: self.namespace.to_owned(), name: name.to_owned() };
+        let name = ObjectName { namespace: self.namespace.into(), name: name.into() };
         match objects.get(&name) {
             None => Ok(None),
             Some(Ok(store)) => Ok(Some(store)),
             Some(Err(why)) => Err(Unreadable {
                 what: format!("read the ObjectStore {name}"),
-                why: why.clone(),
+                why: why.to_string(),
                 reason: UnreadableReason::Parse,
             }),
         }

@@ -26,6 +26,7 @@ use crate::sources::kubernetes::content::Objects;
 use crate::sources::kubernetes::content::Secret;
 use crate::sources::kubernetes::content::keep;
 use crate::sources::kubernetes::resources::Backup;
+use crate::sources::kubernetes::resources::Words;
 use crate::sources::kubernetes::resources::tests::from_yaml;
 
 /// Objects of all kinds, as they stand in one file of manifests.
@@ -53,7 +54,7 @@ fn scope<K: Kind>(items: &[Value]) -> Scope<K> {
             if item["metadata"]["namespace"].is_null() {
                 item["metadata"]["namespace"] = "databases".into();
             }
-            keep(serde_json::from_value(item).unwrap())
+            keep::<K>(serde_json::from_value(item).unwrap(), &mut Words::default())
         })
         .collect();
     Scope { namespace: None, last: Some(Arc::new(objects)), unread: None }
@@ -437,7 +438,7 @@ fn secrets_are_named_only_by_watched_stores_and_their_faults_are_told() {
         let pairs = pairs.iter().map(|(key, text)| ((*key).to_owned(), text.as_bytes().to_vec()));
         Ok(Arc::new(Secret(pairs.collect())))
     };
-    let name = |name: &str| ObjectName { namespace: "databases".to_owned(), name: name.to_owned() };
+    let name = |name: &str| ObjectName { namespace: "databases".into(), name: name.into() };
     let with = |r2: Reading<Arc<Secret>>| {
         let place = secret(&[("region", "weur\n")]);
         let secrets = Some([(name("r2"), r2), (name("place"), place)].into());

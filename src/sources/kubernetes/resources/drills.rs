@@ -7,6 +7,7 @@ use serde::Deserializer;
 use serde::de::Error;
 
 use crate::domain::drill::DrillReport;
+use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::specs::Ignored;
 
@@ -22,6 +23,7 @@ impl Kind for DrillResult {
     /// It is called `data` there.
     type Spec = DrillData;
     type Status = Ignored;
+    type Kept = Kept<Self>;
 }
 
 /// `None` only where nothing was read.

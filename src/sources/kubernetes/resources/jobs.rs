@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::specs::Ignored;
 use crate::sources::kubernetes::resources::specs::or_default;
@@ -18,6 +19,7 @@ impl Kind for Job {
     const KEEPS_UID: bool = true;
     type Spec = Ignored;
     type Status = JobStatus;
+    type Kept = Kept<Self>;
 }
 
 #[derive(Clone, Debug)]
@@ -31,6 +33,7 @@ impl Kind for JobPod {
     const KEPT: &'static [&'static str] = &["batch.kubernetes.io/controller-uid"];
     type Spec = Ignored;
     type Status = JobPodStatus;
+    type Kept = Kept<Self>;
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -109,7 +109,7 @@ impl<K: Kind> Watched<K> {
 }
 
 fn names<K: Kind>(scope: &Scope<K>) -> Vec<&str> {
-    scope.last.as_deref().into_iter().flatten().map(|(name, _)| name.name.as_str()).collect()
+    scope.last.as_deref().into_iter().flatten().map(|(name, _)| &*name.name).collect()
 }
 
 #[tokio::test(start_paused = true)]

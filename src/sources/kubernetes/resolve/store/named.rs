@@ -104,5 +104,5 @@ fn parameter<'a>(plugin: &'a PluginEntry, key: &str) -> Option<&'a str> {
 }
 
 fn names<'a>(told: Option<&'a str>, external: &'a str, cluster: &'a ObjectName) -> Vec<&'a str> {
-    told.map_or_else(|| vec![external, cluster.name.as_str()], |told| vec![told])
+    told.map_or_else(|| vec![external, &*cluster.name], |told| vec![told])
 }

@@ -1,8 +1,6 @@
 //! A `Backup` and a `ScheduledBackup`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::OnceLock;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -11,6 +9,7 @@ use serde::Deserializer;
 
 use crate::domain::segment::SegmentName;
 use crate::observation::cluster::BackupResource;
+use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::specs::CNPG;
 use crate::sources::kubernetes::resources::specs::or_default;
@@ -26,6 +25,8 @@ impl Kind for Backup {
     const KEPT: &'static [&'static str] = &["cnpg.io/scheduled-backup", "cnpg.io/immediateBackup"];
     type Spec = BackupSpec;
     type Status = BackupResourceStatus;
+    /// Fleets have tens of thousands of them.
+    type Kept = BackupResource;
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ impl Kind for ScheduledBackup {
     const KEPT: &'static [&'static str] = &[];
     type Spec = ScheduledBackupSpec;
     type Status = ScheduledBackupStatus;
+    type Kept = Kept<Self>;
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -70,18 +72,15 @@ pub(crate) struct BackupResourceStatus {
     pub(crate) error: Option<String>,
     #[serde(default, deserialize_with = "segment_name")]
     pub(crate) begin_wal: Option<SegmentName>,
-    pub(crate) server_name: Option<Arc<str>>,
+    pub(crate) server_name: Option<String>,
     pub(crate) plugin_metadata: Option<PluginMetadata>,
-    /// What is made of the object, once: fleets have tens of thousands, and are resolved each minute.
-    #[serde(skip)]
-    pub(crate) observed: OnceLock<Arc<BackupResource>>,
 }
 
 /// What the Barman Cloud Plugin says of a backup that it made (`internal/cnpgi/instance/backup.go`).
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct PluginMetadata {
     #[serde(rename = "clusterUID")]
-    pub(crate) cluster_uid: Option<Arc<str>>,
+    pub(crate) cluster_uid: Option<String>,
 }
 
 /// A volume snapshot of another server than ours may tell something else there.

@@ -7,6 +7,7 @@ use chrono::Utc;
 use serde::Deserialize;
 
 use crate::domain::cluster::ANNOTATION_PREFIX;
+use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::specs::CNPG;
 use crate::sources::kubernetes::resources::specs::object_store::EnvVar;
@@ -25,6 +26,7 @@ impl Kind for Cluster {
     const KEEPS_UID: bool = true;
     type Spec = ClusterSpec;
     type Status = ClusterStatus;
+    type Kept = Kept<Self>;
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::domain::cluster::ANNOTATION_PREFIX;
+use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::specs::Ignored;
 use crate::sources::kubernetes::resources::specs::or_default;
@@ -20,6 +21,7 @@ impl Kind for ObjectStoreResource {
     type Spec = ObjectStoreSpec;
     // Its recovery windows count failed backups as good, so they are not read.
     type Status = Ignored;
+    type Kept = Kept<Self>;
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

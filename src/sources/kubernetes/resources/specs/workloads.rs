@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::sources::kubernetes::resources::Kept;
 use crate::sources::kubernetes::resources::Kind;
 use crate::sources::kubernetes::resources::specs::or_default;
 
@@ -16,6 +17,7 @@ impl Kind for Deployment {
     const KEPT: &'static [&'static str] = &["app"];
     type Spec = DeploymentSpec;
     type Status = DeploymentStatus;
+    type Kept = Kept<Self>;
 }
 
 #[derive(Clone, Debug)]
@@ -29,6 +31,7 @@ impl Kind for Pod {
     const KEPT: &'static [&'static str] = &["cnpg.io/"];
     type Spec = PodSpec;
     type Status = PodStatus;
+    type Kept = Kept<Self>;
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
