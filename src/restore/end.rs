@@ -5,9 +5,9 @@ use chrono::Utc;
 
 use crate::domain::drill::DrillClass;
 use crate::domain::timeline::TimelineId;
-use crate::restore::courier::Trouble;
 use crate::restore::failed::Failed;
 use crate::restore::log::Line;
+use crate::restore::trouble::Trouble;
 
 /// What the server's log has told so far.
 #[derive(Clone, Debug, Default)]
@@ -99,19 +99,10 @@ pub(super) fn class_of(seen: &Ended, troubles: &[Trouble], last_words: &str) -> 
     if let (true, Some(wrong)) = (fatal.starts_with(WRONG_SETTINGS), wrong) {
         return Failed::new(class, wrong);
     }
-    let missing = troubles.iter().find_map(lacking).map(|lacking| format!("; {lacking}"));
+    let missing = troubles.iter().find_map(Trouble::lacking).map(|lacking| format!("; {lacking}"));
     let is_lacking = missing.is_some() && class == DrillClass::TargetNotReached;
     let class = if is_lacking { DrillClass::WalMissing } else { class };
     Failed::new(class, format!("{fatal}{}", missing.unwrap_or_default()))
-}
-
-/// What the way leads over and was not there.
-pub(super) fn lacking(trouble: &Trouble) -> Option<String> {
-    match trouble {
-        Trouble::Missing(file) => Some(format!("{file} is missing")),
-        Trouble::Undecodable(file, why) => Some(format!("{file} cannot be decoded: {why}")),
-        Trouble::Unread(..) | Trouble::Unwritten(_) => None,
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@
 //! names are looked up in `pg_catalog` alone, nothing can be written, no event trigger fires, and each
 //! answer is awaited only so long.
 
+mod answer;
+
 use std::path::Path;
 use std::time::Duration;
 
 use chrono::DateTime;
-use chrono::NaiveDateTime;
 use chrono::Utc;
 use tokio::time::timeout;
 use tokio_postgres::Client;
@@ -17,13 +18,12 @@ use tokio_postgres::Config;
 use tokio_postgres::NoTls;
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::SimpleQueryRow;
-use twox_hash::XxHash3_128;
 
 use crate::domain::drill::CheckResult;
 use crate::domain::drill_check::DrillCheck;
-use crate::domain::drill_check::RightAnswer;
 use crate::domain::timeline::TimelineId;
 use crate::observation::recovery::Login;
+use crate::restore::questions::answer::is_right;
 use crate::restore::settings::PORT;
 
 /// How a server is reached, without the database.
@@ -184,48 +184,6 @@ impl Access {
     }
 }
 
-/// Or what of it is wrong; both without the answer itself.
-fn is_right(
-    answer: &str,
-    right: &RightAnswer,
-    restored: Option<DateTime<Utc>>,
-) -> Result<String, Refusal> {
-    match right {
-        RightAnswer::Text(text) if text == answer => Ok("the answer is as expected".to_owned()),
-        RightAnswer::Text(_) => {
-            let digest = XxHash3_128::oneshot(answer.as_bytes());
-            let length = answer.len();
-            Err(format!("the answer is not as expected: {length} bytes, XXH3 {digest:032x}"))
-        }
-        RightAnswer::Age(age_max) => {
-            let at = time(answer).ok_or("the answer is not a time")?;
-            let restored = restored.ok_or("it is not known to which moment it was restored")?;
-            let age = restored.signed_duration_since(at);
-            let minutes = age.num_minutes();
-            if age <= *age_max {
-                Ok(format!("the answer is {minutes} min before the moment that was restored"))
-            } else {
-                let most = age_max.num_minutes();
-                Err(format!(
-                    "the answer is {minutes} min before the moment that was restored, more than {most} min"
-                ))
-            }
-        }
-    }
-}
-
-/// As PostgreSQL prints a time with or without zone, or a date.
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    let zoned = DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z");
-    let plain = |format| NaiveDateTime::parse_from_str(text, format).map(|it| it.and_utc());
-    zoned.map(|at| at.with_timezone(&Utc)).or_else(|_| plain("%Y-%m-%d %H:%M:%S%.f")).ok().or_else(
-        || {
-            let date = text.parse::<chrono::NaiveDate>().ok()?;
-            Some(date.and_hms_opt(0, 0, 0)?.and_utc())
-        },
-    )
-}
-
 async fn value(client: &Client, query: &str) -> Result<Option<String>, Refusal> {
     let rows = rows(client, query, 1).await?;
     Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
@@ -255,32 +213,5 @@ fn refusal(error: &tokio_postgres::Error) -> Refusal {
     match error.code() {
         Some(code) => format!("the server refuses with SQLSTATE {}", code.code()),
         None => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-
-    use super::*;
-
-    #[test]
-    fn an_answer_is_judged_and_not_told() {
-        let text = RightAnswer::Text("42".to_owned());
-        assert!(is_right("42", &text, None).is_ok());
-        let wrong = is_right("secret", &text, None).unwrap_err();
-        assert!(wrong.contains("6 bytes") && !wrong.contains("secret"), "{wrong}");
-        let age = RightAnswer::Age(TimeDelta::hours(1));
-        let restored = "2026-11-30T10:00:00Z".parse().ok();
-        for (answer, is_young) in [
-            ("2026-11-30 09:30:00.123456+00", true),
-            ("2026-11-30 09:30:00", true),
-            ("2026-11-30 08:59:59+00", false),
-            ("2026-11-30", false),
-            ("yesterday", false),
-        ] {
-            assert_eq!(is_right(answer, &age, restored).is_ok(), is_young, "{answer}");
-        }
-        assert!(is_right("2026-11-30", &age, None).is_err());
     }
 }

@@ -1,12 +1,13 @@
 //! One recovery, from the base backup to a server that takes connections.
 
+mod recovered;
+mod watched;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::task::JoinSet;
@@ -27,19 +28,20 @@ use crate::restore::delivery::Delivery;
 use crate::restore::delivery::Source;
 use crate::restore::end::Ended;
 use crate::restore::end::class_of;
-use crate::restore::end::lacking;
 use crate::restore::extract::put_aside;
 use crate::restore::failed::Failed;
 use crate::restore::history::Written;
-use crate::restore::kept;
-use crate::restore::log::Line;
 use crate::restore::place::Durability;
 use crate::restore::place::Place;
 use crate::restore::programs::Programs;
+pub use crate::restore::recovery::recovered::Recovered;
+use crate::restore::recovery::watched::Watched;
 use crate::restore::route;
 use crate::restore::server::Server;
 use crate::restore::settings::HBA;
 use crate::restore::settings::Instructions;
+use crate::restore::source_settings::prepared_transactions;
+use crate::restore::trouble::Trouble;
 
 /// What is recovered, how, and where.
 pub struct Recovery<'a> {
@@ -75,16 +77,6 @@ pub struct Course {
     pub reason: Option<String>,
     pub segments: u64,
 }
-
-/// A server that has recovered and takes connections at its socket.
-pub struct Recovered {
-    server: Server,
-    pub place: Place,
-    programs: Programs,
-}
-
-/// The server is silent for as long as it replays.
-const TOLD_EVERY: Duration = Duration::from_millis(250);
 
 impl Recovery<'_> {
     /// Restores, replays and promotes. What is known of the way stands in `course` in any case.
@@ -193,7 +185,7 @@ impl Recovery<'_> {
         if self.plan.stop != Stop::Never {
             return Ok(());
         }
-        if let Some(lacking) = courier.troubles().iter().find_map(lacking) {
+        if let Some(lacking) = courier.troubles().iter().find_map(Trouble::lacking) {
             return Err(Failed::new(DrillClass::WalMissing, lacking));
         }
         let last = self.plan.window.last.segment;
@@ -225,99 +217,8 @@ impl Recovery<'_> {
     }
 }
 
-/// A server that is listened to until it takes connections, or has ended.
-struct Watched {
-    server: Server,
-    seen: Ended,
-}
-
-impl Watched {
-    async fn follow(
-        &mut self,
-        courier: &Courier,
-        course: &mut Course,
-        tell: &mut impl FnMut(Step),
-    ) -> Result<(), ()> {
-        let mut phase_began_at = Instant::now();
-        let mut ticks = tokio::time::interval(TOLD_EVERY);
-        loop {
-            let line = tokio::select! {
-                line = self.server.next_line() => line.ok_or(())?,
-                _ = ticks.tick() => {
-                    let (segments, of) = courier.progress();
-                    if !self.seen.is_redo_done {
-                        tell(Step::Replay(segments, of));
-                    }
-                    continue;
-                }
-            };
-            self.seen.note(&line);
-            match line {
-                Line::RedoDone | Line::NoRedo => {
-                    course.phase(PhaseName::Replay, phase_began_at);
-                    phase_began_at = Instant::now();
-                    tell(Step::Promote);
-                }
-                Line::Ready => {
-                    course.phase(PhaseName::Promote, phase_began_at);
-                    return Ok(());
-                }
-                // Nobody is there who would raise a parameter.
-                Line::Paused(_) => return Err(()),
-                Line::RedoStarts
-                | Line::Consistent
-                | Line::LastTransactionAt(_)
-                | Line::NewTimeline(_)
-                | Line::Fatal(_)
-                | Line::Other => {}
-            }
-        }
-    }
-}
-
-impl Recovered {
-    /// Ends when the server does, which it should not: its log is read meanwhile.
-    pub async fn alive(&mut self) -> String {
-        self.server.drain().await;
-        self.server.last_words()
-    }
-
-    pub const fn programs(&self) -> &Programs {
-        &self.programs
-    }
-
-    /// Shuts the server down in order, and leaves its data ready to be started by anybody.
-    pub async fn stop(mut self) -> io::Result<Place> {
-        let status = self.server.stop().await?;
-        if !status.success() {
-            return Err(io::Error::other(format!("the server ended with {status}")));
-        }
-        kept::settle(&self.place.data)?;
-        Ok(self.place)
-    }
-
-    /// Ends the server at once; its data is of no use then.
-    pub async fn abandon(mut self) -> Place {
-        self.server.abandon().await;
-        self.place
-    }
-}
-
 impl Course {
     pub fn phase(&mut self, name: PhaseName, began_at: Instant) {
         self.phases.push(DrillPhase { name, seconds: began_at.elapsed().as_secs_f64() });
     }
-}
-
-/// How many transactions the server of the backup allowed to be prepared; the log may hold as many.
-fn prepared_transactions(data: &Path) -> u32 {
-    let text = ["postgresql.conf", "custom.conf", "postgresql.auto.conf"]
-        .map(|name| fs::read_to_string(data.join(name)).unwrap_or_default());
-    let lines = text.iter().flat_map(|text| text.lines());
-    let values = lines.filter_map(|line| {
-        let value = line.trim().strip_prefix("max_prepared_transactions")?;
-        let value = value.trim_start_matches([' ', '=', '\t']).trim_matches(['\'', ' ']);
-        value.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
-    });
-    values.max().unwrap_or_default()
 }
