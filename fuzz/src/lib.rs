@@ -38,6 +38,18 @@ pub mod publication {
     }
 }
 
+/// What reads bytes in a restore, without what writes files and runs PostgreSQL.
+#[path = "../../src/restore"]
+pub mod restore {
+    #[expect(dead_code, reason = "files are read by the restore alone")]
+    pub mod history;
+    pub mod log;
+    #[expect(dead_code, reason = "files are read by the restore alone")]
+    pub mod source_settings;
+    pub mod wal_request;
+    pub mod wanted;
+}
+
 pub mod sources;
 #[path = "../../src/wal/mod.rs"]
 pub mod wal;

@@ -12,16 +12,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use crate::content::members::leads_out;
-use crate::content::members::normalised;
 use crate::content::tar::Event;
 use crate::content::tar::Member;
-use crate::content::tar::MemberKind;
 use crate::content::tar::TarReader;
 use crate::content::tar_check::TarCheck;
 use crate::content::tar_check::TarReport;
 use crate::domain::object_key::TarContents;
 use crate::restore::account::Account;
+use crate::restore::wanted::LeadsOut;
+use crate::restore::wanted::Wanted;
 use crate::sources::decode::object::Fed;
 
 /// Writes members as files below a directory. A clone begins anew.
@@ -50,13 +49,6 @@ pub(super) enum Failure {
 /// As PostgreSQL makes them (`PG_DIR_MODE_OWNER` and `PG_FILE_MODE_OWNER` in `file_perm.h`).
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-
-/// Directories whose content is of the server that was copied, or comes from the archive: their members
-/// are left out, as `pg_basebackup` leaves them out (`excludeDirContents` in `basebackup.c`).
-const LEFT_EMPTY: [&str; 3] = ["pg_wal", "pg_replslot", "pg_tblspc"];
-
-/// Files of the process that was copied.
-const LEFT_OUT: [&str; 2] = ["postmaster.pid", "postmaster.opts"];
 
 impl Extract {
     pub(super) fn new(
@@ -102,29 +94,12 @@ impl Extract {
 
     /// The file to write to, if it is one that is wanted.
     fn begin(&mut self, member: &Member) -> Result<Option<Arc<File>>, Failure> {
-        if leads_out(&member.path) {
-            return Err(Failure::LeadsOut(member.path.clone()));
-        }
-        let path = normalised(&member.path).trim_end_matches('/');
-        let is_data = self.contents == TarContents::DataDirectory;
-        let (top, below) = path.split_once('/').unwrap_or((path, ""));
-        let is_left_out = match member.kind {
-            _ if path.is_empty() || path == "." => true,
-            _ if is_data && LEFT_EMPTY.contains(&top) => !below.is_empty(),
-            _ => is_data && LEFT_OUT.contains(&path),
-        };
-        if is_left_out {
-            return Ok(None);
-        }
-        let to = self.to.join(path);
-        match member.kind {
-            MemberKind::Directory => self.directory(&to).map(|()| None),
-            // The log may have had a volume of its own; here it has a directory.
-            MemberKind::Other(_) if is_data && LEFT_EMPTY.contains(&path) => {
-                self.directory(&to).map(|()| None)
-            }
-            MemberKind::Other(_) => Ok(None),
-            MemberKind::File => {
+        let wanted = Wanted::of(self.contents, member);
+        match wanted.map_err(|LeadsOut| Failure::LeadsOut(member.path.clone()))? {
+            Wanted::Nothing => Ok(None),
+            Wanted::Directory(path) => self.directory(&self.to.join(path)).map(|()| None),
+            Wanted::File(path) => {
+                let to = self.to.join(path);
                 if let Some(parent) = to.parent() {
                     self.directory(parent)?;
                 }

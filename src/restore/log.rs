@@ -2,9 +2,43 @@
 
 use crate::domain::timeline::TimelineId;
 
+/// Cuts what a server writes into lines.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// Of the line that has not ended. Bytes: names in it are in the encoding of their database.
+    begun: Vec<u8>,
+}
+
+/// A longer line of the log is none of those that are looked for; the statement of a client may fill a
+/// gigabyte.
+const LINE_BYTES_MAX: usize = 4 << 10;
+
+impl Lines {
+    /// Takes up to the end of a line from the piece, and returns the line if it has ended.
+    pub fn step(&mut self, piece: &mut &[u8]) -> Option<String> {
+        let end = piece.iter().position(|byte| *byte == b'\n');
+        let (line, rest) = piece.split_at(end.unwrap_or(piece.len()));
+        let room = LINE_BYTES_MAX.saturating_sub(self.begun.len()).min(line.len());
+        self.begun.extend_from_slice(line.get(..room).unwrap_or_default());
+        *piece = rest.get(1..).unwrap_or_default();
+        end.map(|_| self.take())
+    }
+
+    /// What was written after the last end of a line.
+    pub fn rest(&mut self) -> Option<String> {
+        (!self.begun.is_empty()).then(|| self.take())
+    }
+
+    fn take(&mut self) -> String {
+        let line = String::from_utf8_lossy(&self.begun).into_owned();
+        self.begun.clear();
+        line
+    }
+}
+
 /// A line that says how far recovery has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// The first record is about to be replayed.
     RedoStarts,
     Consistent,
@@ -24,7 +58,7 @@ pub(super) enum Line {
 }
 
 impl Line {
-    pub(super) fn parse(line: &str) -> Self {
+    pub fn parse(line: &str) -> Self {
         for severity in ["FATAL:  ", "PANIC:  "] {
             if let Some((_, text)) = line.split_once(severity) {
                 return Self::Fatal(text.trim().to_owned());
@@ -84,5 +118,20 @@ mod tests {
         assert!(matches!(parse("LOG:  recovery has paused"), Line::Paused(_)));
         assert_eq!(parse("LOG:  starting archive recovery"), Line::Other);
         assert_eq!(Line::parse("no line of a server"), Line::Other);
+    }
+
+    #[test]
+    fn a_line_is_kept_as_far_as_it_is_of_use() {
+        let mut lines = Lines::default();
+        let long = vec![b'x'; 3 * LINE_BYTES_MAX];
+        let mut piece = long.as_slice();
+        assert_eq!((lines.step(&mut piece), piece.len()), (None, 0));
+        let mut piece: &[u8] = b"x\nsp\xe4t\n\nbegun";
+        let cut = lines.step(&mut piece).map(|line| line.len());
+        assert_eq!(cut, Some(LINE_BYTES_MAX));
+        assert_eq!(lines.step(&mut piece).as_deref(), Some("sp\u{fffd}t"));
+        assert_eq!(lines.step(&mut piece).as_deref(), Some(""));
+        assert_eq!((lines.step(&mut piece), lines.rest().as_deref()), (None, Some("begun")));
+        assert_eq!(lines.rest(), None);
     }
 }

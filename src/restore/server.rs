@@ -12,28 +12,25 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
-use tokio::io::Split;
 use tokio::process::Child;
 use tokio::process::ChildStderr;
 use tokio::time::timeout;
 
 use crate::restore::account::Account;
 use crate::restore::log::Line;
+use crate::restore::log::Lines;
 use crate::restore::programs::Programs;
 
 /// A server of which the log is read. It ends with this value.
 pub(super) struct Server {
     child: Child,
-    /// Bytes: names in it are in the encoding of their database.
-    log: Split<BufReader<ChildStderr>>,
+    log: BufReader<ChildStderr>,
+    lines: Lines,
     /// The last lines, for whoever asks why it ended.
     tail: VecDeque<String>,
 }
 
 const TAIL_LINES: usize = 20;
-
-/// A longer line of the log is none of those that are looked for.
-const LINE_CHARS_MAX: usize = 1_000;
 
 /// A checkpoint of everything that was replayed may be due.
 const STOP_MAX: Duration = Duration::from_mins(10);
@@ -48,14 +45,26 @@ impl Server {
         let mut child = command.spawn()?;
         let stderr = child.stderr.take();
         let stderr = stderr.ok_or_else(|| io::Error::other("the server has no log"))?;
-        let log = BufReader::new(stderr).split(b'\n');
-        Ok(Self { child, log, tail: VecDeque::new() })
+        let log = BufReader::new(stderr);
+        Ok(Self { child, log, lines: Lines::default(), tail: VecDeque::new() })
     }
 
     /// The next line of the log; `None` once the server has ended.
     pub(super) async fn next_line(&mut self) -> Option<Line> {
-        let line = self.log.next_segment().await.ok().flatten()?;
-        let line: String = String::from_utf8_lossy(&line).chars().take(LINE_CHARS_MAX).collect();
+        // Whoever waits may stop waiting between any two pieces.
+        let line = loop {
+            let mut piece = self.log.fill_buf().await.ok()?;
+            if piece.is_empty() {
+                break self.lines.rest()?;
+            }
+            let before = piece.len();
+            let line = self.lines.step(&mut piece);
+            let taken = before.saturating_sub(piece.len());
+            self.log.consume(taken);
+            if let Some(line) = line {
+                break line;
+            }
+        };
         tracing::debug!(target: "postgres", "{line}");
         let parsed = Line::parse(&line);
         if self.tail.len() == TAIL_LINES {

@@ -16,10 +16,9 @@ use crate::restore::courier::Courier;
 use crate::restore::delivery::Fetched;
 use crate::restore::log_file::LogFile;
 use crate::restore::trouble::Trouble;
+use crate::restore::wal_request::REQUEST_BYTES_MAX;
 use crate::restore::wal_request::Reply;
-
-/// Longer than a name and a path below `pg_wal`.
-const REQUEST_BYTES_MAX: u64 = 1024;
+use crate::restore::wal_request::Request;
 
 impl Courier {
     /// Answers requests for as long as it is polled.
@@ -40,21 +39,17 @@ impl Courier {
 
     async fn serve(&self, stream: UnixStream) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        (&mut stream).take(REQUEST_BYTES_MAX).read_line(&mut line).await?;
-        let reply = match line.trim_end_matches('\n').split_once('\t') {
-            Some((name, path)) => self.answer(name, path).await,
+        let mut line = Vec::new();
+        (&mut stream).take(REQUEST_BYTES_MAX).read_until(b'\n', &mut line).await?;
+        let reply = match Request::parse(&line) {
+            Some(request) => self.answer(&request).await,
             None => Reply::Unread("the request is not understood".to_owned()),
         };
         stream.write_all(reply.line().as_bytes()).await?;
         stream.shutdown().await
     }
 
-    async fn answer(&self, name: &str, path: &str) -> Reply {
-        // The server names no other place (`RestoreArchivedFile` in `xlogarchive.c`).
-        if !matches!(path, "pg_wal/RECOVERYXLOG" | "pg_wal/RECOVERYHISTORY") {
-            return Reply::Unread(format!("{path:?} is not a path for a WAL file"));
-        }
+    async fn answer(&self, Request { name, path }: &Request) -> Reply {
         let Some(file) = LogFile::parse(name) else { return Reply::Missing };
         let fetched = match self.prepared(file).await {
             Some(fetched) => fetched,

@@ -64,6 +64,8 @@ fn what_belongs_to_the_server_that_was_copied_is_left_out() {
         file("pg_replslot/a/state", b"x"),
         header("pg_tblspc/16384", b'2', 0),
         file("./postmaster.pid", b"1"),
+        // It would have the server link its tablespaces to those of its source.
+        file("./tablespace_map", b"16384 /srv/source\n"),
         header("dangling", b'2', 0),
         file("./kept", b"x"),
     ];
@@ -85,6 +87,18 @@ fn nothing_is_written_outside_the_directory() {
         assert!(failure.unwrap().contains("outside the directory"), "{path}");
         assert_eq!(names(root.path()), ["data"], "{path}");
     }
+}
+
+/// As a path of its own it would be one of the machine's.
+#[test]
+fn a_doubled_slash_begins_no_path_of_the_machine() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = format!("./{}/file", elsewhere.path().display());
+    assert!(path.starts_with(".//"));
+    let (root, failure) = unpack(TarContents::DataDirectory, &closed(file(&path, b"x")));
+    assert_eq!(failure, None);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0, "{path}");
+    assert!(root.path().join("data").join(path).exists());
 }
 
 proptest! {
