@@ -75,7 +75,7 @@ Examples:
 pub(super) const RESTORE_HELP: &str = "\
 Needs PostgreSQL of the backup's major version on this machine, and a token that may read the
 archive; no Kubernetes, no barman. The restored server archives nothing, takes connections only
-on its socket, and is stopped once it has reached its target. Tablespaces go into DIR-tablespaces.
+on its socket, and is stopped once it has reached its target. A restore that fails is removed.
 
 Exit codes:
   0   restored
@@ -202,15 +202,18 @@ mod tests {
         Usage: cnpg-backup-verifier restore [OPTIONS] --to-dir <DIR>
 
         Options:
-              --to-dir <DIR>       Becomes the data directory; must not be there yet, or be empty
-              --config <FILE>      Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
-              --to <TIME>          The moment to restore to, such as 2026-08-20T10:30:00Z, '2 hours ago' or
-                                   latest [default: latest, or with --backup that backup's own end]
-              --backup <ID>        From this backup, by its identifier or its name
-              --timeline <NUMBER>  On this timeline, such as one that the archive left
-              --lsn <LSN>          The state after a position in the log, such as 0/3000060
-              --name <NAME>        The state at a restore point, by the name that it was given
-          -h, --help               Print help
+              --to-dir <DIR>           Becomes the data directory; must not be there yet, or be empty
+              --tablespace <NAME=DIR>  Where a tablespace goes, by its name or number; must not be there
+                                       yet, or be empty [default: below DIR-tablespaces]
+              --no-clean               Leave what was written where a restore comes to nothing
+              --config <FILE>          Configuration in YAML [env: CNPG_BACKUP_VERIFIER_CONFIG]
+              --to <TIME>              The moment to restore to, such as 2026-08-20T10:30:00Z, '2 hours ago'
+                                       or latest [default: latest, or with --backup that backup's own end]
+              --backup <ID>            From this backup, by its identifier or its name
+              --timeline <NUMBER>      On this timeline, such as one that the archive left
+              --lsn <LSN>              The state after a position in the log, such as 0/3000060
+              --name <NAME>            The state at a restore point, by the name that it was given
+          -h, --help                   Print help
 
         PostgreSQL on this machine:
               --postgres <DIR>    The directory of its programs [default: found by version where packages
@@ -238,7 +241,7 @@ mod tests {
 
         Needs PostgreSQL of the backup's major version on this machine, and a token that may read the
         archive; no Kubernetes, no barman. The restored server archives nothing, takes connections only
-        on its socket, and is stopped once it has reached its target. Tablespaces go into DIR-tablespaces.
+        on its socket, and is stopped once it has reached its target. A restore that fails is removed.
 
         Exit codes:
           0   restored

@@ -84,6 +84,13 @@ pub struct RestoreArguments {
     /// Becomes the data directory; must not be there yet, or be empty
     #[arg(long, value_name = "DIR")]
     pub(super) to_dir: PathBuf,
+    #[arg(long, value_name = "NAME=DIR")]
+    #[arg(help = "Where a tablespace goes, by its name or number; must not be there yet, or be \
+                  empty [default: below DIR-tablespaces]")]
+    pub(super) tablespace: Vec<String>,
+    /// Leave what was written where a restore comes to nothing
+    #[arg(long)]
+    pub(super) no_clean: bool,
     #[command(flatten)]
     pub(super) file: FileArguments,
     #[command(flatten)]

@@ -66,6 +66,7 @@ pub use crate::config::problem::ConfigProblem;
 pub use crate::config::read_backup::ReadBackupConfig;
 use crate::config::reader::Section;
 use crate::config::reader::SettingReader;
+pub use crate::config::restore::CleanUp;
 pub use crate::config::restore::DrillConfig;
 pub use crate::config::restore::FurtherReadings;
 pub use crate::config::restore::ONE_ARCHIVE;

@@ -1,7 +1,8 @@
 //! What the commands are told that restore, or tell how.
 
+mod formats;
+
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::arguments::DrillArguments;
@@ -19,17 +20,20 @@ use crate::config::environment::Overrides;
 use crate::config::problem::ConfigError;
 use crate::config::problem::ConfigProblem;
 use crate::config::reader::SettingReader;
+use crate::config::restore::formats::POSITION;
+use crate::config::restore::formats::RESTORE_POINT;
+use crate::config::restore::formats::SEED;
+use crate::config::restore::formats::SETTING;
+use crate::config::restore::formats::TABLESPACE;
+use crate::config::restore::formats::TIMELINE;
+use crate::config::restore::formats::TIMEOUT;
+use crate::config::restore::formats::TIMEOUT_USUAL;
 use crate::domain::asked_target::Asker;
 use crate::domain::asked_target::EXPECTED;
 use crate::domain::cluster::DrillKind;
 use crate::domain::destination::ENDPOINT_URL;
-use crate::domain::format::Flaw;
-use crate::domain::format::Format;
-use crate::domain::format::duration_between;
-use crate::domain::lsn::Lsn;
 use crate::domain::recovery_target::Question;
 use crate::domain::recovery_target::Target;
-use crate::domain::timeline::TimelineId;
 
 /// Everything that `restore-plan` is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +67,17 @@ pub struct RestoreConfig {
     pub chosen: ChosenArchives,
     pub question: Question,
     pub to: PathBuf,
+    /// Tablespaces by their names or numbers, with their directories.
+    pub tablespaces: Vec<(String, PathBuf)>,
+    pub clean: CleanUp,
     pub server: ServerConfig,
+}
+
+/// What is removed of a restore that comes to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CleanUp {
+    WhatWasWritten,
+    Nothing,
 }
 
 /// Everything that `drill` is told.
@@ -125,7 +139,13 @@ impl RestoreConfig {
         let question = question(&arguments.target, asker, &mut reader);
         demand_one(&chosen, "restore", &mut reader);
         let server = ServerConfig::read(&arguments.server, &mut reader);
-        reader.finish(Some(Self { chosen, question, to: arguments.to_dir.clone(), server }))
+        let tablespaces = arguments.tablespace.iter();
+        let tablespaces =
+            tablespaces.filter_map(|text| reader.flag("--tablespace", Some(text), &TABLESPACE));
+        let tablespaces = tablespaces.collect();
+        let clean = if arguments.no_clean { CleanUp::Nothing } else { CleanUp::WhatWasWritten };
+        let to = arguments.to_dir.clone();
+        reader.finish(Some(Self { chosen, question, to, tablespaces, clean, server }))
     }
 }
 
@@ -205,59 +225,5 @@ fn question(arguments: &TargetArguments, asker: &Asker, reader: &mut SettingRead
     Question { target, backup: arguments.backup.clone(), timeline }
 }
 
-const POSITION: Format<Lsn> = Format {
-    expected: "a position in the log such as 0/3000060",
-    parse: |text| text.parse().map_err(|_| Flaw::Mismatch),
-};
-
-/// `MAXFNAMELEN` of `xlog_internal.h`, without the zero at the end.
-const RESTORE_POINT_BYTES_MAX: usize = 63;
-
-const RESTORE_POINT: Format<Arc<str>> = Format {
-    expected: "the name of a restore point, of at most 63 bytes",
-    parse: |text| match text.len() {
-        1..=RESTORE_POINT_BYTES_MAX => Ok(text.into()),
-        _ => Err(Flaw::Mismatch),
-    },
-};
-
-const TIMELINE: Format<TimelineId> = Format {
-    expected: "the number of a timeline, from 1 on",
-    parse: |text| text.parse().ok().and_then(TimelineId::new).ok_or(Flaw::Mismatch),
-};
-
 /// What `restore-plan` needs.
 pub const ONE_ARCHIVE: &str = "one archive, by --namespace and --cluster or --archive";
-
-/// Six times as long as a recovery may take: what is not done by then hangs.
-const TIMEOUT_USUAL: Duration = Duration::from_hours(12);
-
-const TIMEOUT: Format<Duration> = Format {
-    expected: "a duration from 10s to 7d, such as 6h",
-    parse: |text| duration_between(text, Duration::from_secs(10), Duration::from_hours(7 * 24)),
-};
-
-const SEED: Format<u64> =
-    Format { expected: "a whole number", parse: |text| text.parse().map_err(|_| Flaw::Mismatch) };
-
-/// What a drill sets itself: with these a restored database would reach out, or go on archiving.
-const OWN_SETTINGS: [&str; 4] =
-    ["archive_mode", "archive_command", "archive_library", "max_logical_replication_workers"];
-
-const SETTING: Format<(String, String)> = Format {
-    expected: "a parameter of PostgreSQL and its value, such as work_mem=64MB, but none of \
-               archive_mode, archive_command, archive_library, max_logical_replication_workers",
-    parse: |text| {
-        let is_name = |name: &str| {
-            let mut chars = name.chars();
-            chars.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
-                && chars.all(|it| it.is_ascii_alphanumeric() || matches!(it, '_' | '.'))
-        };
-        let parts = text.split_once('=').map(|(name, value)| (name.to_ascii_lowercase(), value));
-        parts
-            .filter(|(name, value)| is_name(name) && !value.contains(['\n', '\r', '\0']))
-            .filter(|(name, _)| !OWN_SETTINGS.contains(&name.as_str()))
-            .map(|(name, value)| (name, value.to_owned()))
-            .ok_or(Flaw::Mismatch)
-    },
-};

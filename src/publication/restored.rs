@@ -13,6 +13,8 @@ use crate::publication::wording::utc;
 #[derive(Clone, Debug)]
 pub struct Restored<'a> {
     pub data: &'a Path,
+    /// Names, and where they lie.
+    pub tablespaces: Vec<(&'a str, &'a Path)>,
     pub program: &'a Path,
     pub backup: &'a BackupId,
     pub course: Vec<DrillPhase>,
@@ -36,6 +38,9 @@ pub fn text(restored: &Restored<'_>) -> String {
         && (predicted.lsn, predicted.timeline) != (reached.lsn, reached.timeline)
     {
         text += &format!("  predicted was      {}\n", place(predicted));
+    }
+    for (name, directory) in &restored.tablespaces {
+        text += &format!("  tablespace         {name} in {}\n", directory.display());
     }
     text += &format!("  read               {base} of the base backup, {wal} of WAL\n");
     text += &format!("  took               {}\n", phases(&restored.course));

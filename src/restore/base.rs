@@ -45,27 +45,25 @@ impl Base<'_> {
     /// Unpacks all tar files, and links the tablespaces.
     pub(super) async fn restore(self) -> Result<(), Failed> {
         let place = self.place;
-        // Before anything is written: the pieces of one tablespace share a directory.
-        for tablespace in &self.info.tablespaces {
-            place.tablespace(tablespace.oid).map_err(Failed::of_place)?;
-        }
         let mut reads = Vec::new();
         for tar in &self.backup.tars {
             reads.push(async move { self.unpack(tar).await });
         }
         let reads = stream::iter(reads).buffer_unordered(limits::TARS_AT_ONCE);
         reads.try_collect::<()>().await?;
-        let storage = |error: io::Error| Failed::storage(&place.data, &error);
-        complete(&place.data, &place.account).map_err(storage)?;
-        link(self.info, place).map_err(storage)
+        let storage = |error: io::Error| Failed::storage(place.data(), &error);
+        complete(place.data(), &place.account).map_err(storage)?;
+        link(place).map_err(storage)
     }
 
     async fn unpack(self, tar: &TarObject) -> Result<(), Failed> {
         let Self { source, place, .. } = self;
         let to = match tar.contents {
-            TarContents::DataDirectory => place.data.clone(),
-            TarContents::Tablespace(oid) => place.tablespaces.join(oid.to_string()),
+            TarContents::DataDirectory => Some(&place.directories.data),
+            TarContents::Tablespace(oid) => place.directories.tablespaces.get(&oid),
         };
+        // What backup.info does not name, barman does not restore either.
+        let Some(to) = to else { return Ok(()) };
         let name = tar.contents.file_name(tar.piece, tar.codec);
         let key = format!("{}{}/{name}", source.folder.base(), self.backup.id);
         let content = StoredContent {
@@ -76,7 +74,7 @@ impl Base<'_> {
         };
         let has_checksums = self.info.has_checksums == Some(true);
         let check = TarCheck::new(TarExpectation { contents: tar.contents, has_checksums });
-        let (extract, failure) = Extract::new(tar.contents, &to, place.account, check);
+        let (extract, failure) = Extract::new(tar.contents, to, place.account, check);
         let decoding = decode_object(source.store.as_ref(), &source.turns, content, extract);
         let decoded = tokio::select! {
             decoded = decoding => decoded,
@@ -114,20 +112,44 @@ async fn first(failure: &Arc<OnceLock<Failure>>) -> Failed {
     }
 }
 
+/// A path that no file can have is in the backup; everything else is of this machine.
 fn of_failure(failure: &Failure) -> Failed {
     let class = match failure {
-        Failure::Io(..) => DrillClass::Storage,
+        Failure::Io(_, error) => match error.kind() {
+            io::ErrorKind::AlreadyExists
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidFilename
+            | io::ErrorKind::InvalidInput => DrillClass::BaseUnreadable,
+            _ => DrillClass::Storage,
+        },
         Failure::LeadsOut(_) => DrillClass::BaseUnreadable,
     };
     Failed::new(class, failure.to_string())
 }
 
 /// barman writes no `tablespace_map`, so the links are made here.
-fn link(info: &BackupInfo, place: &Place) -> io::Result<()> {
-    for tablespace in &info.tablespaces {
-        let name = tablespace.oid.to_string();
-        let to = std::path::absolute(place.tablespaces.join(&name))?;
-        symlink(to, place.data.join("pg_tblspc").join(&name))?;
+fn link(place: &Place) -> io::Result<()> {
+    for (oid, directory) in &place.directories.tablespaces {
+        let link = place.data().join("pg_tblspc").join(oid.to_string());
+        symlink(std::path::absolute(directory)?, link)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_path_that_cannot_be_is_of_the_backup_and_a_full_disk_is_not() {
+        let class =
+            |kind: io::ErrorKind| of_failure(&Failure::Io(PathBuf::from("a"), kind.into())).class;
+        assert_eq!(class(io::ErrorKind::StorageFull), DrillClass::Storage);
+        assert_eq!(class(io::ErrorKind::PermissionDenied), DrillClass::Storage);
+        assert_eq!(class(io::ErrorKind::InvalidFilename), DrillClass::BaseUnreadable);
+        assert_eq!(class(io::ErrorKind::NotADirectory), DrillClass::BaseUnreadable);
+    }
 }

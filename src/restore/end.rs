@@ -61,6 +61,24 @@ const WORDS: [(&str, DrillClass); 15] = [
     (WRONG_SETTINGS, DrillClass::ParametersInsufficient),
 ];
 
+/// What this machine refuses, wherever it stands in a line: the system's own words (`strerror`), and
+/// what `md.c` and `fd.c` say of a write that was cut short.
+const OF_MACHINE: [(&str, DrillClass); 11] = [
+    ("No space left on device", DrillClass::Storage),
+    ("Disk quota exceeded", DrillClass::Storage),
+    ("File too large", DrillClass::Storage),
+    ("Read-only file system", DrillClass::Storage),
+    ("Input/output error", DrillClass::Storage),
+    (": wrote only ", DrillClass::Storage),
+    ("Cannot allocate memory", DrillClass::Oom),
+    ("out of memory", DrillClass::Oom),
+    // For want of locks (`lock.c`).
+    ("out of shared memory", DrillClass::ParametersInsufficient),
+    // By the kernel, which says so nowhere else: a child in the server's words, the server in ours.
+    ("terminated by signal 9", DrillClass::Oom),
+    ("terminated by signal: 9", DrillClass::Oom),
+];
+
 /// From `guc-file.l`: what is wrong in the file stands in the lines before.
 const WRONG_SETTINGS: &str = "configuration file";
 
@@ -80,16 +98,14 @@ pub(super) fn class_of(seen: &Ended, troubles: &[Trouble], last_words: &str) -> 
             Trouble::Missing(_) | Trouble::Undecodable(..) => {}
         }
     }
-    let Some(fatal) = &seen.fatal else {
-        let words = last_words.lines().last().unwrap_or("it said nothing");
-        return Failed::new(DrillClass::StoppedEarly, format!("the server ended: {words}"));
-    };
-    let is_full = fatal.contains("No space left on device");
+    if let Some((class, words)) = lacking_machine(seen.fatal.as_deref(), last_words) {
+        return Failed::new(class, words);
+    }
+    let Some(fatal) = &seen.fatal else { return of_death(last_words) };
     let is_of_tablespace =
         fatal.starts_with("directory \"") && last_words.contains("Tablespace/CREATE");
     let known = WORDS.iter().find(|(words, _)| fatal.starts_with(words)).map(|(_, class)| *class);
     let class = match known {
-        _ if is_full => DrillClass::Storage,
         _ if is_of_tablespace => DrillClass::TablespaceMissing,
         Some(class) => class,
         None => DrillClass::StoppedEarly,
@@ -103,6 +119,32 @@ pub(super) fn class_of(seen: &Ended, troubles: &[Trouble], last_words: &str) -> 
     let is_lacking = missing.is_some() && class == DrillClass::TargetNotReached;
     let class = if is_lacking { DrillClass::WalMissing } else { class };
     Failed::new(class, format!("{fatal}{}", missing.unwrap_or_default()))
+}
+
+/// What is to be said of a server that ended without a word of its own about it.
+pub(super) fn of_death(last_words: &str) -> Failed {
+    if let Some((class, words)) = lacking_machine(None, last_words) {
+        return Failed::new(class, format!("the server ended: {words}"));
+    }
+    let words = last_words.lines().last().unwrap_or("it said nothing");
+    Failed::new(DrillClass::StoppedEarly, format!("the server ended: {words}"))
+}
+
+/// What the machine had too little of, which says nothing of the archive. What the server gave up with
+/// counts; where it gave up without a word, its last lines do.
+pub(super) fn lacking_machine(
+    fatal: Option<&str>,
+    last_words: &str,
+) -> Option<(DrillClass, String)> {
+    let class_of = |text: &str| {
+        OF_MACHINE.iter().find(|(words, _)| text.contains(words)).map(|(_, class)| *class)
+    };
+    if let Some(fatal) = fatal {
+        return class_of(fatal).map(|class| (class, fatal.to_owned()));
+    }
+    let (line, class) = last_words.lines().find_map(|line| Some((line, class_of(line)?)))?;
+    let text = line.split_once(":  ").map_or(line, |(_, text)| text);
+    Some((class, text.trim().to_owned()))
 }
 
 #[cfg(test)]
@@ -162,5 +204,45 @@ mod tests {
             (other.class, other.detail.as_str()),
             (DrillClass::StoppedEarly, "the server ended: b")
         );
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_not_blamed_on_the_archive() {
+        for (line, class) in [
+            ("could not write to file \"pg_wal/xlogtemp.7\": No space left on device", "storage"),
+            (
+                "could not extend file \"base/5/1\": wrote only 4096 of 8192 bytes at block 7",
+                "storage",
+            ),
+            ("could not extend file \"base/5/1\": Disk quota exceeded", "storage"),
+            ("could not fsync file \"base/5/1\": Input/output error", "storage"),
+            ("could not map anonymous shared memory: Cannot allocate memory", "oom"),
+            ("out of memory", "oom"),
+            ("invalid page in block 7 of relation base/5/1", "stopped_early"),
+        ] {
+            for severity in ["FATAL", "PANIC"] {
+                let failed = class_of(&seen(&format!("x UTC [1] {severity}:  {line}")), &[], "");
+                assert_eq!((failed.class.code(), failed.detail.as_str()), (class, line));
+            }
+        }
+        // What a client's session had too little of before is not why the server gave up.
+        let before = "x UTC [1] ERROR:  out of memory";
+        let failed = class_of(&seen("FATAL:  WAL ends before end of online backup"), &[], before);
+        assert_eq!(failed.class, DrillClass::WalMissing);
+    }
+
+    #[test]
+    fn a_server_that_was_killed_says_nothing_of_the_archive() {
+        for words in [
+            "x UTC [1] LOG:  startup process (PID 7) was terminated by signal 9: Killed\n\
+             x UTC [1] LOG:  aborting startup due to startup process failure",
+            "x UTC [1] LOG:  redo starts at 0/2000028\n\
+             the server was terminated by signal: 9 (SIGKILL)",
+        ] {
+            let failed = class_of(&Ended::default(), &[], words);
+            assert_eq!(failed.class, DrillClass::Oom, "{failed:?}");
+        }
+        let crash = "x UTC [1] LOG:  startup process (PID 7) was terminated by signal 11: Segmentation fault";
+        assert_eq!(of_death(crash).class, DrillClass::StoppedEarly);
     }
 }

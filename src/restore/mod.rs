@@ -22,6 +22,7 @@ pub mod route;
 mod server;
 mod settings;
 pub mod source_settings;
+pub mod traces;
 mod trouble;
 pub mod wal_request;
 pub mod wanted;

@@ -1,26 +1,36 @@
 //! The directories of a restore on this machine.
 
-use std::fs;
-use std::io;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
 use crate::restore::account::Account;
+pub use crate::restore::traces::PlaceError;
+use crate::restore::traces::Traces;
+use crate::restore::traces::give;
+use crate::restore::traces::make;
+
+/// What a restore fills. The directories of tablespaces lie in a directory that is there, or is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directories {
+    pub data: PathBuf,
+    /// By the number of the tablespace.
+    pub tablespaces: BTreeMap<u32, PathBuf>,
+}
 
 /// Where data goes, and where what is needed on the way lies.
 #[derive(Debug)]
 pub struct Place {
-    /// Of which nothing was there before.
-    pub data: PathBuf,
-    /// Holds one directory for each tablespace.
-    pub tablespaces: PathBuf,
+    /// In which nothing was before.
+    pub directories: Directories,
     /// Files of the log on their way; on the same file system as the data.
     pub spool: PathBuf,
     /// Sockets: their paths are short, wherever the data lies.
     pub sockets: TempDir,
     pub account: Account,
+    pub traces: Traces,
 }
 
 /// Whether what is written must outlive a crash of the machine.
@@ -31,38 +41,26 @@ pub enum Durability {
     Throwaway,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
-    #[error("{} is not empty; a restore never overwrites anything", .0.display())]
-    NotEmpty(PathBuf),
-    #[error("{}: {}", .0.display(), .1)]
-    Io(PathBuf, io::Error),
-}
-
-/// PostgreSQL starts with no other.
-const OWNER_ONLY: u32 = 0o700;
-
 impl Place {
-    /// Makes the directories that are missing, and refuses those that hold something.
-    pub fn prepare(data: &Path, tablespaces: &Path, account: Account) -> Result<Self, PlaceError> {
+    /// Makes the directories that are missing, and refuses those that hold something. Nothing is left of
+    /// them then.
+    pub fn prepare(directories: Directories, account: Account) -> Result<Self, PlaceError> {
         let sockets = tempfile::Builder::new().prefix("cnpg-restore-").tempdir();
         let sockets = sockets.map_err(|error| PlaceError::Io(std::env::temp_dir(), error))?;
         give(&account, sockets.path())?;
-        empty(data, &account)?;
-        let spool = data.join(SPOOL);
-        empty(&spool, &account)?;
-        let data = data.to_owned();
-        Ok(Self { data, tablespaces: tablespaces.to_owned(), spool, sockets, account })
+        let mut traces = Traces::default();
+        match fill(&directories, &account, &mut traces) {
+            Ok(spool) => Ok(Self { directories, spool, sockets, account, traces }),
+            Err(error) => {
+                // What cannot be removed is told by the next who wants to write there.
+                let _ = traces.remove();
+                Err(error)
+            }
+        }
     }
 
-    /// Makes the directory of a tablespace.
-    pub fn tablespace(&self, oid: u32) -> Result<PathBuf, PlaceError> {
-        if !self.tablespaces.exists() {
-            make(&self.tablespaces, &self.account)?;
-        }
-        let directory = self.tablespaces.join(oid.to_string());
-        empty(&directory, &self.account)?;
-        Ok(directory)
+    pub fn data(&self) -> &Path {
+        &self.directories.data
     }
 
     /// Where the server that restores asks for the log.
@@ -71,56 +69,83 @@ impl Place {
     }
 }
 
+fn fill(
+    Directories { data, tablespaces }: &Directories,
+    account: &Account,
+    traces: &mut Traces,
+) -> Result<PathBuf, PlaceError> {
+    traces.empty(data, account)?;
+    let spool = data.join(SPOOL);
+    make(&spool, account)?;
+    for directory in tablespaces.values() {
+        if let Some(root) = directory.parent().filter(|root| !root.exists()) {
+            traces.empty(root, account)?;
+        }
+        traces.empty(directory, account)?;
+    }
+    Ok(spool)
+}
+
+/// Whether a restore has begun in a directory, and has not come to its end.
+pub fn is_begun(directory: &Path) -> bool {
+    directory.join(SPOOL).is_dir()
+}
+
 /// In the data directory, where a rename reaches the log.
 const SPOOL: &str = ".cnpg-backup-verifier";
 
-/// An empty directory for its owner alone, made where there is none.
-fn empty(directory: &Path, account: &Account) -> Result<(), PlaceError> {
-    let failed = |error| PlaceError::Io(directory.to_owned(), error);
-    match fs::read_dir(directory) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
-                return Err(PlaceError::NotEmpty(directory.to_owned()));
-            }
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(OWNER_ONLY);
-            fs::set_permissions(directory, mode).map_err(failed)?;
-            give(account, directory)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(directory, account),
-        Err(error) => Err(failed(error)),
-    }
-}
-
-fn make(directory: &Path, account: &Account) -> Result<(), PlaceError> {
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(OWNER_ONLY);
-    let made = fs::create_dir(directory).and_then(|()| fs::set_permissions(directory, mode));
-    made.map_err(|error| PlaceError::Io(directory.to_owned(), error))?;
-    give(account, directory)
-}
-
-fn give(account: &Account, path: &Path) -> Result<(), PlaceError> {
-    account.give(path).map_err(|error| PlaceError::Io(path.to_owned(), error))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn below(root: &Path) -> Directories {
+        let tablespaces = [(16384, root.join("spaces/16384")), (16385, root.join("spaces/16385"))];
+        Directories { data: root.join("data"), tablespaces: tablespaces.into() }
+    }
+
+    fn names(root: &Path) -> Vec<String> {
+        let entries = fs::read_dir(root).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
 
     #[test]
     fn what_is_there_is_not_written_over() {
         let root = tempfile::tempdir().unwrap();
-        let account = Account::own();
-        let (data, tablespaces) = (root.path().join("data"), root.path().join("tablespaces"));
-        let place = Place::prepare(&data, &tablespaces, account).unwrap();
-        assert!(place.spool.starts_with(&data) && place.tablespace(16384).unwrap().is_dir());
-        assert!(place.tablespace(16384).is_ok(), "an empty directory may be there");
-        fs::write(tablespaces.join("16384/file"), "x").unwrap();
-        assert!(matches!(place.tablespace(16384), Err(PlaceError::NotEmpty(_))));
-        let again = Place::prepare(&data, &tablespaces, account).unwrap_err();
+        let place = Place::prepare(below(root.path()), Account::own()).unwrap();
+        assert!(is_begun(place.data()) && root.path().join("spaces/16385").is_dir());
+        let again = Place::prepare(below(root.path()), Account::own()).unwrap_err();
         assert!(
             again.to_string().ends_with("is not empty; a restore never overwrites anything"),
             "{again}"
         );
-        assert!(data.join(SPOOL).is_dir());
+        assert!(place.spool.is_dir(), "it is another's");
+        drop(place);
+        fs::remove_dir_all(root.path().join("data")).unwrap();
+        fs::write(root.path().join("spaces/16385/file"), "x").unwrap();
+        let again = Place::prepare(below(root.path()), Account::own()).unwrap_err();
+        assert!(matches!(again, PlaceError::NotEmpty(it) if it.ends_with("16385")));
+        assert_eq!(names(root.path()), ["spaces"], "what was made is gone");
+        assert!(root.path().join("spaces/16385/file").exists());
+    }
+
+    #[test]
+    fn what_was_made_is_removed_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("data")).unwrap();
+        fs::write(root.path().join("other"), "x").unwrap();
+        let place = Place::prepare(below(root.path()), Account::own()).unwrap();
+        fs::create_dir_all(place.data().join("base/5")).unwrap();
+        fs::write(place.data().join("base/5/1"), "x").unwrap();
+        // A link leads into a tablespace, which is removed for itself, and maybe elsewhere.
+        std::os::unix::fs::symlink(root.path(), place.data().join("link")).unwrap();
+        fs::write(root.path().join("spaces/16384/file"), "x").unwrap();
+        place.traces.remove().unwrap();
+        assert_eq!(names(root.path()), ["data", "other"]);
+        assert_eq!(names(&root.path().join("data")), Vec::<String>::new());
     }
 }

@@ -5,7 +5,7 @@
 //! names are looked up in `pg_catalog` alone, nothing can be written, no event trigger fires, and each
 //! answer is awaited only so long.
 
-mod answer;
+pub mod answer;
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use crate::domain::drill::CheckResult;
 use crate::domain::drill_check::DrillCheck;
 use crate::domain::timeline::TimelineId;
 use crate::observation::recovery::Login;
+use crate::restore::questions::answer::Answering;
 use crate::restore::questions::answer::is_right;
 use crate::restore::settings::PORT;
 
@@ -130,34 +131,36 @@ impl Access {
     pub async fn databases(&self) -> CheckResult {
         let name = "databases".to_owned();
         match self.answering().await {
-            Ok(count) => {
-                let detail = match count {
-                    1 => "1 database answers".to_owned(),
-                    count => format!("{count} databases answer"),
-                };
-                CheckResult { name, is_passed: true, detail }
-            }
+            Ok(answering) => CheckResult { name, is_passed: true, detail: answering.to_string() },
             Err(detail) => CheckResult { name, is_passed: false, detail },
         }
     }
 
-    async fn answering(&self) -> Result<usize, Refusal> {
+    async fn answering(&self) -> Result<Answering, Refusal> {
         let client = self.connect("postgres").await?;
+        // A name is in the encoding of the database that it was given in, whatever that of this one is:
+        // it must not be converted on its way. The driver reads nothing else than UTF-8.
+        let as_it_is = client.batch_execute("SET client_encoding TO sql_ascii").await;
+        as_it_is.map_err(|error| refusal(&error))?;
         let rows = rows(
             &client,
             "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2",
             DATABASES_MAX,
         )
         .await?;
-        let names: Vec<String> =
-            rows.iter().filter_map(|row| row.get(0)).map(str::to_owned).collect();
-        for name in &names {
+        let mut answering = Answering::default();
+        for row in &rows {
+            let Ok(Some(name)) = row.try_get(0) else {
+                answering.unnamed = answering.unnamed.saturating_add(1);
+                continue;
+            };
             let of = |why: Refusal| format!("the database {name:?}: {why}");
             let client = self.connect(name).await.map_err(of)?;
             // The catalogue is read, not only a constant computed.
             value(&client, "SELECT count(*) FROM pg_class").await.map_err(of)?;
+            answering.asked = answering.asked.saturating_add(1);
         }
-        Ok(names.len())
+        Ok(answering)
     }
 
     /// Asks, and tells whether the answer is right. Ages count back from `restored`.
@@ -176,7 +179,7 @@ impl Access {
         let client = self.connect(&check.database).await?;
         let rows = rows(&client, &check.query, 2).await?;
         match rows.as_slice() {
-            [row] if row.len() == 1 => Ok(row.get(0).unwrap_or_default().to_owned()),
+            [row] if row.len() == 1 => Ok(text(row)?.unwrap_or_default().to_owned()),
             [] => Err("the answer has no row".to_owned()),
             [_] => Err("the answer has more than one column".to_owned()),
             _ => Err("the answer has more than one row".to_owned()),
@@ -186,7 +189,13 @@ impl Access {
 
 async fn value(client: &Client, query: &str) -> Result<Option<String>, Refusal> {
     let rows = rows(client, query, 1).await?;
-    Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(text(row)?.map(str::to_owned))
+}
+
+/// The first value. A database in `SQL_ASCII` may hold any bytes.
+fn text(row: &SimpleQueryRow) -> Result<Option<&str>, Refusal> {
+    row.try_get(0).map_err(|_| "the answer is no UTF-8".to_owned())
 }
 
 /// The first rows, whatever the query would give.

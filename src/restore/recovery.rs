@@ -41,6 +41,7 @@ use crate::restore::server::Server;
 use crate::restore::settings::HBA;
 use crate::restore::settings::Instructions;
 use crate::restore::source_settings::prepared_transactions;
+use crate::restore::traces;
 use crate::restore::trouble::Trouble;
 
 /// What is recovered, how, and where.
@@ -90,7 +91,7 @@ impl Recovery<'_> {
         let (source, place) = (&self.source, &self.place);
         Base { source, backup: self.backup, info: self.info, place }.restore().await?;
         course.phase(PhaseName::Base, began_at);
-        self.configure().map_err(|error| Failed::storage(&self.place.data, &error))?;
+        self.configure().map_err(|error| Failed::storage(self.place.data(), &error))?;
         let (listener, courier) = self.courier()?;
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&courier).go_ahead(route::replay(self.plan, &self.wal)));
@@ -100,7 +101,7 @@ impl Recovery<'_> {
                 tracing::warn!(%error, "the server's requests can no longer be received");
             }
         });
-        let server = Server::start(&self.programs, &self.place.account, &self.place.data);
+        let server = Server::start(&self.programs, &self.place.account, self.place.data());
         let server =
             server.map_err(|error| Failed::storage(&self.programs.path("postgres"), &error))?;
         let mut watched = Watched { server, seen: Ended::default() };
@@ -111,7 +112,7 @@ impl Recovery<'_> {
         course.predicted = courier.foretold().map(|end| route::told(&end));
         let Watched { mut server, seen } = watched;
         if ended.is_err() {
-            let words = server.last_words();
+            let words = server.last_words().await;
             server.abandon().await;
             return Err(class_of(&seen, &courier.troubles(), &words));
         }
@@ -120,16 +121,16 @@ impl Recovery<'_> {
             server.abandon().await;
             return Err(failed);
         }
-        let _ = fs::remove_dir_all(&self.place.spool);
+        let _ = traces::remove(&self.place.spool);
         Ok(Recovered { server, place: self.place, programs: self.programs })
     }
 
     fn courier(&self) -> Result<(UnixListener, Arc<Courier>), Failed> {
-        let Place { data, spool, account, .. } = &self.place;
+        let Place { spool, account, .. } = &self.place;
         let size = self.wal.segment_size;
         let delivery = Delivery::new(self.source.clone(), spool, size);
         let way = route::way(self.plan);
-        let courier = Courier::new(delivery, data, *account, way, size.bytes());
+        let courier = Courier::new(delivery, self.place.data(), *account, way, size.bytes());
         let socket = self.place.request_socket();
         let listener = UnixListener::bind(&socket);
         let listener = listener.and_then(|it| account.give(&socket).map(|()| it));
@@ -139,7 +140,7 @@ impl Recovery<'_> {
 
     /// The backup's own configuration names paths and libraries of the machine that it comes from.
     fn configure(&self) -> io::Result<()> {
-        let data = &self.place.data;
+        let data = self.place.data();
         let demanded = self.plan.window.demands.as_ref().and_then(|it| it.parameters);
         let controlled = prepared_transactions(data);
         let socket = self.place.request_socket();
@@ -204,8 +205,8 @@ impl Recovery<'_> {
         let timeline = seen.new_timeline.ok_or_else(|| {
             Failed::new(DrillClass::StoppedEarly, "the server began no timeline of its own")
         })?;
-        let written = Written::read(&self.place.data, timeline);
-        let written = written.map_err(|error| Failed::storage(&self.place.data, &error))?;
+        let written = Written::read(self.place.data(), timeline);
+        let written = written.map_err(|error| Failed::storage(self.place.data(), &error))?;
         course.reason = Some(written.reason);
         course.reached = Some(RecoveryEnd {
             system_identifier: self.info.system_identifier,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -31,6 +32,9 @@ pub(super) struct Server {
 }
 
 const TAIL_LINES: usize = 20;
+
+/// After its log has ended.
+const END_MAX: Duration = Duration::from_secs(5);
 
 /// A checkpoint of everything that was replayed may be due.
 const STOP_MAX: Duration = Duration::from_mins(10);
@@ -74,8 +78,17 @@ impl Server {
         Some(parsed)
     }
 
-    /// Why it ended, in its own words.
-    pub(super) fn last_words(&self) -> String {
+    /// Why it ended, in its own words, or in those of the kernel.
+    pub(super) async fn last_words(&mut self) -> String {
+        let status = timeout(END_MAX, self.child.wait()).await.ok().and_then(Result::ok);
+        if let Some(status) = status.filter(|it| it.signal().is_some()) {
+            self.tail.push_back(format!("the server was terminated by {status}"));
+        }
+        self.words()
+    }
+
+    /// What it has said of late.
+    pub(super) fn words(&self) -> String {
         self.tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 

@@ -154,7 +154,7 @@ impl Local<'_> {
         course: &mut Course,
         checks: &mut Vec<CheckResult>,
     ) -> Result<String, Failed> {
-        let place = scratch.place(self.prepared.account)?;
+        let place = scratch.place(self.prepared.account, self.prepared.tablespaces())?;
         let sockets = place.sockets.path().to_owned();
         let recovered = self.prepared.recover_at(place, Durability::Throwaway, course).await?;
         let asked_at = Instant::now();
@@ -168,9 +168,13 @@ impl Local<'_> {
         let mut recovered = recovered;
         let proven = tokio::select! {
             proven = proof.run(course, checks) => proven,
-            words = recovered.alive() => {
-                Err(Failed::new(DrillClass::StoppedEarly, format!("the restored server ended: {words}")))
+            failed = recovered.alive() => Err(failed),
+        };
+        let proven = match proven {
+            Err(failed) if failed.class == DrillClass::CheckFailed => {
+                Err(recovered.excuse(failed).await)
             }
+            proven => proven,
         };
         course.phase(PhaseName::Check, asked_at);
         recovered.abandon().await;

@@ -97,15 +97,22 @@ async fn tell(progress: Arc<Progress>, bar: ProgressBar) {
 
 /// Bytes, rate and time left, by what was read so far.
 fn rest(mark: &Mark, elapsed: Duration) -> String {
+    let read = rate(mark.bytes_read, elapsed);
+    format!("{read}{}", left(mark.objects_read, mark.objects, elapsed))
+}
+
+/// Bytes, and how many a second that is.
+pub(super) fn rate(done: u64, elapsed: Duration) -> String {
+    let a_second = done / elapsed.as_secs().max(1);
+    format!("{} at {}/s", bytes(done), bytes(a_second))
+}
+
+/// If the rest takes as long as what was done.
+pub(super) fn left(done: u64, all: u64, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs().max(1);
-    let rate = mark.bytes_read / seconds;
-    let read = format!("{} at {}/s", bytes(mark.bytes_read), bytes(rate));
-    let left = mark.objects.saturating_sub(mark.objects_read);
-    let left = seconds.saturating_mul(left).checked_div(mark.objects_read);
-    left.map_or(read.clone(), |left| {
-        let left = humantime::format_duration(Duration::from_secs(left));
-        format!("{read}, about {left} left")
-    })
+    let left = seconds.saturating_mul(all.saturating_sub(done)).checked_div(done);
+    let left = left.map(|left| humantime::format_duration(Duration::from_secs(left)));
+    left.map_or_else(String::new, |left| format!(", about {left} left"))
 }
 
 impl Drop for Shown {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::assessment::plan::RestorePlan;
+use crate::config::CleanUp;
 use crate::config::ConfigError;
 use crate::config::ONE_ARCHIVE;
 use crate::config::RestoreConfig;
@@ -15,15 +16,22 @@ use crate::domain::recovery_target::Target;
 use crate::publication::restore_plan::PlanDocument;
 use crate::publication::restored;
 use crate::publication::restored::Restored;
+use crate::restore::failed::Failed;
 use crate::restore::place::Durability;
+use crate::restore::place::Place;
+use crate::restore::place::is_begun;
 use crate::restore::recovery::Course;
+use crate::restore::recovery::Recovered;
+use crate::restore::traces::Traces;
 use crate::service::check::assess_once;
 use crate::service::output;
 use crate::service::progress;
 use crate::service::restore_plan::Answer;
 use crate::service::restore_plan::plan_to_restore_point;
-use crate::service::restoring::Goal;
 use crate::service::restoring::Prepared;
+use crate::service::restoring::directories;
+use crate::service::restoring::end_server;
+use crate::service::restoring::server_on;
 use crate::service::selection::Selection;
 use crate::service::shutdown::Shutdown;
 
@@ -58,23 +66,22 @@ pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
         }
     };
     let prepared = Prepared::of(&archive, &world, plan, &config.server).await?;
-    let mut shutdown = Shutdown::on_signals().context("listen for signals")?;
-    let tablespaces = beside(&data);
-    let goal = Goal { data: &data, tablespaces: &tablespaces, durability: Durability::Kept };
+    let shutdown = Shutdown::on_signals().context("listen for signals")?;
+    let directories =
+        directories(&data, &beside(&data), &config.tablespaces, prepared.tablespaces())?;
+    let place = Place::prepare(directories.clone(), prepared.account)?;
+    let attempt = Attempt { traces: place.traces.clone(), data: &data, clean: config.clean };
     let mut course = Course::default();
-    let recovered = tokio::select! {
-        recovered = prepared.recover(goal, &mut course) => recovered,
-        () = shutdown.requested() => anyhow::bail!("stopped before the restore was complete; what \
-                                                    is in {} cannot be used", data.display()),
-    };
-    let recovered = recovered.map_err(|failed| {
-        let (class, detail, place) = (failed.class, failed.detail, data.display());
-        anyhow::anyhow!("{detail} ({class}); what is in {place} cannot be used")
-    })?;
+    let recovered = attempt.recover(&prepared, place, &mut course, shutdown).await?;
     recovered.stop().await.context("shut the restored server down")?;
     let program = prepared.programs.path("postgres");
     let restored = Restored {
         data: &data,
+        tablespaces: prepared
+            .tablespaces()
+            .iter()
+            .filter_map(|it| Some((&*it.name, directories.tablespaces.get(&it.oid)?.as_path())))
+            .collect(),
         program: &program,
         backup: plan.backup_id(),
         course: course.phases.iter().filter(|it| it.name != PhaseName::Check).copied().collect(),
@@ -88,6 +95,48 @@ pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
     Ok(Answer::Reachable)
 }
 
+/// A restore that may come to nothing.
+struct Attempt<'a> {
+    traces: Traces,
+    data: &'a Path,
+    clean: CleanUp,
+}
+
+impl Attempt<'_> {
+    async fn recover(
+        &self,
+        prepared: &Prepared<'_>,
+        place: Place,
+        course: &mut Course,
+        mut shutdown: Shutdown,
+    ) -> anyhow::Result<Recovered> {
+        let why = tokio::select! {
+            recovered = prepared.recover_at(place, Durability::Kept, course) => match recovered {
+                Ok(recovered) => return Ok(recovered),
+                Err(Failed { class, detail }) => format!("{detail} ({class})"),
+            },
+            () = shutdown.requested() => "stopped before it was restored".to_owned(),
+        };
+        anyhow::bail!("{why}; {}", self.clean_up());
+    }
+
+    /// As `initdb` and `pg_basebackup` do: the next attempt finds an empty directory. In words.
+    fn clean_up(&self) -> String {
+        let data = self.data.display();
+        // It was told to end, and may still be at it.
+        end_server(self.data);
+        match self.clean {
+            CleanUp::Nothing => format!("what lies in {data} is of no use"),
+            CleanUp::WhatWasWritten => match self.traces.remove() {
+                Ok(()) => format!("what was written to {data} is removed"),
+                Err(error) => {
+                    format!("what lies in {data} is of no use, and cannot be removed: {error}")
+                }
+            },
+        }
+    }
+}
+
 /// The directory by its whole path, as the server wants it, which works in it. Refused before the
 /// archive is read, which may take a while.
 fn usable(to: &Path) -> anyhow::Result<PathBuf> {
@@ -97,6 +146,17 @@ fn usable(to: &Path) -> anyhow::Result<PathBuf> {
         let found = format!("{}, {why}", directory.display());
         Err(ConfigError::late("--to-dir", expected, found).into())
     };
+    if is_begun(&to) {
+        let beside = beside(&to);
+        let too = if beside.exists() { format!(" {}", beside.display()) } else { String::new() };
+        let server = server_on(&to).map_or_else(String::new, |it| format!("kill -QUIT {it}; "));
+        let why = format!(
+            "in which a restore has begun that did not end; if none is at work there, clear it: \
+             {server}rm -r {}{too}",
+            to.display()
+        );
+        return refused(&to, &why);
+    }
     for directory in [to.clone(), beside(&to)] {
         if std::fs::read_dir(&directory).is_ok_and(|mut it| it.next().is_some()) {
             return refused(&directory, "which is not empty");

@@ -2,6 +2,7 @@
 
 mod scratch;
 mod stage;
+mod tablespaces;
 mod usage;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::assessment::plan::Restore;
 use crate::config::ServerConfig;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
+use crate::domain::backup_info::Tablespace;
 use crate::observation::backup::ObservedBackup;
 use crate::restore::account::Account;
 use crate::restore::delivery::Source;
@@ -32,7 +34,10 @@ use crate::sources::store::metered::BytesRead;
 use crate::sources::store::metered::MeteredStore;
 
 pub(super) use crate::service::restoring::scratch::Scratch;
+pub(super) use crate::service::restoring::scratch::end_server;
+pub(super) use crate::service::restoring::scratch::server_on;
 use crate::service::restoring::stage::Stage;
+pub(super) use crate::service::restoring::tablespaces::directories;
 
 /// Everything that is known before the first byte is written.
 pub(super) struct Prepared<'a> {
@@ -47,14 +52,6 @@ pub(super) struct Prepared<'a> {
     pub(super) programs: Programs,
     program: PathBuf,
     server: &'a ServerConfig,
-}
-
-/// Where the data goes, and for how long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Goal<'a> {
-    pub(super) data: &'a Path,
-    pub(super) tablespaces: &'a Path,
-    pub(super) durability: Durability,
 }
 
 /// The superuser that CloudNativePG makes.
@@ -105,18 +102,11 @@ impl<'a> Prepared<'a> {
         self.server.role.as_deref().unwrap_or(SUPERUSER)
     }
 
-    /// Restores, and tells on stderr how far it is.
-    pub(super) async fn recover(
-        &self,
-        goal: Goal<'_>,
-        course: &mut Course,
-    ) -> Result<Recovered, Failed> {
-        let place = Place::prepare(goal.data, goal.tablespaces, self.account);
-        let place = place.map_err(Failed::of_place)?;
-        self.recover_at(place, goal.durability, course).await
+    pub(super) fn tablespaces(&self) -> &[Tablespace] {
+        &self.info.tablespaces
     }
 
-    /// The same in a place that is prepared.
+    /// Restores, and tells on stderr how far it is.
     pub(super) async fn recover_at(
         &self,
         place: Place,

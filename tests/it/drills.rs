@@ -4,6 +4,8 @@ mod failures;
 mod harm;
 mod kept;
 mod killed;
+mod room;
+mod small_disk;
 mod stories;
 
 use std::env;

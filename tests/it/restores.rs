@@ -48,6 +48,7 @@ async fn a_restore_writes_over_nothing_and_starts_no_archiver() {
         (&["--to-dir", "a/b"], "/a/b, in a directory that does not exist"),
         (&["--to-dir", "x", "--set", "archive_mode=on"], "found \"archive_mode=on\""),
         (&["--to-dir", "x", "--set", "Archive_Command=cp"], "found \"Archive_Command=cp\""),
+        (&["--to-dir", "x", "--tablespace", "fast"], "--tablespace: expected a tablespace and its"),
         (&["--to-dir", "x", "--lsn", "here"], "--lsn: expected a position in the log"),
     ] {
         let finished = on_nothing(directory.path(), "restore", arguments).await;
@@ -111,9 +112,7 @@ async fn what_was_restored_starts_as_it_says() {
     let wrong = restore(&["--set", "no_such_parameter=1"]).await;
     assert_eq!(wrong.code, Some(3), "{wrong:#?}");
     let named = "unrecognized configuration parameter \"no_such_parameter\"";
-    assert!(wrong.stderr.contains(named) && wrong.stderr.contains("cannot be used"), "{wrong:#?}");
-    fs::remove_dir_all(place.path().join("restored")).unwrap();
-
+    assert!(wrong.stderr.contains(named) && wrong.stderr.contains("is removed"), "{wrong:#?}");
     let printed = restore(&["--set", "work_mem=5MB"]).await.expect_success();
     let commands: Vec<Vec<&str>> = printed
         .lines()

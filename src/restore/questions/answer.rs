@@ -1,12 +1,47 @@
 //! Whether an answer is the right one, told without the answer.
 
+use std::fmt;
+
 use chrono::DateTime;
 use chrono::NaiveDateTime;
 use chrono::Utc;
 use twox_hash::XxHash3_128;
 
+use crate::domain::drill::DrillClass;
 use crate::domain::drill_check::RightAnswer;
 use crate::restore::questions::Refusal;
+
+/// How many databases answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answering {
+    pub(super) asked: usize,
+    /// Their names are in an encoding in which nobody can be asked for them here.
+    pub(super) unnamed: usize,
+}
+
+impl fmt::Display for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.asked {
+            1 => write!(f, "1 database answers")?,
+            asked => write!(f, "{asked} databases answer")?,
+        }
+        match self.unnamed {
+            0 => Ok(()),
+            1 => write!(f, ", 1 was not asked: its name is no UTF-8"),
+            unnamed => write!(f, ", {unnamed} were not asked: their names are no UTF-8"),
+        }
+    }
+}
+
+/// What this machine lacked where a check failed for want of it: `Class 53` of SQLSTATE
+/// (`errcodes.txt`) says nothing of the data.
+pub fn lacking_machine(detail: &str) -> Option<DrillClass> {
+    let (_, state) = detail.split_once("SQLSTATE ")?;
+    match state {
+        "53200" => Some(DrillClass::Oom),
+        _ => state.starts_with("53").then_some(DrillClass::Storage),
+    }
+}
 
 /// Or what of it is wrong; both without the answer itself.
 pub(super) fn is_right(
@@ -74,5 +109,22 @@ mod tests {
             assert_eq!(is_right(answer, &age, restored).is_ok(), is_young, "{answer}");
         }
         assert!(is_right("2026-11-30", &age, None).is_err());
+    }
+
+    #[test]
+    fn what_was_not_asked_is_told() {
+        let told = |asked, unnamed| Answering { asked, unnamed }.to_string();
+        assert_eq!(told(1, 0), "1 database answers");
+        assert_eq!(told(3, 1), "3 databases answer, 1 was not asked: its name is no UTF-8");
+    }
+
+    #[test]
+    fn a_full_disk_is_no_wrong_answer() {
+        let class =
+            |state: &str| lacking_machine(&format!("the server refuses with SQLSTATE {state}"));
+        assert_eq!(class("53100"), Some(DrillClass::Storage));
+        assert_eq!(class("53200"), Some(DrillClass::Oom));
+        assert_eq!(class("42P01"), None);
+        assert_eq!(lacking_machine("the answer is no time"), None);
     }
 }

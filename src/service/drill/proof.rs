@@ -10,6 +10,7 @@ use crate::domain::drill::DrillClass;
 use crate::domain::drill::RecoveryEnd;
 use crate::domain::drill_check::DrillCheck;
 use crate::restore::failed::Failed;
+use crate::restore::questions::answer::lacking_machine;
 use crate::restore::recovery::Course;
 use crate::service::restoring::Prepared;
 
@@ -32,7 +33,8 @@ impl Proof<'_> {
         let access = self.prepared.access(self.sockets);
         let role = self.prepared.role();
         let asked = |why: String| {
-            Failed::new(DrillClass::CheckFailed, format!("connect to postgres as {role}: {why}"))
+            let class = lacking_machine(&why).unwrap_or(DrillClass::CheckFailed);
+            Failed::new(class, format!("connect to postgres as {role}: {why}"))
         };
         let identifier = access.system_identifier().await.map_err(asked)?;
         if self.prepared.system_identifier().is_some_and(|expected| expected != identifier) {
@@ -48,7 +50,8 @@ impl Proof<'_> {
         self.read_further(results).await;
         let failed = results.iter().find(|it| !it.is_passed);
         if let Some(CheckResult { name, detail, .. }) = failed {
-            return Err(Failed::new(DrillClass::CheckFailed, format!("{name}: {detail}")));
+            let class = lacking_machine(detail).unwrap_or(DrillClass::CheckFailed);
+            return Err(Failed::new(class, format!("{name}: {detail}")));
         }
         let reason = course.reason.as_deref().unwrap_or_default();
         Ok(format!("recovery ended as predicted: {reason}"))

@@ -14,9 +14,12 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use crate::domain::backup_info::Tablespace;
 use crate::restore::account::Account;
 use crate::restore::failed::Failed;
+use crate::restore::place::Directories;
 use crate::restore::place::Place;
+use crate::restore::traces;
 
 /// It is removed with everything in it when this is dropped.
 pub(in crate::service) struct Scratch {
@@ -54,9 +57,16 @@ impl Scratch {
     }
 
     /// The directories of a restore in it.
-    pub(in crate::service) fn place(&self, account: Account) -> Result<Place, Failed> {
+    pub(in crate::service) fn place(
+        &self,
+        account: Account,
+        tablespaces: &[Tablespace],
+    ) -> Result<Place, Failed> {
         let path = self.directory.path();
-        let place = Place::prepare(&path.join("data"), &path.join("tablespaces"), account);
+        let within = |oid: u32| path.join("tablespaces").join(oid.to_string());
+        let tablespaces = tablespaces.iter().map(|it| (it.oid, within(it.oid))).collect();
+        let directories = Directories { data: path.join("data"), tablespaces };
+        let place = Place::prepare(directories, account);
         let place = place.map_err(Failed::of_place)?;
         let sockets = place.sockets.path().display().to_string();
         let noted = fs::write(path.join(SOCKETS), sockets);
@@ -117,17 +127,7 @@ impl Drop for Scratch {
 
 /// Ends the server that may still run there, and removes everything.
 fn clear(path: &Path) -> io::Result<()> {
-    let data = path.join("data");
-    if let Some(server) = server_of(&data) {
-        let _ = kill(server, Signal::SIGQUIT);
-        for _ in 0..LOOKS_MAX {
-            if kill(server, None).is_err() {
-                break;
-            }
-            // In a drop nothing else can be awaited.
-            thread::park_timeout(LOOK_EVERY);
-        }
-    }
+    end_server(&path.join("data"));
     if let Ok(sockets) = fs::read_to_string(path.join(SOCKETS)) {
         let sockets = PathBuf::from(sockets);
         let name = sockets.file_name().and_then(|it| it.to_str());
@@ -136,11 +136,24 @@ fn clear(path: &Path) -> io::Result<()> {
             fs::remove_dir_all(sockets)?;
         }
     }
-    if path.exists() { fs::remove_dir_all(path) } else { Ok(()) }
+    if path.exists() { traces::remove(path) } else { Ok(()) }
+}
+
+/// Ends the server that may still run on this data, at once.
+pub(in crate::service) fn end_server(data: &Path) {
+    let Some(server) = server_on(data) else { return };
+    let _ = kill(server, Signal::SIGQUIT);
+    for _ in 0..LOOKS_MAX {
+        if kill(server, None).is_err() {
+            break;
+        }
+        // In a drop nothing else can be awaited.
+        thread::park_timeout(LOOK_EVERY);
+    }
 }
 
 /// By `postmaster.pid`: the process in its first line, if it works in that directory.
-fn server_of(data: &Path) -> Option<Pid> {
+pub(in crate::service) fn server_on(data: &Path) -> Option<Pid> {
     let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
     let id: i32 = text.lines().next()?.trim().parse().ok().filter(|id| 1 < *id)?;
     // Another process may have got the number since.

@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 use crate::publication::wording::bytes;
 use crate::restore::recovery::Step;
+use crate::service::progress::left;
+use crate::service::progress::rate;
 use crate::service::progress::target;
 use crate::sources::store::metered::BytesRead;
 
@@ -74,25 +76,15 @@ fn sentence(step: Step, elapsed: Duration, read: &BytesRead, base_bytes: u64) ->
     match step {
         Step::Base => {
             let done = read.base();
-            let rest = left(done, base_bytes, elapsed);
-            let (done, all) = (bytes(done), bytes(base_bytes));
-            format!("restoring the base backup: {done} of {all}{rest}")
+            let (rate, rest) = (rate(done, elapsed), left(done, base_bytes, elapsed));
+            format!("restoring the base backup of {}: {rate}{rest}", bytes(base_bytes))
         }
         Step::Replay(segments, of) => {
-            let rest = left(segments, of, elapsed);
-            let read = bytes(read.wal());
-            format!("replaying WAL: {segments} of at most {of} segments, {read}{rest}")
+            let (rate, rest) = (rate(read.wal(), elapsed), left(segments, of, elapsed));
+            format!("replaying WAL: {segments} of at most {of} segments, {rate}{rest}")
         }
         Step::Promote => "ending the recovery".to_owned(),
     }
-}
-
-/// By what was done so far.
-fn left(done: u64, all: u64, elapsed: Duration) -> String {
-    let seconds = elapsed.as_secs().max(1);
-    let left = seconds.saturating_mul(all.saturating_sub(done)).checked_div(done);
-    let left = left.map(|left| humantime::format_duration(Duration::from_secs(left)));
-    left.map_or_else(String::new, |left| format!(", about {left} left"))
 }
 
 impl Drop for Stage {
@@ -107,18 +99,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phase_bytes_and_time_left_are_told() {
+    fn phase_bytes_rate_and_time_left_are_told() {
         let read = BytesRead::default();
         read.note_base(50 << 20);
         let elapsed = Duration::from_secs(10);
         assert_eq!(
             sentence(Step::Base, elapsed, &read, 200 << 20),
-            "restoring the base backup: 50.0 MiB of 200.0 MiB, about 30s left"
+            "restoring the base backup of 200.0 MiB: 50.0 MiB at 5.0 MiB/s, about 30s left"
         );
         assert_eq!(
             sentence(Step::Replay(5, 20), elapsed, &read, 0),
-            "replaying WAL: 5 of at most 20 segments, 0 B, about 30s left"
+            "replaying WAL: 5 of at most 20 segments, 0 B at 0 B/s, about 30s left"
         );
-        assert_eq!(left(0, 10, elapsed), "");
+        assert_eq!(
+            sentence(Step::Replay(0, 20), elapsed, &read, 0),
+            "replaying WAL: 0 of at most 20 segments, 0 B at 0 B/s"
+        );
     }
 }

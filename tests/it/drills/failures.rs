@@ -77,6 +77,16 @@ async fn what_the_store_refuses_on_the_way_is_no_missing_segment() {
 }
 
 #[tokio::test]
+async fn who_may_not_read_the_base_backup_is_told_so() {
+    let stage = Stage::set(&[INSERT]).await;
+    let key = format!("cluster/main/base/{}/data.tar.gz", stage.backup);
+    stage.s3.inject(Trigger::always(Operation::Get).on_key(&key), Fault::AccessDenied);
+    let (code, class, detail) = stage.drill(&[]).await;
+    assert_eq!((code, class.as_str()), (Some(2), "denied"), "{detail}");
+    assert!(detail.starts_with("read data.tar.gz: "), "{detail}");
+}
+
+#[tokio::test]
 async fn a_cut_base_backup_is_unreadable_and_no_server_is_started() {
     let stage = Stage::set(&[INSERT]).await;
     let key = format!("cluster/main/base/{}/data.tar.gz", stage.backup);

@@ -13,10 +13,11 @@ use test_servers::process::Account;
 use test_servers::process::Server;
 use test_servers::process::Signal;
 use test_servers::process::wait_until;
-use test_servers::rclone::Rclone;
+use test_servers::s3::S3Server;
 use tokio::time::sleep;
 
 use crate::drills::entries;
+use crate::drills::harm::endpoint;
 use crate::drills::succeed;
 use crate::program::of_archive;
 
@@ -27,14 +28,15 @@ const APART: Duration = Duration::from_millis(120);
 
 #[tokio::test]
 async fn whatever_a_killed_drill_left_is_swept_by_the_next() {
-    let s3 = Rclone::start().await;
+    let s3 = S3Server::start().await.unwrap();
     s3.create_bucket("backups");
-    let barman = Barman::new(s3.endpoint(), "s3://backups/cluster", "main");
+    let barman = Barman::new(endpoint(&s3), "s3://backups/cluster", "main");
     let primary = Postgres::start(&Options::archiving(&barman, Codec::Gzip)).await;
     primary.sql("CREATE TABLE kept (n int)").await;
     barman.backup(&primary, &BackupOptions::default()).await;
     primary.archive_segments(3).await;
     drop(primary);
+    s3.reset_requests();
     let root = Account::own().temporary_directory();
     // Where the sockets are is told by this variable, and nobody else's are in there.
     let sockets = Account::unprivileged().temporary_directory();
@@ -56,6 +58,7 @@ async fn whatever_a_killed_drill_left_is_swept_by_the_next() {
     succeed(&barman, root.path(), &["--kind", "full"]).await;
     assert_eq!(entries(root.path()), 0);
     assert_eq!(entries(sockets.path()), 0);
+    assert_eq!(s3.requests().writes(), 0, "{:#?}", s3.request_log());
     let servers = || servers_in(root.path());
     wait_until("the servers have ended", Duration::from_secs(30), async || {
         servers().is_empty().then_some(())
@@ -69,7 +72,7 @@ fn drills_in(root: &Path) -> usize {
 }
 
 /// Processes that work below a directory.
-fn servers_in(root: &Path) -> Vec<String> {
+pub(super) fn servers_in(root: &Path) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let works_there = |process: &fs::DirEntry| {
         fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(root))

@@ -61,6 +61,8 @@ pub struct Options {
     pub archive: Option<Archive>,
     /// In MiB; `None`: PostgreSQL's default of 16.
     pub wal_segment_size: Option<u32>,
+    /// Of all databases, with the locale `C`; `None`: UTF-8.
+    pub encoding: Option<String>,
     /// Further lines of `postgresql.conf`, which win over ours.
     pub settings: Vec<(String, String)>,
 }
@@ -112,6 +114,9 @@ impl Postgres {
         initdb.args(["--data-checksums", "--no-sync", "--auth=trust", "--username=postgres"]);
         if let Some(size) = options.wal_segment_size {
             initdb.arg(format!("--wal-segsize={size}"));
+        }
+        if let Some(encoding) = &options.encoding {
+            initdb.args(["--locale=C", &format!("--encoding={encoding}")]);
         }
         initdb.arg("--pgdata").arg(server.data());
         run(initdb, LIMIT).await.expect_success();
@@ -202,12 +207,22 @@ impl Postgres {
         self.try_sql(statement).await.expect_success().trim_end().to_owned()
     }
 
+    /// The same in another database than `postgres`.
+    pub async fn sql_in(&self, database: &str, statement: &str) -> String {
+        let asked = self.try_sql_in(database, statement).await;
+        asked.expect_success().trim_end().to_owned()
+    }
+
     /// Runs SQL that may fail.
     pub async fn try_sql(&self, statement: &str) -> Finished {
+        self.try_sql_in("postgres", statement).await
+    }
+
+    async fn try_sql_in(&self, database: &str, statement: &str) -> Finished {
         let mut psql = self.command("psql");
         psql.args(self.connection_options());
         psql.args(["--no-psqlrc", "--no-align", "--tuples-only", "--quiet"]);
-        psql.args(["--set", "ON_ERROR_STOP=1", "--dbname", "postgres", "--command", statement]);
+        psql.args(["--set", "ON_ERROR_STOP=1", "--dbname", database, "--command", statement]);
         run(psql, LIMIT).await
     }
 
