@@ -1,5 +1,6 @@
 //! Restores on this machine: what is promised is restored, to the byte, and nothing is left behind.
 
+mod back;
 mod failures;
 mod harm;
 mod kept;
