@@ -1,6 +1,7 @@
 //! Restores on this machine: what is promised is restored, to the byte, and nothing is left behind.
 
 mod back;
+mod encodings;
 mod failures;
 mod harm;
 mod kept;
