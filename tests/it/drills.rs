@@ -6,6 +6,7 @@ mod failures;
 mod harm;
 mod kept;
 mod killed;
+mod marked;
 mod room;
 mod small_disk;
 mod stories;
@@ -26,6 +27,7 @@ use test_servers::process::run;
 use test_servers::rclone::Rclone;
 
 use crate::drills::stories::Story;
+use crate::drills::stories::one_of;
 use crate::program::document;
 use crate::program::of_archive;
 use crate::storm::dice::Dice;
@@ -137,9 +139,16 @@ async fn drill_all_of(seed: u64) -> u64 {
         }
         let report: Value =
             serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", told()));
+        if report["class"] == "tablespace_missing" && story.has_later_tablespace {
+            continue;
+        }
         assert_eq!(report["class"], "succeeded", "{}", told());
         assert_eq!(report["predicted"], report["reached"], "{}", told());
         done += 1;
+    }
+    for _ in 0..story.marks.len().min(2) {
+        let mark = one_of(&mut dice, &story.marks);
+        done += u64::from(marked::restore_to(&barman, &story, &mark).await);
     }
     done
 }

@@ -1,5 +1,9 @@
 //! Archives that a seed makes: a server's life with backups, failovers and losses, by the real tools.
 
+pub(super) mod marks;
+mod turns;
+mod work;
+
 use std::path::Path;
 
 use test_servers::barman::BackupOptions;
@@ -7,11 +11,11 @@ use test_servers::barman::Barman;
 use test_servers::barman::Codec;
 use test_servers::postgres::Options;
 use test_servers::postgres::Postgres;
-use test_servers::postgres::Recovery;
 use test_servers::postgres::Release;
 use test_servers::postgres::Shutdown;
 use test_servers::rclone::Rclone;
 
+use crate::drills::stories::marks::Mark;
 use crate::storm::dice::Dice;
 
 /// What was made, and by which server.
@@ -19,6 +23,12 @@ pub(super) struct Story {
     pub(super) release: Release,
     /// In words, for whoever has to find out why a drill failed.
     pub(super) told: Vec<String>,
+    /// Places that a restore can be told to end at, in the order of the log.
+    pub(super) marks: Vec<Mark>,
+    /// A segment is gone that some restore needs.
+    pub(super) has_lost: bool,
+    /// Whoever restores an older backup comes to a tablespace for which there is no place.
+    pub(super) has_later_tablespace: bool,
 }
 
 /// The primary of the moment, and how it archives.
@@ -33,10 +43,14 @@ struct Life<'a> {
     told: Vec<String>,
     /// Its place is taken: neither a standby nor a restored server may have it too.
     has_tablespace: bool,
+    has_later_tablespace: bool,
+    has_second_database: bool,
+    ticks: u32,
+    marks: Vec<Mark>,
 }
 
 /// Any of these.
-fn one_of<T: Clone>(dice: &mut Dice, choices: &[T]) -> T {
+pub(super) fn one_of<T: Clone>(dice: &mut Dice, choices: &[T]) -> T {
     let at = dice.below(u64::try_from(choices.len()).unwrap());
     choices[usize::try_from(at).unwrap()].clone()
 }
@@ -48,8 +62,10 @@ impl Story {
         let segment_size = one_of(dice, &[1, 1, 2, 16]);
         let (of_wal, of_backups) = (one_of(dice, &Codec::ALL), one_of(dice, &Codec::OF_BACKUPS));
         let mut options = Options::archiving(barman, of_wal)
-            .with_setting("max_prepared_transactions", "3")
-            .with_setting("wal_compression", one_of(dice, &["on", "off"]));
+            .with_setting("max_prepared_transactions", "9")
+            .with_setting("wal_compression", one_of(dice, &["on", "off"]))
+            .with_setting("wal_level", one_of(dice, &["replica", "logical"]))
+            .with_setting("track_commit_timestamp", "on");
         options.release = release;
         options.wal_segment_size = Some(segment_size);
         let primary = Postgres::start(&options).await;
@@ -64,6 +80,10 @@ impl Story {
             rows: 0,
             told,
             has_tablespace: false,
+            has_later_tablespace: false,
+            has_second_database: false,
+            ticks: 0,
+            marks: Vec::new(),
         };
         life.begin(dice).await;
         for _ in 0..dice.below(4) + 3 {
@@ -73,10 +93,12 @@ impl Story {
         life.work(dice).await;
         life.primary.archive_segments(1).await;
         life.primary.stop(Shutdown::Fast).await;
-        if dice.below(3) == 0 {
+        let has_lost = dice.below(3) == 0;
+        if has_lost {
             life.lose(dice);
         }
-        Self { release, told: life.told }
+        let Life { told, marks, has_later_tablespace, .. } = life;
+        Self { release, told, marks, has_lost, has_later_tablespace }
     }
 }
 
@@ -91,6 +113,9 @@ impl Life<'_> {
 
     async fn begin(&mut self, dice: &mut Dice) {
         self.primary.sql("CREATE TABLE kept (n int, filler text)").await;
+        self.primary.sql("CREATE TABLE ticks (n int)").await;
+        // What is prepared keeps its locks.
+        self.primary.sql("CREATE TABLE pending (n int)").await;
         if dice.below(3) == 0 {
             let place = self.primary.new_directory("space");
             self.place_table(&place).await;
@@ -99,7 +124,7 @@ impl Life<'_> {
     }
 
     async fn place_table(&mut self, place: &Path) {
-        self.tell("a tablespace".to_owned());
+        self.tell("a tablespace");
         self.has_tablespace = true;
         self.primary.sql(&format!("CREATE TABLESPACE space LOCATION '{}'", place.display())).await;
         self.primary.sql("CREATE TABLE placed (n int) TABLESPACE space").await;
@@ -116,79 +141,26 @@ impl Life<'_> {
     }
 
     async fn go_on(&mut self, dice: &mut Dice) {
-        match dice.below(10) {
+        match dice.below(16) {
             0 => self.back_up().await,
             1 if !self.has_tablespace => self.fail_over().await,
             2 if !self.has_tablespace => self.go_back(dice).await,
             3 => {
-                self.tell("idle segments".to_owned());
+                self.tell("idle segments");
                 self.primary.archive_segments(2).await;
             }
             4 => {
-                self.tell("a crash".to_owned());
+                self.tell("a crash");
                 self.primary.stop(Shutdown::Immediate).await;
                 self.primary.resume().await;
             }
+            5 if !self.has_tablespace => self.back_up_standby().await,
+            6 if !self.has_tablespace => self.place_later(dice).await,
+            7 => self.change_settings(dice).await,
+            8 | 9 => self.tick(dice).await,
+            10 => self.work_elsewhere(dice).await,
             _ => self.work(dice).await,
         }
-    }
-
-    async fn work(&mut self, dice: &mut Dice) {
-        self.rows += 1;
-        let n = self.rows;
-        let statements = [
-            format!("INSERT INTO kept VALUES ({n})"),
-            format!(
-                "INSERT INTO kept SELECT {n}, repeat(md5(i::text), 20) FROM generate_series(1, 4000) i"
-            ),
-            format!("BEGIN; INSERT INTO kept VALUES ({n}); ROLLBACK"),
-            format!("BEGIN; SAVEPOINT a; INSERT INTO kept VALUES ({n}); RELEASE a; COMMIT"),
-            format!("BEGIN; INSERT INTO kept VALUES ({n}); PREPARE TRANSACTION 'p{n}'"),
-            "CREATE INDEX ON kept (n)".to_owned(),
-            "VACUUM FREEZE kept".to_owned(),
-            format!("SELECT pg_create_restore_point('point {n}')"),
-            "CHECKPOINT".to_owned(),
-            "UPDATE kept SET filler = 'x' WHERE n % 2 = 0".to_owned(),
-        ];
-        let statement = one_of(dice, &statements);
-        self.tell(statement.clone());
-        self.primary.sql(&statement).await;
-        // One that stays prepared is recovered as well, now and then.
-        if statement.contains("PREPARE TRANSACTION") && dice.below(3) > 0 {
-            self.primary.sql(&format!("COMMIT PREPARED 'p{n}'")).await;
-        }
-        if dice.below(2) == 0 {
-            self.primary.archive_segments(1).await;
-        }
-    }
-
-    /// A standby takes over, on a timeline of its own.
-    async fn fail_over(&mut self) {
-        self.tell("a failover".to_owned());
-        let standby = self.primary.standby().await;
-        self.primary.sql("INSERT INTO kept VALUES (0)").await;
-        self.primary.archive_segments(1).await;
-        self.primary.stop(Shutdown::Fast).await;
-        standby.promote().await;
-        self.primary = standby;
-        self.primary.sql("INSERT INTO kept VALUES (0)").await;
-        self.primary.archive_segments(1).await;
-    }
-
-    /// A restore to an earlier moment goes on where it ended.
-    async fn go_back(&mut self, dice: &mut Dice) {
-        let now = self.primary.sql("SELECT clock_timestamp()").await;
-        self.tell(format!("back to {now}"));
-        self.primary.sql("INSERT INTO kept VALUES (-1)").await;
-        let count = usize::try_from(dice.below(2)).unwrap() + 1;
-        self.primary.archive_segments(count).await;
-        self.primary.stop(Shutdown::Fast).await;
-        let backup_id = self.backups.last().unwrap().clone();
-        let target = [("recovery_target_time", now.as_str())];
-        let recovery = Recovery { barman: self.barman, backup_id: &backup_id, target: &target };
-        self.primary = Postgres::recover(&recovery, &self.options).await;
-        self.primary.sql("INSERT INTO kept VALUES (-2)").await;
-        self.primary.archive_segments(1).await;
     }
 
     /// A segment goes that some restore needs.
