@@ -42,7 +42,7 @@ impl Ended {
 
 /// What the server says, and the class of failure that it means. Beginnings, since names and positions
 /// follow; from `xlogrecovery.c`, `xlog.c`, `xlogarchive.c` and `tablespace.c`.
-const WORDS: [(&str, DrillClass); 15] = [
+const WORDS: [(&str, DrillClass); 16] = [
     ("recovery ended before configured recovery target", DrillClass::TargetNotReached),
     ("requested recovery stop point is before consistent", DrillClass::TargetNotReached),
     ("WAL ends before", DrillClass::WalMissing),
@@ -54,6 +54,8 @@ const WORDS: [(&str, DrillClass); 15] = [
     ("recovery aborted because of insufficient parameter", DrillClass::ParametersInsufficient),
     ("maximum number of prepared transactions", DrillClass::ParametersInsufficient),
     ("archive file", DrillClass::WalMissing),
+    // What the store did not give is known by then: the program that asks for it could not be run.
+    ("could not restore file", DrillClass::Storage),
     ("database files are incompatible", DrillClass::Image),
     // A library of the source that is not installed here (`dfmgr.c`).
     ("could not access file", DrillClass::Image),
@@ -218,6 +220,7 @@ mod tests {
             ("could not fsync file \"base/5/1\": Input/output error", "storage"),
             ("could not map anonymous shared memory: Cannot allocate memory", "oom"),
             ("out of memory", "oom"),
+            ("could not restore file \"1\" from archive: command not executable", "storage"),
             ("invalid page in block 7 of relation base/5/1", "stopped_early"),
         ] {
             for severity in ["FATAL", "PANIC"] {

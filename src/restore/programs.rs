@@ -2,10 +2,15 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::time::timeout;
+
+use crate::domain::drill::DrillClass;
+use crate::restore::account::Account;
+use crate::restore::failed::Failed;
 
 /// The directory of `postgres` and what belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +62,35 @@ impl Programs {
         }
         let sought = sought.iter().map(|it| it.display().to_string()).collect();
         Err(ProgramsError::Missing { major, sought })
+    }
+
+    /// Whether PostgreSQL's user can work in this directory, and run both the server and the program that the
+    /// server asks for the log. What would show only after the base backup was restored is known before.
+    pub(super) async fn can_run(
+        &self,
+        account: &Account,
+        asked: &Path,
+        directory: &Path,
+    ) -> Result<(), Failed> {
+        for program in [self.path("postgres").as_path(), asked] {
+            let mut command = account.command(program);
+            command.arg("--version").current_dir(directory).kill_on_drop(true);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let status = timeout(VERSION_MAX, command.status()).await;
+            let why = match status {
+                Ok(Ok(status)) if status.success() => continue,
+                Ok(Ok(status)) => status.to_string(),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "it does not answer".to_owned(),
+            };
+            let (directory, program) = (directory.display(), program.display());
+            let why = format!(
+                "the user that PostgreSQL runs as cannot run {program} in {directory}: {why}; it \
+                 must be able to enter every directory above both"
+            );
+            return Err(Failed::new(DrillClass::Storage, why));
+        }
+        Ok(())
     }
 
     pub fn path(&self, program: &str) -> PathBuf {

@@ -24,6 +24,7 @@ use crate::domain::drill_check::DrillCheck;
 use crate::domain::timeline::TimelineId;
 use crate::observation::recovery::Login;
 use crate::restore::questions::answer::Answering;
+use crate::restore::questions::answer::NO_ANSWER;
 use crate::restore::questions::answer::is_right;
 use crate::restore::settings::PORT;
 
@@ -94,7 +95,7 @@ impl Access {
         let mut config = self.config.clone();
         config.dbname(database).options(self.options());
         let connecting = timeout(CONNECT_MAX, config.connect(NoTls));
-        let connected = connecting.await.map_err(|_| "it does not answer".to_owned())?;
+        let connected = connecting.await.map_err(|_| NO_ANSWER.to_owned())?;
         let (client, connection) = connected.map_err(|error| refusal(&error))?;
         // It ends with the client.
         tokio::spawn(connection);

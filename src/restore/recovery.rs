@@ -89,6 +89,7 @@ impl Recovery<'_> {
         tell(Step::Base);
         let began_at = Instant::now();
         let (source, place) = (&self.source, &self.place);
+        self.programs.can_run(&place.account, &self.program, place.data()).await?;
         Base { source, backup: self.backup, info: self.info, place }.restore().await?;
         course.phase(PhaseName::Base, began_at);
         self.configure().map_err(|error| Failed::storage(self.place.data(), &error))?;

@@ -2,6 +2,7 @@
 //! is there in the end.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -113,6 +114,10 @@ async fn what_was_restored_starts_as_it_says() {
     assert_eq!(wrong.code, Some(3), "{wrong:#?}");
     let named = "unrecognized configuration parameter \"no_such_parameter\"";
     assert!(wrong.stderr.contains(named) && wrong.stderr.contains("is removed"), "{wrong:#?}");
+    if Account::unprivileged() != Account::own() {
+        a_place_that_postgresql_cannot_enter_is_told_before(&barman, place.path()).await;
+    }
+
     let printed = restore(&["--set", "work_mem=5MB"]).await.expect_success();
     let commands: Vec<Vec<&str>> = printed
         .lines()
@@ -136,4 +141,28 @@ async fn what_was_restored_starts_as_it_says() {
     };
     server.ready(LIMIT, async || asked().await.success()).await;
     assert_eq!(asked().await.expect_success(), "2|5MB|f\n");
+}
+
+/// Root can, and so might restore for hours.
+async fn a_place_that_postgresql_cannot_enter_is_told_before(barman: &Barman, place: &Path) {
+    let closed = place.join("closed");
+    fs::DirBuilder::new().mode(0o700).create(&closed).unwrap();
+    for (command, flag, to) in
+        [("restore", "--to-dir", closed.join("restored")), ("drill", "--local", closed.clone())]
+    {
+        let mut command = of_archive(command, barman, &[flag]);
+        let finished = run(
+            {
+                command.arg(to);
+                command
+            },
+            LIMIT,
+        )
+        .await;
+        assert_eq!(finished.code, Some(3), "{finished:#?}");
+        let told = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(told.contains("cannot run /usr/lib/postgresql/15/bin/postgres in "), "{told}");
+        assert_eq!(fs::read_dir(&closed).unwrap().count(), 0, "{told}");
+    }
+    fs::remove_dir(closed).unwrap();
 }

@@ -33,9 +33,15 @@ impl fmt::Display for Answering {
     }
 }
 
+/// Of a server on this machine, which runs: it has no time.
+pub(super) const NO_ANSWER: &str = "it does not answer";
+
 /// What this machine lacked where a check failed for want of it: `Class 53` of SQLSTATE
 /// (`errcodes.txt`) says nothing of the data.
 pub fn lacking_machine(detail: &str) -> Option<DrillClass> {
+    if detail.ends_with(NO_ANSWER) {
+        return Some(DrillClass::Timeout);
+    }
     let (_, state) = detail.split_once("SQLSTATE ")?;
     match state {
         "53200" => Some(DrillClass::Oom),
@@ -125,6 +131,10 @@ mod tests {
         assert_eq!(class("53100"), Some(DrillClass::Storage));
         assert_eq!(class("53200"), Some(DrillClass::Oom));
         assert_eq!(class("42P01"), None);
+        assert_eq!(
+            lacking_machine("the database \"app\": it does not answer"),
+            Some(DrillClass::Timeout)
+        );
         assert_eq!(lacking_machine("the answer is no time"), None);
     }
 }
