@@ -85,7 +85,7 @@ fn numbers(log: TransactionLog, oldest: u32, next: u32) -> Vec<u32> {
     let newest = next.wrapping_sub(1);
     let last = newest / per_file;
     if oldest == next {
-        return if next % per_file == 0 { Vec::new() } else { vec![last] };
+        return if next.is_multiple_of(per_file) { Vec::new() } else { vec![last] };
     }
     let first = oldest / per_file;
     if first <= last {

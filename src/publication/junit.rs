@@ -1,4 +1,4 @@
-//! The result as test cases, in the XML of JUnit, which CI systems draw and keep a history of.
+//! The result as test cases, in the XML of `JUnit`, which CI systems draw and keep a history of.
 //!
 //! An archive is a suite. It has a case for its verdict, and one for each kind of finding that it has.
 //! Kinds that were not found have none: what was not looked for must not be drawn as passed.
@@ -223,7 +223,14 @@ mod tests {
                     *seen.entry(name).or_default() += 1;
                 }
                 Event::Eof => break,
-                _ => {}
+                Event::End(_)
+                | Event::Text(_)
+                | Event::CData(_)
+                | Event::Comment(_)
+                | Event::Decl(_)
+                | Event::PI(_)
+                | Event::DocType(_)
+                | Event::GeneralRef(_) => {}
             }
         }
         let many = |name: &str| seen.get(name).copied().unwrap_or_default();

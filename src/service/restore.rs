@@ -115,7 +115,7 @@ impl Attempt<'_> {
                 Ok(recovered) => return Ok(recovered),
                 Err(Failed { class, detail }) => format!("{detail} ({class})"),
             },
-            () = shutdown.requested() => "stopped before it was restored".to_owned(),
+            () = shutdown.requested() => "stopped before the restore was complete".to_owned(),
         };
         anyhow::bail!("{why}; {}", self.clean_up());
     }
@@ -126,11 +126,11 @@ impl Attempt<'_> {
         // It was told to end, and may still be at it.
         end_server(self.data);
         match self.clean {
-            CleanUp::Nothing => format!("what lies in {data} is of no use"),
+            CleanUp::Nothing => format!("what is in {data} cannot be used"),
             CleanUp::WhatWasWritten => match self.traces.remove() {
                 Ok(()) => format!("what was written to {data} is removed"),
                 Err(error) => {
-                    format!("what lies in {data} is of no use, and cannot be removed: {error}")
+                    format!("what is in {data} cannot be used or removed: {error}")
                 }
             },
         }

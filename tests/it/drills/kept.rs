@@ -178,7 +178,7 @@ async fn a_restore_that_comes_to_nothing_stands_in_nobodys_way() {
     fs::remove_dir_all(&data).unwrap();
 
     let finished = run(restore(&[&vain[..], &["--no-clean"]].concat()), LIMIT).await;
-    let left = format!("what lies in {} is of no use", data.display());
+    let left = format!("what is in {} cannot be used", data.display());
     assert!(finished.stderr.contains(&left), "{finished:#?}");
     assert!(data.join("PG_VERSION").exists());
 }

@@ -14,7 +14,6 @@ use tokio::time::sleep;
 
 use crate::made_archive::BUCKET;
 use crate::made_archive::MadeArchive;
-use crate::memory;
 use crate::memory::LIMIT;
 use crate::memory::REST;
 use crate::memory::check_peak;

@@ -50,7 +50,7 @@ impl Api {
     }
 
     fn as_double(&self) -> &ApiServer {
-        self.double.as_ref().expect("what only the double can do")
+        self.double.as_ref().unwrap()
     }
 
     pub(super) fn faults(&self) -> FaultControl<'_> {

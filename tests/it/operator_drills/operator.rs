@@ -229,8 +229,8 @@ fn fill(data: &Path) {
 fn drop_histories(data: &Path) {
     let file = data.join("postgresql.conf");
     let mut text = fs::read_to_string(&file).unwrap();
-    let settings = text.lines().filter_map(|line| line.strip_prefix("restore_command = '"));
-    let command = settings.last().unwrap().to_owned();
+    let mut settings = text.lines().filter_map(|line| line.strip_prefix("restore_command = '"));
+    let command = settings.next_back().unwrap().to_owned();
     text += &format!("restore_command = 'case \"%f\" in *.history) exit 1 ;; esac; {command}\n");
     fs::write(&file, text).unwrap();
 }

@@ -247,24 +247,9 @@ impl fmt::Display for BrokenPromise {
                 duration(*retention),
                 ids(obsolete)
             ),
-            Self::ContentUnverified { kind: ContentKind::BaseBackups, since, age, age_max } => {
-                write!(
-                    f,
-                    "no usable base backup has been read to its last byte since {}, {} ago, more \
-                     than {}",
-                    time(*since),
-                    duration(*age),
-                    duration(*age_max)
-                )
+            Self::ContentUnverified { kind, since, age, age_max } => {
+                write_unverified(f, *kind, *since, [*age, *age_max])
             }
-            Self::ContentUnverified { kind: ContentKind::Wal, since, age, age_max } => write!(
-                f,
-                "a restore to now needs WAL from after {} that has not been read to its last byte: \
-                 {} old, more than {}",
-                time(*since),
-                duration(*age),
-                duration(*age_max)
-            ),
             Self::VerificationStuck { backup, cause } => write_stuck(f, backup, cause),
             Self::DeletedEarly { backups, histories, last_seen_at, retention } => {
                 let backups = (!backups.is_empty())
@@ -286,6 +271,27 @@ impl fmt::Display for BrokenPromise {
                 duration(*retention)
             ),
         }
+    }
+}
+
+fn write_unverified(
+    f: &mut fmt::Formatter<'_>,
+    kind: ContentKind,
+    since: DateTime<Utc>,
+    [age, age_max]: [TimeDelta; 2],
+) -> fmt::Result {
+    let (since, age, age_max) = (time(since), duration(age), duration(age_max));
+    match kind {
+        ContentKind::BaseBackups => write!(
+            f,
+            "no usable base backup has been read to its last byte since {since}, {age} ago, more \
+             than {age_max}"
+        ),
+        ContentKind::Wal => write!(
+            f,
+            "a restore to now needs WAL from after {since} that has not been read to its last byte: \
+             {age} old, more than {age_max}"
+        ),
     }
 }
 

@@ -22,12 +22,11 @@ async fn a_role_in_each_namespace_grants_what_the_cluster_role_does() {
         let named = helm::objects(named).await;
         let kinds: BTreeSet<&str> = named.iter().map(Object::kind).collect();
         assert!(kinds.iter().all(|kind| !kind.starts_with("ClusterRole")), "{kinds:?}");
-        let all: Vec<&Value> =
-            of_kind(&everywhere, "ClusterRole").flat_map(|it| rules(it)).collect();
+        let all: Vec<&Value> = of_kind(&everywhere, "ClusterRole").flat_map(rules).collect();
         assert!(!all.is_empty());
         for namespace in NAMESPACES {
             let roles = of_kind(&named, "Role").filter(|it| namespace_of(it) == namespace);
-            assert_eq!(roles.flat_map(|it| rules(it)).collect::<Vec<_>>(), all, "{namespace}");
+            assert_eq!(roles.flat_map(rules).collect::<Vec<_>>(), all, "{namespace}");
         }
     }
 }
