@@ -21,6 +21,8 @@ pub enum UnreadableReason {
     Throttled,
     /// The answer is not what the protocol promises.
     Parse,
+    /// Lists come in another order, or of another version, than this program and Barman rely on.
+    Listing,
     /// The store may not be asked.
     NotAllowed,
     /// Nobody knows the store's host.
@@ -34,12 +36,13 @@ pub enum UnreadableReason {
 }
 
 impl UnreadableReason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Auth,
         Self::NotFound,
         Self::Timeout,
         Self::Throttled,
         Self::Parse,
+        Self::Listing,
         Self::NotAllowed,
         Self::Dns,
         Self::Refused,
@@ -54,6 +57,7 @@ impl UnreadableReason {
             Self::Timeout => "timeout",
             Self::Throttled => "throttled",
             Self::Parse => "parse",
+            Self::Listing => "listing",
             Self::NotAllowed => "not_allowed",
             Self::Dns => "dns",
             Self::Refused => "refused",

@@ -121,7 +121,12 @@ fn reachability(before: &Assessment, after: &Assessment) -> Option<Event> {
     match (before.unreadable, after.unreadable) {
         (None, Some(_)) => {
             let is_reason = |it: &&Finding| {
-                matches!(it.code(), FindingCode::StoreUnreachable | FindingCode::StoreDenied)
+                matches!(
+                    it.code(),
+                    FindingCode::StoreUnreachable
+                        | FindingCode::StoreDenied
+                        | FindingCode::ListingUnusable
+                )
             };
             let why = after.findings.iter().find(is_reason).map(ToString::to_string);
             let why = why.unwrap_or_else(|| "the archive could not be read".to_owned());

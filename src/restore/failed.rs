@@ -37,6 +37,7 @@ impl Failed {
             StoreErrorKind::Throttled
             | StoreErrorKind::TimedOut
             | StoreErrorKind::Malformed
+            | StoreErrorKind::OtherListing
             | StoreErrorKind::TooLarge
             | StoreErrorKind::NoSuchHost
             | StoreErrorKind::ConnectionRefused

@@ -99,6 +99,58 @@ async fn a_bad_answer_for_a_backup_info_is_forgotten_with_the_next_good_one() {
     }
 }
 
+/// Lists in a way of its own.
+struct ListingOtherwise {
+    inner: MemoryStore,
+    is_backwards: bool,
+}
+
+#[async_trait]
+impl ObjectStore for ListingOtherwise {
+    async fn list_page(&self, request: ListRequest<'_>) -> Result<ListPage, StoreError> {
+        // Version 1 of `ListObjects` does not know of a key to start after.
+        let start_after = request.start_after.filter(|_| self.is_backwards);
+        let mut page = self.inner.list_page(ListRequest { start_after, ..request }).await?;
+        if self.is_backwards {
+            page.objects.reverse();
+        }
+        Ok(page)
+    }
+
+    async fn open(
+        &self,
+        key: &str,
+        from: u64,
+        expected: Option<&ObjectVersion>,
+    ) -> Result<Body, StoreError> {
+        self.inner.open(key, from, expected).await
+    }
+
+    async fn head(&self, key: &str) -> Result<ListedObject, StoreError> {
+        self.inner.head(key).await
+    }
+
+    fn clock(&self) -> StoreClock {
+        self.inner.clock()
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_lists_in_its_own_way_is_told_to_be_one() {
+    // More than what a look lists anew.
+    let archive = MadeArchive::healthy(100);
+    for (is_backwards, says) in [(true, "does not list in byte order"), (false, "version 1")] {
+        let store = Arc::new(ListingOtherwise { inner: archive.in_memory(), is_backwards });
+        let mut watched = watch_store(archive.config(None), store);
+        look_at_everything(&mut watched).await;
+        let read = look(&mut watched).await;
+        assert_eq!(codes(&read), ["listing_unusable"], "{says}");
+        assert_eq!(read.verdict, Verdict::Unknown);
+        assert!(read.findings[0].to_string().contains(says), "{}", read.findings[0]);
+        assert!(read.is_store_up(), "it answers");
+    }
+}
+
 #[tokio::test]
 async fn one_bad_answer_accuses_nobody() {
     let archive = MadeArchive::healthy(20);

@@ -84,4 +84,5 @@ finding_codes! {
     RecoveryTooSlow => "recovery_too_slow",
     ContentVerificationStuck => "content_verification_stuck",
     ArchiveOrphaned => "archive_orphaned",
+    ListingUnusable => "listing_unusable",
 }

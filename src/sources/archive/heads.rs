@@ -110,6 +110,7 @@ const fn is_refusal(kind: StoreErrorKind) -> bool {
         StoreErrorKind::NoSuchKey
         | StoreErrorKind::Changed
         | StoreErrorKind::TooLarge
+        | StoreErrorKind::OtherListing
         | StoreErrorKind::Throttled
         | StoreErrorKind::TimedOut
         | StoreErrorKind::NoSuchHost

@@ -27,6 +27,9 @@ pub enum StoreErrorKind {
     TimedOut,
     #[error("unexpected answer")]
     Malformed,
+    /// Keys in another order than that of S3, or as version 1 of `ListObjects` gives them.
+    #[error("listing of another kind")]
+    OtherListing,
     /// The object is not, or no more, what was expected.
     #[error("changed meanwhile")]
     Changed,
@@ -71,13 +74,14 @@ impl StoreError {
 
 impl StoreErrorKind {
     /// What a request can meet.
-    pub const OF_REQUESTS: [Self; 13] = [
+    pub const OF_REQUESTS: [Self; 14] = [
         Self::NoSuchKey,
         Self::NoSuchBucket,
         Self::Denied,
         Self::Throttled,
         Self::TimedOut,
         Self::Malformed,
+        Self::OtherListing,
         Self::Changed,
         Self::TooLarge,
         Self::NotAllowed,
@@ -95,6 +99,7 @@ impl StoreErrorKind {
             Self::Throttled => UnreadableReason::Throttled,
             Self::TimedOut => UnreadableReason::Timeout,
             Self::Malformed | Self::TooLarge => UnreadableReason::Parse,
+            Self::OtherListing => UnreadableReason::Listing,
             Self::NotAllowed => UnreadableReason::NotAllowed,
             Self::NoSuchHost => UnreadableReason::Dns,
             Self::ConnectionRefused => UnreadableReason::Refused,
@@ -117,6 +122,7 @@ impl StoreErrorKind {
             Self::Throttled => "throttled",
             Self::TimedOut => "timed_out",
             Self::Malformed => "malformed",
+            Self::OtherListing => "other_listing",
             Self::Changed => "changed",
             Self::TooLarge => "too_large",
             Self::NotAllowed => "not_allowed",

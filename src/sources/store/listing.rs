@@ -130,7 +130,7 @@ fn ignores_start(key: &str) -> StoreError {
         "asked for what comes after a key, the store lists from `{key}`: it does not list in byte \
          order, or it knows only version 1 of ListObjects"
     );
-    StoreError::new(StoreErrorKind::Malformed, detail)
+    StoreError::new(StoreErrorKind::OtherListing, detail)
 }
 
 fn check_order(prefix: &str, last: Option<&str>, key: &str) -> Result<(), StoreError> {
@@ -140,8 +140,8 @@ fn check_order(prefix: &str, last: Option<&str>, key: &str) -> Result<(), StoreE
     }
     match last {
         Some(last) if last >= key => {
-            let detail = format!("the listing is not in byte order: `{key}` follows `{last}`");
-            Err(StoreError::new(StoreErrorKind::Malformed, detail))
+            let detail = format!("the store does not list in byte order: `{key}` follows `{last}`");
+            Err(StoreError::new(StoreErrorKind::OtherListing, detail))
         }
         Some(_) | None => Ok(()),
     }
@@ -244,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_listing_that_breaks_its_promise_is_an_error() {
-        let disorder = "unexpected answer: the listing is not in byte order: ";
+        let disorder = "listing of another kind: the store does not list in byte order: ";
         check(&["a/2", "a/1"], &format!("{disorder}`a/1` follows `a/2`")).await;
         check(&["a/1", "a/1"], &format!("{disorder}`a/1` follows `a/1`")).await;
         check(&["a/1", "a/2"], &format!("{disorder}`a/1` follows `a/2`")).await;

@@ -141,7 +141,7 @@ mod tests {
             family.get_metric().len()
         };
         assert_eq!(series("_requests_total"), 5);
-        assert_eq!(series("_request_errors_total"), 65);
+        assert_eq!(series("_request_errors_total"), 70);
         assert_eq!(series("_request_duration_seconds"), 5);
         requests.count_sent(Operation::List);
         requests.count_error(Operation::List, StoreErrorKind::Throttled);

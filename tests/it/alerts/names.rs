@@ -28,7 +28,7 @@ const FOREIGN: [(&str, &[&str]); 3] = [
 ];
 
 /// Codes that no alert asks for, and which alert tells the same by another metric.
-const TOLD_BY: [(&str, &str); 12] = [
+const TOLD_BY: [(&str, &str); 13] = [
     ("wal_gap", "BackupWALGap"),
     ("no_usable_backup", "BackupBaseMissing"),
     ("archive_empty", "BackupBaseMissing"),
@@ -36,6 +36,7 @@ const TOLD_BY: [(&str, &str); 12] = [
     ("backup_failed", "BackupLastFailed"),
     ("backup_stuck", "BackupBaseOverdue"),
     ("store_unreachable", "BackupPartlyUnread"),
+    ("listing_unusable", "BackupVerdictUnknown"),
     ("restore_drill_failed", "BackupDrillFailed"),
     // When its cluster goes; that it lies there later is no news.
     ("archive_orphaned", "BackupArchiveGone"),

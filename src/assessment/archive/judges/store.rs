@@ -40,6 +40,7 @@ pub(in crate::assessment::archive) fn judge_reads(
         let unread = unreadable.clone();
         let (weight, problem) = match unreadable.reason {
             UnreadableReason::Auth => (weight, StoreDefect::Denied(unread)),
+            UnreadableReason::Listing => (weight, StoreDefect::ListingUnusable(unread)),
             UnreadableReason::NotAllowed => (Weight::OutOfSight, StoreDefect::NotAllowed(unread)),
             UnreadableReason::NotFound
             | UnreadableReason::Timeout
@@ -62,7 +63,10 @@ impl Assessment {
         match self.unreadable {
             None
             | Some(
-                UnreadableReason::Auth | UnreadableReason::NotFound | UnreadableReason::NotAllowed,
+                UnreadableReason::Auth
+                | UnreadableReason::NotFound
+                | UnreadableReason::Listing
+                | UnreadableReason::NotAllowed,
             ) => true,
             Some(
                 UnreadableReason::Timeout

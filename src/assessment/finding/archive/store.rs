@@ -32,6 +32,8 @@ pub enum StoreDefect {
     NotFound(WrongAddress),
     Unreachable(Unreadable),
     Denied(Unreadable),
+    /// Its lists are not those that Barman and we rely on.
+    ListingUnusable(Unreadable),
     /// How far its clock is ahead of ours; ages are told by it all the same.
     ClockSkew(TimeDelta),
     /// No age can be told by its clock.
@@ -75,6 +77,9 @@ impl Family for StoreDefect {
             Self::NotFound(_) => (FindingCode::ArchiveNotFound, Topic::Whole),
             Self::Unreachable(unread) => (FindingCode::StoreUnreachable, Topic::Read(&unread.what)),
             Self::Denied(unread) => (FindingCode::StoreDenied, Topic::Read(&unread.what)),
+            Self::ListingUnusable(unread) => {
+                (FindingCode::ListingUnusable, Topic::Read(&unread.what))
+            }
             Self::ClockSkew(_) => (FindingCode::ClockSkew, Topic::Whole),
             Self::ClockUnreliable(_) => (FindingCode::ClockUnreliable, Topic::Whole),
             Self::HeadUnusable(_) => (FindingCode::HeadUnusable, Topic::Whole),
@@ -100,6 +105,10 @@ impl Family for StoreDefect {
             Self::Unreachable(unread) => unreachable(unread.reason),
             Self::Denied(_) => {
                 "check that there is a token, that it has not expired, and that it may list and read this bucket"
+            }
+            Self::ListingUnusable(_) => {
+                "let the store list by ListObjectsV2 and in the byte order of the keys, or keep the \
+                 backups in one that does"
             }
             Self::ClockSkew(_) => {
                 "check the clock of this machine, then that of the store; the age of WAL is judged \
@@ -143,7 +152,10 @@ impl Family for StoreDefect {
             ],
             Self::Infrequent => Vec::new(),
             Self::Unencrypted { endpoint } => vec![("endpoint", endpoint.clone())],
-            Self::Unreachable(unread) | Self::Denied(unread) | Self::NotAllowed(unread) => {
+            Self::Unreachable(unread)
+            | Self::Denied(unread)
+            | Self::ListingUnusable(unread)
+            | Self::NotAllowed(unread) => {
                 vec![("reason", unread.reason.code().to_owned())]
             }
             Self::HeadUnusable(HeadTrouble::Refused) => vec![("kind", "refused".to_owned())],
@@ -184,9 +196,10 @@ impl fmt::Display for StoreDefect {
                 "there is no telling how old the newest WAL is: {doubt}; the store's clock is \
                  wrong, or ours"
             ),
-            Self::Unreachable(unread) | Self::Denied(unread) | Self::NotAllowed(unread) => {
-                unread.fmt(f)
-            }
+            Self::Unreachable(unread)
+            | Self::Denied(unread)
+            | Self::ListingUnusable(unread)
+            | Self::NotAllowed(unread) => unread.fmt(f),
             Self::ColdWal { first, last, count } => write!(
                 f,
                 "{} in a storage class that must be thawed before a restore, from {first} to \
@@ -225,10 +238,7 @@ impl fmt::Display for ClockDoubt {
 
 const fn unreachable(reason: UnreadableReason) -> &'static str {
     match reason {
-        UnreadableReason::Parse => {
-            "the store answers, but not the way S3 does: see what it said; listings are read with \
-             ListObjectsV2, in byte order"
-        }
+        UnreadableReason::Parse => "the store answers, but not the way S3 does: see what it said",
         UnreadableReason::Dns => "check the spelling of the endpoint's host, and DNS from here",
         UnreadableReason::Refused => {
             "the host is up but nothing listens there: check the endpoint's port, and whether the \
@@ -245,6 +255,7 @@ const fn unreachable(reason: UnreadableReason) -> &'static str {
         UnreadableReason::Auth
         | UnreadableReason::Timeout
         | UnreadableReason::Throttled
+        | UnreadableReason::Listing
         | UnreadableReason::NotAllowed
         | UnreadableReason::Internal => "check the endpoint and the network from here",
     }

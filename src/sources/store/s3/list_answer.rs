@@ -105,13 +105,14 @@ impl Answer {
         }
         let continuation = self.continuation.filter(|_| is_truncated);
         if is_truncated && continuation.is_none() {
-            return Err(malformed(if self.key_count.is_none() {
-                "the listing continues but does not say where, like that of a store that knows \
-                 only version 1 of ListObjects; barman-cloud sees no more than its first 1,000 \
-                 keys"
+            return Err(if self.key_count.is_none() {
+                let detail = "the listing continues but does not say where, as of a store that knows \
+                              only version 1 of ListObjects; barman-cloud sees its first 1,000 keys \
+                              there and no more";
+                StoreError::new(StoreErrorKind::OtherListing, detail)
             } else {
-                "the listing continues but does not say where"
-            }));
+                malformed("the listing continues but does not say where")
+            });
         }
         if self.is_url_encoded {
             let keys = self.objects.iter_mut().map(|object| &mut object.key);
