@@ -19,6 +19,7 @@ use chrono::Utc;
 use crate::assessment::AssessedBackup;
 use crate::assessment::Assessment;
 use crate::assessment::BackupKind;
+use crate::assessment::GapEffect;
 use crate::assessment::Latest;
 use crate::assessment::Questions;
 use crate::assessment::Strays;
@@ -31,6 +32,7 @@ use crate::assessment::archive::judges::JUDGES;
 use crate::assessment::archive::judges::backups;
 use crate::assessment::archive::judges::store;
 use crate::assessment::archive::recoverability::Recoverability;
+use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::ClusterState;
 use crate::assessment::cluster::Silence;
@@ -93,6 +95,12 @@ impl<'a> ArchiveCase<'a> {
             describe(&catalogue, content, recoverability.candidates.iter().chain(of_predecessors));
         let elsewhere =
             snapshots::beside_wal(seen, inventory, &catalogue, &recoverability, &backups);
+        if elsewhere.is_some() {
+            // Behind them goes on what is not looked at.
+            let stops = |it: &&mut PlacedGap| it.gap.effect == GapEffect::StopsRecovery;
+            let gaps = recoverability.gaps.iter_mut().filter(stops);
+            gaps.for_each(|it| it.gap.effect = GapEffect::Hole);
+        }
         let is_running = |it: &AssessedBackup| it.kind == BackupKind::Running;
         let first_backup_due = seen
             .cluster

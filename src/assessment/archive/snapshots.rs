@@ -11,6 +11,7 @@ use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::finding::elsewhere::Elsewhere;
 use crate::assessment::finding::elsewhere::WholeWal;
 use crate::assessment::unusable::UnusableReason;
+use crate::domain::segment::SegmentName;
 use crate::observation::Observation;
 use crate::observation::cluster::SnapshotBackup;
 use crate::observation::inventory::Inventory;
@@ -38,12 +39,17 @@ pub(super) fn beside_wal(
     recoverability: &Recoverability<'_>,
     backups: &[AssessedBackup],
 ) -> Option<Elsewhere> {
-    if backups.iter().any(AssessedBackup::is_usable) {
-        return None;
-    }
     let wal = whole_wal(inventory, recoverability)?;
     let told = seen.cluster.as_ref().and_then(|it| it.elsewhere.as_ref().ok()?.snapshot.clone());
     let newest = told.filter(|snapshot| may_reach(snapshot, &wal));
+    // Backups that lead elsewhere stand for the whole, unless the snapshot is known to begin behind what
+    // stops them.
+    let is_behind =
+        newest.as_ref().and_then(|it| it.begin_wal).is_some_and(|begin| begins_in(begin, &wal));
+    let is_any_usable = backups.iter().any(AssessedBackup::is_usable);
+    if is_any_usable && !(is_behind && recoverability.latest == Latest::NotReached) {
+        return None;
+    }
     let is_known = match recoverability.latest {
         Latest::Reached => false,
         Latest::NotReached => newest.is_some(),
@@ -72,6 +78,10 @@ fn may_reach(snapshot: &SnapshotBackup, wal: &WholeWal) -> bool {
     snapshot
         .begin_wal
         .is_none_or(|begin| begin.timeline != wal.first.timeline || wal.first <= begin)
+}
+
+fn begins_in(begin: SegmentName, wal: &WholeWal) -> bool {
+    begin.timeline == wal.first.timeline && wal.first <= begin && begin <= wal.last
 }
 
 fn has_own(catalogue: &Catalogue<'_>) -> bool {
