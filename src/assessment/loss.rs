@@ -46,7 +46,8 @@ impl Loss {
 impl Losses {
     /// Windows are those of the archive that the gaps are in.
     pub fn of(windows: &[RecoveryWindow]) -> Self {
-        let mut reached: Vec<_> = windows.iter().map(|it| (it.first.at, it.last.at)).collect();
+        let own = windows.iter().filter(|it| !it.is_of_copy);
+        let mut reached: Vec<_> = own.map(|it| (it.first.at, it.last.at)).collect();
         reached.sort_unstable();
         let mut ways: Vec<Ways> = Vec::new();
         for window in windows.iter().filter(|it| it.apart_from.is_none() && it.system.is_none()) {
@@ -151,6 +152,7 @@ mod tests {
             segment_size: SIZE,
             target_timeline: None,
             apart_from: None,
+            is_of_copy: false,
             ends_at_misfit: false,
             system: None,
             read_until: None,

@@ -125,6 +125,8 @@ pub struct RecoveryWindow {
     /// On a branch that the archive left: from this moment on its states are not those of the living
     /// timeline.
     pub apart_from: Option<DateTime<Utc>>,
+    /// Such a branch, and newer than the living timeline: the server never was there, a copy of it was.
+    pub is_of_copy: bool,
     /// The object behind the end has the wrong size. PostgreSQL 15 and later reads ahead and fails on
     /// it before it gets to a target, unless `recovery_prefetch` is off.
     pub ends_at_misfit: bool,

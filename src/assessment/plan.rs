@@ -45,10 +45,21 @@ pub struct Restore {
     /// The stored size of the WAL on the way, from the mean size of a segment, at most: where in
     /// it the target lies is not known before it is read.
     pub wal_bytes_max: u64,
+    /// The state is that of a branch that the archive left, and not of the timeline with which it goes
+    /// on.
+    pub left: Option<Left>,
     /// PostgreSQL must not read ahead: behind the target lies an object on which it would fail.
     pub needs_prefetch_off: bool,
     /// The operator that would restore it refuses the history files on the way.
     pub dropped_by: Option<OperatorVersion>,
+}
+
+/// A branch that was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub timeline: TimelineId,
+    /// Where the same server's archive goes on, if that is told.
+    pub living: Option<TimelineId>,
 }
 
 /// What recovery is told to stop at.
@@ -88,9 +99,14 @@ impl Restore {
         &self.window.backup_id
     }
 
-    /// What recovery must be told where its own choice would not work.
-    pub const fn target_timeline(&self) -> Option<TimelineId> {
-        self.window.target_timeline
+    /// What recovery must be told where its own choice would not work, or would not for long: the next
+    /// promotion on the living timeline leads it there.
+    pub fn target_timeline(&self) -> Option<TimelineId> {
+        // Without a change of timelines on the way, its history file need not be there.
+        let is_telling =
+            |left: &Left| left.timeline == TimelineId::FIRST || 1 < self.window.path.len();
+        let left = self.left.filter(is_telling).map(|left| left.timeline);
+        self.window.target_timeline.or(left)
     }
 
     /// The position that recovery is told to stop at.

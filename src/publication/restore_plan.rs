@@ -10,6 +10,7 @@ use chrono::Utc;
 use serde::Serialize;
 
 use crate::assessment::Assessment;
+use crate::assessment::plan::Left;
 use crate::assessment::plan::Obstruction;
 use crate::assessment::plan::Restore;
 use crate::assessment::plan::RestorePlan;
@@ -276,7 +277,18 @@ pub(crate) fn warnings(restore: &Restore) -> Vec<String> {
              no place: recovery fails at that moment; earlier moments are fine"
         )
     });
-    dropped.into_iter().chain(made).collect()
+    restore.left.map(left).into_iter().chain(dropped).chain(made).collect()
+}
+
+fn left(Left { timeline, living }: Left) -> String {
+    let living = living.map_or_else(
+        || "the archive went on elsewhere".to_owned(),
+        |living| format!("the archive goes on with timeline {living}"),
+    );
+    format!(
+        "this is a state of timeline {timeline}, which was left: {living}, whose state of then is \
+         another, or lost"
+    )
 }
 
 fn reachable(target: &str, restore: &Restore) -> String {

@@ -15,9 +15,11 @@ pub(crate) struct ReachableSpan {
     pub(crate) last: LastPoint,
 }
 
-/// Joins windows that touch; oldest first.
+/// Joins windows that touch; oldest first. What a copy of the server went through alone is nothing that
+/// the server can be restored to, unless there is nothing else.
 pub(crate) fn reachable_spans(windows: &[RecoveryWindow]) -> Vec<ReachableSpan> {
-    joined(windows.iter())
+    let own = joined(windows.iter().filter(|window| !window.is_of_copy));
+    if own.is_empty() { joined(windows.iter()) } else { own }
 }
 
 /// The span that ends with the newest moment that can be restored, of the living timeline unless
@@ -84,6 +86,15 @@ mod tests {
     #[test]
     fn a_window_inside_another_changes_nothing() {
         check(&[(0, 10), (2, 3)], &[(0, 10)]);
+    }
+
+    #[test]
+    fn what_only_a_copy_went_through_is_no_span() {
+        let copy = RecoveryWindow { is_of_copy: true, ..window(2, 9) };
+        let spans = |windows: &[RecoveryWindow]| reachable_spans(windows).len();
+        let both = [window(0, 4), copy.clone()];
+        assert_eq!(reachable_spans(&both), reachable_spans(&both[..1]));
+        assert_eq!(spans(&[copy]), 1);
     }
 
     #[test]

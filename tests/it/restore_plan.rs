@@ -8,6 +8,7 @@ use cnpg_backup_verifier::assessment::Assessment;
 use cnpg_backup_verifier::assessment::assess;
 use cnpg_backup_verifier::assessment::cluster::ClusterState;
 use cnpg_backup_verifier::assessment::plan::Doubt;
+use cnpg_backup_verifier::assessment::plan::Left;
 use cnpg_backup_verifier::assessment::plan::Obstruction;
 use cnpg_backup_verifier::assessment::plan::Restore;
 use cnpg_backup_verifier::assessment::plan::RestorePlan;
@@ -631,6 +632,36 @@ fn the_state_of_a_branch_that_was_left_is_planned_with_its_timeline() {
         panic!("it is reachable");
     };
     assert_eq!(restore.window.last.segment.to_string(), "000000010000000000000058");
+}
+
+/// A copy went on from 42 to 46 on timeline 2, and timeline 1 lives and lost 45 to 47.
+const OF_A_COPY: &str = "
+    now       2026-01-10 12:00
+    timeline  1  wal 30..44 48..60
+    timeline  2  wal 42..46 uploaded 2026-01-10 10:30
+    history   2  1@0/42000100 uploaded 2026-01-10 09:30
+    backup    20260110T000000  wal 34..35
+    probe     1 41 commit 2026-01-10 09:20
+    probe     1 44 commit 2026-01-10 09:35
+    probe     1 60 commit 2026-01-10 11:55
+    probe     2 46 commit 2026-01-10 10:25
+";
+
+#[test]
+fn a_moment_that_only_a_branch_that_was_left_has_is_told_to_be_one_of_it() {
+    let restore = reachable(OF_A_COPY, Target::At(at("10T10:00:00")));
+    let [one, two] = [1, 2].map(|it| TimelineId::new(it).unwrap());
+    assert_eq!(restore.left, Some(Left { timeline: two, living: Some(one) }));
+    // Where recovery would go by itself today.
+    assert_eq!((restore.window.target_timeline, restore.target_timeline()), (None, Some(two)));
+    let assessment = assessed(OF_A_COPY);
+    let text = PlanDocument::new(&assessment, Target::At(at("10T10:00:00"))).text();
+    assert!(
+        text.contains("a state of timeline 2, which was left: the archive goes on with timeline 1")
+    );
+    assert!(text.contains("targetTLI: \"2\""), "{text}");
+    // Before they parted it is one state.
+    assert_eq!(reachable(OF_A_COPY, Target::At(at("10T09:00:00"))).left, None);
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn with_history(template: &Assessment) -> Assessment {
             target_timeline: None,
             segment_size: SegmentSize::DEFAULT,
             apart_from: None,
+            is_of_copy: false,
             ends_at_misfit: false,
             system: None,
             read_until: None,

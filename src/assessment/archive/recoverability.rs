@@ -93,7 +93,7 @@ impl<'a> Recoverability<'a> {
         } else {
             Latest::NotReached
         };
-        let gaps = gaps::find(&replay, &candidates, newest_route.as_ref(), accepted_before);
+        let mut gaps = gaps::find(&replay, &candidates, newest_route.as_ref(), accepted_before);
         let obstacles = if latest == Latest::Reached {
             Vec::new()
         } else {
@@ -105,8 +105,11 @@ impl<'a> Recoverability<'a> {
         let mut predecessors: Vec<OfPredecessor<'_>> = owners
             .predecessors
             .iter()
-            .map(|it| OfPredecessor::of(it, seen, inventory, catalogue, clock))
+            .map(|it| OfPredecessor::of(it, (seen, inventory), catalogue, clock, accepted_before))
             .collect();
+        for predecessor in &mut predecessors {
+            gaps::add(&mut gaps, std::mem::take(&mut predecessor.gaps));
+        }
         let of_predecessors: Vec<SegmentId> =
             predecessors.iter().flat_map(|it| it.wanted.iter().copied()).collect();
         windows.windows.extend(predecessors.iter_mut().flat_map(|it| it.windows.drain(..)));
@@ -123,7 +126,7 @@ impl<'a> Recoverability<'a> {
         Self {
             living,
             predecessors,
-            newest_segment: tip.and_then(|tip| newest_segment(tip, inventory)),
+            newest_segment: tip.and_then(|tip| newest_segment(tip, seen, inventory)),
             timelines,
             replay,
             candidates,
@@ -192,11 +195,18 @@ fn is_in_doubt(
         || seen.histories.values().any(Result::is_err)
 }
 
-fn newest_segment(tip: SegmentId, inventory: &Inventory) -> Option<NewestSegment> {
+fn newest_segment(
+    tip: SegmentId,
+    seen: &Observation,
+    inventory: &Inventory,
+) -> Option<NewestSegment> {
     let archive = inventory.timeline(tip.timeline)?;
     let range = archive.segments().range_at(tip.number)?;
-    let uploaded_at =
-        archive.uploaded_at(tip.number).or_else(|| archive.uploaded_at(range.last))?;
+    // Inside a range, as before what another server left, it is not known: no earlier than what it holds.
+    let committed_at = || seen.probes.timeline(tip.timeline)?.newest_commit_at(tip.number);
+    let uploaded_at = archive
+        .uploaded_at(tip.number)
+        .or_else(|| archive.uploaded_at(range.last).max(committed_at()))?;
     let name = tip.number.name(tip.timeline, inventory.segment_size);
     Some(NewestSegment { name, uploaded_at })
 }

@@ -8,6 +8,7 @@ use crate::assessment::Assessment;
 use crate::assessment::Latest;
 use crate::assessment::RecoveryWindow;
 use crate::assessment::TimeSource;
+use crate::assessment::plan::Left;
 use crate::assessment::plan::Restore;
 use crate::assessment::plan::RestorePlan;
 use crate::assessment::plan::Stop;
@@ -214,9 +215,24 @@ impl<'a> Asked<'a> {
             base_bytes: backup.map_or(0, |backup| backup.size_bytes),
             wal_bytes_max: segments.saturating_mul(mean),
             dropped_by: self.dropped_by(window, &stop),
+            left: self.left(window, &stop),
             needs_prefetch_off: window.ends_at_misfit && is_prefetching,
             stop,
         })
+    }
+
+    fn left(&self, window: &RecoveryWindow, stop: &Stop) -> Option<Left> {
+        let timeline = window.last.segment.timeline;
+        let is_left = match stop {
+            Stop::At(at) => !window.is_of_living(*at),
+            Stop::Lsn(lsn) => window.timeline_at(*lsn) == Some(timeline),
+            Stop::Never | Stop::RestorePoint(_) => true,
+            // What a backup holds is older than any parting.
+            Stop::Consistent => false,
+        };
+        let living = self.assessment.timelines.iter().find(|it| it.is_living);
+        let living = living.map(|it| it.timeline).filter(|_| window.system.is_none());
+        (is_left && window.apart_from.is_some()).then_some(Left { timeline, living })
     }
 
     fn dropped_by(&self, window: &RecoveryWindow, stop: &Stop) -> Option<OperatorVersion> {

@@ -30,8 +30,13 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
 
 /// Timelines that left segments or descendants but no history file.
 fn missing(recoverability: &Recoverability<'_>, weight: Weight) -> Vec<Finding> {
-    let Recoverability { timelines, candidates, .. } = recoverability;
-    let mut missed: BTreeSet<TimelineId> = timelines.with_wal().collect();
+    let Recoverability { timelines, candidates, living, .. } = recoverability;
+    // A newer one that a copy left leads nobody anywhere without its history file.
+    let leads_on = |timeline: &TimelineId| {
+        let is_newer = living.as_ref().is_some_and(|living| living.timeline < *timeline);
+        !is_newer || timelines.is_stray(*timeline)
+    };
+    let mut missed: BTreeSet<TimelineId> = timelines.with_wal().filter(leads_on).collect();
     // A listed history of a later timeline implies the ones between, since PostgreSQL counts up;
     // the first that is missing is where it stops looking.
     if let Some(newest) = timelines.listed().max() {

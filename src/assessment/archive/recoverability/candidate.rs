@@ -111,14 +111,13 @@ impl Complete<'_> {
         let tip = tip.max(last_required);
         // What follows a standalone backup can be replayed as long as it is there.
         let reach = replay.reach(route, first_required, tip);
-        match reach.stopped_by {
-            // Read ahead, it stops recovery before it is consistent, and without that at once after.
-            Some(obstacle)
-                if obstacle.at.number == last_required.next() && replay.is_misfit(obstacle.at) =>
-            {
-                Err(self.unusable(route, replay, obstacle))
-            }
-            _ => Ok(reach),
+        // Read ahead, it stops recovery before it is consistent, and without that at once after. Whose it is
+        // does not matter.
+        let next = last_required.next();
+        let mut behind = replay.present_obstacles(route, next, next).into_iter();
+        match behind.find(|it| replay.is_misfit(it.at)) {
+            Some(obstacle) => Err(self.unusable(route, replay, obstacle)),
+            None => Ok(reach),
         }
     }
 

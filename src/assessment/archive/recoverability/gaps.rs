@@ -16,6 +16,7 @@ use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
+use crate::observation::probe::SegmentId;
 
 /// Where the newest state lies and who leads there.
 pub(crate) struct NewestRoute {
@@ -98,23 +99,79 @@ pub(crate) fn find(
         pieces.extend(harmless.ranges().iter().map(|it| (*it, GapEffect::Harmless)));
         pieces.sort_unstable();
         for (segments, effect) in pieces {
-            let size = replay.inventory.segment_size;
-            let is_lost_before = |moment: &DateTime<Utc>| {
-                time_after(replay, timeline, segments, newest_route)
-                    .is_some_and(|lost| lost < *moment)
-            };
-            let gap = Gap {
-                first: segments.first.name(timeline, size),
-                last: segments.last.name(timeline, size),
-                count: segments.count(),
-                effect,
-                is_acknowledged: effect == GapEffect::Hole
-                    && acknowledge_before.as_ref().is_some_and(is_lost_before),
-            };
-            gaps.push(PlacedGap { timeline, segments, gap });
+            let is_acknowledged = effect == GapEffect::Hole
+                && is_accepted(replay, timeline, segments, newest_route, acknowledge_before);
+            gaps.push(placed(replay, timeline, segments, effect, is_acknowledged));
         }
     }
     gaps
+}
+
+/// What stops the backups of a server that another came after. Its newest state is not that of the archive.
+pub(crate) fn of_predecessor(
+    replay: &Replay<'_>,
+    candidates: &[Candidate<'_>],
+    acknowledge_before: Option<DateTime<Utc>>,
+) -> Vec<PlacedGap> {
+    let stops: Vec<SegmentId> =
+        candidates.iter().filter_map(|it| Some(it.reach()?.stopped_by.as_ref()?.at)).collect();
+    let needed = needed_gaps(replay, candidates).into_iter();
+    let needed = needed.flat_map(|(timeline, set)| {
+        set.ranges().iter().map(|it| (timeline, *it)).collect::<Vec<_>>()
+    });
+    needed
+        .filter(|(timeline, segments)| {
+            stops.iter().any(|at| at.timeline == *timeline && segments.contains(at.number))
+        })
+        .map(|(timeline, segments)| {
+            let is_acknowledged = is_accepted(replay, timeline, segments, None, acknowledge_before);
+            placed(replay, timeline, segments, GapEffect::Hole, is_acknowledged)
+        })
+        .collect()
+}
+
+/// Adds what is missing for others; to the present server the same may be harmless.
+pub(crate) fn add(gaps: &mut Vec<PlacedGap>, of_others: Vec<PlacedGap>) {
+    for other in of_others {
+        let meets = |it: &PlacedGap| {
+            it.timeline == other.timeline && it.segments.intersection(&other.segments).is_some()
+        };
+        if gaps.iter().any(|it| meets(it) && it.gap.effect != GapEffect::Harmless) {
+            continue;
+        }
+        gaps.retain(|it| !meets(it));
+        gaps.push(other);
+    }
+    gaps.sort_unstable_by_key(|it| (it.timeline, it.segments.first));
+}
+
+fn is_accepted(
+    replay: &Replay<'_>,
+    timeline: TimelineId,
+    segments: SegmentRange,
+    newest_route: Option<&NewestRoute>,
+    acknowledge_before: Option<DateTime<Utc>>,
+) -> bool {
+    let lost = time_after(replay, timeline, segments, newest_route);
+    lost.zip(acknowledge_before).is_some_and(|(lost, before)| lost < before)
+}
+
+fn placed(
+    replay: &Replay<'_>,
+    timeline: TimelineId,
+    segments: SegmentRange,
+    effect: GapEffect,
+    is_acknowledged: bool,
+) -> PlacedGap {
+    let size = replay.inventory.segment_size;
+    let gap = Gap {
+        first: segments.first.name(timeline, size),
+        last: segments.last.name(timeline, size),
+        count: segments.count(),
+        effect,
+        is_acknowledged,
+    };
+    PlacedGap { timeline, segments, gap }
 }
 
 /// The missing segments that some backup would need to reach the end of its route.

@@ -136,6 +136,7 @@ impl<'a> Pair<'a> {
         let is_known = is_told
             || has_backup && !is_left
             || has_commit && is_later
+            || is_later && self.is_of_successor()
             || is_later && !is_tail && newer.backup_began_at <= older.backup_began_at;
         let signs = [
             (LifeSign::Kubernetes, is_told),
@@ -154,6 +155,21 @@ impl<'a> Pair<'a> {
             (LifeSign::Uploads, older.uploaded_at < newer.uploaded_at),
         ];
         signs.into_iter().filter(|(_, is_seen)| *is_seen).map(|(sign, _)| sign).collect()
+    }
+
+    /// Whether a server without a base backup here wrote the older one's newest segment: an upgrade goes on
+    /// with timeline 1, and so does a cluster that is made anew.
+    fn is_of_successor(&self) -> bool {
+        let Some(newest) = self.older.newest else { return false };
+        let seen = self.timelines.seen();
+        let probes = seen.probes.timeline(newest.timeline);
+        let is_new = |writer: u64| {
+            let mut infos = seen.backups.iter().flatten().filter_map(ObservedBackup::parsed_info);
+            !infos.any(|info| info.system_identifier.is_none_or(|known| known == writer))
+        };
+        let written =
+            probes.and_then(|it| it.first_written(SegmentRange::only(newest.number), is_new));
+        written.is_some()
     }
 
     /// Of the older one, behind the point of parting.

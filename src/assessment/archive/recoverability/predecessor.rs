@@ -6,6 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use chrono::DateTime;
+use chrono::Utc;
+
 use crate::assessment::RecoveryWindow;
 use crate::assessment::archive::catalogue::Catalogue;
 use crate::assessment::archive::catalogue::Complete;
@@ -13,6 +16,8 @@ use crate::assessment::archive::clock::Clock;
 use crate::assessment::archive::identity::Server;
 use crate::assessment::archive::recoverability::candidate;
 use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::gaps;
+use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::archive::recoverability::living;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::timelines::Timelines;
@@ -26,6 +31,8 @@ use crate::observation::probe::SegmentId;
 pub(crate) struct OfPredecessor<'a> {
     pub(crate) candidates: Vec<Candidate<'a>>,
     pub(crate) windows: Vec<RecoveryWindow>,
+    /// What its backups do not get past.
+    pub(crate) gaps: Vec<PlacedGap>,
     /// The segments to open so that more can be said.
     pub(crate) wanted: Vec<SegmentId>,
 }
@@ -33,10 +40,10 @@ pub(crate) struct OfPredecessor<'a> {
 impl<'a> OfPredecessor<'a> {
     pub(crate) fn of(
         predecessor: &Server,
-        seen: &'a Observation,
-        inventory: &'a Inventory,
+        (seen, inventory): (&'a Observation, &'a Inventory),
         catalogue: &Catalogue<'a>,
         clock: Clock,
+        accepted_before: Option<DateTime<Utc>>,
     ) -> Self {
         let system = Some(predecessor.system);
         let timelines = Timelines::new(seen, inventory, clock, system, predecessor.era);
@@ -45,12 +52,14 @@ impl<'a> OfPredecessor<'a> {
         let replay = Replay::new(seen, inventory, clock, writer, &complete);
         let living = living::living(&timelines).map(|living| living.timeline);
         let candidates = candidate::all(&complete, &timelines, living, &replay);
+        let gaps = gaps::of_predecessor(&replay, &candidates, accepted_before);
         let search = Search { seen, replay: &replay, timelines: &timelines, living };
         let Windows { windows, wanted } = search.windows(&candidates);
         let border = living.and_then(|it| replay.wanted_border(&timelines.route_to_newest(it)));
         let ends = ends(&complete, &replay, seen);
         let windows = windows.into_iter().map(|it| RecoveryWindow { system, ..it }).collect();
-        Self { candidates, windows, wanted: ends.into_iter().chain(border).chain(wanted).collect() }
+        let wanted = ends.into_iter().chain(border).chain(wanted).collect();
+        Self { candidates, windows, gaps, wanted }
     }
 }
 

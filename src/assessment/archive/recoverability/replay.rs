@@ -172,7 +172,10 @@ impl<'a> Replay<'a> {
             Some(_) | None => false,
         };
         archive.misfits().contains(id.number)
-            || was_opened && archive.segments().contains(id.number)
+            // Of one without a byte the listing tells whether it is handed out.
+            || was_opened
+                && archive.segments().contains(id.number)
+                && !archive.empty().contains(id.number)
     }
 
     fn first_obstacle(&self, stretch: Stretch) -> Option<Obstacle> {

@@ -90,8 +90,16 @@ impl<'a> Timelines<'a> {
         };
         let timelines = self.inventory.timelines.iter();
         timelines
-            .filter(move |(timeline, archive)| is_own(archive) && !self.is_new(**timeline, archive))
+            .filter(move |(timeline, archive)| is_own(archive) || self.has_own_backup(**timeline))
+            .filter(move |(timeline, archive)| !self.is_new(**timeline, archive))
             .map(|(timeline, _)| *timeline)
+    }
+
+    /// Whether this server backed up there. Its WAL may have grown together with what an earlier server left
+    /// under the higher names: then neither end of the range was uploaded in its time.
+    fn has_own_backup(&self, timeline: TimelineId) -> bool {
+        let mut wals = self.own_backups().filter_map(|it| it.parsed_info()?.wal);
+        self.era.since.is_some() && wals.any(|wal| wal.begin.timeline == timeline)
     }
 
     /// Whether no server of this archive can have come to this timeline.

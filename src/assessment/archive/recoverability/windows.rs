@@ -121,13 +121,16 @@ impl Search<'_> {
         let segment = end.number.name(end.timeline, size);
         let default = self.timelines.default_target(candidate.wal.end.timeline);
         let (read_until, unread_since) = self.read_until(candidate, route, last, at);
+        let apart_from = self.apart_from(route, candidate, first, commits);
+        let is_newer = self.living.is_some_and(|living| living < route.target);
         Some(RecoveryWindow {
             backup_id: candidate.backup.id.clone(),
             first: FirstPoint { at: first, lsn: candidate.wal.end_lsn },
             last: LastPoint { at, source, lsn, segment },
             segment_size: size,
             target_timeline: (route.target != default).then_some(route.target),
-            apart_from: self.apart_from(route, candidate, first, commits),
+            apart_from,
+            is_of_copy: apart_from.is_some() && is_newer,
             ends_at_misfit: reach
                 .stopped_by
                 .as_ref()

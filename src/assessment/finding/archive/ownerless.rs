@@ -79,6 +79,7 @@ pub(in crate::assessment::finding) fn of_store(defect: &StoreDefect) -> &'static
         | StoreDefect::NotFound(_)
         | StoreDefect::Unreachable(_)
         | StoreDefect::Denied(_)
+        | StoreDefect::ListingUnusable(_)
         | StoreDefect::ClockSkew(_)
         | StoreDefect::HeadUnusable(_)
         | StoreDefect::NotAllowed(_)

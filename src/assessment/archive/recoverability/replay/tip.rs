@@ -59,7 +59,9 @@ impl Replay<'_> {
             return own.max_by_key(|it| it.number).map(|at| Tip { at, is_certain: true });
         }
         let mut newest = route.newest(SegmentNumber::LAST, self.inventory)?;
-        if let Some(leftover) = self.first_leftover(route) {
+        // One that is stored twice may hide what this server stored there: then it stops recovery.
+        let leftover = self.first_leftover(route).filter(|it| !self.is_twice(route, *it));
+        if let Some(leftover) = leftover {
             newest = route.newest(leftover.previous()?, self.inventory)?;
         }
         let mut tip = Tip { at: newest, is_certain: true };

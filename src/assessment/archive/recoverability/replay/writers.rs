@@ -45,8 +45,29 @@ impl Replay<'_> {
         let own = own.max().unwrap_or(floor);
         let between = foreign.value().checked_sub(own.value())? / 2;
         let middle = SegmentNumber::new(own.value().saturating_add(between));
-        let wanted = route.newest(middle, self.inventory).filter(|id| own < id.number)?;
+        let below = route.newest(middle, self.inventory).filter(|id| own < id.number);
+        // A hole may lie between the two: the present server has not come to the old numbers yet.
+        let wanted = below.or_else(|| self.first_present(route, middle, foreign.previous()?))?;
         (!self.seen.probes.has(wanted)).then_some(wanted)
+    }
+
+    pub(super) fn is_twice(&self, route: &Route, number: SegmentNumber) -> bool {
+        let archive = route.timeline_at(number).and_then(|it| self.inventory.timeline(it));
+        archive.is_some_and(|archive| archive.twice().contains(number))
+    }
+
+    /// The first stored segment of a route from one number to another.
+    fn first_present(
+        &self,
+        route: &Route,
+        from: SegmentNumber,
+        until: SegmentNumber,
+    ) -> Option<SegmentId> {
+        route.stretches(from, until).find_map(|Stretch { timeline, segments }| {
+            let archive = self.inventory.timeline(timeline)?;
+            let first = archive.segments().overlapping(segments).next()?.first;
+            Some(SegmentId { timeline, number: first.max(segments.first) })
+        })
     }
 
     /// The last segment of a stretch that this server is known to have written.
