@@ -7,12 +7,14 @@
 mod life;
 mod replay;
 mod verdicts;
+mod wide;
 
 use std::env;
 use std::panic;
 
 use crate::oracle::life::Life;
 use crate::oracle::verdicts::disagreement;
+use crate::oracle::wide::World;
 
 /// As many as a few seconds allow in a debug build.
 const ARCHIVES: u64 = 4_000;
@@ -36,6 +38,29 @@ fn a_plain_replay_agrees_with_what_is_said_of_random_archives() {
     assert!(count / 2 < judged, "only {judged} of {count} archives can be judged");
     let shown: Vec<&str> = wrong.iter().take(5).map(String::as_str).collect();
     assert!(wrong.is_empty(), "{} of {judged} wrong\n{}", wrong.len(), shown.join("\n"));
+}
+
+#[test]
+fn a_plain_replay_agrees_with_what_is_said_of_archives_of_many_hands() {
+    let from = setting("BACKUP_VERIFIER_ORACLE_SEED").unwrap_or(1);
+    let count = setting("BACKUP_VERIFIER_ORACLE_ARCHIVES").unwrap_or(ARCHIVES / 4);
+    let mut wrong = Vec::new();
+    let mut judged = 0_u64;
+    for seed in from..from + count {
+        let world = World::of(seed);
+        if !world.tells_who_lives() {
+            continue;
+        }
+        judged += 1;
+        let found = panic::catch_unwind(|| wide::disagreement(&world));
+        let found = found.unwrap_or_else(|_| Some("it panicked".to_owned()));
+        wrong.extend(found.map(|why| format!("seed {seed}: {why}\n{}", world.scenario())));
+    }
+    let reasons: String =
+        wrong.iter().map(|it| it.lines().next().unwrap().to_owned() + "\n").collect();
+    assert!(count / 2 < judged, "only {judged} of {count} archives can be judged");
+    let shown: Vec<&str> = wrong.iter().take(5).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} of {judged} wrong\n{reasons}\n{}", wrong.len(), shown.join("\n"));
 }
 
 fn setting(name: &str) -> Option<u64> {
