@@ -99,9 +99,10 @@ pub(crate) fn find(
         pieces.extend(harmless.ranges().iter().map(|it| (*it, GapEffect::Harmless)));
         pieces.sort_unstable();
         for (segments, effect) in pieces {
-            let is_acknowledged = effect == GapEffect::Hole
+            let mut found = placed(replay, timeline, segments, effect);
+            found.gap.is_acknowledged = effect == GapEffect::Hole
                 && is_accepted(replay, timeline, segments, newest_route, acknowledge_before);
-            gaps.push(placed(replay, timeline, segments, effect, is_acknowledged));
+            gaps.push(found);
         }
     }
     gaps
@@ -124,8 +125,10 @@ pub(crate) fn of_predecessor(
             stops.iter().any(|at| at.timeline == *timeline && segments.contains(at.number))
         })
         .map(|(timeline, segments)| {
-            let is_acknowledged = is_accepted(replay, timeline, segments, None, acknowledge_before);
-            placed(replay, timeline, segments, GapEffect::Hole, is_acknowledged)
+            let mut found = placed(replay, timeline, segments, GapEffect::Hole);
+            found.gap.is_acknowledged =
+                is_accepted(replay, timeline, segments, None, acknowledge_before);
+            found
         })
         .collect()
 }
@@ -161,7 +164,6 @@ fn placed(
     timeline: TimelineId,
     segments: SegmentRange,
     effect: GapEffect,
-    is_acknowledged: bool,
 ) -> PlacedGap {
     let size = replay.inventory.segment_size;
     let gap = Gap {
@@ -169,7 +171,7 @@ fn placed(
         last: segments.last.name(timeline, size),
         count: segments.count(),
         effect,
-        is_acknowledged,
+        is_acknowledged: false,
     };
     PlacedGap { timeline, segments, gap }
 }
