@@ -42,6 +42,8 @@ struct Row {
     client: &'static str,
     wall_seconds: f64,
     cpu_seconds: f64,
+    /// Of the server, on the same cores.
+    server_cpu_seconds: f64,
     peak_bytes: Option<u64>,
     lists: u64,
 }
@@ -56,8 +58,8 @@ fn main() {
     let mut server = ServerProcess::start();
     println!("cold listing of {SEGMENTS} segments");
     println!(
-        "{:>5} {:<14} {:>8} {:>8} {:>14} {:>6}",
-        "ms", "client", "wall s", "CPU s", "memory MB", "LISTs"
+        "{:>5} {:<14} {:>8} {:>8} {:>12} {:>14} {:>6}",
+        "ms", "client", "wall s", "CPU s", "server CPU s", "memory MB", "LISTs"
     );
     for latency_ms in LATENCIES_MS {
         server.set_latency(latency_ms);
@@ -73,13 +75,14 @@ fn main() {
 fn print(latency_ms: u64, row: &Row) {
     let memory = row.peak_bytes.map_or("-".to_owned(), |bytes| format!("{:.1}", megabytes(bytes)));
     println!(
-        "{latency_ms:>5} {:<14} {:>8.2} {:>8.2} {memory:>14} {:>6}",
-        row.client, row.wall_seconds, row.cpu_seconds, row.lists
+        "{latency_ms:>5} {:<14} {:>8.2} {:>8.2} {:>12.2} {memory:>14} {:>6}",
+        row.client, row.wall_seconds, row.cpu_seconds, row.server_cpu_seconds, row.lists
     );
 }
 
 /// As the daemon lists: several ranges at once, folded as they arrive.
 fn ours(archive: Synthetic, server: &mut ServerProcess) -> Row {
+    let server_cpu_seconds = usage::cpu_seconds_of(server.id());
     let runtime = Runtime::new().unwrap();
     let (inventory, mut row) = runtime.block_on(async {
         let store = open(server);
@@ -100,6 +103,7 @@ fn ours(archive: Synthetic, server: &mut ServerProcess) -> Row {
             client: "ours",
             wall_seconds: began_at.elapsed().as_secs_f64(),
             cpu_seconds: usage::cpu_seconds() - cpu_seconds,
+            server_cpu_seconds: usage::cpu_seconds_of(server.id()) - server_cpu_seconds,
             peak_bytes: Some(usage::peak_resident_bytes().saturating_sub(idle_bytes)),
             lists: 0,
         };
@@ -122,6 +126,7 @@ fn open(server: &ServerProcess) -> S3Store {
 
 /// Counts lines of the client's output in a pipe, as whoever uses it would read them.
 fn theirs(client: &'static str, mut command: Command, server: &mut ServerProcess) -> Row {
+    let server_cpu_seconds = usage::cpu_seconds_of(server.id());
     let cpu_seconds = usage::children_cpu_seconds();
     let began_at = Instant::now();
     let output = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).output().unwrap();
@@ -133,6 +138,7 @@ fn theirs(client: &'static str, mut command: Command, server: &mut ServerProcess
         client,
         wall_seconds,
         cpu_seconds: usage::children_cpu_seconds() - cpu_seconds,
+        server_cpu_seconds: usage::cpu_seconds_of(server.id()) - server_cpu_seconds,
         peak_bytes: None,
         lists: server.take_lists(),
     }

@@ -49,6 +49,10 @@ impl ServerProcess {
         self.take_lists();
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// How many LIST requests came since the last question.
     pub(crate) fn take_lists(&mut self) -> u64 {
         writeln!(self.questions).unwrap();

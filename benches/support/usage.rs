@@ -5,12 +5,17 @@ use std::process::Command;
 
 /// CPU seconds of this process so far, all threads, user and system.
 pub(crate) fn cpu_seconds() -> f64 {
-    ticks(11) / clock_ticks()
+    ticks("self", 11) / clock_ticks()
+}
+
+/// The same of another process.
+pub(crate) fn cpu_seconds_of(process: u32) -> f64 {
+    ticks(&process.to_string(), 11) / clock_ticks()
 }
 
 /// CPU seconds of the children that have ended.
 pub(crate) fn children_cpu_seconds() -> f64 {
-    ticks(13) / clock_ticks()
+    ticks("self", 13) / clock_ticks()
 }
 
 /// Resident memory now.
@@ -35,10 +40,10 @@ fn status_bytes(name: &str) -> u64 {
     kibibytes * 1024
 }
 
-/// Two fields of `/proc/self/stat`, user and system time, counted from the third one on: the
+/// Two fields of `/proc/PID/stat`, user and system time, counted from the third one on: the
 /// second may hold spaces.
-fn ticks(first: usize) -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+fn ticks(process: &str, first: usize) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     fields.split(' ').skip(first).take(2).map(|it| it.parse::<f64>().unwrap()).sum()
 }
