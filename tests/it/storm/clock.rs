@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -43,14 +44,20 @@ pub(super) fn runtime() -> (Runtime, Clock) {
     let now = move || u64::try_from(started_at.elapsed().as_micros()).unwrap();
     let (busy, woken_at) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let (busy_until_park, woken_before) = (Arc::clone(&busy), Arc::clone(&woken_at));
+    let is_awake = Arc::new(AtomicBool::new(true));
+    let (is_parking, is_woken) = (Arc::clone(&is_awake), Arc::clone(&is_awake));
     let runtime = Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .on_thread_park(move || {
             let since = now().saturating_sub(woken_before.load(Ordering::Relaxed));
             busy_until_park.fetch_add(since, Ordering::Relaxed);
+            is_parking.store(false, Ordering::Relaxed);
         })
-        .on_thread_unpark(move || woken_at.store(now(), Ordering::Relaxed))
+        .on_thread_unpark(move || {
+            woken_at.store(now(), Ordering::Relaxed);
+            is_woken.store(true, Ordering::Relaxed);
+        })
         .build()
         .unwrap();
     BEGAN_AT.set(None);
@@ -61,7 +68,9 @@ pub(super) fn runtime() -> (Runtime, Clock) {
         while let Some(idle) = watched.upgrade() {
             std::thread::park_timeout(WINDOW);
             let total = busy.load(Ordering::Relaxed);
-            if u128::from(total - known) < LITTLE.as_micros() {
+            // What it does now counts only once it is done, and may be long on a busy machine.
+            let is_idle = !is_awake.load(Ordering::Relaxed);
+            if is_idle && u128::from(total - known) < LITTLE.as_micros() {
                 idle.notify_one();
             }
             known = total;

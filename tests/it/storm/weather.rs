@@ -50,6 +50,19 @@ pub(super) fn storm(mut dice: Dice) -> impl FnMut(Operation) -> Option<Fault> + 
     }
 }
 
+/// By how much a clock is wrong from now on: not at all, by less than is tolerated, by a time zone, by a
+/// day, or by years.
+pub(super) fn skew(dice: &mut Dice) -> TimeDelta {
+    let much = match dice.below(5) {
+        0 => TimeDelta::zero(),
+        1 => TimeDelta::minutes(4),
+        2 => TimeDelta::hours(1),
+        3 => TimeDelta::days(1),
+        _ => TimeDelta::days(3_650),
+    };
+    if dice.below(2) == 0 { much } else { -much }
+}
+
 const fn either(roll: u64) -> u16 {
     if roll == 0 { 200 } else { 403 }
 }
