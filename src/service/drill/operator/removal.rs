@@ -6,8 +6,10 @@ use tokio::time::Instant;
 
 use crate::domain::drill_id::DrillId;
 use crate::execution::drills;
-use crate::service::drill::operator::runner::LOOK_EVERY;
 use crate::sources::kubernetes::drills::DrillNamespace;
+
+/// Between two looks: a phase that is measured so is off by two seconds at most.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The pod has half an hour to end (`stopDelay` in `api/v1/cluster_types.go`), and ends within seconds,
 /// since nobody is connected.

@@ -28,6 +28,7 @@ use crate::service::drill::operator::plan::Case;
 use crate::service::drill::operator::plan::Step;
 use crate::service::drill::operator::proof::Promise;
 use crate::service::drill::operator::removal::GONE_WITHIN;
+use crate::service::drill::operator::removal::LOOK_EVERY;
 use crate::service::drill::operator::removal::remove;
 use crate::service::shutdown::Shutdown;
 use crate::sources::kubernetes::drills::DrillNamespace;
@@ -60,9 +61,6 @@ pub(super) struct Expected<'a> {
     pub(super) major: u32,
     pub(super) checks: &'a [DrillCheck],
 }
-
-/// Between two looks: a phase that is measured so is off by two seconds at most.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// From the condition `Ready` until the Service leads to the pod.
 const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
