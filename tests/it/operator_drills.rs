@@ -7,6 +7,7 @@ mod failures;
 mod fleet;
 mod harm;
 mod killed;
+mod objects;
 mod operator;
 mod sizes;
 mod stage;
@@ -18,6 +19,9 @@ use test_servers::process::Server;
 use test_servers::process::Signal;
 use test_servers::process::wait_until;
 
+use crate::deploy::manifests;
+use crate::deploy::manifests::Object;
+use crate::deploy::schemas;
 use crate::operator_drills::operator::Fate;
 use crate::operator_drills::operator::Habits;
 use crate::operator_drills::operator::Operator;
@@ -106,6 +110,25 @@ async fn the_rights_are_enough_and_none_is_unused_and_logs_may_be_forbidden() {
     let phases = report["phases"].as_array().unwrap().iter();
     let phases: Vec<&str> = phases.map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(phases, ["start", "check"], "{report:#}");
+}
+
+/// As a server that is strict would have it.
+#[tokio::test]
+async fn what_a_drill_writes_is_what_its_schema_says() {
+    let stage = Stage::new().await;
+    let finished = beside(&stage, Habits::default(), &FULL).await;
+    assert_eq!(finished.code, Some(0), "{finished:#?}");
+    let mut written = stage.admin().list("configmaps", DRILLS);
+    written.retain(|it| it["data"]["report.json"].is_string());
+    for object in &mut written {
+        let kept = ["name", "namespace", "labels", "annotations"];
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        metadata.retain(|key, _| kept.contains(&key.as_str()));
+    }
+    let texts = written.iter().map(ToString::to_string);
+    let objects: Vec<Object> =
+        texts.flat_map(|text| manifests::objects("a drill", &text)).collect();
+    assert_eq!(schemas::problems(&objects).await, [Vec::<String>::new()]);
 }
 
 #[tokio::test]

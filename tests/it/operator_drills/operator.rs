@@ -2,13 +2,11 @@
 //! replay, writes what the real one, its plugin, the Job controller and the kubelet write, and obeys
 //! deletion.
 
+mod files;
 mod habits;
 mod statuses;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,6 +17,8 @@ use test_servers::postgres::Postgres;
 use test_servers::postgres::Recovery;
 use tokio::time::Instant;
 
+use crate::operator_drills::operator::files::drop_histories;
+use crate::operator_drills::operator::files::fill;
 pub(super) use crate::operator_drills::operator::habits::Fate;
 pub(super) use crate::operator_drills::operator::habits::Habits;
 use crate::operator_drills::operator::statuses::Attempt;
@@ -216,23 +216,6 @@ impl<'a> Operator<'a> {
             recovering.attempt.fail(1, "Error");
         }
     }
-}
-
-/// Whoever writes the first table of the database `postgres` finds no room.
-fn fill(data: &Path) {
-    let file = data.join("base/5/16384");
-    fs::remove_file(&file).unwrap();
-    symlink("/dev/full", &file).unwrap();
-}
-
-/// As `validateTimelineHistoryFile` of CloudNativePG does while there is no primary.
-fn drop_histories(data: &Path) {
-    let file = data.join("postgresql.conf");
-    let mut text = fs::read_to_string(&file).unwrap();
-    let mut settings = text.lines().filter_map(|line| line.strip_prefix("restore_command = '"));
-    let command = settings.next_back().unwrap().to_owned();
-    text += &format!("restore_command = 'case \"%f\" in *.history) exit 1 ;; esac; {command}\n");
-    fs::write(&file, text).unwrap();
 }
 
 /// Lines of PostgreSQL as the instance manager writes them on.

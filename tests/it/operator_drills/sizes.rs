@@ -13,7 +13,7 @@ use crate::operator_drills::report;
 use crate::operator_drills::stage::BUCKET;
 use crate::operator_drills::stage::Stage;
 
-/// Names a file, which then holds the three reports: how `tests/fixtures/drills` was made.
+/// Names a file, which then holds the three reports.
 const RECORD: &str = "RECORD_DRILLS";
 
 /// Megabytes of the base backup, and segments behind it.
