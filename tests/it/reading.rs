@@ -304,7 +304,7 @@ async fn a_record_that_began_before_a_restart_is_held_to_its_checksum() {
     barman.backup(&primary, &none).await;
     // Segments that are filled, and do not end with a switch.
     primary
-        .sql("CREATE TABLE kept AS SELECT n, md5(n::text) FROM generate_series(1, 60000) n")
+        .sql("CREATE TABLE kept AS SELECT n, md5(n::text) FROM generate_series(1, 24000) n")
         .await;
     primary.archive_segments(1).await;
     drop(primary);

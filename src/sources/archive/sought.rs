@@ -3,12 +3,14 @@
 use crate::domain::codec::Codec;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
+use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
 use crate::observation::Observation;
 use crate::observation::Reading;
 use crate::observation::fold::Fold;
 use crate::observation::inventory::Inventory;
 use crate::observation::inventory::ListedObject;
+use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
 use crate::observation::sought::Absent;
@@ -266,6 +268,9 @@ impl Collector {
         if number != last || !seen.probes.has(id) || self.opened >= self.segments_per_look {
             return false;
         }
+        if begins_before(seen, id, inventory.segment_size) {
+            return false;
+        }
         self.opened = self.opened.saturating_add(1);
         let probe = self.open_segment(inventory, id).await;
         let known = seen.probes.timeline(timeline);
@@ -279,6 +284,17 @@ impl Collector {
         seen.probes.insert(id, probe.map_err(Into::into));
         !is_same
     }
+}
+
+/// Whether a segment is damaged in a record that began before it, which only reading both shows.
+fn begins_before(seen: &Observation, id: SegmentId, size: SegmentSize) -> bool {
+    let begin = id.number.start(size);
+    let probes = seen.probes.timeline(id.timeline);
+    probes.is_some_and(|probes| {
+        probes
+            .damaged(SegmentRange::only(id.number))
+            .any(|(_, damage)| matches!(damage, SegmentDamage::Log(damage) if damage.at < begin))
+    })
 }
 
 /// How this timeline is compressed, or else any.
