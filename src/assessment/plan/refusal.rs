@@ -61,8 +61,7 @@ impl fmt::Display for Why {
             Self::NoSuchRestorePoint(name) => {
                 return write!(
                     f,
-                    "no usable backup leads to a restore point {name}: the WAL has \
-                                  none of that name"
+                    "the WAL that usable backups can replay has no restore point {name}"
                 );
             }
             Self::RestorePointTooEarly(name) => {
@@ -85,8 +84,7 @@ impl fmt::Display for Why {
                  target that it never passes"
             }
             Self::Missing => {
-                "the WAL of that moment is missing, or no base backup has been taken \
-                              since"
+                "the WAL of that moment is missing, or no base backup has been taken since"
             }
             Self::NoSuchPosition => {
                 "no usable backup leads to that position: it is before the end of the oldest \

@@ -311,5 +311,5 @@ fn an_orphaned_archive_has_a_page_that_says_so() {
     let page = archives(&context(&view), &shown, &fields(&named)).unwrap();
     let text = text_of(&page);
     assert!(text.contains("Orphaned: no Cluster uses this archive"), "{text}");
-    assert!(text.contains("Cluster databases/postgres-0001 is deleted"), "{text}");
+    assert!(text.contains("Cluster databases/postgres-0001 was deleted"), "{text}");
 }

@@ -30,6 +30,8 @@ pub(super) async fn restore_to(barman: &Barman, story: &Story, mark: &Mark) -> b
             assert!(finished.stderr.contains("tablespace_missing"), "{}", told());
             return false;
         }
+        // In the last segment of a branch, whose end was not read.
+        Some(3) if mark.ticks.is_none() && finished.stdout.starts_with("UNKNOWN") => return false,
         code => {
             assert_eq!(code, Some(2), "{}", told());
             assert!(story.has_lost || mark.ticks.is_none(), "{}", told());

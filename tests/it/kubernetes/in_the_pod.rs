@@ -26,8 +26,9 @@ const MAIN: &str = "main";
 const IN_THE_POD: &str = "kubectl exec -n VERIFIER_NAMESPACE deployment/cnpg-backup-verifier -- ";
 
 /// Where nothing can be asked in the pod.
-const NOT_IN_THE_POD: [(&str, &str); 2] = [
+const NOT_IN_THE_POD: [(&str, &str); 3] = [
     ("BackupVerifierAbsent", "there is no pod"),
+    ("disaster-recovery-cadence", "it is asked from outside on purpose"),
     ("kubernetes_unreadable", "it would ask Kubernetes first"),
 ];
 

@@ -238,5 +238,5 @@ async fn an_object_that_is_encrypted_or_wrongly_named_is_called_so() {
     let found = read(&copy, "wal").await;
     expect(&found, &[("wal_damaged", "undecodable")]);
     let says = found["findings"][0]["message"].as_str().unwrap();
-    assert!(says.contains("named as bzip2 and begins as gzip does"), "{says}");
+    assert!(says.contains("named as bzip2, but its content begins as gzip does"), "{says}");
 }
