@@ -1,6 +1,6 @@
 //! The long-running shell: starts and stops everything, and watches each archive on its own clock.
 
-pub mod agenda;
+mod agenda;
 pub mod allocator;
 pub mod archive_spec;
 pub mod archives;
@@ -17,6 +17,7 @@ pub mod install;
 pub mod orphans;
 pub mod output;
 pub mod own_metrics;
+pub mod pace;
 mod progress;
 pub mod read_backup;
 pub mod reading;
