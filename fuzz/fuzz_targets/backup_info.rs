@@ -37,7 +37,7 @@ use cnpg_backup_verifier::observation::backup::ObservedInfo;
 use cnpg_backup_verifier::observation::backup::TarObject;
 use cnpg_backup_verifier::observation::fold::Fold;
 use cnpg_backup_verifier::observation::inventory::ListedObject;
-use cnpg_backup_verifier::observation::probe::Probes;
+use cnpg_backup_verifier::observation::probes::Probes;
 use cnpg_backup_verifier::observation::store_clock::StoreClock;
 use libfuzzer_sys::fuzz_target;
 

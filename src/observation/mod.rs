@@ -13,6 +13,7 @@ pub mod folder_sums;
 pub mod inventory;
 pub mod job;
 pub mod probe;
+pub mod probes;
 pub mod range_ends;
 pub mod recovery;
 pub mod recovery_log;
@@ -37,7 +38,7 @@ use crate::observation::cluster::ObservedCluster;
 use crate::observation::content::Content;
 use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::Inventory;
-use crate::observation::probe::Probes;
+use crate::observation::probes::Probes;
 use crate::observation::store_clock::StoreClock;
 use crate::observation::surroundings::Surroundings;
 

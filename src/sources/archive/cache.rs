@@ -16,7 +16,7 @@ use crate::observation::Reading;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::expiry::ExpiryRule;
 use crate::observation::inventory::Inventory;
-use crate::observation::probe::Probes;
+use crate::observation::probes::Probes;
 use crate::observation::surroundings::Surroundings;
 use crate::sources::archive::heads::Heads;
 
