@@ -4,12 +4,14 @@
 
 mod archive;
 mod assess;
+mod backup;
 mod backup_pace;
 pub mod cluster;
 pub mod drill;
 pub mod expectations;
 pub mod finding;
 pub mod forecast;
+mod gap;
 pub mod loss;
 pub mod plan;
 pub mod proof;
@@ -19,6 +21,7 @@ pub mod succession;
 pub mod unusable;
 pub mod verdict;
 pub mod wants;
+mod window;
 
 use chrono::DateTime;
 use chrono::TimeDelta;
@@ -32,27 +35,29 @@ use crate::assessment::finding::LifeSign;
 use crate::assessment::forecast::Forecast;
 use crate::assessment::proof::Proof;
 use crate::assessment::shared::Shared;
-use crate::assessment::unusable::UnusableReason;
 use crate::assessment::verdict::Verdict;
 use crate::domain::archive_id::ArchiveAddress;
 use crate::domain::archive_id::ArchiveId;
-use crate::domain::backup::BackupId;
-use crate::domain::backup::BackupStatus;
-use crate::domain::lsn::Lsn;
 use crate::domain::orphan::Orphan;
 use crate::domain::segment::SegmentName;
-use crate::domain::segment::SegmentSize;
 use crate::domain::timeline::TimelineId;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::probe::SegmentId;
 use crate::observation::sought::Sought;
-use crate::wal::Demands;
 
 pub use crate::assessment::archive::content::damages;
 pub use crate::assessment::archive::content::is_content_right;
 pub use crate::assessment::assess::assess;
 pub use crate::assessment::assess::assess_and_ask;
 pub use crate::assessment::assess::assess_without_archive;
+pub use crate::assessment::backup::AssessedBackup;
+pub use crate::assessment::gap::Gap;
+pub use crate::assessment::gap::GapEffect;
+pub use crate::assessment::window::FirstPoint;
+pub use crate::assessment::window::LastPoint;
+pub use crate::assessment::window::RecoveryWindow;
+pub use crate::assessment::window::TimeSource;
+pub use crate::assessment::window::WalStretch;
 
 /// Which archive is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,38 +117,6 @@ pub enum Latest {
     Unknown,
 }
 
-/// The moments that one backup can be restored to, without a hole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecoveryWindow {
-    pub backup_id: BackupId,
-    pub first: FirstPoint,
-    pub last: LastPoint,
-    pub segment_size: SegmentSize,
-    /// What recovery must be told (`targetTLI`) where its own choice, the latest timeline, would
-    /// not work for this backup.
-    pub target_timeline: Option<TimelineId>,
-    /// On a branch that the archive left: from this moment on its states are not those of the living
-    /// timeline.
-    pub apart_from: Option<DateTime<Utc>>,
-    /// Such a branch, and newer than the living timeline: the server never was there, a copy of it was.
-    pub is_of_copy: bool,
-    /// The object behind the end has the wrong size. PostgreSQL 15 and later reads ahead and fails on
-    /// it before it gets to a target, unless `recovery_prefetch` is off.
-    pub ends_at_misfit: bool,
-    /// The system identifier, if it is another server's: one that wrote to this archive before.
-    pub system: Option<u64>,
-    /// Up to here its backup and its WAL were read to the last byte, and nothing was wrong; `None` if
-    /// they were not as far as the first moment.
-    pub read_until: Option<DateTime<Utc>>,
-    /// Since when the first segment on the way is stored that nobody has read; `None` if there is none.
-    pub unread_since: Option<DateTime<Utc>>,
-    /// What the WAL on the way asks of the server that is restored, as far as it was read; in a box, since
-    /// most asks for nothing.
-    pub demands: Option<Box<Demands>>,
-    /// The WAL that a restore to the end of the window reads, in order.
-    pub path: Vec<WalStretch>,
-}
-
 /// A timeline that left WAL or a history file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimelineState {
@@ -161,87 +134,6 @@ pub struct SystemState {
     pub is_living: bool,
     /// Whether they can be restored or not.
     pub backups: usize,
-}
-
-/// Segments of one timeline, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WalStretch {
-    pub first: SegmentName,
-    pub last: SegmentName,
-    pub count: u64,
-}
-
-/// The moment from which a backup is consistent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FirstPoint {
-    /// Every transaction of before the backup's end had ended by then: as its WAL shows, or, where that
-    /// was not opened, later than its end by more than they can overtake it.
-    pub at: DateTime<Utc>,
-    pub lsn: Lsn,
-}
-
-/// The end of the last segment before the first hole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastPoint {
-    pub at: DateTime<Utc>,
-    pub source: TimeSource,
-    pub lsn: Lsn,
-    pub segment: SegmentName,
-}
-
-/// Where the time of a window's end comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeSource {
-    /// The newest commit inside the WAL.
-    Commit,
-    /// The upload of the segment, an upper bound.
-    Upload,
-    /// No transaction ended since the backup: no target time is ever passed, and the newest state of
-    /// the window is that of the backup's own end.
-    Backup,
-}
-
-/// Missing segments of one timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    pub first: SegmentName,
-    pub last: SegmentName,
-    pub count: u64,
-    pub effect: GapEffect,
-    /// The operator has accepted the loss. Only of a hole: that the newest state cannot be reached
-    /// is always told.
-    pub is_acknowledged: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GapEffect {
-    /// The newest state cannot be reached any more.
-    StopsRecovery,
-    /// Only moments in between cannot be reached.
-    Hole,
-    /// No backup needs these segments.
-    Harmless,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AssessedBackup {
-    pub id: BackupId,
-    /// As CloudNativePG calls it.
-    pub name: Option<Box<str>>,
-    /// `None` if `backup.info` is missing or could not be understood.
-    pub status: Option<BackupStatus>,
-    pub kind: BackupKind,
-    /// Why it is not usable; in a box, since most are.
-    pub unusable: Option<Box<UnusableReason>>,
-    pub began_at: Option<DateTime<Utc>>,
-    pub ended_at: Option<DateTime<Utc>>,
-    pub begin_wal: Option<SegmentName>,
-    pub end_wal: Option<SegmentName>,
-    /// By name.
-    pub tablespaces: Box<[Box<str>]>,
-    pub size_bytes: u64,
-    /// When all of it was read last, to the last byte.
-    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// What a backup is good for; the label of `_base_backups`.
@@ -301,31 +193,12 @@ pub struct Questions {
     pub sought: Vec<Sought>,
 }
 
-impl Gap {
-    /// Whether it costs moments that nobody has given up.
-    pub fn is_problem(&self) -> bool {
-        self.effect != GapEffect::Harmless && !self.is_acknowledged
-    }
-}
-
 impl Latest {
     pub const fn is_reached(self) -> Option<bool> {
         match self {
             Self::Reached => Some(true),
             Self::NotReached => Some(false),
             Self::Unknown => None,
-        }
-    }
-}
-
-impl GapEffect {
-    pub const ALL: [Self; 3] = [Self::StopsRecovery, Self::Hole, Self::Harmless];
-
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::StopsRecovery => "stops_recovery",
-            Self::Hole => "hole",
-            Self::Harmless => "harmless",
         }
     }
 }
@@ -339,16 +212,6 @@ impl BackupKind {
             Self::Unusable => "unusable",
             Self::Failed => "failed",
             Self::Running => "running",
-        }
-    }
-}
-
-impl TimeSource {
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Commit => "commit",
-            Self::Upload => "upload",
-            Self::Backup => "backup",
         }
     }
 }
@@ -393,11 +256,5 @@ impl Assessment {
 impl Totals {
     pub const fn bytes(&self) -> u64 {
         self.base_bytes.saturating_add(self.wal_bytes)
-    }
-}
-
-impl AssessedBackup {
-    pub fn is_usable(&self) -> bool {
-        self.kind == BackupKind::Usable
     }
 }
