@@ -1,6 +1,7 @@
 //! The archives below the stores of clusters that no cluster names: found there, or left behind by one that
 //! was deleted.
 
+mod ground;
 mod search;
 
 use std::collections::BTreeMap;
@@ -10,16 +11,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::assessment::expectations::DrillExpectation;
-use crate::config::ExpectationConfig;
 use crate::domain::archive_id::ArchiveAddress;
-use crate::domain::archive_id::ArchiveId;
 use crate::domain::archive_id::Place;
 use crate::domain::cluster::ClusterId;
-use crate::domain::orphan::Orphan;
 use crate::observation::Reading;
 use crate::publication::snapshot::OrphanSearch;
 use crate::service::archive_spec::ArchiveSpec;
+use crate::service::orphans::ground::Ground;
 use crate::service::orphans::search::server_at;
 use crate::sources::kubernetes::Claims;
 use crate::sources::kubernetes::StoreCredentials;
@@ -52,17 +50,6 @@ pub struct Orphans {
     owners: Arc<Owners>,
     grounds: BTreeMap<Place, Ground>,
     known: BTreeMap<Place, Arc<ArchiveSpec>>,
-}
-
-#[derive(Debug)]
-struct Ground {
-    namespace: String,
-    object_store: Option<String>,
-    address: ArchiveAddress,
-    access: Access,
-    searched_at: Option<Instant>,
-    /// Why orphans may be missing here.
-    unread: Option<String>,
 }
 
 /// A cluster that was deleted, and whose archive is still there.
@@ -271,41 +258,6 @@ fn tell_gone(spec: &ArchiveSpec) -> bool {
     let address = spec.address.as_ref().map(ToString::to_string).unwrap_or_default();
     tracing::info!("the orphaned archive {address} is no longer stored");
     false
-}
-
-impl Ground {
-    fn holds(&self, address: &ArchiveAddress) -> bool {
-        server_at(address, "").place() == self.address.place()
-    }
-
-    /// Once for as long as it is so.
-    fn tell_unread(&mut self, why: Option<String>) {
-        let unread = why.map(|why| format!("look for orphans below {}: {why}", self.address));
-        if let Some(why) = unread.as_ref().filter(|_| self.unread != unread) {
-            tracing::info!("{why}");
-        }
-        self.unread = unread;
-    }
-
-    fn orphan(&self, address: &ArchiveAddress, left_by: Option<ClusterId>) -> ArchiveSpec {
-        let id = ArchiveId {
-            namespace: self.namespace.clone(),
-            cluster: String::new(),
-            server_name: address.server_name.clone(),
-        };
-        let object_store = self.object_store.clone();
-        ArchiveSpec {
-            id,
-            address: Some(address.clone()),
-            access: self.access.clone(),
-            retention_policy: None,
-            schedule: None,
-            expectations: ExpectationConfig::default(),
-            cluster: None,
-            drills: DrillExpectation::default(),
-            orphan: Some(Orphan { object_store, left_by }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 use super::*;
+use crate::config::ExpectationConfig;
 use crate::domain::archive_id::StoreAddress;
+use crate::domain::orphan::Orphan;
 use crate::domain::unreadable::Unreadable;
 use crate::domain::unreadable::UnreadableReason;
 use crate::observation::cluster::ObservedCluster;
