@@ -8,7 +8,7 @@ use crate::domain::archive_id::StoreAddress;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ObjectStore {
+pub struct RecoveryStore {
     api_version: &'static str,
     kind: &'static str,
     metadata: Metadata,
@@ -89,7 +89,7 @@ pub fn recovery_store(
     address: &ArchiveAddress,
     name: &str,
     namespace: Option<&str>,
-) -> Option<(ObjectStore, Secret)> {
+) -> Option<(RecoveryStore, Secret)> {
     let StoreAddress::S3 { endpoint_url, region, .. } = &address.store else { return None };
     let namespace = namespace.map(str::to_owned);
     let secret = format!("{name}-credentials");
@@ -103,7 +103,7 @@ pub fn recovery_store(
         },
     };
     let metadata = |name: String| Metadata { name, namespace: namespace.clone() };
-    let store = ObjectStore {
+    let store = RecoveryStore {
         api_version: "barmancloud.cnpg.io/v1",
         kind: "ObjectStore",
         metadata: metadata(name.to_owned()),

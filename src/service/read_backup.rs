@@ -40,7 +40,7 @@ pub async fn read_backup(config: ReadBackupConfig) -> anyhow::Result<Outcome> {
     let (bzip2, kubernetes) = (chosen.bzip2_decoder, &chosen.kubernetes);
     let world =
         World::open(&chosen.credentials, chosen.object_stores.clone(), bzip2, kubernetes).await?;
-    let reading = Reading {
+    let reading = LoneReading {
         bytes: Arc::default(),
         rate: Arc::new(ByteRate::new(chosen.bytes_per_second_max)),
         id: config.backup,
@@ -62,13 +62,13 @@ pub async fn read_backup(config: ReadBackupConfig) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-struct Reading {
+struct LoneReading {
     bytes: Arc<BytesRead>,
     rate: Arc<ByteRate>,
     id: BackupId,
 }
 
-impl Reading {
+impl LoneReading {
     /// Or why it cannot be read.
     async fn read(&self, world: &World, address: &ArchiveAddress) -> Result<ReadBackup, String> {
         let store = world.stores.open(address, &Access::default());
