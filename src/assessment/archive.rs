@@ -148,7 +148,8 @@ impl<'a> ArchiveCase<'a> {
 
     /// The assessment, and what to ask the store so that the next one can say more.
     pub(super) fn judge(self) -> (Assessment, Questions) {
-        let found = JUDGES.iter().flat_map(|judge| judge(&self)).collect();
+        let mut found = Vec::new();
+        JUDGES.iter().for_each(|judge| found.append(&mut judge(&self)));
         let proof = proof::proof(&self);
         let timelines = succession::timelines(&self.recoverability).into();
         let (cluster, told) = self.cluster.unzip();

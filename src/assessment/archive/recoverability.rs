@@ -22,6 +22,7 @@ use crate::assessment::archive::catalogue::BackupState;
 use crate::assessment::archive::catalogue::Catalogue;
 use crate::assessment::archive::clock::Clock;
 use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::candidate::Need;
 use crate::assessment::archive::recoverability::gaps::NewestRoute;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
 use crate::assessment::archive::recoverability::living::Living;
@@ -47,6 +48,8 @@ pub(super) struct Recoverability<'a> {
     pub(super) replay: Replay<'a>,
     /// In the order of the catalogue.
     pub(super) candidates: Vec<Candidate<'a>>,
+    /// What they ask the archive to keep.
+    pub(super) needs: Vec<Need>,
     /// What can be restored of other servers that wrote here before, oldest first.
     pub(super) predecessors: Vec<OfPredecessor<'a>>,
     pub(super) newest_route: Option<NewestRoute>,
@@ -93,7 +96,8 @@ impl<'a> Recoverability<'a> {
         } else {
             Latest::NotReached
         };
-        let mut gaps = gaps::find(&replay, &candidates, newest_route.as_ref(), accepted_before);
+        let needs = candidate::needs(&replay, &candidates);
+        let mut gaps = gaps::find(&replay, &needs, newest_route.as_ref(), accepted_before);
         let obstacles = if latest == Latest::Reached {
             Vec::new()
         } else {
@@ -115,7 +119,7 @@ impl<'a> Recoverability<'a> {
         windows.windows.extend(predecessors.iter_mut().flat_map(|it| it.windows.drain(..)));
         windows.windows.sort_by(|a, b| (a.first.at, &a.backup_id).cmp(&(b.first.at, &b.backup_id)));
         let border = newest_route.as_ref().and_then(|it| replay.wanted_border(&it.route));
-        let duplicates = wanted::duplicates(&replay, &candidates);
+        let duplicates = wanted::duplicates(&replay, &needs);
         // What the verdict may depend on comes first, and then the newest moments: of many only
         // some are opened at once.
         let moments = windows.wanted.into_iter().rev();
@@ -130,6 +134,7 @@ impl<'a> Recoverability<'a> {
             timelines,
             replay,
             candidates,
+            needs,
             newest_route,
             latest,
             gaps,

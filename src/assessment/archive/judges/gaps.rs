@@ -23,6 +23,12 @@ use crate::observation::probe::SegmentId;
 /// A finding for each gap that costs something and is not accepted.
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     let recoverability = &case.recoverability;
+    let costly = || recoverability.gaps.iter().filter(|it| it.gap.is_problem());
+    let count = costly().count();
+    // As mostly.
+    if count == 0 {
+        return Vec::new();
+    }
     let newest_route = recoverability.newest_route.as_ref().map(|newest| &newest.route);
     let mut stops: BTreeMap<SegmentId, Vec<BackupId>> = BTreeMap::new();
     for candidate in &recoverability.candidates {
@@ -32,7 +38,6 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
         }
     }
     let losses = Losses::of(&recoverability.windows);
-    let costly = recoverability.gaps.iter().filter(|it| it.gap.is_problem());
     let finding = |placed: &PlacedGap| {
         let PlacedGap { timeline, segments, gap } = *placed;
         let id = |number| SegmentId { timeline, number };
@@ -51,7 +56,9 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
         };
         Finding::new(gap.effect.into(), problem)
     };
-    costly.map(finding).collect()
+    let mut findings = Vec::with_capacity(count);
+    findings.extend(costly().map(finding));
+    findings
 }
 
 /// Behind what is lost, and behind the upload that is held against the accepted moment.

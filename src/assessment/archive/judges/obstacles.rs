@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::assessment::GapEffect;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::archive::recoverability::Recoverability;
-use crate::assessment::archive::recoverability::candidate;
+use crate::assessment::archive::recoverability::candidate::Need;
 use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::SegmentFault;
@@ -17,9 +17,9 @@ use crate::observation::probe::SegmentId;
 
 /// Damaged and shadowed segments that some backup meets on its way to the end of its route.
 pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
-    let Recoverability { replay, candidates, newest_route, .. } = &case.recoverability;
+    let Recoverability { replay, needs, newest_route, .. } = &case.recoverability;
     let mut met: BTreeMap<SegmentId, ObstacleKind> = BTreeMap::new();
-    for (route, needed) in candidate::needs(replay, candidates) {
+    for Need { route, segments: needed } in needs {
         let found = replay.present_obstacles(route, needed.first, needed.last);
         met.extend(found.into_iter().map(|obstacle| (obstacle.at, obstacle.kind)));
     }

@@ -67,10 +67,10 @@ fn damaged(recoverability: &Recoverability<'_>, weight: Weight) -> Vec<Finding> 
     let living = recoverability.living.as_ref().map(|living| living.timeline);
     let aims = |candidate: &Candidate<'_>| {
         let default = timelines.default_target(candidate.wal.end.timeline);
-        living.into_iter().chain([default]).collect::<BTreeSet<_>>()
+        living.filter(|it| *it != default).into_iter().chain([default])
     };
     let refusals = candidates.iter().flat_map(|candidate| {
-        aims(candidate).into_iter().filter_map(|aim| timelines.route_for(aim, &candidate.wal).err())
+        aims(candidate).filter_map(|aim| timelines.route_for(aim, &candidate.wal).err())
     });
     let refused: BTreeSet<TimelineId> = refusals
         .filter_map(|no_route| match no_route {

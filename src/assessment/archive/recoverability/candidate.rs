@@ -16,6 +16,7 @@ use crate::assessment::archive::recoverability::timelines::Timelines;
 use crate::assessment::finding::archive::backup::MissingWal;
 use crate::assessment::unusable::NoRoute;
 use crate::assessment::unusable::UnusableReason;
+use crate::domain::backup::BackupId;
 use crate::domain::backup::Keep;
 use crate::domain::backup_info::BackupInfo;
 use crate::domain::backup_info::BackupWal;
@@ -171,16 +172,19 @@ pub(crate) fn all<'a>(
     living: Option<TimelineId>,
     replay: &Replay<'_>,
 ) -> Vec<Candidate<'a>> {
-    let ended = |it: &Complete<'_>| (it.info.ended_at, it.backup.id.clone());
-    let newest = complete.iter().map(ended).max();
+    let newest = complete.iter().map(Complete::ended).max();
     let judge = |it: &Complete<'a>| {
-        let is_newest = Some(ended(it)) == newest;
+        let is_newest = Some(it.ended()) == newest;
         Candidate { is_newest, ..it.judge(timelines, living, replay) }
     };
     complete.iter().map(judge).collect()
 }
 
 impl<'a> Complete<'a> {
+    const fn ended(&self) -> (Option<DateTime<Utc>>, &'a BackupId) {
+        (self.info.ended_at, &self.backup.id)
+    }
+
     /// By the first of its targets that brings it back.
     fn judge(
         &self,
@@ -237,13 +241,16 @@ impl<'a> Complete<'a> {
     }
 }
 
-/// What backups ask the archive to keep: segments of a route. Backups with the same route and the
-/// same end are one need, from the oldest of them on.
-pub(crate) fn needs<'a>(
-    replay: &Replay<'_>,
-    candidates: &'a [Candidate<'_>],
-) -> Vec<(&'a Route, SegmentRange)> {
-    let mut needs: BTreeMap<(TimelineId, SegmentNumber), (&Route, SegmentNumber)> = BTreeMap::new();
+/// Segments of a route that backups ask the archive to keep.
+pub(crate) struct Need {
+    pub(crate) route: Rc<Route>,
+    pub(crate) segments: SegmentRange,
+}
+
+/// Backups with the same route and the same end are one need, from the oldest of them on.
+pub(crate) fn needs(replay: &Replay<'_>, candidates: &[Candidate<'_>]) -> Vec<Need> {
+    let mut needs: BTreeMap<(TimelineId, SegmentNumber), (&Rc<Route>, SegmentNumber)> =
+        BTreeMap::new();
     for candidate in candidates {
         let barred = candidate.barred.as_ref().map(|it| &it.route);
         for route in candidate.route.iter().chain(barred) {
@@ -253,8 +260,8 @@ pub(crate) fn needs<'a>(
             need.1 = need.1.min(first);
         }
     }
-    needs
-        .into_iter()
-        .filter_map(|((_, until), (route, first))| Some((route, SegmentRange::new(first, until)?)))
-        .collect()
+    let needs = needs.into_iter().filter_map(|((_, until), (route, first))| {
+        Some(Need { route: Rc::clone(route), segments: SegmentRange::new(first, until)? })
+    });
+    needs.collect()
 }

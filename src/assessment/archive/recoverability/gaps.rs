@@ -10,6 +10,7 @@ use crate::assessment::Gap;
 use crate::assessment::GapEffect;
 use crate::assessment::archive::recoverability::candidate;
 use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::candidate::Need;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::domain::segment::SegmentNumber;
@@ -71,11 +72,11 @@ impl NewestRoute {
 /// All gaps of the archive, in the order of timelines and segments.
 pub(crate) fn find(
     replay: &Replay<'_>,
-    candidates: &[Candidate<'_>],
+    needs: &[Need],
     newest_route: Option<&NewestRoute>,
     acknowledge_before: Option<DateTime<Utc>>,
 ) -> Vec<PlacedGap> {
-    let needed = needed_gaps(replay, candidates);
+    let needed = needed_gaps(replay, needs);
     let mut timelines: Vec<TimelineId> = replay.inventory.timelines.keys().copied().collect();
     timelines.extend(needed.keys().filter(|it| replay.inventory.timeline(**it).is_none()));
     timelines.sort_unstable();
@@ -116,7 +117,7 @@ pub(crate) fn of_predecessor(
 ) -> Vec<PlacedGap> {
     let stops: Vec<SegmentId> =
         candidates.iter().filter_map(|it| Some(it.reach()?.stopped_by.as_ref()?.at)).collect();
-    let needed = needed_gaps(replay, candidates).into_iter();
+    let needed = needed_gaps(replay, &candidate::needs(replay, candidates)).into_iter();
     let needed = needed.flat_map(|(timeline, set)| {
         set.ranges().iter().map(|it| (timeline, *it)).collect::<Vec<_>>()
     });
@@ -177,12 +178,9 @@ fn placed(
 }
 
 /// The missing segments that some backup would need to reach the end of its route.
-fn needed_gaps(
-    replay: &Replay<'_>,
-    candidates: &[Candidate<'_>],
-) -> BTreeMap<TimelineId, SegmentSet> {
+fn needed_gaps(replay: &Replay<'_>, needs: &[Need]) -> BTreeMap<TimelineId, SegmentSet> {
     let mut needed: BTreeMap<TimelineId, SegmentSet> = BTreeMap::new();
-    for (route, wanted) in candidate::needs(replay, candidates) {
+    for Need { route, segments: wanted } in needs {
         // Segments beyond the newest one are not there yet; that is no gap.
         let Some(tip) = replay.settled_tip(route) else { continue };
         for stretch in route.stretches(wanted.first, wanted.last.min(tip.number)) {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::assessment::archive::recoverability::candidate;
-use crate::assessment::archive::recoverability::candidate::Candidate;
+use crate::assessment::archive::recoverability::candidate::Need;
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::domain::segment::SegmentNumber;
 use crate::observation::probe::SegmentId;
@@ -12,9 +11,9 @@ use crate::observation::probe::SegmentId;
 const DUPLICATES_OPENED_MAX: usize = 16;
 
 /// Segments stored twice that some backup needs: which of the two is good, opening them tells.
-pub(crate) fn duplicates(replay: &Replay<'_>, candidates: &[Candidate<'_>]) -> Vec<SegmentId> {
+pub(crate) fn duplicates(replay: &Replay<'_>, needs: &[Need]) -> Vec<SegmentId> {
     let mut wanted = BTreeSet::new();
-    for (route, needed) in candidate::needs(replay, candidates) {
+    for Need { route, segments: needed } in needs {
         for stretch in route.stretches(needed.first, needed.last) {
             let Some(timeline) = replay.inventory.timeline(stretch.timeline) else { continue };
             let twice = timeline.twice().overlapping(stretch.segments);
