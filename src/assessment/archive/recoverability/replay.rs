@@ -7,6 +7,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use chrono::DateTime;
+use chrono::Utc;
+
 use crate::assessment::archive::catalogue::Complete;
 use crate::assessment::archive::clock::Clock;
 use crate::assessment::archive::identity::Writer;
@@ -32,6 +35,8 @@ pub(crate) struct Replay<'a> {
     writer: Writer,
     /// The last segment that a backup of this server needed.
     own_until: Option<SegmentNumber>,
+    /// When the first backup of this server that is still there began.
+    own_since: Option<DateTime<Utc>>,
     pub(crate) clock: Clock,
     /// Up to here, per backup from a primary, the archiver has confirmed every segment: such a
     /// backup ends only when its last segment is archived.
@@ -85,6 +90,7 @@ impl<'a> Replay<'a> {
             seen,
             writer,
             own_until: complete.iter().map(|it| it.wal.last_required).max(),
+            own_since: complete.iter().filter_map(|it| it.info.began_at).min(),
             clock,
             confirmed: from_primary
                 .map(|it| SegmentId { timeline: it.wal.end.timeline, number: it.wal.last_required })

@@ -80,7 +80,20 @@ impl Replay<'_> {
     /// The first segment known to be a predecessor's, from which on the route is not ours.
     pub(super) fn first_leftover(&self, route: &Route) -> Option<SegmentNumber> {
         let from = self.own_until.map_or(SegmentNumber::new(0), SegmentNumber::next);
-        self.first_written(route, from, |writer| self.writer.others.contains(&writer))
+        let ours = self.writer.system?;
+        // Whose backups are gone is known by the time of its newest segment.
+        let is_of_before = self.is_of_before(route);
+        self.first_written(route, from, |writer| {
+            writer != ours && (is_of_before || self.writer.others.contains(&writer))
+        })
+    }
+
+    /// Whether the newest segment of a route was uploaded before this server's first backup began.
+    fn is_of_before(&self, route: &Route) -> bool {
+        let uploaded_at = route.newest(SegmentNumber::LAST, self.inventory).and_then(|newest| {
+            self.inventory.timeline(newest.timeline)?.uploaded_at(newest.number)
+        });
+        uploaded_at.zip(self.own_since).is_some_and(|(uploaded, since)| uploaded < since)
     }
 
     /// The first opened segment of a route by such a writer.
