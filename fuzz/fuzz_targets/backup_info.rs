@@ -245,8 +245,11 @@ fn write(info: &BackupInfo) -> String {
     line("parent_backup_id", info.parent.as_ref().map(|it| it as &dyn Display));
     let has_checksums = info.has_checksums.map(|it| if it { "on" } else { "off" });
     line("data_checksums", has_checksums.as_ref().map(|it| it as &dyn Display));
-    if info.is_from_standby {
-        line("backup_label", Some(&"'START TIMELINE: 1\\nBACKUP FROM: standby\\n'"));
+    let checkpoint = info.checkpoint.map(|it| format!("CHECKPOINT LOCATION: {it}\\n"));
+    let standby = info.is_from_standby.then(|| "BACKUP FROM: standby\\n".to_owned());
+    if checkpoint.is_some() || standby.is_some() {
+        let label = [checkpoint, standby].into_iter().flatten().collect::<String>();
+        line("backup_label", Some(&format!("'{label}'")));
     }
     if info.is_snapshot {
         line("snapshots_info", Some(&"{}"));
