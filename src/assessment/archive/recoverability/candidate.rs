@@ -114,9 +114,7 @@ impl Complete<'_> {
         let reach = replay.reach(route, first_required, tip);
         // Read ahead, it stops recovery before it is consistent, and without that at once after. Whose it is
         // does not matter.
-        let next = last_required.next();
-        let mut behind = replay.present_obstacles(route, next, next).into_iter();
-        match behind.find(|it| replay.is_misfit(it.at)) {
+        match replay.handed_out(route, last_required.next()).filter(|it| replay.is_misfit(it.at)) {
             Some(obstacle) => Err(self.unusable(route, replay, obstacle)),
             None => Ok(reach),
         }

@@ -164,6 +164,20 @@ impl<'a> Replay<'a> {
         part.is_some_and(|part| position <= part.until)
     }
 
+    /// What is wrong with the segment that PostgreSQL gets for a number: that of the newest timeline on the
+    /// route which has one (`XLogFileReadAnyTLI` in `xlogrecovery.c`).
+    pub(crate) fn handed_out(&self, route: &Route, number: SegmentNumber) -> Option<Obstacle> {
+        for timeline in route.timelines_until(number) {
+            let segments = SegmentRange::only(number);
+            let found = self.first_present_obstacle(Stretch { timeline, segments });
+            let archive = self.inventory.timeline(timeline);
+            if found.is_some() || archive.is_some_and(|it| it.segments().contains(number)) {
+                return found;
+            }
+        }
+        None
+    }
+
     /// Whether barman hands out an object of the wrong size, which stops PostgreSQL.
     pub(crate) fn is_misfit(&self, id: SegmentId) -> bool {
         let Some(archive) = self.inventory.timeline(id.timeline) else { return false };

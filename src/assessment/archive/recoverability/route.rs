@@ -86,6 +86,14 @@ impl Route {
         self.legs_begun_by(number).last().map(|leg| leg.timeline)
     }
 
+    /// Those that had begun by then, newest first.
+    pub(crate) fn timelines_until(
+        &self,
+        number: SegmentNumber,
+    ) -> impl Iterator<Item = TimelineId> + '_ {
+        self.legs_begun_by(number).iter().rev().map(|leg| leg.timeline)
+    }
+
     pub(crate) fn passes(&self, id: SegmentId) -> bool {
         self.timeline_at(id.number) == Some(id.timeline)
     }
