@@ -9,6 +9,8 @@ pub enum RelationMapError {
     Magic,
     #[error("its checksum is wrong")]
     Checksum,
+    #[error("it has room for {max} relations, and says that it has {found}")]
+    Count { found: u32, max: usize },
 }
 
 /// More than any version writes.
@@ -33,10 +35,13 @@ pub fn files(bytes: &[u8]) -> Result<Vec<u32>, RelationMapError> {
         return Err(RelationMapError::Checksum);
     }
     let (words, _) = summed.as_chunks::<4>();
-    let mut words = words.iter().skip(1).map(|word| u32::from_le_bytes(*word));
-    // Pairs of a relation's own number and that of its file.
-    let count = usize::try_from(words.next().unwrap_or_default()).unwrap_or(usize::MAX);
-    Ok(words.skip(1).step_by(2).take(count).collect())
+    let [_, count, pairs @ ..] = words else { return Err(RelationMapError::Length(bytes.len())) };
+    // Of a relation's own number and that of its file.
+    let (pairs, _) = pairs.as_chunks::<2>();
+    let found = u32::from_le_bytes(*count);
+    let used = usize::try_from(found).ok().and_then(|count| pairs.get(..count));
+    let used = used.ok_or(RelationMapError::Count { found, max: pairs.len() })?;
+    Ok(used.iter().map(|[_, file]| u32::from_le_bytes(*file)).collect())
 }
 
 #[cfg(test)]
@@ -54,6 +59,15 @@ pub(crate) mod tests {
         let sum = crc32c::crc32c(&bytes[..at]);
         bytes[at..at + 4].copy_from_slice(&sum.to_le_bytes());
         bytes
+    }
+
+    #[test]
+    fn a_count_beyond_its_room_is_told() {
+        let mut bytes = map(512);
+        bytes[4] = 63;
+        let sum = crc32c::crc32c(&bytes[..504]);
+        bytes[504..508].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(files(&bytes), Err(RelationMapError::Count { found: 63, max: 62 }));
     }
 
     #[test]

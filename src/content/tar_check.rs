@@ -302,11 +302,12 @@ impl TarCheck {
                         report.backup_label = Some(BackupLabel { text: text(), is_last: true });
                     }
                     Small::Map(folder) => {
-                        let files = relation_map::files(&content);
-                        report.catalogues.note_map(folder, files.clone().unwrap_or_default());
-                        let wrong =
-                            files.err().map(|why| (format!("{}/{MAP}", folder.path()), why));
-                        wrong.into_iter().for_each(|it| report.wrong_maps.push(it));
+                        let files = relation_map::files(&content).unwrap_or_else(|why| {
+                            report.wrong_maps.push((format!("{}/{MAP}", folder.path()), why));
+                            // It is there, and which files it names is not known.
+                            Vec::new()
+                        });
+                        report.catalogues.note_map(folder, files);
                     }
                 }
             }
