@@ -155,6 +155,18 @@ impl ClusterState {
         drills::source(&self.drill_reports, last)
     }
 
+    /// Drills that ended since these were known. What is older than a day was only not seen.
+    pub fn drills_since(
+        &self,
+        known: &[Arc<DrillReport>],
+        now: DateTime<Utc>,
+    ) -> impl Iterator<Item = &DrillReport> {
+        let is_new = move |it: &&Arc<DrillReport>| {
+            !known.contains(it) && now.signed_duration_since(it.ended_at) < TimeDelta::days(1)
+        };
+        self.drill_reports.iter().filter(is_new).map(Arc::as_ref)
+    }
+
     /// The newest drill of a kind, if something else got in its way.
     pub fn obstructed(&self, kind: DrillKind) -> Option<&DrillReport> {
         let last = self.drills.iter().find(|drill| drill.kind == kind);
