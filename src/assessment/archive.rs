@@ -149,7 +149,15 @@ impl<'a> ArchiveCase<'a> {
     /// The assessment, and what to ask the store so that the next one can say more.
     pub(super) fn judge(self) -> (Assessment, Questions) {
         let mut found = Vec::new();
-        JUDGES.iter().for_each(|judge| found.append(&mut judge(&self)));
+        for judge in JUDGES {
+            let mut more = judge(&self);
+            // The first one to find something may find it ten thousand times.
+            if found.is_empty() {
+                found = more;
+            } else {
+                found.append(&mut more);
+            }
+        }
         let proof = proof::proof(&self);
         let timelines = succession::timelines(&self.recoverability).into();
         let (cluster, told) = self.cluster.unzip();

@@ -126,7 +126,8 @@ impl Finding {
 pub(super) fn ranked(mut found: Vec<Finding>, mut told: Vec<Finding>) -> Shared<Finding> {
     told.retain(|new| found.iter().all(|known| known.problem != new.problem));
     found.append(&mut told);
-    found.sort_by_cached_key(|finding| (finding.severity(), finding.code()));
+    // Mostly in order, and large to move.
+    found.sort_by_key(|finding| (finding.severity(), finding.code()));
     found.into()
 }
 

@@ -103,7 +103,7 @@ impl TimelineArchive {
     }
 
     /// The latest upload among the ends of ranges.
-    pub(super) fn latest_upload(&self) -> Option<DateTime<Utc>> {
+    pub fn latest_upload(&self) -> Option<DateTime<Utc>> {
         self.edge_uploads.iter().map(|(_, uploaded_at)| uploaded_at).max()
     }
 

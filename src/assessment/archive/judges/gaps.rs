@@ -9,9 +9,7 @@ use chrono::Utc;
 
 use crate::assessment::GapEffect;
 use crate::assessment::archive::ArchiveCase;
-use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::archive::recoverability::gaps::PlacedGap;
-use crate::assessment::archive::recoverability::gaps::time_after;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::archive::wal::WalDefect;
 use crate::assessment::loss::Loss;
@@ -39,7 +37,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
     }
     let losses = Losses::of(&recoverability.windows);
     let finding = |placed: &PlacedGap| {
-        let PlacedGap { timeline, segments, gap } = *placed;
+        let PlacedGap { timeline, segments, gap, .. } = *placed;
         let id = |number| SegmentId { timeline, number };
         let stranded = stops.range(id(segments.first)..=id(segments.last));
         let parent = newest_route
@@ -50,7 +48,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
         let problem = WalDefect::Gap {
             gap,
             lost,
-            accepted_before: accepted_before(case, placed, lost),
+            accepted_before: accepted_before(placed, lost),
             stranded: stranded.flat_map(|(_, backups)| backups.iter().cloned()).collect(),
             parent_has_segment: parent.is_some_and(|it| it.segments().contains(segments.first)),
         };
@@ -62,14 +60,8 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
 }
 
 /// Behind what is lost, and behind the upload that is held against the accepted moment.
-fn accepted_before(
-    case: &ArchiveCase<'_>,
-    placed: &PlacedGap,
-    lost: Loss,
-) -> Option<DateTime<Utc>> {
-    let Recoverability { replay, newest_route, .. } = &case.recoverability;
-    let at = time_after(replay, placed.timeline, placed.segments, newest_route.as_ref());
+fn accepted_before(placed: &PlacedGap, lost: Loss) -> Option<DateTime<Utc>> {
     let is_hole = placed.gap.effect == GapEffect::Hole;
-    let moment = at.max(lost.until).filter(|_| is_hole)?;
+    let moment = placed.lost_by.max(lost.until).filter(|_| is_hole)?;
     Some(after(moment.trunc_subsecs(0), TimeDelta::seconds(1)))
 }

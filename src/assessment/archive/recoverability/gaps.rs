@@ -15,6 +15,7 @@ use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
+use crate::domain::segment::SegmentSize;
 use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
 use crate::observation::probe::SegmentId;
@@ -32,6 +33,8 @@ pub(crate) struct PlacedGap {
     pub(crate) timeline: TimelineId,
     pub(crate) segments: SegmentRange,
     pub(crate) gap: Gap,
+    /// When the first segment after one that costs something was uploaded: by then what is missing was lost.
+    pub(crate) lost_by: Option<DateTime<Utc>>,
 }
 
 impl NewestRoute {
@@ -85,7 +88,7 @@ pub(crate) fn find(
     let mut gaps = Vec::new();
     for timeline in timelines {
         let needed = needed.get(&timeline).unwrap_or(&nothing);
-        let mut pieces: Vec<(SegmentRange, GapEffect)> = Vec::new();
+        let mut pieces = Vec::with_capacity(needed.ranges().len());
         for &segments in needed.ranges() {
             match newest_route {
                 None => pieces.push((segments, GapEffect::StopsRecovery)),
@@ -99,11 +102,16 @@ pub(crate) fn find(
         let harmless = harmless_gaps(replay, timeline, needed, newest_route);
         pieces.extend(harmless.ranges().iter().map(|it| (*it, GapEffect::Harmless)));
         pieces.sort_unstable();
+        gaps.reserve(pieces.len());
         for (segments, effect) in pieces {
-            let mut found = placed(replay, timeline, segments, effect);
-            found.gap.is_acknowledged = effect == GapEffect::Hole
-                && is_accepted(replay, timeline, segments, newest_route, acknowledge_before);
-            gaps.push(found);
+            let placed = placed(replay.inventory.segment_size, timeline, segments, effect);
+            let lost_by = match effect {
+                GapEffect::Harmless => None,
+                GapEffect::StopsRecovery | GapEffect::Hole => {
+                    time_after(replay, timeline, segments, newest_route)
+                }
+            };
+            gaps.push(PlacedGap { lost_by, ..placed }.accepted(acknowledge_before));
         }
     }
     gaps
@@ -126,10 +134,10 @@ pub(crate) fn of_predecessor(
             stops.iter().any(|at| at.timeline == *timeline && segments.contains(at.number))
         })
         .map(|(timeline, segments)| {
-            let mut found = placed(replay, timeline, segments, GapEffect::Hole);
-            found.gap.is_acknowledged =
-                is_accepted(replay, timeline, segments, None, acknowledge_before);
-            found
+            let size = replay.inventory.segment_size;
+            let placed = placed(size, timeline, segments, GapEffect::Hole);
+            let lost_by = time_after(replay, timeline, segments, None);
+            PlacedGap { lost_by, ..placed }.accepted(acknowledge_before)
         })
         .collect()
 }
@@ -149,24 +157,20 @@ pub(crate) fn add(gaps: &mut Vec<PlacedGap>, of_others: Vec<PlacedGap>) {
     gaps.sort_unstable_by_key(|it| (it.timeline, it.segments.first));
 }
 
-fn is_accepted(
-    replay: &Replay<'_>,
-    timeline: TimelineId,
-    segments: SegmentRange,
-    newest_route: Option<&NewestRoute>,
-    acknowledge_before: Option<DateTime<Utc>>,
-) -> bool {
-    let lost = time_after(replay, timeline, segments, newest_route);
-    lost.zip(acknowledge_before).is_some_and(|(lost, before)| lost < before)
+impl PlacedGap {
+    fn accepted(mut self, before: Option<DateTime<Utc>>) -> Self {
+        let is_before = self.lost_by.zip(before).is_some_and(|(at, before)| at < before);
+        self.gap.is_acknowledged = is_before && self.gap.effect == GapEffect::Hole;
+        self
+    }
 }
 
 fn placed(
-    replay: &Replay<'_>,
+    size: SegmentSize,
     timeline: TimelineId,
     segments: SegmentRange,
     effect: GapEffect,
 ) -> PlacedGap {
-    let size = replay.inventory.segment_size;
     let gap = Gap {
         first: segments.first.name(timeline, size),
         last: segments.last.name(timeline, size),
@@ -174,7 +178,7 @@ fn placed(
         effect,
         is_acknowledged: false,
     };
-    PlacedGap { timeline, segments, gap }
+    PlacedGap { timeline, segments, gap, lost_by: None }
 }
 
 /// The missing segments that some backup would need to reach the end of its route.
@@ -221,9 +225,9 @@ fn harmless_gaps(
     harmless
 }
 
-/// When the first segment after a gap was uploaded: by then the gap's segments were lost. After the
-/// last segment before a fork that is one of the next timeline.
-pub(crate) fn time_after(
+/// When the first segment after a gap was uploaded. After the last segment before a fork that is one of
+/// the next timeline.
+fn time_after(
     replay: &Replay<'_>,
     timeline: TimelineId,
     gap: SegmentRange,

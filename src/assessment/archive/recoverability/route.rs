@@ -61,13 +61,13 @@ impl Route {
         &self,
         first: SegmentNumber,
         last: SegmentNumber,
-    ) -> impl Iterator<Item = Stretch> + '_ {
+    ) -> impl ExactSizeIterator<Item = Stretch> + '_ {
         let ended = self.legs_begun_by(first).len().saturating_sub(1);
-        let legs = self.legs.iter().skip(ended).take_while(move |leg| leg.first <= last);
-        legs.filter_map(move |leg| {
+        let begun = if first <= last { self.legs_begun_by(last) } else { &[] };
+        begun.get(ended..).unwrap_or_default().iter().map(move |leg| {
             let end = leg.last.map_or(last, |leg_last| leg_last.min(last));
-            let segments = SegmentRange::new(leg.first.max(first), end)?;
-            Some(Stretch { timeline: leg.timeline, segments })
+            let segments = SegmentRange { first: leg.first.max(first), last: end };
+            Stretch { timeline: leg.timeline, segments }
         })
     }
 

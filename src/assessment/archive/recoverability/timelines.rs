@@ -132,8 +132,7 @@ impl<'a> Timelines<'a> {
     /// Whether a timeline was left out as new that may be old: nobody knows when it came.
     pub(crate) fn has_undated(&self) -> bool {
         self.inventory.timelines.iter().any(|(timeline, archive)| {
-            let mut uploads = edges(archive).map(|edge| archive.uploaded_at(edge));
-            uploads.any(|at| self.clock.is_undated(at)) && self.is_new(*timeline, archive)
+            self.clock.is_undated(archive.latest_upload()) && self.is_new(*timeline, archive)
         })
     }
 
