@@ -18,13 +18,20 @@ pub const IGNORE_ANNOTATION: &str = "backup-verifier.monosense.dev/ignore";
 
 const PREFIX: &str = "drill-";
 
-/// One run of a drill: when it began, and of what.
+/// One run of a drill: when it began, of what, and a number that no other run of the same second has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DrillId(String);
 
 impl DrillId {
-    pub fn new(began_at: DateTime<Utc>, kind: DrillKind, namespace: &str, cluster: &str) -> Self {
-        let what = format!("{namespace}/{cluster}/{}", kind.code());
+    /// `run` is drawn for each run: a drill may end in the second in which it began, and make room for
+    /// another one of the same cluster.
+    pub fn new(
+        began_at: DateTime<Utc>,
+        kind: DrillKind,
+        (namespace, cluster): (&str, &str),
+        run: u64,
+    ) -> Self {
+        let what = format!("{namespace}/{cluster}/{}/{run:x}", kind.code());
         Self(format!("{}-{:08x}", began_at.format("%y%m%d%H%M%S"), fnv1a(&what)))
     }
 
@@ -67,11 +74,13 @@ mod tests {
     #[test]
     fn an_id_says_when_and_of_what_and_is_read_back() {
         let at = "2026-01-10T12:00:05Z".parse().unwrap();
-        let id = DrillId::new(at, DrillKind::Pitr, "databases", "main");
+        let source = ("databases", "main");
+        let id = DrillId::new(at, DrillKind::Pitr, source, 1);
         assert!(id.as_str().starts_with("260110120005-"), "{id}");
         assert_eq!(id.object_name().len(), 27);
         assert_eq!(DrillId::parse(id.as_str()), Some(id.clone()));
-        assert_ne!(DrillId::new(at, DrillKind::Full, "databases", "main"), id);
+        assert_ne!(DrillId::new(at, DrillKind::Full, source, 1), id);
+        assert_ne!(DrillId::new(at, DrillKind::Pitr, source, 2), id);
         for other in ["", "260110120005", "260110120005-", "260110120005-0000000G", "main-00000000"]
         {
             assert_eq!(DrillId::parse(other), None, "{other}");

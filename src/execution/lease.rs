@@ -118,8 +118,8 @@ mod tests {
     fn a_lease_is_held_until_it_was_not_renewed_for_long() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let now = at("2026-01-10T12:00:00Z");
-        let id = |kind| DrillId::new(now, kind, "a", "b");
-        let (one, other) = (id(DrillKind::Full), id(DrillKind::Pitr));
+        let id = |run| DrillId::new(now, DrillKind::Full, ("a", "b"), run);
+        let (one, other) = (id(1), id(2));
         let lease = held_by(&one, now);
         assert_eq!(holder(Some(&lease), &one, now), None);
         let held = holder(Some(&lease), &other, at("2026-01-10T12:00:14Z"));

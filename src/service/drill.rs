@@ -4,12 +4,14 @@ mod operator;
 mod proof;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use chrono::DateTime;
 use chrono::Utc;
 use tokio::time::Instant;
 use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::assessment::drill::DrawnTarget;
 use crate::assessment::drill::draw;
@@ -55,6 +57,7 @@ pub enum Drilled {
 /// Runs one drill, prints the result, and leaves nothing behind.
 pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
     let Some(root) = &config.local else { return in_kubernetes(config).await };
+    let began = Instant::now();
     if !root.is_dir() {
         let found = format!("none at {}", root.display());
         return Err(ConfigError::late("--local", "a directory that exists", found).into());
@@ -70,7 +73,8 @@ pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
     }
     let assessment = {
         let _shown = progress::wait("reading the archive".to_owned());
-        assess_once(&mut archive).await
+        let read = timeout(config.timeout, assess_once(&mut archive)).await;
+        read.map_err(|_| anyhow::anyhow!("reading the archive {}", too_long(config.timeout)))?
     };
     let seed = config.seed.unwrap_or_else(|| clock::now().timestamp_micros().unsigned_abs());
     let drawn = match draw(&assessment, config.kind, seed) {
@@ -86,8 +90,8 @@ pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
     };
     let prepared = Prepared::of(&archive, &world, &drawn.restore, &config.server).await?;
     let shutdown = Shutdown::on_signals().context("listen for signals")?;
-    let local =
-        Local { config: &config, root, archive: &archive, drawn: &drawn, prepared: &prepared };
+    let (archive, drawn, prepared) = (&archive, &drawn, &prepared);
+    let local = Local { config: &config, began, root, archive, drawn, prepared };
     let report = local.run(shutdown).await?;
     print(report, config.output)
 }
@@ -121,9 +125,14 @@ fn print(report: DrillReport, output: DrillOutput) -> anyhow::Result<Drilled> {
     Ok(Drilled::Ran(Box::new(report)))
 }
 
+fn too_long(most: Duration) -> String {
+    format!("took more than {}", humantime::format_duration(most))
+}
+
 /// A drill on this machine.
 struct Local<'a> {
     config: &'a DrillConfig,
+    began: Instant,
     root: &'a Path,
     archive: &'a Watched,
     drawn: &'a DrawnTarget,
@@ -138,9 +147,13 @@ impl Local<'_> {
             scratch.with_context(|| format!("make a directory in {}", self.root.display()))?;
         let mut course = Course::default();
         let mut checks = Vec::new();
+        let time_left = self.config.timeout.saturating_sub(self.began.elapsed());
         let result = tokio::select! {
             result = self.rehearse(&scratch, &mut course, &mut checks) => result,
-            () = sleep(self.config.timeout) => Err(self.timed_out()),
+            () = sleep(time_left) => {
+                let why = format!("it {}", too_long(self.config.timeout));
+                Err(Failed::new(DrillClass::Timeout, why))
+            }
             () = shutdown.requested() => anyhow::bail!("stopped; the drill proves nothing"),
         };
         drop(scratch);
@@ -179,11 +192,6 @@ impl Local<'_> {
         course.phase(PhaseName::Check, asked_at);
         recovered.abandon().await;
         proven
-    }
-
-    fn timed_out(&self) -> Failed {
-        let most = humantime::format_duration(self.config.timeout);
-        Failed::new(DrillClass::Timeout, format!("it took more than {most}"))
     }
 
     fn checks(&self) -> Vec<DrillCheck> {

@@ -9,6 +9,7 @@ mod harm;
 mod killed;
 mod objects;
 mod operator;
+mod reading;
 mod sizes;
 mod stage;
 
@@ -120,6 +121,7 @@ async fn what_a_drill_writes_is_what_its_schema_says() {
     assert_eq!(finished.code, Some(0), "{finished:#?}");
     let mut written = stage.admin().list("configmaps", DRILLS);
     written.retain(|it| it["data"]["report.json"].is_string());
+    written.extend(stage.admin().list("leases", DRILLS));
     for object in &mut written {
         let kept = ["name", "namespace", "labels", "annotations"];
         let metadata = object["metadata"].as_object_mut().unwrap();
@@ -128,7 +130,12 @@ async fn what_a_drill_writes_is_what_its_schema_says() {
     let texts = written.iter().map(ToString::to_string);
     let objects: Vec<Object> =
         texts.flat_map(|text| manifests::objects("a drill", &text)).collect();
-    assert_eq!(schemas::problems(&objects).await, [Vec::<String>::new()]);
+    let kinds: Vec<&str> = objects.iter().map(Object::kind).collect();
+    assert_eq!(kinds, ["ConfigMap", "Lease"]);
+    assert_eq!(schemas::problems(&objects).await, [Vec::<String>::new(), Vec::new()]);
+    // The server wants microseconds, all six of them (`RFC3339Micro` in `meta/v1/micro_time.go`).
+    let renewed_at = objects[1].text("/spec/renewTime");
+    assert!(renewed_at.len() == 27 && renewed_at.ends_with('Z'), "{renewed_at}");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ const packages = [
   [/^external-secrets\.io$/, "@kubernetes-models/external-secrets"],
   [/^monitoring\.coreos\.com$/, "@kubernetes-models/prometheus-operator"],
   [/^cilium\.io$/, "@kubernetes-models/cilium"],
-  [/^(|apps|batch|policy|networking\.k8s\.io|rbac\.authorization\.k8s\.io)$/, "kubernetes-models"],
+  [/^(|apps|batch|coordination\.k8s\.io|policy|networking\.k8s\.io|rbac\.authorization\.k8s\.io)$/, "kubernetes-models"],
 ];
 
 /** A validator: takes a value, returns its problems. */

@@ -73,7 +73,7 @@ impl Example {
     fn manifest(&self) -> Result<RecoveryCluster, DrillRefusal> {
         let at = "2026-01-10T12:00:00Z".parse().unwrap();
         let archive = &self.assessment.archive;
-        let id = DrillId::new(at, DrillKind::Full, &archive.namespace, &archive.cluster);
+        let id = DrillId::new(at, DrillKind::Full, (&archive.namespace, &archive.cluster), 1);
         let order = DrillOrder {
             id: &id,
             namespace: self.namespace,

@@ -10,11 +10,9 @@ mod proof;
 mod removal;
 mod runner;
 mod seat;
+mod term;
 
 use anyhow::Context;
-use chrono::DateTime;
-use chrono::TimeDelta;
-use chrono::Utc;
 
 use crate::config::ConfigError;
 use crate::config::DrillConfig;
@@ -28,7 +26,8 @@ use crate::service::drill::operator::classes::Failure;
 use crate::service::drill::operator::prepared::Prepared;
 use crate::service::drill::operator::runner::Runner;
 use crate::service::drill::operator::seat::Seat;
-use crate::service::drill::operator::seat::seat_id;
+use crate::service::drill::operator::seat::new_id;
+use crate::service::drill::operator::term::Term;
 use crate::service::shutdown::Shutdown;
 use crate::sources::kubernetes::drills::DrillNamespace;
 
@@ -40,7 +39,8 @@ pub(super) async fn plan_through_operator(
     if !due::choose(&mut config, &namespace).await? {
         return Ok(None);
     }
-    let mut prepared = Prepared::of(config, &namespace, clock::now()).await?;
+    let id = new_id(&config, clock::now());
+    let mut prepared = Prepared::of(config, &namespace, id).await?;
     prepared.foretell().await;
     let order = prepared.order(&namespace);
     order.yaml().map(Some).map_err(|refusal| refused(&refusal.to_string()))
@@ -57,8 +57,10 @@ pub(super) async fn through_operator(
     if !due::choose(&mut config, &namespace).await? {
         return Ok(None);
     }
-    let seat = Seat::take(&namespace, &seat_id(&config, began_at)).await?;
-    let report = drill(config, &namespace, began_at, shutdown).await;
+    let term = Term::new(began_at, config.timeout, shutdown)?;
+    let id = new_id(&config, began_at);
+    let seat = Seat::take(&namespace, &id).await?;
+    let report = drill(config, &namespace, id, term).await;
     seat.give_back(&namespace).await;
     report.map(Some)
 }
@@ -66,23 +68,26 @@ pub(super) async fn through_operator(
 async fn drill(
     config: DrillConfig,
     namespace: &DrillNamespace,
-    began_at: DateTime<Utc>,
-    shutdown: Shutdown,
+    id: DrillId,
+    mut term: Term,
 ) -> anyhow::Result<DrillReport> {
-    let deadline = TimeDelta::from_std(config.timeout).context("--timeout")?;
-    let ends_at = began_at.checked_add_signed(deadline).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let kind = config.kind;
-    let in_the_way = sweep(namespace, ends_at).await?;
-    let mut prepared = Prepared::of(config, namespace, began_at).await?;
+    let in_the_way = sweep(namespace, &term).await?;
+    let preparing = Prepared::of(config, namespace, id);
+    let prepared = term.hold("the archive is read", preparing).await;
+    let mut prepared = prepared.map_err(|failure| anyhow::anyhow!(failure.detail))??;
+    let in_the_way = match in_the_way {
+        None => term.hold("the log on the way is read", prepared.foretell()).await.err(),
+        in_the_way => in_the_way,
+    };
     if let Some(why) = in_the_way {
-        let report = prepared.blocked(kind, began_at, why);
+        let report = prepared.blocked(kind, term.began_at, why);
         keep(namespace, &prepared.id, &report).await;
         return Ok(report);
     }
-    prepared.foretell().await;
     let order = prepared.order(namespace);
     let cluster = order.manifest().map_err(|refusal| refused(&refusal.to_string()))?;
-    let mut running = Runner { namespace, id: &prepared.id, began_at, ends_at, shutdown };
+    let mut running = Runner { namespace, id: &prepared.id, term };
     let report = prepared.run(&mut running, &cluster, kind).await?;
     keep(namespace, &prepared.id, &report).await;
     Ok(report)
@@ -92,7 +97,7 @@ async fn connect(config: &DrillConfig) -> anyhow::Result<DrillNamespace> {
     let name = config.operator.namespace.clone();
     let name = name.or_else(|| config.chosen.drills.namespace.clone());
     let connected = DrillNamespace::connect(KubernetesEnabled::Always, name).await;
-    let connected = connected.context("reach Kubernetes")?;
+    let connected = connected.context("a drill without --local DIR runs in Kubernetes")?;
     connected.context("there is no way to Kubernetes")
 }
 
@@ -103,15 +108,13 @@ fn refused(why: &str) -> anyhow::Error {
 
 /// Removes what drills left that were killed. Whoever holds the lease is the only one, so nothing of it
 /// is in use. Where something stays, no drill can begin: what it is.
-async fn sweep(
-    namespace: &DrillNamespace,
-    ends_at: DateTime<Utc>,
-) -> anyhow::Result<Option<Failure>> {
+async fn sweep(namespace: &DrillNamespace, term: &Term) -> anyhow::Result<Option<Failure>> {
     let own = namespace.own_clusters().await.map_err(|unread| anyhow::anyhow!("{unread}"))?;
     for left in own {
         tracing::warn!(cluster = left.id.object_name(), "removing what an earlier drill left");
-        let time_left = ends_at.signed_duration_since(clock::now()).to_std().unwrap_or_default();
-        let within = removal::GONE_WITHIN.min(time_left);
+        // The other half is for the archive: what is in the way becomes a result of the drill that it keeps
+        // from beginning.
+        let within = removal::GONE_WITHIN.min(term.time_left() / 2);
         if let Err(why) = removal::remove(namespace, &left.id, &left.uid, within).await {
             let why = format!("what the drill {} left behind is in the way: {why}", left.id);
             tracing::error!(why, "no drill can begin");

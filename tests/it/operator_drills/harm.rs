@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use cnpg_backup_verifier::domain::cluster::DrillKind;
-use cnpg_backup_verifier::domain::drill_id::DrillId;
-use cnpg_backup_verifier::service::clock;
 use serde_json::Value;
 use serde_json::json;
 use test_servers::barman::BackupOptions;
@@ -17,12 +13,12 @@ use crate::deploy::manifests;
 use crate::deploy::schemas;
 use crate::operator_drills::FULL;
 use crate::operator_drills::beside;
+use crate::operator_drills::killed::holder;
 use crate::operator_drills::operator::Habits;
 use crate::operator_drills::operator::Operator;
 use crate::operator_drills::report;
 use crate::operator_drills::stage::DRILLS;
 use crate::operator_drills::stage::LIMIT;
-use crate::operator_drills::stage::SOURCES;
 use crate::operator_drills::stage::Stage;
 
 #[tokio::test]
@@ -108,25 +104,28 @@ async fn a_subscription_in_the_copy_takes_nothing_from_its_publisher() {
     }
 }
 
-/// A name says when the drill began: all that it could get are taken.
+/// Whoever holds the lease says which name its objects will have.
 #[tokio::test]
 async fn what_somebody_else_has_under_the_name_of_a_drill_stays_as_it_is() {
     let stage = Stage::new().await;
-    let began_at = clock::now();
-    for second in 0..120 {
-        let at = began_at + TimeDelta::seconds(second);
-        let name = DrillId::new(at, DrillKind::Full, SOURCES, "main").object_name();
+    // It reads the archive for long enough.
+    stage.s3.set_latency(Duration::from_secs(1));
+    let faster = async {
+        let holder = wait_until("the lease is taken", LIMIT, async || holder(&stage)).await;
         let theirs = json!({
             "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
-            "metadata": {"name": name, "namespace": DRILLS, "labels": {"owner": "somebody"}},
+            "metadata": {"name": format!("drill-{holder}"), "namespace": DRILLS,
+                "labels": {"owner": "somebody"}},
             "spec": {"instances": 1, "storage": {"size": "1Gi"}},
         });
         stage.admin().create(&theirs);
-    }
-    let before = stage.admin().list("clusters", DRILLS);
-    let finished = beside(&stage, Habits::default(), &FULL).await;
+        let before = stage.admin().list("clusters", DRILLS);
+        stage.s3.set_latency(Duration::ZERO);
+        before
+    };
+    let (finished, before) = tokio::join!(stage.run(&FULL), faster);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
     assert!(finished.stderr.contains("there is already a cluster"), "{finished:#?}");
-    assert_eq!(stage.admin().list("clusters", DRILLS), before);
+    assert_eq!((before.len(), &stage.admin().list("clusters", DRILLS)), (1, &before));
     assert_eq!(stage.reports(), Vec::<Value>::new());
 }

@@ -25,7 +25,7 @@ const LEASE: &str = "cnpg-backup-verifier-drill";
 
 /// What is to be seen when a drill is killed.
 const MOMENTS: [Moment; 7] = [
-    ("the lease is taken", |stage, _| is_held(stage)),
+    ("the lease is taken", |stage, _| holder(stage).is_some()),
     ("there is a cluster", |stage, old| is_new(stage, "clusters", old)),
     ("there is a Job", |stage, old| is_new(stage, "jobs", old)),
     ("there is a pod", |stage, old| is_new(stage, "pods", old)),
@@ -41,9 +41,10 @@ const MOMENTS: [Moment; 7] = [
 
 type Moment = (&'static str, fn(&Stage, &[Value]) -> bool);
 
-fn is_held(stage: &Stage) -> bool {
-    let lease = stage.admin().get("leases", DRILLS, LEASE);
-    lease.is_some_and(|it| it["spec"]["holderIdentity"].is_string())
+/// Of the lease.
+pub(super) fn holder(stage: &Stage) -> Option<String> {
+    let lease = stage.admin().get("leases", DRILLS, LEASE)?;
+    lease["spec"]["holderIdentity"].as_str().map(str::to_owned)
 }
 
 fn is_new(stage: &Stage, kind: &str, old: &[Value]) -> bool {

@@ -85,7 +85,7 @@ impl Prepared {
     pub(super) async fn of(
         config: DrillConfig,
         namespace: &DrillNamespace,
-        began_at: DateTime<Utc>,
+        id: DrillId,
     ) -> anyhow::Result<Self> {
         let DrillConfig { mut chosen, kind, seed, .. } = config;
         if !chosen.archives.is_empty() {
@@ -112,7 +112,6 @@ impl Prepared {
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(process::id()));
         let drawn = draw(&assessment, kind, seed);
         let drawn = drawn.map_err(|why| anyhow::anyhow!("there is nothing to restore: {why}"))?;
-        let id = DrillId::new(began_at, kind, &spec.namespace, &spec.cluster);
         let checks = drills.checks_of(&spec.namespace, &spec.cluster).cloned().collect();
         let foretold = None;
         Ok(Self { id, assessment, drawn, foretold, archive, world, source, stores, checks })
@@ -152,7 +151,7 @@ impl Prepared {
         let promise = Promise::of(&self.assessment, &self.drawn.restore, self.foretold.clone());
         let major = self.assessment.totals.postgres_major.unwrap_or_default();
         let expected = Expected { promise: &promise, major, checks: &self.checks };
-        let began_at = running.began_at;
+        let began_at = running.term.began_at;
         let outcome = running.run(cluster, expected).await?;
         let predicted = promise.predicted(outcome.reached.as_ref());
         Ok(self.report(kind, began_at, predicted, outcome))

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use chrono::DateTime;
-use chrono::Utc;
 use tokio::time::Instant;
 
 use crate::domain::drill::CheckResult;
@@ -30,16 +28,14 @@ use crate::service::drill::operator::proof::Promise;
 use crate::service::drill::operator::removal::GONE_WITHIN;
 use crate::service::drill::operator::removal::LOOK_EVERY;
 use crate::service::drill::operator::removal::remove;
-use crate::service::shutdown::Shutdown;
+use crate::service::drill::operator::term::Term;
 use crate::sources::kubernetes::drills::DrillNamespace;
 
 /// One drill while it runs.
 pub(super) struct Runner<'a> {
     pub(super) namespace: &'a DrillNamespace,
     pub(super) id: &'a DrillId,
-    pub(super) began_at: DateTime<Utc>,
-    pub(super) ends_at: DateTime<Utc>,
-    pub(super) shutdown: Shutdown,
+    pub(super) term: Term,
 }
 
 /// What came of it.
@@ -95,7 +91,7 @@ impl Runner<'_> {
             },
         };
         tracing::info!(cluster = self.id.object_name(), "a cluster is being restored");
-        outcome.passed.began_at = Some(self.began_at);
+        outcome.passed.began_at = Some(self.term.began_at);
         match self.follow(&mut outcome).await {
             None => self.prove(&mut outcome, &expected).await,
             Some(failure) => outcome.failure = Some(failure),
@@ -132,21 +128,21 @@ impl Runner<'_> {
                     outcome.operator = job.and_then(|it| it.operator.clone());
                     seen = looked;
                     let log = logs.all();
-                    let (began_at, ends_at) = (self.began_at, self.ends_at);
+                    let Term { began_at, ends_at, .. } = self.term;
                     match (Case { seen: &seen, log: &log, began_at, ends_at, now }).next() {
                         Step::Wait => {}
                         Step::Prove => return None,
                         Step::End(failure) => return Some(failure),
                     }
                 }
-                Err(unread) if self.ends_at <= now => {
+                Err(unread) if self.term.ends_at <= now => {
                     return Some(Failure::new(DrillClass::Network, unread.to_string()));
                 }
                 Err(unread) => tracing::debug!(%unread, "the drill cannot be looked at"),
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = self.shutdown.requested() => {
+                () = self.term.shutdown.requested() => {
                     let phase = seen.cluster.map_or_else(String::new, |it| it.phase);
                     let why = format!("the drill was ended by a signal; the cluster says {phase:?}");
                     return Some(Failure::new(DrillClass::Timeout, why));

@@ -17,13 +17,13 @@ use crate::execution::lease::NotHeld;
 use crate::service::clock;
 use crate::sources::kubernetes::drills::DrillNamespace;
 
-pub(super) fn seat_id(config: &DrillConfig, began_at: DateTime<Utc>) -> DrillId {
+/// Of a run that begins now: who holds the lease, and what its objects are called.
+pub(super) fn new_id(config: &DrillConfig, began_at: DateTime<Utc>) -> DrillId {
     let scope = config.chosen.scope.as_ref();
     let namespace = scope.map_or("", |it| it.namespace.as_str());
     let cluster = scope.and_then(|it| it.cluster.as_deref()).unwrap_or_default();
-    // Two that begin within the same second are two.
-    let salt = RandomState::new().hash_one(process::id());
-    DrillId::new(began_at, config.kind, namespace, &format!("{cluster}/{salt:x}"))
+    let run = RandomState::new().hash_one(process::id());
+    DrillId::new(began_at, config.kind, (namespace, cluster), run)
 }
 
 /// The right to run the only drill of a namespace, renewed until it is given back.
