@@ -4,12 +4,16 @@ use crate::domain::cluster::DrillKind;
 use crate::domain::drill::DrillGroup;
 use crate::domain::drill::DrillReport;
 use crate::domain::drill::DrillTarget;
+use crate::domain::drill::DrillVersions;
+use crate::domain::drill::DrillWay;
+use crate::publication::folded::folded;
 use crate::publication::restored::phases;
 use crate::publication::restored::place;
 use crate::publication::wording::bytes;
 use crate::publication::wording::rfc3339;
 
-pub fn text(report: &DrillReport) -> String {
+/// Folded to so many columns.
+pub fn text(report: &DrillReport, width: usize) -> String {
     let DrillReport { kind, server_name, namespace, cluster, class, detail, .. } = report;
     let name = if cluster.is_empty() {
         server_name.clone()
@@ -44,10 +48,24 @@ pub fn text(report: &DrillReport) -> String {
     if !report.phases.is_empty() {
         row("took", phases(&report.phases));
     }
-    if let Some(postgres) = &report.versions.postgres {
-        row("by", format!("PostgreSQL {postgres} on this machine"));
+    if let Some(by) = by(report) {
+        row("by", by);
     }
-    text
+    folded(&text, width)
+}
+
+/// What restored it.
+fn by(report: &DrillReport) -> Option<String> {
+    let DrillVersions { postgres, operator, .. } = &report.versions;
+    let postgres = postgres.as_ref().map(|it| format!("PostgreSQL {it}"));
+    match report.way {
+        DrillWay::Local => postgres.map(|it| format!("{it} on this machine")),
+        DrillWay::Operator => {
+            let operator = operator.as_ref().map(|it| format!("CloudNativePG {it}"));
+            let both: Vec<String> = operator.into_iter().chain(postgres).collect();
+            (!both.is_empty()).then(|| both.join(", "))
+        }
+    }
 }
 
 fn target(target: &DrillTarget, kind: DrillKind) -> String {
@@ -61,4 +79,28 @@ fn target(target: &DrillTarget, kind: DrillKind) -> String {
     let seed = target.seed.filter(|_| kind == DrillKind::Pitr);
     let seed = seed.map(|seed| format!(", drawn with --seed {seed}")).unwrap_or_default();
     format!("{what}{timeline}{seed}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publication::samples;
+
+    #[test]
+    fn who_restored_it_is_told_for_either_way() {
+        let fleet = samples::fleet(6);
+        let mut archives = fleet.archives.iter();
+        let reports = archives.find_map(|it| it.assessment.cluster.as_ref()?.drill_reports.first());
+        let mut report = DrillReport::clone(reports.unwrap());
+        report.versions.postgres = Some("18.6".to_owned());
+        report.versions.operator = Some("1.28.4".to_owned());
+        for (way, by) in [
+            (DrillWay::Local, "PostgreSQL 18.6 on this machine"),
+            (DrillWay::Operator, "CloudNativePG 1.28.4, PostgreSQL 18.6"),
+        ] {
+            report.way = way;
+            let text = text(&report, usize::MAX);
+            assert!(text.ends_with(&format!("  by         {by}\n")), "{text}");
+        }
+    }
 }

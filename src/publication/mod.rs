@@ -8,6 +8,7 @@ pub mod drill_report;
 mod drills;
 pub mod due_drill;
 pub mod events;
+pub mod folded;
 pub mod junit;
 pub mod metrics;
 pub mod nagios;

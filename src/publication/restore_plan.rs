@@ -18,6 +18,7 @@ use crate::assessment::plan::Stop;
 use crate::domain::cluster::RecoveryParameters;
 use crate::domain::recovery_target::Question;
 use crate::domain::recovery_target::Target;
+use crate::publication::folded::folded;
 use crate::publication::wording::bytes;
 use crate::publication::wording::rfc3339;
 use crate::publication::wording::utc;
@@ -172,6 +173,11 @@ impl<'a> PlanDocument<'a> {
     }
 
     pub fn text(&self) -> String {
+        self.text_for(usize::MAX)
+    }
+
+    /// For a terminal of so many columns. What is to be applied keeps its lines.
+    pub fn text_for(&self, width: usize) -> String {
         let target = self.target_text(utc);
         let mut text = match &self.plan {
             RestorePlan::Reachable(restore) => reachable(&target, restore),
@@ -182,7 +188,7 @@ impl<'a> PlanDocument<'a> {
         if let Some(observed_at) = self.assessment.observed_at {
             text += &format!(", last read {}", utc(observed_at));
         }
-        text.push('\n');
+        let mut text = folded(&text, width);
         if let Some(yaml) = self.yaml() {
             text += &format!("\nApply this and wait until the new cluster is ready:\n\n{yaml}");
         }

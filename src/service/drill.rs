@@ -30,6 +30,7 @@ use crate::domain::drill::PhaseName;
 use crate::domain::drill_check::DrillCheck;
 use crate::domain::recovery_target::Target;
 use crate::publication::drill_report;
+use crate::publication::folded::folded;
 use crate::restore::failed::Failed;
 use crate::restore::place::Durability;
 use crate::restore::recovery::Course;
@@ -44,6 +45,7 @@ use crate::service::restoring::Prepared;
 use crate::service::restoring::Scratch;
 use crate::service::selection::Selection;
 use crate::service::shutdown::Shutdown;
+use crate::service::terminal;
 use crate::service::watched::Watched;
 
 /// What came of it: a report, nothing that was to be done, or why there was nothing to restore.
@@ -80,8 +82,8 @@ pub async fn drill(config: DrillConfig) -> anyhow::Result<Drilled> {
     let drawn = match draw(&assessment, config.kind, seed) {
         Ok(drawn) => drawn,
         Err(why) => {
-            output::print(&format!("nothing can be restored in a drill: {why}"))
-                .context("print the result")?;
+            let why = format!("nothing can be restored in a drill: {why}");
+            output::print(&folded(&why, terminal::folding_width())).context("print the result")?;
             let plan = RestorePlan::new(&assessment, Target::Latest);
             let is_unknown = matches!(plan, RestorePlan::Unknown(_));
             let answer = if is_unknown { Answer::Unknown } else { Answer::NotReachable };
@@ -118,7 +120,7 @@ const NOT_DUE: &str = "# no drill is due\n";
 
 fn print(report: DrillReport, output: DrillOutput) -> anyhow::Result<Drilled> {
     let text = match output {
-        DrillOutput::Text => drill_report::text(&report),
+        DrillOutput::Text => drill_report::text(&report, terminal::folding_width()),
         DrillOutput::Json => serde_json::to_string_pretty(&report).context("write JSON")?,
     };
     output::print(&text).context("print the result")?;

@@ -34,6 +34,7 @@ use crate::service::restoring::end_server;
 use crate::service::restoring::server_on;
 use crate::service::selection::Selection;
 use crate::service::shutdown::Shutdown;
+use crate::service::terminal;
 
 /// Restores, prints how the server is started, and tells whether there was a way to the target.
 pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
@@ -60,7 +61,8 @@ pub async fn restore(config: RestoreConfig) -> anyhow::Result<Answer> {
     let plan = match &document.plan {
         RestorePlan::Reachable(plan) => plan,
         RestorePlan::NotReachable(_) | RestorePlan::Unknown(_) => {
-            output::print(&document.text()).context("print the plan")?;
+            let text = document.text_for(terminal::folding_width());
+            output::print(&text).context("print the plan")?;
             let is_unknown = matches!(document.plan, RestorePlan::Unknown(_));
             return Ok(if is_unknown { Answer::Unknown } else { Answer::NotReachable });
         }

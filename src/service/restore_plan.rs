@@ -21,6 +21,7 @@ use crate::service::check::assess_once;
 use crate::service::output;
 use crate::service::progress;
 use crate::service::selection::Selection;
+use crate::service::terminal;
 use crate::service::watched::Watched;
 use crate::sources::archive::restore_points::RestorePointSearch;
 use crate::sources::archive::restore_points::Unsearched;
@@ -57,7 +58,7 @@ pub async fn restore_plan(config: RestorePlanConfig) -> anyhow::Result<Answer> {
         }
     };
     let text = match config.output {
-        PlanOutput::Text => document.text(),
+        PlanOutput::Text => document.text_for(terminal::folding_width()),
         PlanOutput::Json => document.json().context("write JSON")?,
         // Without a manifest the reason is what there is to print; as comments it is still YAML.
         PlanOutput::Bundle => document.bundle().unwrap_or_else(|| {

@@ -16,9 +16,20 @@ pub(super) fn of_stdout() -> Medium {
         ColorChoice::Never => Colour::Plain,
         ColorChoice::Auto | ColorChoice::AlwaysAnsi | ColorChoice::Always => Colour::Ansi,
     };
-    let size = if stdout.is_terminal() { terminal_size::terminal_size() } else { None };
-    match size {
-        Some((terminal_size::Width(columns), _)) => Medium::of_terminal(colour, columns.into()),
+    match columns() {
+        Some(columns) => Medium::of_terminal(colour, columns),
         None => Medium { colour, ..Medium::PLAIN },
     }
+}
+
+/// To which lines are folded that are not laid out otherwise: those of a file or a pipe are not.
+pub(super) fn folding_width() -> usize {
+    columns().map_or(usize::MAX, |it| Medium::of_terminal(Colour::Plain, it).width)
+}
+
+fn columns() -> Option<usize> {
+    let is_terminal = io::stdout().is_terminal();
+    let (terminal_size::Width(columns), _) =
+        is_terminal.then(terminal_size::terminal_size).flatten()?;
+    Some(columns.into())
 }

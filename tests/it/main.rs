@@ -53,6 +53,7 @@ mod signals;
 mod smoke;
 mod storm;
 mod succession;
+mod terminal;
 mod wal;
 mod watching;
 mod wrong_addresses;
