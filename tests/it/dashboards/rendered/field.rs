@@ -140,6 +140,8 @@ pub(crate) fn colour(name: &Value) -> &'static str {
         "purple" => "#b877d9",
         "red" => "#f2495c",
         "blue" => "#5794f2",
+        "super-light-blue" => "#c0d8ff",
+        "super-light-purple" => "#deb6f2",
         "text" => TEXT,
         other => panic!("a colour {other}"),
     }
