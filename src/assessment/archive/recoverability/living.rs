@@ -53,8 +53,8 @@ struct Branch {
 /// The timeline that lives, of those that left WAL or a history file.
 pub(crate) fn living(timelines: &Timelines<'_>) -> Option<Living> {
     let newest = timelines.newest()?;
-    let mut living =
-        Living { timeline: newest, signs: Vec::new(), against: Vec::new(), wanted: Vec::new() };
+    let wanted = timelines.contested().collect();
+    let mut living = Living { timeline: newest, signs: Vec::new(), against: Vec::new(), wanted };
     let mut others: Vec<TimelineId> = timelines.with_wal().filter(|it| *it < newest).collect();
     others.reverse();
     let begun = Begun::on(timelines);
@@ -201,8 +201,8 @@ impl Branch {
             let edges = ranges.flat_map(|range| [range.first, range.last]);
             edges
                 .filter(|edge| from <= *edge)
+                .filter(|edge| timelines.is_own_segment(timeline, archive, *edge))
                 .filter_map(|edge| Some((archive.uploaded_at(edge)?, edge)))
-                .filter(|(at, _)| timelines.is_own(Some(*at)))
         });
         let (uploaded_at, newest) = uploads.fold((None, None), |(latest, newest), (at, edge)| {
             (latest.max(Some(at)), newest.max(Some(edge)))

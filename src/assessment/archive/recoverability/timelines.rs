@@ -16,6 +16,7 @@ use crate::assessment::archive::identity::Era;
 use crate::assessment::archive::recoverability::route::Leg;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::unusable::NoRoute;
+use crate::domain::backup::BackupStatus;
 use crate::domain::backup_info::BackupWal;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
@@ -26,6 +27,7 @@ use crate::observation::HistoryDamage;
 use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
 use crate::observation::inventory::Inventory;
+use crate::observation::probe::SegmentId;
 use crate::observation::timeline_archive::TimelineArchive;
 
 /// The first segment of each of two timelines that is not the other's too.
@@ -44,6 +46,8 @@ pub(crate) struct Timelines<'a> {
     system: Option<u64>,
     /// What was uploaded at other times is another server's.
     era: Era,
+    /// The other servers that backed up here.
+    others: BTreeSet<u64>,
     strays: BTreeSet<TimelineId>,
     /// For each timeline whose history file is handed out, the last of those that follow it
     /// without a hole.
@@ -70,7 +74,14 @@ impl<'a> Timelines<'a> {
             last = Some(end);
         }
         let strays = inventory.stray_timelines(seen.backups.iter().flatten());
-        Self { seen, inventory, clock, system, era, strays, runs, routes: RefCell::default() }
+        let infos = seen.backups.iter().flatten().filter_map(ObservedBackup::parsed_info);
+        let others = infos
+            .filter(|info| info.status == BackupStatus::Done)
+            .filter_map(|info| info.system_identifier)
+            .filter(|it| system.is_some_and(|system| system != *it))
+            .collect();
+        let routes = RefCell::default();
+        Self { seen, inventory, clock, system, era, others, strays, runs, routes }
     }
 
     /// The newest timeline that left WAL and is no stray, or the newest that recovery finds from
@@ -84,13 +95,15 @@ impl<'a> Timelines<'a> {
 
     /// The timelines that have segments or a `.partial`, oldest first.
     pub(crate) fn with_wal(&self) -> impl Iterator<Item = TimelineId> + '_ {
-        let is_own = |archive: &TimelineArchive| {
-            let is_own = |edge| self.is_own(archive.uploaded_at(edge));
-            edges(archive).any(is_own) || self.era.since.is_none() && !archive.partials().is_empty()
+        let is_own = |timeline: TimelineId, archive: &TimelineArchive| {
+            edges(archive).any(|edge| self.is_own_segment(timeline, archive, edge))
+                || self.era.since.is_none() && !archive.partials().is_empty()
         };
         let timelines = self.inventory.timelines.iter();
         timelines
-            .filter(move |(timeline, archive)| is_own(archive) || self.has_own_backup(**timeline))
+            .filter(move |(timeline, archive)| {
+                is_own(**timeline, archive) || self.has_own_backup(**timeline)
+            })
             .filter(move |(timeline, archive)| !self.is_new(**timeline, archive))
             .map(|(timeline, _)| *timeline)
     }
@@ -146,6 +159,35 @@ impl<'a> Timelines<'a> {
     /// Whether this server may have uploaded it.
     pub(crate) fn is_own(&self, uploaded_at: Option<DateTime<Utc>>) -> bool {
         uploaded_at.is_none_or(|uploaded_at| self.era.has(uploaded_at))
+    }
+
+    /// Whether this server may have stored a segment, by its time and by what opening it showed.
+    pub(crate) fn is_own_segment(
+        &self,
+        timeline: TimelineId,
+        archive: &TimelineArchive,
+        number: SegmentNumber,
+    ) -> bool {
+        let is_of_other = || {
+            let probes = self.seen.probes.timeline(timeline);
+            let is_meant = |writer: u64| self.others.contains(&writer);
+            probes.and_then(|it| it.first_written(SegmentRange::only(number), is_meant)).is_some()
+        };
+        self.is_own(archive.uploaded_at(number)) && (self.others.is_empty() || !is_of_other())
+    }
+
+    /// The segments to open to know whose a timeline is on which this server has no backup: an old primary
+    /// may archive its last segments long after the next server came.
+    pub(crate) fn contested(&self) -> impl Iterator<Item = SegmentId> + '_ {
+        let timelines = self.inventory.timelines.iter().rev();
+        let timelines = timelines
+            .filter(|(timeline, _)| self.era.since.is_some() && !self.has_own_backup(**timeline));
+        let newest = timelines.filter_map(|(&timeline, archive)| {
+            let is_own = |edge: &SegmentNumber| self.is_own_segment(timeline, archive, *edge);
+            let number = edges(archive).filter(is_own).last()?;
+            Some(SegmentId { timeline, number })
+        });
+        newest.filter(|id| !self.seen.probes.has(*id)).take(CONTESTED_MAX)
     }
 
     pub(crate) const fn seen(&self) -> &Observation {
@@ -309,7 +351,7 @@ impl<'a> Timelines<'a> {
         let mut ranges = archive.segments().ranges().iter();
         let is_own = |range: &&SegmentRange| {
             let mut edges = [range.first, range.last].into_iter();
-            edges.any(|edge| self.is_own(archive.uploaded_at(edge)))
+            edges.any(|edge| self.is_own_segment(timeline, archive, edge))
         };
         ranges.find(is_own).map(|range| range.first)
     }
@@ -317,6 +359,9 @@ impl<'a> Timelines<'a> {
 
 /// More timelines than this are not tried one by one.
 const TARGETS_MAX: usize = 64;
+
+/// A server has a backup on each of its timelines but the last few.
+const CONTESTED_MAX: usize = 8;
 
 /// The ends of a timeline's ranges, of which alone the uploads are known.
 fn edges(archive: &TimelineArchive) -> impl Iterator<Item = SegmentNumber> + '_ {
