@@ -190,6 +190,11 @@ impl TimelineProbes {
         self.written.get(&writer)?.newest_within(within)
     }
 
+    /// The whole segments by one writer.
+    pub fn written_by_server(&self, writer: u64) -> Option<&SegmentSet> {
+        self.written.get(&writer)
+    }
+
     fn written_by(
         &self,
         is_meant: impl Fn(u64) -> bool,

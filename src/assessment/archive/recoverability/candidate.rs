@@ -109,7 +109,7 @@ impl Complete<'_> {
         }
         let tip = replay.settled_tip(route).map_or(last_required, |tip| tip.number);
         // A hole that may still be filled can lie before the backup, and then is not in its way.
-        let tip = tip.max(last_required);
+        let tip = replay.proven_until(route, first_required, tip.max(last_required));
         // What follows a standalone backup can be replayed as long as it is there.
         let reach = replay.reach(route, first_required, tip);
         // Read ahead, it stops recovery before it is consistent, and without that at once after. Whose it is

@@ -50,18 +50,62 @@ impl<'a> OfPredecessor<'a> {
         let complete = catalogue.complete(system, inventory.segment_size);
         let writer = catalogue.owners.writer(system);
         let replay = Replay::new(seen, inventory, clock, writer, &complete);
-        let living = living::living(&timelines).map(|living| living.timeline);
+        let living = living::living(&timelines);
+        let contested = living.iter().flat_map(|living| living.wanted.clone());
+        let contested: Vec<SegmentId> = contested.collect();
+        let living = living.map(|living| living.timeline);
         let candidates = candidate::all(&complete, &timelines, living, &replay);
         let gaps = gaps::of_predecessor(&replay, &candidates, accepted_before);
         let search = Search { seen, replay: &replay, timelines: &timelines, living };
         let Windows { windows, wanted } = search.windows(&candidates);
-        let border = living.and_then(|it| replay.wanted_border(&timelines.route_to_newest(it)));
+        let proof = proof(&search, &candidates);
         let ends = ends(&complete, &replay, seen);
+        let of_others = of_others(predecessor, catalogue, &replay);
         let windows = windows.into_iter().map(|it| RecoveryWindow { system, ..it }).collect();
-        let wanted = ends.into_iter().chain(border).chain(wanted).collect();
+        let told = contested.into_iter().chain(ends).chain(of_others).chain(proof);
+        let wanted = told.chain(wanted).collect();
         Self { candidates, windows, gaps, wanted }
     }
 }
+
+/// What shows how far one of the backups gets, the oldest first, on one of its ways.
+fn proof(search: &Search<'_>, candidates: &[Candidate<'_>]) -> Option<SegmentId> {
+    candidates.iter().find_map(|candidate| {
+        let Candidate { wal, .. } = candidate;
+        let mut targets = search.timelines.targets(wal, search.living);
+        targets.find_map(|target| {
+            let route = search.timelines.route_for(target, wal).ok()?;
+            search.replay.wanted_proof(&route, wal.first_required)
+        })
+    })
+}
+
+/// Where other servers backed up amid what would else count as this one's.
+fn of_others(
+    server: &Server,
+    catalogue: &Catalogue<'_>,
+    replay: &Replay<'_>,
+) -> BTreeSet<SegmentId> {
+    let owners = &catalogue.owners;
+    let others = owners.predecessors.iter().chain(&owners.current);
+    let others = others.filter(|it| it.system != server.system);
+    let complete =
+        others.flat_map(|it| catalogue.complete(Some(it.system), replay.inventory.segment_size));
+    let ends = complete.flat_map(|Complete { wal, .. }| {
+        [(wal.begin.timeline, wal.first_required), (wal.end.timeline, wal.last_required)]
+    });
+    let ids = ends.map(|(timeline, number)| SegmentId { timeline, number });
+    let is_wanted = |id: &SegmentId| {
+        let archive = replay.inventory.timeline(id.timeline);
+        replay.proven(id.timeline).contains(id.number)
+            && archive.is_some_and(|archive| archive.segments().contains(id.number))
+            && !replay.is_opened(*id)
+    };
+    ids.filter(is_wanted).take(OF_OTHERS_MAX).collect()
+}
+
+/// More than one of them is seldom wanted: it parts what was taken for one.
+const OF_OTHERS_MAX: usize = 8;
 
 /// The first segment of the oldest backup and the last of the newest on each timeline, as far as
 /// they were not overwritten: what lies between was not either.
@@ -75,7 +119,9 @@ fn ends(complete: &[Complete<'_>], replay: &Replay<'_>, seen: &Observation) -> B
         .map(|it| SegmentId { timeline: it.wal.end.timeline, number: it.wal.last_required });
     let is_listed = |id: &SegmentId| {
         let archive = replay.inventory.timeline(id.timeline);
-        archive.is_some_and(|archive| archive.segments().contains(id.number))
+        archive.is_some_and(|archive| {
+            archive.segments().contains(id.number) && !archive.twice().contains(id.number)
+        })
     };
     let mut wanted = BTreeSet::new();
     let mut find = |ids: &mut dyn Iterator<Item = SegmentId>| {

@@ -1,5 +1,6 @@
 //! How far recovery gets through the archive.
 
+mod proven;
 mod tip;
 mod writers;
 
@@ -45,6 +46,8 @@ pub(crate) struct Replay<'a> {
     tips: RefCell<BTreeMap<TimelineId, Option<Tip>>>,
     /// The same, the first obstacle of each timeline on it, in the order of the route.
     obstacles: RefCell<BTreeMap<TimelineId, Rc<[Obstacle]>>>,
+    /// Of a server that another came after, what is known to be its own.
+    proven: RefCell<BTreeMap<TimelineId, Rc<SegmentSet>>>,
 }
 
 /// A segment that recovery cannot pass.
@@ -97,6 +100,7 @@ impl<'a> Replay<'a> {
                 .collect(),
             tips: RefCell::default(),
             obstacles: RefCell::default(),
+            proven: RefCell::default(),
         }
     }
 

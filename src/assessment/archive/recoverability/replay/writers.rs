@@ -1,5 +1,7 @@
 //! Which server wrote a segment, as far as opened ones tell.
 
+use std::iter;
+
 use crate::assessment::archive::recoverability::replay::Replay;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
@@ -7,18 +9,12 @@ use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::observation::probe::SegmentId;
 
+/// More segments in a row that show nothing of their writer are not passed.
+pub(super) const PASSED_MAX: usize = 16;
+
 impl Replay<'_> {
-    /// Whether nobody came after this server, or all of it lies between segments that it wrote.
-    pub(crate) fn is_own(&self, route: &Route, needed: SegmentRange) -> bool {
-        let is_between = |stretch: Stretch| {
-            let Stretch { timeline, segments: SegmentRange { first, last } } = stretch;
-            let before = SegmentRange { first: SegmentNumber::new(0), last: first };
-            let behind = SegmentRange { first: last, last: SegmentNumber::LAST };
-            let (before, behind) =
-                (Stretch { timeline, segments: before }, Stretch { timeline, segments: behind });
-            self.known_own(before).is_some() && self.known_own(behind).is_some()
-        };
-        !self.writer.is_over || route.stretches(needed.first, needed.last).all(is_between)
+    pub(crate) fn is_opened(&self, id: SegmentId) -> bool {
+        self.seen.probes.has(id)
     }
 
     /// Whether a segment was opened, and this server wrote it.
@@ -33,10 +29,11 @@ impl Replay<'_> {
     /// Nothing is wanted while nothing foreign is suspected.
     pub(crate) fn wanted_border(&self, route: &Route) -> Option<SegmentId> {
         let (ours, floor) = (self.writer.system?, self.own_until?);
-        let newest = route.newest(SegmentNumber::LAST, self.inventory)?;
         let Some(foreign) = self.first_written(route, floor.next(), |writer| writer != ours) else {
-            let is_opened = self.seen.probes.has(newest);
-            return (!self.writer.others.is_empty() && !is_opened).then_some(newest);
+            let newest = self.newest_that_tells(route, floor);
+            let newest = newest.filter(|it| !self.seen.probes.has(*it));
+            let is_suspected = !self.writer.others.is_empty() || self.is_of_before(route);
+            return newest.filter(|_| is_suspected);
         };
         let own = route.stretches(floor, SegmentNumber::LAST).filter_map(|stretch| {
             let probes = self.seen.probes.timeline(stretch.timeline)?;
@@ -45,10 +42,28 @@ impl Replay<'_> {
         let own = own.max().unwrap_or(floor);
         let between = foreign.value().checked_sub(own.value())? / 2;
         let middle = SegmentNumber::new(own.value().saturating_add(between));
-        let below = route.newest(middle, self.inventory).filter(|id| own < id.number);
+        let below = iter::successors(route.newest(middle, self.inventory), |it| {
+            route.newest(it.number.previous()?, self.inventory)
+        });
+        let below = below.take(PASSED_MAX).take_while(|it| own < it.number);
         // A hole may lie between the two: the present server has not come to the old numbers yet.
-        let wanted = below.or_else(|| self.first_present(route, middle, foreign.previous()?))?;
-        (!self.seen.probes.has(wanted)).then_some(wanted)
+        let above = iter::successors(self.first_present(route, middle.next(), foreign), |it| {
+            self.first_present(route, it.number.next(), foreign)
+        });
+        let above = above.take(PASSED_MAX).take_while(|it| it.number < foreign);
+        below.chain(above).find(|it| !self.seen.probes.has(*it))
+    }
+
+    /// The newest segment that shows who wrote it, or may when it is opened: a damaged one does not.
+    fn newest_that_tells(&self, route: &Route, floor: SegmentNumber) -> Option<SegmentId> {
+        let newest = route.newest(SegmentNumber::LAST, self.inventory);
+        let stored =
+            iter::successors(newest, |it| route.newest(it.number.previous()?, self.inventory));
+        let mut stored = stored.take(PASSED_MAX).take_while(|it| floor < it.number);
+        stored.find(|id| {
+            let probes = self.seen.probes.timeline(id.timeline);
+            !probes.is_some_and(|it| it.has(id.number) && !it.is_whole(id.number))
+        })
     }
 
     pub(super) fn is_twice(&self, route: &Route, number: SegmentNumber) -> bool {
@@ -81,11 +96,17 @@ impl Replay<'_> {
     pub(super) fn first_leftover(&self, route: &Route) -> Option<SegmentNumber> {
         let from = self.own_until.map_or(SegmentNumber::new(0), SegmentNumber::next);
         let ours = self.writer.system?;
-        // Whose backups are gone is known by the time of its newest segment.
-        let is_of_before = self.is_of_before(route);
+        // Whose backups are gone is known by the time of its newest segment, or as Kubernetes runs this server.
+        let is_of_before = self.is_of_before(route) || self.is_running();
         self.first_written(route, from, |writer| {
             writer != ours && (is_of_before || self.writer.others.contains(&writer))
         })
+    }
+
+    /// Whether Kubernetes shows that it is this server that the cluster runs.
+    fn is_running(&self) -> bool {
+        let running = self.seen.cluster.as_ref().and_then(|cluster| cluster.system_identifier);
+        running.is_some() && running == self.writer.system
     }
 
     /// Whether the newest segment of a route was uploaded before this server's first backup began.
