@@ -83,9 +83,13 @@ impl<'a> Recoverability<'a> {
         let newest = target.map(|living| timelines.route_to_newest(living));
         let newest_route = newest.map(|route| NewestRoute::new(route, &candidates));
         let tip = newest_route.as_ref().and_then(|it| tip(&it.route, &replay, &candidates));
+        // The end of the way may be lost itself.
+        let newest_stored = tip.zip(newest_route.as_ref());
+        let newest_stored =
+            newest_stored.and_then(|(tip, it)| it.route.newest(tip.number, inventory));
         let is_reached = |tip| {
             let mut reaches = candidates.iter().filter_map(Candidate::reach);
-            reaches.any(|reach| reach.last == Some(tip) && !reach.is_cut())
+            reaches.any(|reach| reach.last == Some(tip) && reach.is_through())
         };
         let is_certain = !timelines.has_undated()
             && newest_route.as_ref().is_none_or(|it| replay.is_tip_certain(&it.route));
@@ -130,7 +134,7 @@ impl<'a> Recoverability<'a> {
         Self {
             living,
             predecessors,
-            newest_segment: tip.and_then(|tip| newest_segment(tip, seen, inventory)),
+            newest_segment: newest_stored.and_then(|it| newest_segment(it, seen, inventory)),
             timelines,
             replay,
             candidates,

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::assessment::GapEffect;
+use crate::assessment::Latest;
 use crate::assessment::archive::ArchiveCase;
 use crate::assessment::archive::recoverability::Recoverability;
 use crate::assessment::archive::recoverability::candidate::Need;
+use crate::assessment::archive::recoverability::replay::Obstacle;
 use crate::assessment::archive::recoverability::replay::ObstacleKind;
 use crate::assessment::finding::Finding;
 use crate::assessment::finding::SegmentFault;
@@ -24,6 +26,7 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
         met.extend(found.into_iter().map(|obstacle| (obstacle.at, obstacle.kind)));
     }
     let frozen = frozen(case, &met);
+    let behind = behind_the_end(case, &met);
     met.into_iter()
         .filter_map(|(id, kind)| {
             let segment = id.number.name(id.timeline, case.inventory.segment_size);
@@ -44,8 +47,40 @@ pub(super) fn judge(case: &ArchiveCase<'_>) -> Vec<Finding> {
             Some(Finding::new(effect.into(), problem))
         })
         .chain(frozen)
+        .chain(behind)
         .chain(partial_at_end(case))
         .collect()
+}
+
+/// What recovery is given behind the end of a timeline that has stored nothing there: its parent's, which
+/// stops it if it has the wrong size.
+fn behind_the_end(case: &ArchiveCase<'_>, met: &BTreeMap<SegmentId, ObstacleKind>) -> Vec<Finding> {
+    let Recoverability { candidates, newest_route, latest, .. } = &case.recoverability;
+    let mut behind: BTreeMap<SegmentId, (&SegmentFault, GapEffect)> = BTreeMap::new();
+    for (candidate, reach) in candidates.iter().filter_map(|it| Some((it, it.reach()?))) {
+        let Some(Obstacle { at, kind: ObstacleKind::Damaged(fault) }) = &reach.stopped_by else {
+            continue;
+        };
+        let route = candidate.route.as_ref().ok();
+        let is_on_route = route.is_some_and(|route| route.passes(*at));
+        if is_on_route || met.contains_key(at) {
+            continue;
+        }
+        let target = route.map(|route| route.target);
+        let leads_to_newest = target == newest_route.as_ref().map(|it| it.route.target);
+        let stops = leads_to_newest && *latest != Latest::Reached;
+        let effect = if stops { GapEffect::StopsRecovery } else { GapEffect::Hole };
+        let worst = behind.entry(*at).or_insert((fault, effect));
+        if stops {
+            worst.1 = effect;
+        }
+    }
+    let size = case.inventory.segment_size;
+    let finding = |(id, (fault, effect)): (SegmentId, (&SegmentFault, GapEffect))| {
+        let segment = id.number.name(id.timeline, size);
+        Finding::new(effect.into(), WalDefect::Damaged { segment, fault: fault.clone() })
+    };
+    behind.into_iter().map(finding).collect()
 }
 
 /// PostgreSQL reads the last segment twice. `barman-cloud-wal-restore` 3.19.1 finds both objects by

@@ -114,10 +114,14 @@ impl Complete<'_> {
         let reach = replay.reach(route, first_required, tip);
         // Read ahead, it stops recovery before it is consistent, and without that at once after. Whose it is
         // does not matter.
-        match replay.handed_out(route, last_required.next()).filter(|it| replay.is_misfit(it.at)) {
-            Some(obstacle) => Err(self.unusable(route, replay, obstacle)),
-            None => Ok(reach),
+        let misfit = |number| replay.handed_out(route, number).filter(|it| replay.is_misfit(it.at));
+        if let Some(obstacle) = misfit(last_required.next()) {
+            return Err(self.unusable(route, replay, obstacle));
         }
+        // Behind the end as well: a timeline that has stored nothing yet gets its parent's.
+        let behind = reach.last.filter(|_| reach.is_through());
+        let behind = behind.and_then(|last| misfit(last.number.next()));
+        Ok(Reach { stopped_by: reach.stopped_by.or(behind), ..reach })
     }
 
     fn unusable(&self, route: &Route, replay: &Replay<'_>, obstacle: Obstacle) -> UnusableReason {

@@ -77,6 +77,11 @@ impl Reach {
     pub(crate) fn is_cut(&self) -> bool {
         self.stopped_by.as_ref().zip(self.last).is_some_and(|(by, last)| by.at == last)
     }
+
+    /// Whether recovery ends behind its last segment, and as it should.
+    pub(crate) fn is_through(&self) -> bool {
+        self.stopped_by.is_none()
+    }
 }
 
 impl<'a> Replay<'a> {
@@ -169,9 +174,11 @@ impl<'a> Replay<'a> {
     }
 
     /// What is wrong with the segment that PostgreSQL gets for a number: that of the newest timeline on the
-    /// route which has one (`XLogFileReadAnyTLI` in `xlogrecovery.c`).
+    /// route which has one, and of none older than the one that it read last (`XLogFileReadAnyTLI` in
+    /// `xlogrecovery.c`).
     pub(crate) fn handed_out(&self, route: &Route, number: SegmentNumber) -> Option<Obstacle> {
-        for timeline in route.timelines_until(number) {
+        let current = number.previous().and_then(|it| route.timeline_at(it));
+        for timeline in route.timelines_until(number).take_while(|it| current <= Some(*it)) {
             let segments = SegmentRange::only(number);
             let found = self.first_present_obstacle(Stretch { timeline, segments });
             let archive = self.inventory.timeline(timeline);

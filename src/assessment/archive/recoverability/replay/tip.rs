@@ -64,12 +64,27 @@ impl Replay<'_> {
         if let Some(leftover) = leftover {
             newest = route.newest(leftover.previous()?, self.inventory)?;
         }
+        if let Some(lost) = self.lost_before_a_fork(route, newest) {
+            return Some(Tip { at: lost, is_certain: true });
+        }
         let mut tip = Tip { at: newest, is_certain: true };
         for _ in 0..UPLOADING_HOLES_MAX {
             let Some(before) = self.before_uploading_hole(route, tip.at, newest) else { break };
             tip = Tip { is_certain: tip.is_certain && before.is_certain, ..before };
         }
         Some(tip)
+    }
+
+    /// The last segment before a fork, if it is lost and none of those that follow on the route is stored yet:
+    /// what the old server stored behind it long ago shows that it was there.
+    fn lost_before_a_fork(&self, route: &Route, newest: SegmentId) -> Option<SegmentId> {
+        let timeline = newest.timeline;
+        let last = route.taken_from(timeline).filter(|_| timeline != route.target)?.last;
+        let archive = self.inventory.timeline(timeline)?;
+        let behind = SegmentRange { first: last.next(), last: SegmentNumber::LAST };
+        let behind = archive.segments().overlapping(behind).next()?;
+        let is_old = self.clock.is_beyond_grace(archive.uploaded_at(behind.first));
+        (newest.number < last && is_old).then_some(SegmentId { timeline, number: last })
     }
 
     /// The last segment before the hole nearest to `tip`, if that hole may still be filled.
