@@ -79,7 +79,7 @@ impl Reach {
     }
 
     /// Whether recovery ends behind its last segment, and as it should.
-    pub(crate) fn is_through(&self) -> bool {
+    pub(crate) const fn is_through(&self) -> bool {
         self.stopped_by.is_none()
     }
 }
