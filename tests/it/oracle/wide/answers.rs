@@ -98,9 +98,7 @@ impl World {
             let targets = self.targets(taken);
             let is_usable = targets.into_iter().any(|it| self.recover(taken, it).is_some());
             let told = said.backups.iter().find(|it| it.id.as_str() == taken.id()).unwrap();
-            // Of a predecessor not all of its own is always found.
-            let is_unproven = !self.is_of_living(taken) && is_usable;
-            (told.is_usable() != is_usable && !is_unproven)
+            (told.is_usable() != is_usable)
                 .then(|| format!("{} usable: {is_usable}, said {:?}", taken.id(), told.unusable))
         })
     }
@@ -112,12 +110,7 @@ impl World {
             let recovered = self.recover(taken, target);
             let last = recovered.as_ref().map(|it| name(it.reached.0, it.reached.1));
             let told = (window.backup_id.as_str(), target, window.last.segment);
-            // Of a predecessor not all of its own is always found.
             let told_last = window.last.segment.to_string();
-            if !self.is_of_living(taken) {
-                let is_within = last.as_ref().is_some_and(|last| told_last[8..] <= last[8..]);
-                return (!is_within).then(|| format!("window {told:?} ends at {last:?}"));
-            }
             if last.as_deref() != Some(told_last.as_str()) {
                 return Some(format!("window {told:?} ends at {last:?}"));
             }
@@ -154,7 +147,8 @@ impl World {
     }
 
     fn reaches(&self, taken: &Taken, target: u32) -> bool {
-        self.recover(taken, target).map(|it| it.reached) == self.newest()
+        let recovered = self.recover(taken, target).filter(|it| !it.is_fatal);
+        recovered.map(|it| it.reached) == self.newest()
     }
 
     fn wrong_verdict(&self, said: &Assessment) -> Option<String> {
@@ -197,7 +191,7 @@ impl World {
                 let slots = self.wals.values().flat_map(|slot| slot.values());
                 let own = slots.filter(|it| self.branch(it.content.branch).system == system);
                 let last = own.map(|it| it.content.number).max();
-                recovered.map(|it| it.reached.1) == last
+                recovered.is_some_and(|it| Some(it.reached.1) == last)
             }
         };
         let forks = self.branches.iter().filter(|it| 1 < it.timeline).count();
@@ -292,8 +286,7 @@ impl World {
         let (taken, target) = self.words_of(&restore.window);
         let told = format!("{} from {} with {target}", moment(at), taken.id());
         let Some(recovered) = self.recover(taken, target) else { return Some(told) };
-        // Of a predecessor not all of its own is always found.
-        if self.is_of_living(taken) && recovered.is_fatal != restore.needs_prefetch_off {
+        if recovered.is_fatal != restore.needs_prefetch_off {
             return Some(format!("{told}: prefetch"));
         }
         let is_right = match restore.stop {
