@@ -6,6 +6,7 @@ mod content;
 mod damage;
 mod deliveries;
 mod failed_backups;
+mod forks;
 mod one_primary;
 mod restored;
 mod segment_sizes;
