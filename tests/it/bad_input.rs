@@ -165,7 +165,7 @@ async fn one_missing_key_of_very_many_is_found() {
     const KEYS: u64 = 200_000;
     const MISSING: u64 = KEYS / 2;
     let mut archive = MadeArchive::empty();
-    archive.add_backup(archive.minutes_ago(60), 2, 3);
+    archive.add_backup(archive.minutes_ago(180), 2, 3);
     // These will be opened; the others only have a name.
     let opened = [3, MISSING - 1].map(|it| archive.add_segment(it, archive.minutes_ago(120)));
     let mut scene = Scene::of(&archive).await;

@@ -84,9 +84,8 @@ impl<'a> Recoverability<'a> {
         let newest_route = newest.map(|route| NewestRoute::new(route, &candidates));
         let tip = newest_route.as_ref().and_then(|it| tip(&it.route, &replay, &candidates));
         // The end of the way may be lost itself.
-        let newest_stored = tip.zip(newest_route.as_ref());
-        let newest_stored =
-            newest_stored.and_then(|(tip, it)| it.route.newest(tip.number, inventory));
+        let stored = tip.zip(newest_route.as_ref());
+        let stored = stored.and_then(|(tip, it)| it.route.newest(tip.number, inventory));
         let is_reached = |tip| {
             let mut reaches = candidates.iter().filter_map(Candidate::reach);
             reaches.any(|reach| reach.last == Some(tip) && reach.is_through())
@@ -129,12 +128,11 @@ impl<'a> Recoverability<'a> {
         let moments = windows.wanted.into_iter().rev();
         let contested = living.iter().flat_map(|living| living.wanted.iter().copied());
         let wanted = contested.chain(border).chain(of_predecessors);
-        let wanted = wanted.chain(duplicates).chain(moments);
-        let wanted = wanted.collect();
+        let wanted = wanted.chain(duplicates).chain(moments).collect();
         Self {
             living,
             predecessors,
-            newest_segment: newest_stored.and_then(|it| newest_segment(it, seen, inventory)),
+            newest_segment: stored.and_then(|it| newest_segment(it, seen, inventory)),
             timelines,
             replay,
             candidates,
