@@ -39,6 +39,8 @@ pub struct RecordReader {
     page_header: Vec<u8>,
     /// The record, if it comes in pieces.
     assembly: Assembly,
+    /// Where the first record to be read begins, if not with the first page.
+    begin: Option<Lsn>,
 }
 
 /// What feeding more bytes led to.
@@ -79,6 +81,8 @@ enum State {
     InRecord,
     /// Inside a record that started before the first byte fed; so many bytes are left.
     Continued(usize),
+    /// Before the position where the first record begins.
+    Before(u64),
     AfterSwitch,
     Ended(Ending),
     Damaged(Damage),
@@ -102,7 +106,15 @@ impl RecordReader {
             overwritten: None,
             page_header: Vec::with_capacity(SegmentHeader::BYTES),
             assembly: Assembly::new(),
+            begin: None,
         }
+    }
+
+    /// Reads from a record in the first segment on. As PostgreSQL does, it looks at nothing before that but the
+    /// headers of the first page and of the record's own (`ReadPageInternal` in `xlogreader.c`).
+    #[must_use]
+    pub fn beginning_at(self, position: Lsn) -> Self {
+        Self { begin: Some(position), ..self }
     }
 
     /// Announces that the bytes to come are from a file of this timeline.
@@ -144,7 +156,7 @@ impl RecordReader {
         match self.state {
             State::Ended(ending) => ending,
             State::Damaged(damage) => Ending::Damaged(damage),
-            State::Start => Ending::Short(Lsn::new(self.at)),
+            State::Start | State::Before(_) => Ending::Short(Lsn::new(self.at)),
             _ if !is_at_boundary => Ending::Short(Lsn::new(self.at)),
             State::BetweenRecords => Ending::Full,
             State::AfterSwitch => Ending::Switched,
@@ -159,6 +171,7 @@ impl RecordReader {
                 State::Ended(_) => return Ok(Progress::End),
                 State::Damaged(damage) => return Err(damage),
                 State::AfterSwitch => self.skip_segment(input),
+                State::Before(begin) => self.skip_to(begin, input)?,
                 _ if self.page_left == 0 => self.read_page_header(input)?,
                 State::Start | State::BetweenRecords => self.begin_record(input)?,
                 State::InRecord => self.assemble_record(input)?,
@@ -205,6 +218,10 @@ impl RecordReader {
 
     /// Decides what the page begins with: a record, or the rest of one.
     fn enter_page(&mut self, page: PageHeader) -> Result<(), Damage> {
+        if let (State::Start, Some(begin)) = (self.state, self.begin.take()) {
+            self.state = State::Before(begin.value());
+            return Ok(());
+        }
         let continues = page.has(CONTINUES_RECORD);
         let overwrites =
             self.rules.first.is_some_and(|first| page.has(first.version.overwrite_flag));
@@ -226,7 +243,7 @@ impl RecordReader {
             State::Continued(left) => {
                 page.check_continued(left).map_err(|kind| damage(Lsn::new(self.at), kind))?;
             }
-            State::AfterSwitch | State::Ended(_) | State::Damaged(_) => {}
+            State::Before(_) | State::AfterSwitch | State::Ended(_) | State::Damaged(_) => {}
         }
         Ok(())
     }
@@ -317,6 +334,32 @@ impl RecordReader {
         self.state =
             if skipped == left { State::BetweenRecords } else { State::Continued(left - skipped) };
         (skipped == 0).then_some(Progress::NeedMore)
+    }
+
+    fn skip_to<'i>(
+        &mut self,
+        begin: u64,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Progress<'i>>, Damage> {
+        let page = begin - begin % PAGE_BYTES as u64;
+        if self.at < page {
+            let missing = usize::try_from(page - self.at).unwrap_or(usize::MAX);
+            let (skipped, rest) = input.split_at(missing.min(input.len()));
+            *input = rest;
+            self.at += skipped.len() as u64;
+            self.page_left = 0;
+            return Ok(skipped.is_empty().then_some(Progress::NeedMore));
+        }
+        if self.page_left == 0 && self.at == page {
+            return self.read_page_header(input);
+        }
+        let missing = usize::try_from(begin.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let skipped = self.take(input, missing).len();
+        if skipped == missing {
+            self.state = State::BetweenRecords;
+            return Ok(None);
+        }
+        Ok((skipped == 0).then_some(Progress::NeedMore))
     }
 
     /// Skips what a switch left unused. It is zero, page headers included (`CopyXLogRecordToWAL`

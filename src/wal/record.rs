@@ -36,8 +36,9 @@ pub struct RecordHeader {
 /// `XLogRecordMaxSize` is 4 MiB less.
 const LENGTH_MAX: u32 = (1 << 30) - 1;
 
-/// `RM_XLOG_ID`, `RM_DBASE_ID` and `RM_RELMAP_ID` in `rmgrlist.h`.
+/// `RM_XLOG_ID`, `RM_XACT_ID`, `RM_DBASE_ID` and `RM_RELMAP_ID` in `rmgrlist.h`.
 const RM_XLOG: u8 = 0;
+const RM_TRANSACTION: u8 = 1;
 const RM_DATABASE: u8 = 4;
 const RM_RELATION_MAP: u8 = 7;
 /// `XLOG_SWITCH`, `XLOG_RESTORE_POINT` and `XLOG_OVERWRITE_CONTRECORD` in `pg_control.h`.
@@ -105,6 +106,20 @@ impl<'a> Record<'a> {
     /// record's header, 33 references of 27 bytes, 13 bytes of other ids. The rest is for main
     /// data.
     pub const HEAD_BYTES_MAX: usize = 1024;
+
+    /// Whether it names a relation's file: as the one that a block belongs to, that is made, or that is removed when
+    /// a transaction ends.
+    pub fn names(&self, tablespace: u32, database: u32, relation: u32) -> bool {
+        let [a, b, c] = [tablespace, database, relation].map(u32::to_le_bytes);
+        let name = [a, b, c].concat();
+        self.head.windows(name.len()).any(|window| window == name)
+    }
+
+    /// Whether it ends a transaction that removed more files than are kept of the record.
+    pub const fn removes_many(&self) -> bool {
+        self.header.resource_manager == RM_TRANSACTION
+            && self.header.length as usize > Self::HEAD_BYTES_MAX
+    }
 
     /// The start of what the resource manager stored, for records without block references.
     pub fn main_data(&self) -> Option<&'a [u8]> {

@@ -70,6 +70,12 @@ impl Surveyor {
         self
     }
 
+    /// Looks at nothing before this position in the first segment, where a record begins.
+    #[must_use]
+    pub fn beginning_at(self, position: Lsn) -> Self {
+        Self { reader: self.reader.beginning_at(position), ..self }
+    }
+
     /// Announces that the bytes to come are from a file of this timeline.
     pub fn follow(&mut self, timeline: TimelineId) {
         self.reader.follow(timeline);

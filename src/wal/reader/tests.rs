@@ -337,3 +337,36 @@ proptest! {
         prop_assert_eq!(records, vec![]);
     }
 }
+
+/// A backup begins with one of the records, and nothing before it counts but two page headers.
+#[test]
+fn what_lies_before_the_record_to_begin_with_is_not_looked_at() {
+    let (written, bytes) = two_segments();
+    let first = Generator::START.value();
+    for begin in [0, 1, 7, 60, 100] {
+        let position = written[begin];
+        let at = usize::try_from(position.value() - first).unwrap();
+        let page = at - at % PAGE_BYTES;
+        let read = |bytes: &[u8], piece: usize| {
+            let mut reader = RecordReader::new(SegmentIdentity::default()).beginning_at(position);
+            let records = read_chunks(&mut reader, bytes.chunks(piece));
+            (records.iter().map(|(start, ..)| *start).collect::<Vec<_>>(), reader.ending())
+        };
+        let whole = read(&bytes, bytes.len());
+        assert_eq!(whole.0, written[begin..], "{begin}");
+        let mut damaged = bytes.clone();
+        damaged[SegmentHeader::BYTES.min(at)..page.max(SegmentHeader::BYTES.min(at))].fill(0xEE);
+        if SHORT_HEADER_BYTES < at - page && 0 < page {
+            damaged[page + SHORT_HEADER_BYTES..at].fill(0xEE);
+        }
+        for piece in [1, 100, 8192, bytes.len()] {
+            assert_eq!(read(&damaged, piece), whole, "{begin} {piece}");
+        }
+        // The headers of the first page, and of its own.
+        for header in [0, page + 1] {
+            let mut damaged = bytes.clone();
+            damaged[header] ^= 0x40;
+            assert!(matches!(read(&damaged, 8192).1, Ending::Damaged(_)), "{begin} {header}");
+        }
+    }
+}
