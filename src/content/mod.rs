@@ -9,6 +9,7 @@ pub mod members;
 pub mod page;
 pub mod placement;
 pub mod relation_map;
+pub mod relations;
 pub mod tar;
 pub mod tar_check;
 pub mod transactions;

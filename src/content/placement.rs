@@ -24,7 +24,7 @@ enum Told {
 }
 
 /// The file of `pg_class`, until somebody rewrites it.
-const CATALOGUE: u32 = 1259;
+pub(super) const CATALOGUE: u32 = 1259;
 
 /// A tar file that took another one's place shows that by any of its files.
 const FOUND_MAX: usize = 1_000;
@@ -49,7 +49,7 @@ impl Placements {
         if file.relation != CATALOGUE || file.fork != Fork::Main {
             return;
         }
-        for (number, tablespace) in rows(page) {
+        for Row { file: number, tablespace, .. } in rows(page) {
             if tablespace == 0 || TOLD_MAX <= self.told.len() {
                 continue;
             }
@@ -87,10 +87,20 @@ pub enum InTablespace {
     No,
 }
 
-/// File and tablespace of each row of a page of `pg_class` (`HeapTupleHeaderData` in `htup_details.h`).
-fn rows(page: &[u8; PAGE_BYTES]) -> impl Iterator<Item = (u32, u32)> {
+/// What a row of `pg_class` tells.
+pub(super) struct Row<'a> {
+    pub(super) file: u32,
+    pub(super) tablespace: u32,
+    /// `t_infomask`.
+    pub(super) flags: u16,
+    pub(super) columns: &'a [u8],
+}
+
+/// Each row of a page of `pg_class` (`HeapTupleHeaderData` in `htup_details.h`).
+pub(super) fn rows(page: &[u8; PAGE_BYTES]) -> impl Iterator<Item = Row<'_>> {
     const POINTERS_AT: usize = 24;
     const NORMAL: u32 = 1;
+    const FLAGS_AT: usize = 20;
     const HEADER_LENGTH_AT: usize = 22;
     let lower = usize::from(u16::from_le_bytes([page[12], page[13]]));
     let pointers = page.get(POINTERS_AT..lower).unwrap_or_default();
@@ -104,7 +114,8 @@ fn rows(page: &[u8; PAGE_BYTES]) -> impl Iterator<Item = (u32, u32)> {
             let bytes = columns.get(at..)?.first_chunk()?;
             Some(u32::from_le_bytes(*bytes))
         };
-        Some((number(FILE_AT)?, number(TABLESPACE_AT)?))
+        let flags = u16::from_le_bytes(*row.get(FLAGS_AT..)?.first_chunk()?);
+        Some(Row { file: number(FILE_AT)?, tablespace: number(TABLESPACE_AT)?, flags, columns })
     })
 }
 

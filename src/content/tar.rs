@@ -39,17 +39,19 @@ pub enum TarError {
     Header(u64),
     #[error("the PAX records at byte {0} cannot be understood")]
     Records(u64),
-    #[error("content follows the end at byte {0}")]
+    #[error("members follow the end at byte {0}")]
     Trailing(u64),
 }
 
 /// How the bytes end if no more come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TarEnding {
-    /// With the two empty blocks that close it.
+    /// With an empty block: what follows is not read (`TarFile.next` in Python's `tarfile.py`).
     Closed,
-    /// Before them, or inside a member.
-    Open,
+    /// Behind a member, or before the first one.
+    Between,
+    /// Inside of one.
+    Inside,
 }
 
 const BLOCK: usize = 512;
@@ -81,13 +83,14 @@ enum State {
         padding: u64,
     },
     Padding(u64),
-    /// Behind the first empty block; so many more zeros.
-    Closing(u64),
+    /// Behind the first empty block.
+    Closed,
 }
 
 /// What PAX records say of the member that follows them.
 #[derive(Clone, Debug, Default)]
 struct Overrides {
+    is_any: bool,
     path: Option<String>,
     size: Option<u64>,
 }
@@ -147,18 +150,12 @@ impl TarReader {
                     }
                     self.state = State::Padding(left.saturating_sub(taken.len() as u64));
                 }
-                State::Closing(bytes) => {
-                    let taken = self.take(input, u64::MAX);
-                    if taken.is_empty() {
-                        return Ok(None);
+                State::Closed => {
+                    let Some(block) = self.block(input) else { return Ok(None) };
+                    // A stretch of zeros may lie where members were.
+                    if Header(&block).is_any() {
+                        return Err(TarError::Trailing(self.at.saturating_sub(BLOCK as u64)));
                     }
-                    if let Some(first) = taken.iter().position(|byte| *byte != 0) {
-                        let behind = taken.len().saturating_sub(first) as u64;
-                        return Err(TarError::Trailing(self.at.saturating_sub(behind)));
-                    }
-                    // It is padded to a record of twenty blocks.
-                    self.pending.clear();
-                    self.state = State::Closing(bytes.saturating_add(taken.len() as u64));
                 }
             }
         }
@@ -166,8 +163,11 @@ impl TarReader {
 
     pub const fn ending(&self) -> TarEnding {
         match self.state {
-            State::Closing(bytes) if BLOCK as u64 <= bytes => TarEnding::Closed,
-            _ => TarEnding::Open,
+            State::Closed => TarEnding::Closed,
+            State::Header if !self.next.is_any => TarEnding::Between,
+            State::Header | State::Records { .. } | State::Content { .. } | State::Padding(_) => {
+                TarEnding::Inside
+            }
         }
     }
 
@@ -191,14 +191,14 @@ impl TarReader {
     fn header(&mut self, block: &[u8; BLOCK]) -> Result<Option<Member>, TarError> {
         let at = self.at.saturating_sub(BLOCK as u64);
         if block.iter().all(|byte| *byte == 0) {
-            self.state = State::Closing(0);
+            self.state = State::Closed;
             return Ok(None);
         }
         let header = Header(block);
-        if header.octal(148, 8) != Some(header.checksum()) {
+        if !header.is_sound() {
             return Err(TarError::Checksum(at));
         }
-        if header.field(257, 5) != b"ustar" {
+        if !header.is_ustar() {
             return Err(TarError::Header(at));
         }
         let size = header.size().ok_or(TarError::Header(at))?;
@@ -258,6 +258,18 @@ impl Header<'_> {
         self.octal(124, 12)
     }
 
+    fn is_any(&self) -> bool {
+        self.is_ustar() && self.is_sound()
+    }
+
+    fn is_ustar(&self) -> bool {
+        self.field(257, 5) == b"ustar"
+    }
+
+    fn is_sound(&self) -> bool {
+        self.octal(148, 8) == Some(self.checksum())
+    }
+
     /// As if the checksum's own field were blank.
     fn checksum(&self) -> u64 {
         let own = 148..156;
@@ -274,7 +286,7 @@ impl Header<'_> {
 impl Overrides {
     /// `LENGTH KEY=VALUE\n`, again and again.
     fn parse(mut records: &[u8]) -> Option<Self> {
-        let mut found = Self::default();
+        let mut found = Self { is_any: true, ..Self::default() };
         while !records.is_empty() {
             let blank = records.iter().position(|byte| *byte == b' ')?;
             let length: usize = str::from_utf8(records.get(..blank)?).ok()?.parse().ok()?;
@@ -375,10 +387,15 @@ pub(crate) mod tests {
     #[test]
     fn what_is_cut_is_open() {
         let bytes = closed(file("a", &[1; 600]));
-        for length in [0, 100, 512, 700, 1111, 1112, 1535, 1536, 2047] {
-            assert_eq!(walk(&bytes[..length], 64).1, Ok(TarEnding::Open), "{length}");
+        for length in [512, 700, 1111, 1112, 1535] {
+            assert_eq!(walk(&bytes[..length], 64).1, Ok(TarEnding::Inside), "{length}");
         }
-        assert_eq!(walk(&bytes[..1536 + 1024], 64).1, Ok(TarEnding::Closed));
+        for length in [0, 100, 1536, 2047] {
+            assert_eq!(walk(&bytes[..length], 64).1, Ok(TarEnding::Between), "{length}");
+        }
+        assert_eq!(walk(&bytes[..1536 + 512], 64).1, Ok(TarEnding::Closed));
+        // Without the member that it tells of.
+        assert_eq!(walk(&records("9 path=a\n"), 64).1, Ok(TarEnding::Inside));
     }
 
     #[test]
@@ -389,9 +406,11 @@ pub(crate) mod tests {
         assert_eq!(walk(&flipped, 512).1, Err(TarError::Checksum(0)));
         let mut trailing = good.clone();
         *trailing.last_mut().unwrap() = 1;
-        let last = trailing.len() as u64 - 1;
+        trailing.extend([7; 700]);
+        assert_eq!(walk(&trailing, 512).1, Ok(TarEnding::Closed));
+        let hidden = [good.clone(), good.clone()].concat();
         for piece in [1, 512, 100_000] {
-            assert_eq!(walk(&trailing, piece).1, Err(TarError::Trailing(last)));
+            assert_eq!(walk(&hidden, piece).1, Err(TarError::Trailing(good.len() as u64)));
         }
         assert!(matches!(walk(&closed(records("5 a=b\nx")), 512).1, Err(TarError::Records(_))));
         let huge = header("pax", b'x', 1 << 32);

@@ -24,6 +24,7 @@ use crate::content::placement::Placements;
 use crate::content::relation_map;
 use crate::content::relation_map::MAP_BYTES_MAX;
 use crate::content::relation_map::RelationMapError;
+use crate::content::relations::Relations;
 use crate::content::tar::Event;
 use crate::content::tar::Member;
 use crate::content::tar::MemberKind;
@@ -48,7 +49,7 @@ pub struct TarReport {
     pub members: u64,
     /// Looked at and right, or never written to.
     pub pages: u64,
-    /// It ends as a tar file does.
+    /// It ends as a tar file does, or all that a restore looks for had come by then.
     pub is_closed: bool,
     pub error: Option<TarError>,
     pub control_file: Option<Result<ControlFile, ControlFileError>>,
@@ -77,6 +78,7 @@ pub struct TarReport {
     pub wrong_maps: Listed<(String, RelationMapError)>,
     pub catalogues: Catalogues,
     pub placements: Placements,
+    pub relations: Relations,
     /// Files that tell how transactions ended: by their folder and number.
     pub transaction_files: BTreeSet<(TransactionLog, u32)>,
 }
@@ -130,7 +132,16 @@ enum Current {
         file: RelationFile,
         block: u32,
         page: Vec<u8>,
+        first: FirstPage,
     },
+}
+
+/// Whether anything was written to the first page of a file, and to later ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstPage {
+    Written,
+    Blank,
+    BlankBeforeOthers,
 }
 
 /// The pages of one file, and how many of the relation's came before the next one.
@@ -138,6 +149,7 @@ struct Pages<'a> {
     file: RelationFile,
     has_checksums: bool,
     block: &'a mut u32,
+    first: &'a mut FirstPage,
     report: &'a mut TarReport,
 }
 
@@ -195,8 +207,21 @@ impl TarCheck {
 
     /// What the bytes fed so far hold.
     pub fn report(mut self) -> TarReport {
-        let is_right = self.report.error.is_none();
-        self.report.is_closed = is_right && self.reader.ending() == TarEnding::Closed;
+        let is_last = self.report.backup_label.as_ref().is_some_and(|it| it.is_last);
+        // barman writes the label last, and what follows the last member ends a restore without a word, be it an end
+        // or not (`TarFile.next` in Python's `tarfile.py`).
+        if is_last {
+            self.report.error = match self.report.error.take() {
+                Some(TarError::Checksum(_) | TarError::Header(_) | TarError::Trailing(_)) => None,
+                other => other,
+            };
+        }
+        let is_over = match self.reader.ending() {
+            TarEnding::Closed => true,
+            TarEnding::Between => is_last,
+            TarEnding::Inside => false,
+        };
+        self.report.is_closed = is_over && self.report.error.is_none();
         self.report
     }
 
@@ -250,6 +275,7 @@ impl TarCheck {
             self.report.unlogged.insert(RelationFile { fork: Fork::Main, segment: 0, ..file });
         }
         self.report.catalogues.note_file(file);
+        self.report.relations.note_file(file);
         let is_in_tablespace = match self.expected.contents {
             TarContents::Tablespace(_) => InTablespace::Yes,
             TarContents::DataDirectory => InTablespace::No,
@@ -257,7 +283,8 @@ impl TarCheck {
         self.report.placements.note_file(file, is_in_tablespace);
         if let Some(block) = file.first_block() {
             let page = Vec::with_capacity(PAGE_BYTES);
-            self.current = Current::Pages { file, block, page };
+            let first = FirstPage::Written;
+            self.current = Current::Pages { file, block, page, first };
         }
     }
 
@@ -268,10 +295,10 @@ impl TarCheck {
                 let room = max.saturating_sub(content.len()).min(bytes.len());
                 content.extend_from_slice(bytes.get(..room).unwrap_or_default());
             }
-            Current::Pages { file, block, page } => {
+            Current::Pages { file, block, page, first } => {
                 let has_checksums = self.expected.has_checksums;
-                let mut pages =
-                    Pages { file: *file, has_checksums, block, report: &mut self.report };
+                let report = &mut self.report;
+                let mut pages = Pages { file: *file, has_checksums, block, first, report };
                 if !page.is_empty() {
                     let missing = PAGE_BYTES.saturating_sub(page.len()).min(bytes.len());
                     let (taken, rest) = bytes.split_at(missing);
@@ -311,7 +338,10 @@ impl TarCheck {
                     }
                 }
             }
-            Current::Pages { file, block, page } => {
+            Current::Pages { file, block, page, first } => {
+                if first == FirstPage::BlankBeforeOthers {
+                    report.relations.note_blank(file);
+                }
                 // A page that is just being added may be seen without its end, and is zero.
                 if page.iter().any(|byte| *byte != 0) {
                     report.note_wrong(BlockId { file: file.whole(), block }, page::lsn(&page));
@@ -322,7 +352,10 @@ impl TarCheck {
 }
 
 impl TarReport {
-    fn note_wrong(&mut self, page: BlockId, written_at: Lsn) {
+    pub fn note_wrong(&mut self, page: BlockId, written_at: Lsn) {
+        if self.wrong_pages.contains_key(&page) {
+            return;
+        }
         self.wrong_page_count = self.wrong_page_count.saturating_add(1);
         if self.wrong_page_count <= WRONG_PAGES_MAX {
             self.wrong_pages.insert(page, written_at);
@@ -334,8 +367,15 @@ impl Pages<'_> {
     fn look_at(&mut self, page: &[u8; PAGE_BYTES]) {
         let (block, report) = (*self.block, &mut *self.report);
         *self.block = block.wrapping_add(1);
+        let is_blank = || page.iter().all(|byte| *byte == 0);
+        if block == 0 && is_blank() {
+            *self.first = FirstPage::Blank;
+        } else if *self.first == FirstPage::Blank && !is_blank() {
+            *self.first = FirstPage::BlankBeforeOthers;
+        }
         if !self.has_checksums {
             report.placements.note_page(self.file, page);
+            report.relations.note_page(self.file, page);
             return;
         }
         let id = || BlockId { file: self.file.whole(), block };
@@ -343,6 +383,7 @@ impl Pages<'_> {
             PageState::Right(at) => {
                 report.pages = report.pages.saturating_add(1);
                 report.placements.note_page(self.file, page);
+                report.relations.note_page(self.file, page);
                 if report.newest_page.is_none_or(|(_, newest)| newest < at) {
                     report.newest_page = Some((id(), at));
                 }
