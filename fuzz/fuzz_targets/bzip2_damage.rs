@@ -104,7 +104,12 @@ fn check(stored: &[u8]) -> Option<mibz2::Error> {
             return None;
         }
         Some(DecompressError::TooLarge { .. }) => return None,
-        Some(DecompressError::Truncated | DecompressError::Undecodable(_)) => {}
+        Some(
+            DecompressError::Truncated
+            | DecompressError::Short { .. }
+            | DecompressError::Trailing
+            | DecompressError::Undecodable(_),
+        ) => {}
     }
     if end.is_none() {
         let found = decompress(Codec::Bzip2, Bzip2::Fast, stored, BYTES_MAX);

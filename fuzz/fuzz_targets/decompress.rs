@@ -58,5 +58,8 @@ fn begin(codec: Codec, stored: &[u8], bytes_max: u64) -> Vec<u8> {
 fn check_bzip2(stored: &[u8], content: &[u8]) {
     let mut expected = Vec::new();
     let end = MultiBzDecoder::new(stored).read_to_end(&mut expected);
-    assert!(end.is_ok() && expected == content, "{} {} {end:?}", expected.len(), content.len());
+    // It fails on what Python passes over behind the last stream.
+    let reference = decode(Codec::Bzip2, Bzip2::Reference, stored, BYTES_MAX, |_| {});
+    let is_right = (end.is_ok() || reference.is_ok()) && expected == content;
+    assert!(is_right, "{} {} {end:?}", expected.len(), content.len());
 }

@@ -8,3 +8,9 @@ pub mod decoder;
 mod gzip;
 #[path = "../../src/sources/decode/lz4.rs"]
 mod lz4;
+#[path = "../../src/sources/decode/snappy.rs"]
+mod snappy;
+#[path = "../../src/sources/decode/trailing.rs"]
+mod trailing;
+#[path = "../../src/sources/decode/xz.rs"]
+mod xz;

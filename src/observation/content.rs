@@ -9,8 +9,11 @@ use chrono::Utc;
 use crate::content::catalogues::Catalogues;
 use crate::content::damage::BackupDamage;
 use crate::content::members::BlockId;
+use crate::content::members::RelationFile;
+use crate::content::relations::Relations;
 use crate::content::tar_check::TarReport;
 use crate::domain::backup::BackupId;
+use crate::domain::lsn::Lsn;
 use crate::domain::object_key::TarContents;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment_set::SegmentSet;
@@ -113,6 +116,8 @@ pub struct BackupContent {
     pub restored_pages: BTreeSet<BlockId>,
     /// Databases or catalogues were made, moved or dropped while the backup was taken, by that log.
     pub is_rearranged: bool,
+    /// Relations that the catalogues tell of and no tar file holds, nor makes or removes that log.
+    pub lost_relations: Vec<RelationFile>,
     /// Why it is not known of all of them.
     pub log_unread: Option<Unreadable>,
     /// What was wrong when a Job read it, which tells that and nothing of the tar files.
@@ -163,9 +168,32 @@ impl BackupContent {
     /// What databases cannot do without, by the tar files that are whole.
     pub fn missing_catalogues(&self) -> Vec<String> {
         let mut all = Catalogues::default();
-        let reports = self.tars.iter().filter_map(|tar| tar.report.as_ref().ok()?.as_ref().ok());
-        reports.for_each(|report| all.add(&report.catalogues));
+        self.reports().for_each(|report| all.add(&report.catalogues));
         all.missing()
+    }
+
+    /// What the tar files that are whole tell and show of relations.
+    pub fn relations(&self) -> Relations {
+        let mut all = Relations::default();
+        self.reports().for_each(|report| all.add(&report.relations));
+        all
+    }
+
+    /// Counts empty first pages among the wrong ones, where that is no way to begin.
+    pub fn accuse_blank_pages(&mut self) {
+        let blank: BTreeSet<RelationFile> = self.relations().blank_tables().collect();
+        for report in self.tars.iter_mut().filter_map(|tar| tar.report.as_mut().ok()?.as_mut().ok())
+        {
+            for file in &blank {
+                if report.relations.is_blank(*file) {
+                    report.note_wrong(BlockId { file: *file, block: 0 }, Lsn::new(0));
+                }
+            }
+        }
+    }
+
+    fn reports(&self) -> impl Iterator<Item = &TarReport> {
+        self.tars.iter().filter_map(|tar| tar.report.as_ref().ok()?.as_ref().ok())
     }
 }
 

@@ -40,6 +40,15 @@ pub struct DamagedSegment {
     pub damage: SegmentDamage,
     /// What recovery replays of it all the same; `None` where it is not even given the segment.
     pub replayed: Option<ReplayedPart>,
+    /// What it holds for the recovery of a base backup that begins behind the damage.
+    pub sound: Option<SoundPart>,
+}
+
+/// The end of a segment, where every record is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoundPart {
+    pub from: Lsn,
+    pub content: SegmentContent,
 }
 
 /// The beginning of a segment, up to the first bad record.

@@ -15,9 +15,11 @@ use crate::observation::Reading;
 use crate::observation::Unreadable;
 use crate::observation::probe::DamagedSegment;
 use crate::observation::probe::ReplayedPart;
+use crate::observation::probe::SegmentContent;
 use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
+use crate::observation::probe::SoundPart;
 use crate::observation::range_ends::RangeEnd;
 
 /// The segments that were opened in this look or an earlier one.
@@ -100,13 +102,22 @@ impl TimelineProbes {
         match probe {
             Ok(SegmentProbe::Read(content)) => {
                 self.written.entry(content.system_identifier).or_default().insert(number);
-                self.commits.extend(content.newest_commit_at.map(|at| (number, at)));
-                let before = content.newest_before.into_iter();
-                self.before.extend(before.map(|(lsn, at)| ((number, lsn), at)));
+                self.note_times(number, Some(content));
             }
-            Ok(SegmentProbe::Damaged(damage)) => drop(self.damaged.insert(number, damage)),
+            Ok(SegmentProbe::Damaged(damage)) => {
+                let content = damage.sound.as_ref().map(|it| it.content.clone());
+                self.damaged.insert(number, damage);
+                self.note_times(number, content);
+            }
             Err(unreadable) => drop(self.unread.insert(number, unreadable)),
         }
+    }
+
+    fn note_times(&mut self, number: SegmentNumber, content: Option<SegmentContent>) {
+        let Some(content) = content else { return };
+        self.commits.extend(content.newest_commit_at.map(|at| (number, at)));
+        let before = content.newest_before.into_iter();
+        self.before.extend(before.map(|(lsn, at)| ((number, lsn), at)));
     }
 
     fn keep_quiet(&mut self) {
@@ -174,6 +185,16 @@ impl TimelineProbes {
         self.damaged.get(&number)?.replayed
     }
 
+    /// What a damaged segment holds for a backup that begins behind the damage.
+    pub fn sound_part(&self, number: SegmentNumber) -> Option<&SoundPart> {
+        self.damaged.get(&number)?.sound.as_ref()
+    }
+
+    /// Why a segment could not be read.
+    pub fn why_unread(&self, number: SegmentNumber) -> Option<&Unreadable> {
+        self.unread.get(&number)
+    }
+
     /// The first whole segment by such a writer, and which it is.
     pub fn first_written(
         &self,
@@ -215,7 +236,6 @@ impl TimelineProbes {
 mod tests {
     use super::*;
     use crate::domain::unreadable::UnreadableReason;
-    use crate::observation::probe::SegmentContent;
 
     const EVERYTHING: SegmentRange =
         SegmentRange { first: SegmentNumber::new(0), last: SegmentNumber::LAST };
@@ -237,7 +257,7 @@ mod tests {
 
     fn damaged() -> Reading<SegmentProbe> {
         let damage = SegmentDamage::NoHeader;
-        Ok(SegmentProbe::Damaged(DamagedSegment { damage, replayed: None }))
+        Ok(SegmentProbe::Damaged(DamagedSegment { damage, replayed: None, sound: None }))
     }
 
     #[test]

@@ -188,7 +188,8 @@ impl Reader {
     /// Leaves what is to be read, unless there is enough to do.
     pub fn offer(&self, seen: &Observation, now: DateTime<Utc>) {
         let (Ok(inventory), Ok(backups)) = (&seen.archive, &seen.backups) else { return };
-        let backups = self.left_by_jobs(backups, now);
+        let stored = backups;
+        let backups = self.left_by_jobs(stored, now);
         let Ok(place) = self.errands.try_reserve() else { return };
         let mut wanted = Vec::new();
         if self.expected().reads_wal {
@@ -198,7 +199,8 @@ impl Reader {
         if wanted.is_empty() && backups.is_empty() {
             return;
         }
-        place.send(Errand { inventory: inventory.clone(), runs: wanted, backups });
+        let (inventory, stored) = (inventory.clone(), stored.clone());
+        place.send(Errand { inventory, runs: wanted, backups, stored });
     }
 
     /// The base backups that are to be read by this process.

@@ -16,12 +16,14 @@ pub mod verification;
 mod wals;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::Utc;
 
 use crate::domain::backup::BackupId;
+use crate::domain::lsn::Lsn;
 use crate::domain::object_key::ServerFolder;
 use crate::domain::segment::SegmentSize;
 use crate::domain::segment_set::SegmentSet;
@@ -59,6 +61,8 @@ pub struct Collector {
     summed: BTreeMap<TimelineId, SegmentSet>,
     /// Those of the last one, until they are taken.
     sums: Option<FolderSums>,
+    /// Where recovery of a backup begins, of those that no observation of this collector showed.
+    begun: BTreeSet<(TimelineId, Lsn)>,
 }
 
 /// What is asked of the store; what is not stays as it was seen last.
@@ -94,7 +98,14 @@ impl Collector {
             asked: Asked::default(),
             summed: BTreeMap::new(),
             sums: None,
+            begun: BTreeSet::new(),
         }
+    }
+
+    /// Announces backups that somebody else saw.
+    pub fn note_backups(&mut self, backups: &[ObservedBackup]) {
+        let begun = backups.iter().filter_map(|it| it.parsed_info()?.wal);
+        self.begun = begun.map(|wal| (wal.begin.timeline, wal.begin_lsn)).collect();
     }
 
     /// Opens so many segments for one observation at most.

@@ -6,3 +6,9 @@ mod gzip;
 mod lying;
 mod lz4;
 pub mod object;
+mod snappy;
+mod trailing;
+mod xz;
+
+#[cfg(test)]
+mod tests;

@@ -178,7 +178,9 @@ async fn one_missing_key_of_very_many_is_found() {
     let read = scene.look().await;
     assert_eq!(
         (read.verdict, codes(&read)),
-        (Verdict::Unrecoverable, vec!["wal_gap", "wal_stale"])
+        (Verdict::Unrecoverable, vec!["wal_gap", "wal_stale"]),
+        "{:#?}",
+        read.findings
     );
     assert_eq!(read.totals.wal_objects, KEYS - 1);
     let key_of_gap = archive.segment_key(1, MISSING);

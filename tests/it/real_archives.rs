@@ -7,11 +7,13 @@ mod damage;
 mod deliveries;
 mod failed_backups;
 mod forks;
+mod hostile;
 mod one_primary;
 mod restored;
 mod segment_sizes;
 mod shadowed;
 mod standbys;
+mod tails;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ use test_servers::barman::Barman;
 use test_servers::barman::Codec;
 use test_servers::postgres::Postgres;
 use test_servers::process::run;
+use test_servers::process::wait_until;
 use test_servers::rclone::Rclone;
 
 use crate::real_archives::answer::Answer;
@@ -79,6 +82,15 @@ impl Archive {
         run(command, Duration::from_secs(60)).await.expect_success();
         let barman = Barman { server_name: name.to_owned(), ..self.barman.clone() };
         Self { barman, folder }
+    }
+
+    /// Until the store shows a copy.
+    async fn wait_for_backup(&self, id: &str) {
+        wait_until("the copy", Duration::from_secs(60), async || {
+            let backups = self.barman.backups().await;
+            backups.iter().any(|it| it["backup_id"] == id).then_some(())
+        })
+        .await;
     }
 
     async fn answers_as(&self, scenario: &str, arguments: &[&str]) {

@@ -123,12 +123,13 @@ impl<'a> Recoverability<'a> {
         windows.windows.sort_by(|a, b| (a.first.at, &a.backup_id).cmp(&(b.first.at, &b.backup_id)));
         let border = newest_route.as_ref().and_then(|it| replay.wanted_border(&it.route));
         let duplicates = wanted::duplicates(&replay, &needs);
+        let misfits = wanted::misfits(&replay, &needs);
         // What the verdict may depend on comes first, and then the newest moments: of many only
         // some are opened at once.
         let moments = windows.wanted.into_iter().rev();
         let contested = living.iter().flat_map(|living| living.wanted.iter().copied());
         let wanted = contested.chain(border).chain(of_predecessors);
-        let wanted = wanted.chain(duplicates).chain(moments).collect();
+        let wanted = wanted.chain(duplicates).chain(misfits).chain(moments).collect();
         Self {
             living,
             predecessors,

@@ -25,6 +25,8 @@ pub(super) struct Errand {
     pub(super) inventory: Inventory,
     pub(super) runs: Vec<Run>,
     pub(super) backups: Vec<ObservedBackup>,
+    /// All that are stored: where they begin says from where on their log is needed.
+    pub(super) stored: Vec<ObservedBackup>,
 }
 
 /// After a failure the archive waits this long, and each time twice as long: an object may just be
@@ -35,7 +37,7 @@ const PAUSE_MAX: Duration = Duration::from_mins(20);
 pub(super) async fn read(
     verified: Arc<Verified>,
     room: Arc<ReadingRoom>,
-    collector: Collector,
+    mut collector: Collector,
     mut errands: mpsc::Receiver<Errand>,
 ) {
     let mut ends: BTreeMap<TimelineId, (Run, Log)> = BTreeMap::new();
@@ -45,6 +47,7 @@ pub(super) async fn read(
             log_expected(&errand, &verified);
             is_first = false;
         }
+        collector.note_backups(&errand.stored);
         // In a box, as a thousand of them wait.
         let is_read = Box::pin(run_errand(&verified, &room, &collector, errand, &mut ends)).await;
         if is_read {
@@ -64,7 +67,7 @@ async fn run_errand(
     errand: Errand,
     ends: &mut BTreeMap<TimelineId, (Run, Log)>,
 ) -> bool {
-    let Errand { inventory, runs, backups } = errand;
+    let Errand { inventory, runs, backups, .. } = errand;
     let mut is_all_read = true;
     for run in runs {
         let Ok(_turn) = room.wal.acquire().await else { return false };

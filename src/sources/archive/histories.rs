@@ -78,7 +78,7 @@ fn parse(
     match end {
         Ok(_) => {}
         // barman hands out what there is, which may be all of it but a checksum.
-        Err(DecompressError::Truncated) if object.codec.delivers_cut_as_short() => {}
+        Err(DecompressError::Short { .. }) => {}
         Err(_) => {
             text = decompress(object.codec, bzip2, bytes, limits::HISTORY_BYTES_MAX)
                 .map_err(|error| HistoryDamage::Undecodable(error.to_string()))?;

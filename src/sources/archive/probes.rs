@@ -101,9 +101,17 @@ impl Collector {
             WantedSegment { inventory, id, bytes_max },
             surveyor,
         );
-        let (codec, Decoded { fed: surveyor, length, .. }) = decoded.await.map_err(unopened)?;
+        let decoded = decoded.await;
+        if let Err(error) = &decoded
+            && is_overlong(inventory, id, error)
+        {
+            let damage = SegmentDamage::TooLarge { bytes_max };
+            let damaged = DamagedSegment { damage, replayed: None, sound: None };
+            return Ok(SegmentProbe::Damaged(damaged));
+        }
+        let (codec, Decoded { fed: surveyor, length, .. }) = decoded.map_err(unopened)?;
         let survey = surveyor.survey();
-        let length = length.map_err(undecodable);
+        let length = delivered(length, size);
         let replayed = length.as_ref().ok().and_then(|length| replayed(&survey, *length, size));
         let content = length.and_then(|length| content(&survey, length, size));
         let probe = match content {
@@ -115,7 +123,7 @@ impl Collector {
                     let (what, reason) = (what.clone(), UnreadableReason::Parse);
                     Unopened::Unread(Unreadable { what, why, reason })
                 })?;
-                SegmentProbe::Damaged(DamagedSegment { damage, replayed })
+                SegmentProbe::Damaged(DamagedSegment { damage, replayed, sound: None })
             }
         };
         let backups = self.cache.backups.len();
@@ -126,8 +134,22 @@ impl Collector {
         Ok(probe)
     }
 
+    /// Where recovery of a backup begins in a segment.
+    pub(super) fn backups_begun_in(&self, id: SegmentId, size: SegmentSize) -> Vec<Lsn> {
+        let known = self.cache.backups.iter().filter_map(|it| it.backup.parsed_info()?.wal);
+        let known = known.map(|wal| (wal.begin.timeline, wal.begin_lsn));
+        let begun = known.chain(self.begun.iter().copied());
+        let inside = begun.filter(|(timeline, lsn)| {
+            *timeline == id.timeline && SegmentNumber::containing(*lsn, size) == id.number
+        });
+        let mut begun: Vec<Lsn> = inside.map(|(_, lsn)| lsn).collect();
+        begun.sort_unstable();
+        begun.dedup();
+        begun
+    }
+
     /// Where backups ended in a segment: before and behind that are two kinds of moments.
-    fn backups_ended_in(&self, id: SegmentId, size: SegmentSize) -> Vec<Lsn> {
+    pub(super) fn backups_ended_in(&self, id: SegmentId, size: SegmentSize) -> Vec<Lsn> {
         let wals = self.cache.backups.iter().filter_map(|it| it.backup.parsed_info()?.wal);
         let ended = wals.filter(|wal| wal.segment_size == size);
         let mut ends: Vec<Lsn> = ended
@@ -218,9 +240,28 @@ impl Collector {
     }
 }
 
-pub(super) fn undecodable(error: DecompressError) -> SegmentDamage {
+/// Whether an object was not read since it is too long, and is what barman hands out.
+fn is_overlong(inventory: &Inventory, id: SegmentId, error: &StoreError) -> bool {
+    let archive = inventory.timeline(id.timeline);
+    let is_misfit = archive.is_some_and(|archive| archive.misfits().contains(id.number));
+    error.kind == StoreErrorKind::TooLarge && is_misfit
+}
+
+/// How long the file is that barman hands out: of an object that lacks nothing but its end, the whole segment.
+pub(super) fn delivered(
+    length: Result<u64, DecompressError>,
+    size: SegmentSize,
+) -> Result<u64, SegmentDamage> {
+    match length {
+        Err(DecompressError::Short { delivered }) if delivered == size.bytes() => Ok(delivered),
+        length => length.map_err(undecodable),
+    }
+}
+
+fn undecodable(error: DecompressError) -> SegmentDamage {
     match error {
-        DecompressError::Truncated => SegmentDamage::Truncated,
+        DecompressError::Truncated | DecompressError::Short { .. } => SegmentDamage::Truncated,
+        DecompressError::Trailing => SegmentDamage::Undecodable(error.to_string()),
         DecompressError::Undecodable(why) => SegmentDamage::Undecodable(why),
         DecompressError::TooLarge { bytes_max } => SegmentDamage::TooLarge { bytes_max },
     }
@@ -249,7 +290,7 @@ pub(super) const fn ends_inside(survey: &Survey) -> Option<Lsn> {
     }
 }
 
-fn content(
+pub(super) fn content(
     survey: &Survey,
     found: u64,
     size: SegmentSize,

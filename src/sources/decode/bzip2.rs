@@ -10,6 +10,9 @@ use bzip2::bufread::BzDecoder;
 /// bytes: a megabyte of them would keep a core busy for ten seconds. Nobody writes two in a row.
 const EMPTY_STREAMS_MAX: u32 = 1_000;
 
+/// The first byte of every stream. What begins like one and is none may be passed over or not, by where it lies.
+const MAGIC: u8 = b'B';
+
 pub(super) struct Streams<R> {
     /// `None` behind the last one.
     decoder: Option<BzDecoder<R>>,
@@ -36,7 +39,8 @@ impl<R: BufRead> Read for Streams<R> {
                 return Err(io::Error::other("too many bzip2 streams without content"));
             }
             self.has_content = false;
-            let has_next = !decoder.get_mut().fill_buf()?.is_empty();
+            // Python passes over what does not begin as a stream (`DecompressReader` in `_compression.py`).
+            let has_next = decoder.get_mut().fill_buf()?.first() == Some(&MAGIC);
             let next = self.decoder.take().filter(|_| has_next);
             self.decoder = next.map(|ended| BzDecoder::new(ended.into_inner()));
         }

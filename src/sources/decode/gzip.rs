@@ -6,6 +6,11 @@ use std::io::Read;
 
 use flate2::bufread::GzDecoder;
 
+use crate::sources::decode::trailing::Trailing;
+
+/// The first byte of every member.
+const MAGIC: u8 = 0x1f;
+
 /// Zeros between the members and after them are padding (`_GzipReader` in Python's `gzip.py`).
 pub(super) struct Members<R> {
     /// `None` behind the last one.
@@ -33,14 +38,19 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Tells whether something follows them.
+/// Tells whether another member follows them.
 fn skip_zeros(stored: &mut impl BufRead) -> io::Result<bool> {
     loop {
         let bytes = stored.fill_buf()?;
-        let (zeros, count) = (bytes.iter().take_while(|it| **it == 0).count(), bytes.len());
+        let zeros = bytes.iter().take_while(|it| **it == 0).count();
+        let next = bytes.get(zeros).copied();
+        let is_over = bytes.is_empty();
         stored.consume(zeros);
-        if zeros < count || count == 0 {
-            return Ok(count > 0);
+        match next {
+            Some(MAGIC) => return Ok(true),
+            Some(_) => return Err(io::Error::other(Trailing)),
+            None if is_over => return Ok(false),
+            None => {}
         }
     }
 }

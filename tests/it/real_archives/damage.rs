@@ -26,17 +26,17 @@ use crate::real_archives::BUCKET;
 use crate::real_archives::write;
 use crate::storm::dice::Dice;
 
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A member of a tar file: where it begins, its records included, and where its content lies.
-struct Member {
+pub(super) struct Member {
     path: String,
-    at: usize,
-    content: Range<usize>,
+    pub(super) at: usize,
+    pub(super) content: Range<usize>,
 }
 
 impl Member {
-    fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.content.end.next_multiple_of(512)
     }
 }
@@ -65,17 +65,17 @@ fn members(tar: &[u8]) -> Vec<Member> {
     found
 }
 
-fn member(tar: &[u8], path: &str) -> Member {
+pub(super) fn member(tar: &[u8], path: &str) -> Member {
     members(tar).into_iter().find(|it| it.path == path).unwrap_or_else(|| panic!("no {path}"))
 }
 
-fn without(tar: &mut Vec<u8>, path: &str) {
+pub(super) fn without(tar: &mut Vec<u8>, path: &str) {
     let member = member(tar, path);
     tar.drain(member.at..member.end());
 }
 
 /// Writes what this makes of the file, with the time that it had.
-fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let modified = fs::metadata(file).unwrap().modified().unwrap();
     let mut bytes = fs::read(file).unwrap();
     change(&mut bytes);
@@ -83,20 +83,20 @@ fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::File::options().append(true).open(file).unwrap().set_modified(modified).unwrap();
 }
 
-async fn read(archive: &Archive) -> Value {
+pub(super) async fn read(archive: &Archive) -> Value {
     let finished = check_directory(&archive.folder, &["--depth", "full", "-o", "json"]).await;
     document(&finished)["archives"][0].clone()
 }
 
 /// A field of backup.info.
-fn info(archive: &Archive, id: &str, field: &str) -> String {
+pub(super) fn info(archive: &Archive, id: &str, field: &str) -> String {
     let info = fs::read_to_string(archive.backup_file(id, "backup.info")).unwrap();
     let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix('='));
     value.unwrap().to_owned()
 }
 
 /// What is said of content, by code and kind.
-fn told(archive: &Value) -> Vec<String> {
+pub(super) fn told(archive: &Value) -> Vec<String> {
     let findings = archive["findings"].as_array().unwrap().iter();
     let is_damage = |code: &str| code.ends_with("_damaged") || code == "foreign_system";
     let damages = findings.filter(|it| is_damage(it["code"].as_str().unwrap()));
@@ -107,7 +107,7 @@ fn told(archive: &Value) -> Vec<String> {
     damages.map(name).collect()
 }
 
-fn is_usable(archive: &Value, id: &str) -> bool {
+pub(super) fn is_usable(archive: &Value, id: &str) -> bool {
     let backups = archive["backups"].as_array().unwrap();
     backups.iter().any(|it| it["backup_id"] == id && it["usable"] == true)
 }
@@ -137,8 +137,69 @@ async fn stored(s3: &Rclone, name: &str, release: Release) -> (Archive, String, 
     (archive, id, server)
 }
 
-async fn path_of(server: &Postgres, relation: &str) -> String {
+pub(super) async fn path_of(server: &Postgres, relation: &str) -> String {
     server.sql(&format!("SELECT pg_relation_filepath('{relation}')")).await
+}
+
+type Change = Box<dyn Fn(&mut Vec<u8>)>;
+
+fn in_page(path: &str, block: usize, at: usize) -> Change {
+    let path = path.to_owned();
+    Box::new(move |tar| {
+        let place = member(tar, &path).content.start + block * 8192 + at;
+        tar[place] ^= 1;
+    })
+}
+
+fn blank(path: &str) -> Change {
+    let path = path.to_owned();
+    Box::new(move |tar| {
+        let at = member(tar, &path).content.start;
+        tar[at..at + 8192].fill(0);
+    })
+}
+
+fn lost(path: &str) -> Change {
+    let path = path.to_owned();
+    Box::new(move |tar| without(tar, &path))
+}
+
+fn label(from: &'static str, to: &'static str) -> Change {
+    Box::new(move |tar| {
+        let content = member(tar, "backup_label").content;
+        let text = String::from_utf8(tar[content.clone()].to_vec()).unwrap();
+        tar[content].copy_from_slice(text.replace(from, to).as_bytes());
+    })
+}
+
+/// What is made of a tar file, and what kind of damage is told of it.
+async fn changes(server: &Postgres) -> Vec<(&'static str, Change, &'static str)> {
+    let kept = &path_of(server, "kept").await;
+    let scratch = &path_of(server, "scratch").await;
+    let init = &format!("{}_init", path_of(server, "scratch_pkey").await);
+    let database = kept.rsplit_once('/').unwrap().0;
+    let map = &format!("{database}/pg_filenode.map");
+    vec![
+        ("page", in_page(kept, 3, 5000), "page_checksum"),
+        ("position", in_page(kept, 3, 5), "page_checksum"),
+        ("blank", blank(kept), "page_checksum"),
+        ("init", in_page(init, 0, 100), "page_checksum"),
+        ("scratch", in_page(scratch, 0, 5000), ""),
+        ("control", in_page("global/pg_control", 0, 40), "bad_member"),
+        ("map", in_page(map, 0, 20), "bad_member"),
+        ("label-begin", label("LOCATION: 0/", "LOCATION: 7/"), "bad_member"),
+        ("label-method", label("METHOD: stream", "METHOD: screen"), "bad_member"),
+        ("label-text", label("LABEL: Barman", "LABEL: Batman"), ""),
+        ("no-version", lost("PG_VERSION"), "missing_member"),
+        ("no-control", lost("global/pg_control"), "missing_member"),
+        ("no-label", lost("backup_label"), "missing_member"),
+        ("no-xact", lost("pg_xact/0000"), "missing_member"),
+        ("no-groups", lost("pg_multixact/offsets/0000"), "missing_member"),
+        ("no-map", lost(map), "missing_member"),
+        ("no-table", lost(kept), "missing_member"),
+        ("no-catalogue", lost(&format!("{database}/1259")), "missing_member"),
+        ("no-databases", lost("global/1262"), "missing_member"),
+    ]
 }
 
 #[tokio::test]
@@ -149,46 +210,7 @@ async fn what_is_wrong_with_a_base_backup_is_named() {
         let name = format!("{release:?}").to_lowercase();
         let (archive, id, server) = stored(&s3, &name, release).await;
         assert_eq!(told(&read(&archive).await), [""; 0], "{release:?}");
-        let kept = path_of(&server, "kept").await;
-        let init = format!("{}_init", path_of(&server, "scratch_pkey").await);
-        let database = kept.rsplit_once('/').unwrap().0.to_owned();
-        let in_page = |path: &str, block: usize, at: usize| {
-            let path = path.to_owned();
-            move |tar: &mut Vec<u8>| {
-                let place = member(tar, &path).content.start + block * 8192 + at;
-                tar[place] ^= 1;
-            }
-        };
-        let lost = |path: String| move |tar: &mut Vec<u8>| without(tar, &path);
-        let label = |from: &'static str, to: &'static str| {
-            move |tar: &mut Vec<u8>| {
-                let content = member(tar, "backup_label").content;
-                let text = String::from_utf8(tar[content.clone()].to_vec()).unwrap();
-                tar[content].copy_from_slice(text.replace(from, to).as_bytes());
-            }
-        };
-        type Change = Box<dyn Fn(&mut Vec<u8>)>;
-        let map = format!("{database}/pg_filenode.map");
-        let cases: Vec<(&str, Change, &str)> = vec![
-            ("page", Box::new(in_page(&kept, 3, 5000)), "page_checksum"),
-            ("position", Box::new(in_page(&kept, 3, 5)), "page_checksum"),
-            ("init", Box::new(in_page(&init, 0, 100)), "page_checksum"),
-            ("scratch", Box::new(in_page(&path_of(&server, "scratch").await, 0, 5000)), ""),
-            ("control", Box::new(in_page("global/pg_control", 0, 40)), "bad_member"),
-            ("map", Box::new(in_page(&map, 0, 20)), "bad_member"),
-            ("label-begin", Box::new(label("LOCATION: 0/", "LOCATION: 7/")), "bad_member"),
-            ("label-method", Box::new(label("METHOD: stream", "METHOD: screen")), "bad_member"),
-            ("label-text", Box::new(label("LABEL: Barman", "LABEL: Batman")), ""),
-            ("no-version", Box::new(lost("PG_VERSION".to_owned())), "missing_member"),
-            ("no-control", Box::new(lost("global/pg_control".to_owned())), "missing_member"),
-            ("no-label", Box::new(lost("backup_label".to_owned())), "missing_member"),
-            ("no-xact", Box::new(lost("pg_xact/0000".to_owned())), "missing_member"),
-            ("no-groups", Box::new(lost("pg_multixact/offsets/0000".to_owned())), "missing_member"),
-            ("no-map", Box::new(lost(map.clone())), "missing_member"),
-            ("no-catalogue", Box::new(lost(format!("{database}/1259"))), "missing_member"),
-            ("no-databases", Box::new(lost("global/1262".to_owned())), "missing_member"),
-        ];
-        for (case, damage, kind) in cases {
+        for (case, damage, kind) in changes(&server).await {
             let copy = archive.copy(&format!("{name}-{case}")).await;
             change(&copy.backup_file(&id, "data.tar"), damage);
             let found = read(&copy).await;
@@ -251,18 +273,14 @@ async fn a_page_that_the_log_does_not_hold_is_told_whatever_its_position_says() 
 
 /// What is left of a table of 8,000 rows.
 #[derive(Debug, PartialEq, Eq)]
-enum Restored {
+pub(super) enum Restored {
     All,
     Less,
     Nothing,
 }
 
-async fn restored(archive: &Archive, id: &str) -> Restored {
-    wait_until("the copy", LIMIT, async || {
-        let backups = archive.barman.backups().await;
-        backups.iter().any(|it| it["backup_id"] == id).then_some(())
-    })
-    .await;
+pub(super) async fn restored(archive: &Archive, id: &str) -> Restored {
+    archive.wait_for_backup(id).await;
     let recovery = Recovery { barman: &archive.barman, backup_id: id, target: &[] };
     let Ok(mut server) = Postgres::try_restore(&recovery, &Options::default()).await else {
         return Restored::Nothing;
@@ -428,8 +446,8 @@ fn command_with(mut command: std::process::Command, names: &[String]) -> std::pr
 fn is_noticed(tar: &[u8], at: usize) -> Option<bool> {
     let members = members(tar);
     let Some(member) = members.iter().find(|it| (it.at..it.end()).contains(&at)) else {
-        // Behind the last member all is zero.
-        return Some(true);
+        // Behind the last member nothing is read.
+        return Some(false);
     };
     let Member { path, content, .. } = member;
     if at < content.start {

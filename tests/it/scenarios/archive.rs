@@ -324,7 +324,7 @@ fn probe(words: &[String]) -> SegmentProbe {
     };
     let damaged = |kind: DamageKind| {
         let damage = SegmentDamage::Log(Damage { at: Lsn::new(0), kind });
-        SegmentProbe::Damaged(DamagedSegment { damage, replayed: None })
+        SegmentProbe::Damaged(DamagedSegment { damage, replayed: None, sound: None })
     };
     match words.as_slice() {
         ["commit", date, time] => read(Some(parse_time(date, time)), OUR_SYSTEM),

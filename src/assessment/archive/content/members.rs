@@ -45,14 +45,19 @@ pub(super) fn of_members(content: &BackupContent, info: &BackupInfo) -> Vec<Back
         None => missing.push("backup_label".to_owned()),
         Some(label) => damages.extend(of_label(label, info)),
     }
+    let misplaced: Vec<BackupDamage> = misplaced(content).into_iter().collect();
     // Of databases and catalogues that were made anew or dropped meanwhile, the log makes what is right.
     if !content.is_rearranged {
         missing.extend(content.missing_catalogues());
+        // What lies in the wrong tablespace is not lost.
+        if misplaced.is_empty() {
+            missing.extend(content.lost_relations.iter().map(|file| file.path()));
+        }
     }
     let maps = read(content).flat_map(|(_, report)| &report.wrong_maps.first);
     damages.extend(maps.map(|(path, why)| foreign(path, why.to_string())));
     missing.extend(empty_tablespaces(content));
-    damages.extend(misplaced(content));
+    damages.extend(misplaced);
     damages.extend(from_later(content, info));
     missing.extend(missing_parts(content));
     if !missing.is_empty() {

@@ -31,6 +31,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) backup: &'a ObservedBackup,
     pub(crate) info: &'a BackupInfo,
     pub(crate) wal: BackupWal,
+    /// The first segment of it that must be whole.
+    pub(crate) first_needed: SegmentNumber,
     pub(crate) route: Result<Rc<Route>, NoRoute>,
     /// How far recovery gets, if it gets to a consistent state.
     pub(crate) reach: Result<Reach, UnusableReason>,
@@ -86,7 +88,7 @@ impl Complete<'_> {
         replay: &Replay<'_>,
     ) -> Result<Reach, UnusableReason> {
         let BackupWal { first_required, last_required, .. } = self.wal;
-        let required = replay.reach(route, first_required, last_required);
+        let required = replay.reach_of(route, &self.wal, last_required);
         let (cut, obstacle) = match required.stopped_by {
             // Damaged behind the end of the backup: recovery ends there, and is consistent.
             Some(obstacle)
@@ -111,7 +113,7 @@ impl Complete<'_> {
         // A hole that may still be filled can lie before the backup, and then is not in its way.
         let tip = replay.proven_until(route, first_required, tip.max(last_required));
         // What follows a standalone backup can be replayed as long as it is there.
-        let reach = replay.reach(route, first_required, tip);
+        let reach = replay.reach_of(route, &self.wal, tip);
         // Read ahead, it stops recovery before it is consistent, and without that at once after. Whose it is
         // does not matter.
         let misfit = |number| replay.handed_out(route, number).filter(|it| replay.is_misfit(it.at));
@@ -220,7 +222,7 @@ impl<'a> Complete<'a> {
                     break;
                 }
                 Err(reason) => {
-                    let by = replay.reach(&route, wal.first_required, wal.last_required).stopped_by;
+                    let by = replay.reach_of(&route, &wal, wal.last_required).stopped_by;
                     if Some(target) == living {
                         barred = by.map(|by| Barred { route: Rc::clone(&route), by });
                     }
@@ -239,7 +241,11 @@ impl<'a> Complete<'a> {
             }
         };
         let barred = barred.filter(|_| reach.is_ok());
-        Candidate { backup, info, wal, route, reach, barred, is_newest: false }
+        let first_needed = match &route {
+            Ok(route) => replay.first_needed(route, &wal),
+            Err(_) => wal.first_required,
+        };
+        Candidate { backup, info, wal, first_needed, route, reach, barred, is_newest: false }
     }
 }
 
@@ -256,8 +262,7 @@ pub(crate) fn needs(replay: &Replay<'_>, candidates: &[Candidate<'_>]) -> Vec<Ne
     for candidate in candidates {
         let barred = candidate.barred.as_ref().map(|it| &it.route);
         for route in candidate.route.iter().chain(barred) {
-            let (first, until) =
-                (candidate.wal.first_required, candidate.needs_until(route, replay));
+            let (first, until) = (candidate.first_needed, candidate.needs_until(route, replay));
             let need = needs.entry((route.target, until)).or_insert((route, first));
             need.1 = need.1.min(first);
         }

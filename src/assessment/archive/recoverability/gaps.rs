@@ -47,7 +47,7 @@ impl NewestRoute {
                 let own = it.route.as_ref().ok().and_then(|own| own.timeline_at(first));
                 own == route.timeline_at(first)
             })
-            .map(|it| it.wal.first_required)
+            .map(|it| it.first_needed)
             .max();
         Self { route, newest_restart }
     }

@@ -18,12 +18,14 @@ use crate::assessment::archive::recoverability::replay::tip::Tip;
 use crate::assessment::archive::recoverability::route::Route;
 use crate::assessment::archive::recoverability::route::Stretch;
 use crate::assessment::finding::SegmentFault;
+use crate::domain::backup_info::BackupWal;
 use crate::domain::codec::Codec;
 use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::segment_set::SegmentSet;
 use crate::domain::timeline::TimelineId;
+use crate::domain::unreadable::UnreadableReason;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 use crate::observation::probe::SegmentDamage;
@@ -127,6 +129,39 @@ impl<'a> Replay<'a> {
         let last = reached
             .and_then(|number| Some(SegmentId { timeline: route.timeline_at(number)?, number }));
         Reach { last, stopped_by }
+    }
+
+    /// The same for a backup, recovery of which begins inside its first segment.
+    pub(crate) fn reach_of(&self, route: &Route, wal: &BackupWal, last: SegmentNumber) -> Reach {
+        let first = self.first_needed(route, wal);
+        if first == wal.first_required {
+            return self.reach(route, first, last);
+        }
+        let number = wal.first_required;
+        let begin = route.timeline_at(number).map(|timeline| SegmentId { timeline, number });
+        if last < first {
+            return Reach { last: begin, stopped_by: None };
+        }
+        let reach = self.reach(route, first, last);
+        Reach { last: reach.last.or(begin), ..reach }
+    }
+
+    /// The first segment that a backup needs as a whole: not its own first one, if what is damaged in that lies
+    /// before the record with which recovery begins.
+    pub(crate) fn first_needed(&self, route: &Route, wal: &BackupWal) -> SegmentNumber {
+        let number = wal.first_required;
+        let is_sound = || {
+            let timeline = route.timeline_at(number)?;
+            let segments = SegmentRange::only(number);
+            let obstacle = self.first_present_obstacle(Stretch { timeline, segments })?;
+            let is_damaged =
+                matches!(obstacle.kind, ObstacleKind::Damaged(SegmentFault::Damaged(_)));
+            let part = self.seen.probes.timeline(timeline)?.sound_part(number)?;
+            let is_own =
+                self.writer.system.is_none_or(|ours| ours == part.content.system_identifier);
+            Some(is_damaged && is_own && part.from <= wal.begin_lsn)
+        };
+        if is_sound() == Some(true) { number.next() } else { number }
     }
 
     fn first_obstacles(&self, route: &Route) -> Rc<[Obstacle]> {
@@ -237,8 +272,18 @@ impl<'a> Replay<'a> {
             faulty(it, SegmentFault::Empty { is_delivered })
         });
         let size = self.inventory.segment_size;
-        let misfit = first_of(archive.misfits()).map(|it| faulty(it, SegmentFault::Misfit(size)));
         let probes = self.seen.probes.timeline(timeline);
+        // Its size says nothing of one that is encrypted.
+        let is_encrypted = |number| {
+            let unread = probes.and_then(|probes| probes.why_unread(number));
+            unread.is_some_and(|unread| unread.reason == UnreadableReason::Parse)
+        };
+        let mut misfits = archive.misfits().overlapping(segments).flat_map(|range| {
+            let first = range.first.max(segments.first).value();
+            (first..=range.last.min(segments.last).value()).map(SegmentNumber::new)
+        });
+        let misfit = misfits.find(|number| !is_encrypted(*number));
+        let misfit = misfit.map(|it| faulty(it, SegmentFault::Misfit(size)));
         let damaged = probes.and_then(|probes| {
             let mut damaged = probes.damaged(segments);
             let (number, damage) = damaged.find(|it| archive.segments().contains(it.0))?;

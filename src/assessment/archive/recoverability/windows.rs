@@ -168,7 +168,7 @@ impl Search<'_> {
     ) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
         let content = &self.seen.content;
         let is_whole = is_read_whole(content, &candidate.backup.id, candidate.info);
-        let (first, needed) = (candidate.wal.first_required, candidate.wal.last_required);
+        let (first, needed) = (candidate.first_needed, candidate.wal.last_required);
         let mut unread = route.stretches(first, last.number).filter_map(|stretch| {
             match content.segments.get(&stretch.timeline) {
                 Some(read) => read.first_missing(stretch.segments),

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream;
 
 use crate::content::members::BlockId;
+use crate::content::members::RelationFile;
 use crate::content::tar_check::TarCheck;
 use crate::content::tar_check::TarExpectation;
 use crate::content::tar_check::TarReport;
@@ -108,21 +109,27 @@ impl Collector {
                 report: report.clone(),
             });
         }
+        content.accuse_blank_pages();
         let suspects = content.wrong_pages();
         let version = info.server_version.and_then(|it| u16::try_from(it / 10_000).ok());
         let version = version.and_then(Version::of_major);
         let is_whole = |tar: &TarContent| matches!(&tar.report, Ok(Ok(report)) if report.is_closed);
-        let is_lacking =
-            content.tars.iter().all(is_whole) && !content.missing_catalogues().is_empty();
-        let is_suspect = is_lacking || !suspects.is_empty();
+        let is_all_whole = content.tars.iter().all(is_whole);
+        let is_lacking = is_all_whole && !content.missing_catalogues().is_empty();
+        let mut lost = if is_all_whole { content.relations().lost() } else { Vec::new() };
+        lost.truncate(LOST_MAX);
+        let is_suspect = is_lacking || !suspects.is_empty() || !lost.is_empty();
         if let (Some(wal), Some(version), true) = (info.wal, version, is_suspect) {
             let searched = match archive {
-                Ok(inventory) => self.search(inventory, wal, version, suspects).await,
+                Ok(inventory) => {
+                    self.search(inventory, wal, Search::new(wal, version, suspects, lost)).await
+                }
                 Err(unread) => Err(unread.clone()),
             };
             match searched {
-                Ok(Search { found, is_rearranged, .. }) => {
+                Ok(Search { found, is_rearranged, lost, .. }) => {
                     (content.restored_pages, content.is_rearranged) = (found, is_rearranged);
+                    content.lost_relations = lost;
                 }
                 Err(unread) => content.log_unread = Some(unread),
             }
@@ -137,6 +144,7 @@ impl Collector {
                 told.report = self.confirm_tar(backup, tar, *expected).await;
             }
         }
+        content.accuse_blank_pages();
         content
     }
 
@@ -204,12 +212,23 @@ impl Collector {
         };
         let check = TarCheck::new(expected);
         let decoded = decode_object(self.store.as_ref(), turns, content, check).await?;
+        let report = decoded.fed.report();
         Ok(match decoded.length {
-            Ok(_) => Ok(decoded.fed.report()),
-            Err(DecompressError::Truncated) => Err(ContentDamage::Truncated),
-            Err(error @ (DecompressError::Undecodable(_) | DecompressError::TooLarge { .. })) => {
-                Err(ContentDamage::Undecodable(error.to_string()))
+            Ok(_) => Ok(report),
+            // What lies behind the end of the tar file is not decoded by a restore.
+            Err(
+                DecompressError::Truncated
+                | DecompressError::Short { .. }
+                | DecompressError::Trailing,
+            ) if report.is_closed => Ok(report),
+            Err(DecompressError::Truncated | DecompressError::Short { .. }) => {
+                Err(ContentDamage::Truncated)
             }
+            Err(
+                error @ (DecompressError::Trailing
+                | DecompressError::Undecodable(_)
+                | DecompressError::TooLarge { .. }),
+            ) => Err(ContentDamage::Undecodable(error.to_string())),
         })
     }
 
@@ -227,17 +246,8 @@ impl Collector {
         &self,
         inventory: &Inventory,
         wal: BackupWal,
-        version: Version,
-        suspects: BTreeSet<BlockId>,
+        mut search: Search,
     ) -> Reading<Search> {
-        let mut search = Search {
-            reader: RecordReader::new(SegmentIdentity::default()),
-            version,
-            within: wal.begin_lsn..wal.end_lsn,
-            wanted: Arc::new(suspects),
-            found: BTreeSet::new(),
-            is_rearranged: false,
-        };
         let mut number = wal.first_required;
         loop {
             let on = |timeline| {
@@ -280,6 +290,30 @@ struct Search {
     wanted: Arc<BTreeSet<BlockId>>,
     found: BTreeSet<BlockId>,
     is_rearranged: bool,
+    /// Relations without a file, as far as the log does not make or remove it.
+    lost: Vec<RelationFile>,
+}
+
+/// Enough to see what is wrong.
+const LOST_MAX: usize = 20;
+
+impl Search {
+    fn new(
+        wal: BackupWal,
+        version: Version,
+        suspects: BTreeSet<BlockId>,
+        lost: Vec<RelationFile>,
+    ) -> Self {
+        Self {
+            reader: RecordReader::new(SegmentIdentity::default()).beginning_at(wal.begin_lsn),
+            version,
+            within: wal.begin_lsn..wal.end_lsn,
+            wanted: Arc::new(suspects),
+            found: BTreeSet::new(),
+            is_rearranged: false,
+            lost,
+        }
+    }
 }
 
 impl Fed for Search {
@@ -289,6 +323,10 @@ impl Fed for Search {
                 continue;
             }
             self.is_rearranged |= record.header.rearranges();
+            self.lost.retain(|file| {
+                let RelationFile { tablespace, database, relation, .. } = *file;
+                !record.removes_many() && !record.names(tablespace, database, relation)
+            });
             record.restored_blocks(self.version, |reference| {
                 let page = BlockId::of_reference(reference);
                 self.found.extend(page.filter(|page| self.wanted.contains(page)));

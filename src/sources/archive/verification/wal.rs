@@ -10,6 +10,7 @@ use futures::stream;
 
 use crate::domain::codec::Bzip2;
 use crate::domain::codec::Codec;
+use crate::domain::lsn::Lsn;
 use crate::domain::segment::SegmentNumber;
 use crate::domain::segment::SegmentRange;
 use crate::domain::segment::SegmentSize;
@@ -25,13 +26,15 @@ use crate::observation::probe::DamagedSegment;
 use crate::observation::probe::SegmentDamage;
 use crate::observation::probe::SegmentId;
 use crate::observation::probe::SegmentProbe;
+use crate::observation::probe::SoundPart;
 use crate::observation::range_ends::RangeEnds;
 use crate::observation::timeline_archive::TimelineArchive;
 use crate::sources::archive::Collector;
 use crate::sources::archive::probes::WantedSegment;
+use crate::sources::archive::probes::content;
+use crate::sources::archive::probes::delivered;
 use crate::sources::archive::probes::ends_inside;
 use crate::sources::archive::probes::replayed;
-use crate::sources::archive::probes::undecodable;
 use crate::sources::archive::verification::Progress;
 use crate::sources::limits;
 use crate::sources::store::error::StoreError;
@@ -78,7 +81,8 @@ enum Pass {
 /// What one segment shows.
 enum Shown {
     Whole(Box<Surveyor>, Option<ObjectSum>),
-    Damaged(DamagedSegment),
+    /// With where it ends, if its end is right.
+    Damaged(DamagedSegment, Log),
 }
 
 impl Collector {
@@ -134,7 +138,7 @@ impl Collector {
         let id = SegmentId { timeline: run.timeline, number };
         match self.survey_segment(inventory, id, None, Pass::First).await {
             Ok((_, Shown::Whole(log, _))) => Some(log),
-            Ok((_, Shown::Damaged(_))) | Err(_) => None,
+            Ok((_, Shown::Damaged(..))) | Err(_) => None,
         }
     }
 
@@ -197,7 +201,10 @@ impl Collector {
                 report.shown.extend(shown.map(|shown| (id.number, shown)));
                 return Some(surveyor);
             }
-            Ok(Ok(Shown::Damaged(damage))) => report.damaged.push((id.number, damage)),
+            Ok(Ok(Shown::Damaged(damage, log))) => {
+                report.damaged.push((id.number, damage));
+                return log;
+            }
             Ok(Err(why)) => {
                 let (what, reason) = (format!("read WAL segment {name}"), UnreadableReason::Parse);
                 report.unread.push((id.number, Unreadable { what, why, reason }));
@@ -220,7 +227,7 @@ impl Collector {
     ) -> Result<Result<Shown, String>, StoreError> {
         let (_, mut shown) = self.survey_segment(inventory, id, log.clone(), Pass::First).await?;
         let mut log = log;
-        if let Shown::Damaged(DamagedSegment { damage: SegmentDamage::Log(damage), .. }) = &shown
+        if let Shown::Damaged(DamagedSegment { damage: SegmentDamage::Log(damage), .. }, _) = &shown
             && log.is_some()
             && is_of_other_server(damage)
         {
@@ -232,12 +239,42 @@ impl Collector {
             return Ok(Ok(shown));
         }
         let (codec, shown) = self.survey_segment(inventory, id, log, Pass::Second).await?;
-        let Shown::Damaged(DamagedSegment { damage, replayed }) = shown else {
+        let Shown::Damaged(DamagedSegment { damage, replayed, .. }, _) = shown else {
             return Ok(Ok(shown));
         };
         let name = id.number.name(id.timeline, inventory.segment_size);
         let confirmed = self.confirmed(&self.folder.segment(name, codec), codec, damage).await?;
-        Ok(confirmed.map(|damage| Shown::Damaged(DamagedSegment { damage, replayed })))
+        let damage = match confirmed {
+            Ok(damage) => damage,
+            Err(why) => return Ok(Err(why)),
+        };
+        let (sound, log) = match &damage {
+            SegmentDamage::Log(damage) => self.sound_part(inventory, id, damage.at).await?,
+            _ => (None, None),
+        };
+        Ok(Ok(Shown::Damaged(DamagedSegment { damage, replayed, sound }, log)))
+    }
+
+    /// What a damaged segment holds for the recovery of a backup that begins behind the damage.
+    async fn sound_part(
+        &self,
+        inventory: &Inventory,
+        id: SegmentId,
+        damaged_at: Lsn,
+    ) -> Result<(Option<SoundPart>, Log), StoreError> {
+        let size = inventory.segment_size;
+        let behind = self.backups_begun_in(id, size).into_iter().filter(|lsn| damaged_at < *lsn);
+        for from in behind {
+            let surveyor = Surveyor::new(identity(id, size)).beginning_at(from);
+            let surveyor = surveyor.asked_before(self.backups_ended_in(id, size));
+            let read = self.survey_by(inventory, id, surveyor, Pass::Second).await?;
+            if let (_, Shown::Whole(log, _)) = read
+                && let Ok(content) = content(&log.survey(), size.bytes(), size)
+            {
+                return Ok((Some(SoundPart { from, content }), Some(log)));
+            }
+        }
+        Ok((None, None))
     }
 
     async fn survey_segment(
@@ -247,15 +284,19 @@ impl Collector {
         log: Log,
         pass: Pass,
     ) -> Result<(Codec, Shown), StoreError> {
+        let new = || Surveyor::new(identity(id, inventory.segment_size));
+        let surveyor = log.map_or_else(new, |log| log.in_next_segment());
+        self.survey_by(inventory, id, surveyor, pass).await
+    }
+
+    async fn survey_by(
+        &self,
+        inventory: &Inventory,
+        id: SegmentId,
+        surveyor: Surveyor,
+        pass: Pass,
+    ) -> Result<(Codec, Shown), StoreError> {
         let size = inventory.segment_size;
-        let surveyor = log.map(|log| log.in_next_segment()).unwrap_or_else(|| {
-            Surveyor::new(SegmentIdentity {
-                start: Some(id.number.start(size)),
-                timeline: Some(id.timeline),
-                segment_size: Some(size),
-                system_identifier: None,
-            })
-        });
         let _turn = self.turns.segment().await;
         let bytes_max = limits::segment_content_bytes_max(size.bytes());
         let (turns, bytes_max) = match pass {
@@ -270,16 +311,25 @@ impl Collector {
         let surveyor = decoded.fed;
         let name = id.number.name(id.timeline, size);
         let sum = ObjectSum::of(&self.folder.segment(name, codec), &decoded.version);
-        let (damage, replayed) = match decoded.length {
-            Err(error) => (Some(undecodable(error)), None),
+        let (damage, replayed) = match delivered(decoded.length, size) {
+            Err(damage) => (Some(damage), None),
             Ok(length) => {
                 let survey = surveyor.survey();
                 (damage_of(&survey, length, size), replayed(&survey, length, size))
             }
         };
-        let damaged = damage.map(|damage| DamagedSegment { damage, replayed });
+        let damaged = damage.map(|damage| DamagedSegment { damage, replayed, sound: None });
         let whole = || Shown::Whole(Box::new(surveyor), sum);
-        Ok((codec, damaged.map_or_else(whole, Shown::Damaged)))
+        Ok((codec, damaged.map_or_else(whole, |damaged| Shown::Damaged(damaged, None))))
+    }
+}
+
+fn identity(id: SegmentId, size: SegmentSize) -> SegmentIdentity {
+    SegmentIdentity {
+        start: Some(id.number.start(size)),
+        timeline: Some(id.timeline),
+        segment_size: Some(size),
+        system_identifier: None,
     }
 }
 
@@ -296,7 +346,8 @@ fn shown_by(surveyor: &Surveyor, sum: Option<ObjectSum>) -> Option<WholeSegment>
 fn damage_of(survey: &Survey, found: u64, size: SegmentSize) -> Option<SegmentDamage> {
     let expected = size.bytes();
     match survey.ending {
-        Ending::Damaged(damage) => Some(damage.into()),
+        // One that is too long stops PostgreSQL before it looks inside.
+        Ending::Damaged(damage) if found <= expected => Some(damage.into()),
         _ if found != expected => Some(SegmentDamage::Length { found, expected }),
         _ => ends_inside(survey).map(SegmentDamage::Ends),
     }

@@ -75,7 +75,7 @@ impl World {
         let first = objects.next().unwrap();
         if first.kind == Kind::Empty {
             let damage = SegmentDamage::Truncated;
-            return SegmentProbe::Damaged(DamagedSegment { damage, replayed: None });
+            return SegmentProbe::Damaged(DamagedSegment { damage, replayed: None, sound: None });
         }
         let commit = first.content.commit;
         let number = id.number.value();
