@@ -50,6 +50,8 @@ use crate::assessment::verdict::Verdict;
 use crate::observation::Observation;
 use crate::observation::inventory::Inventory;
 
+pub(super) use crate::assessment::archive::identity::corrected;
+pub(super) use crate::assessment::archive::identity::witnesses;
 pub(super) use crate::assessment::archive::judges::orphan::finding as orphaned;
 
 /// An archive whose lists were read, with what follows from them: what the judges look at.

@@ -12,6 +12,8 @@ use crate::assessment::Subject;
 use crate::assessment::Totals;
 use crate::assessment::archive;
 use crate::assessment::archive::ArchiveCase;
+use crate::assessment::archive::corrected;
+use crate::assessment::archive::witnesses;
 use crate::assessment::cluster::ClusterCase;
 use crate::assessment::cluster::no_store;
 use crate::assessment::expectations::Expectations;
@@ -43,8 +45,15 @@ pub fn assess_and_ask(
     expected: &Expectations,
     now: DateTime<Utc>,
 ) -> (Assessment, Questions) {
+    let corrected = corrected(seen);
+    let seen = corrected.as_ref().unwrap_or(seen);
     match ArchiveCase::of(subject, seen, expected, now) {
-        Some(case) => case.judge(),
+        Some(case) => {
+            let (assessment, mut asked) = case.judge();
+            // What the verdict may depend on comes first.
+            asked.segments.splice(0..0, witnesses(seen));
+            (assessment, asked)
+        }
         None => (archive::unlisted(subject, seen, expected, now), Questions::default()),
     }
 }

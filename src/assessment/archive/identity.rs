@@ -7,7 +7,10 @@ use chrono::Utc;
 
 use crate::domain::backup::BackupId;
 use crate::domain::backup::BackupStatus;
+use crate::domain::segment::SegmentRange;
+use crate::observation::Observation;
 use crate::observation::backup::ObservedBackup;
+use crate::observation::probe::SegmentId;
 
 /// The server that writes to the archive now, and those before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +42,56 @@ impl Era {
         self.since.is_none_or(|since| since <= uploaded_at)
             && self.until.is_none_or(|until| uploaded_at < until)
     }
+}
+
+/// A backup whose control file, which was read, tells another system identifier than its `backup.info`.
+struct Contradicted {
+    /// Its place among the observed ones.
+    at: usize,
+    system: u64,
+    /// Its first segment, which knows better.
+    segment: SegmentId,
+}
+
+/// With the system identifiers that `backup.info` should tell, if one is wrong: neither `barman-cloud-restore` nor
+/// PostgreSQL looks at it, and where the log of a backup and its own control file agree, they are right.
+pub(in crate::assessment) fn corrected(seen: &Observation) -> Option<Observation> {
+    let mut corrected = None;
+    for Contradicted { at, system, segment } in contradicted(seen) {
+        let own = seen.probes.timeline(segment.timeline).and_then(|probes| {
+            let (_, own) = probes.first_written(SegmentRange::only(segment.number), |_| true)?;
+            Some(own)
+        });
+        if own != Some(system) {
+            continue;
+        }
+        let observation: &mut Observation = corrected.get_or_insert_with(|| seen.clone());
+        if let Ok(backups) = &mut observation.backups
+            && let Some(Ok(Some(object))) = backups.get_mut(at).map(|it| &mut it.info)
+            && let Ok(info) = &mut object.content
+        {
+            info.system_identifier = Some(system);
+        }
+    }
+    corrected
+}
+
+/// The segments that tell which of the two is right.
+pub(in crate::assessment) fn witnesses(seen: &Observation) -> Vec<SegmentId> {
+    contradicted(seen).map(|it| it.segment).collect()
+}
+
+fn contradicted(seen: &Observation) -> impl Iterator<Item = Contradicted> {
+    let backups = seen.backups.as_deref().unwrap_or_default().iter().enumerate();
+    backups.filter_map(|(at, backup)| {
+        let (info, content) = (backup.parsed_info()?, seen.content.backups.get(&backup.id)?);
+        let (told, wal) = (info.system_identifier?, info.wal?);
+        let reports = content.tars.iter().filter_map(|tar| tar.report.as_ref().ok()?.as_ref().ok());
+        let mut controls = reports.filter_map(|it| it.control_file.as_ref()?.as_ref().ok());
+        let system = controls.next()?.system_identifier;
+        let segment = SegmentId { timeline: wal.begin.timeline, number: wal.first_required };
+        (system != told).then_some(Contradicted { at, system, segment })
+    })
 }
 
 impl Owners {
