@@ -16,7 +16,6 @@ use crate::real_archives::Archive;
 use crate::real_archives::BUCKET;
 use crate::real_archives::damage::Restored;
 use crate::real_archives::damage::change;
-use crate::real_archives::damage::info;
 use crate::real_archives::damage::is_usable;
 use crate::real_archives::damage::member;
 use crate::real_archives::damage::path_of;
@@ -206,15 +205,5 @@ async fn a_tar_file_that_a_hostile_hand_changed_is_never_called_whole() {
         });
         faults.extend(judged.await.fault());
     }
-    let wrong_system = scene.judge("system", |copy| {
-        let system = info(copy, &scene.newer, "systemid");
-        let last = if system.ends_with('1') { "2" } else { "1" };
-        let wrong = format!("systemid={}{last}", &system[..system.len() - 1]);
-        change(&copy.backup_file(&scene.newer, "backup.info"), |info| {
-            let text = String::from_utf8(info.clone()).unwrap();
-            *info = text.replace(&format!("systemid={system}"), &wrong).into_bytes();
-        });
-    });
-    faults.extend(wrong_system.await.fault());
     assert!(faults.is_empty(), "{faults:#?}");
 }
